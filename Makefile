@@ -1,0 +1,56 @@
+# Every target sets .venv up by itself, when it is missing or older than the locked requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+WORKERS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo drill test check bench fmt lock clean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Tocsin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Tocsin into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(RUNTIME) ## run gateway, upstream, load and bot with its console; prints the address; Ctrl-C stops all
+	@$(BIN)/tocsin demo $(ARGS)
+
+drill: $(RUNTIME) ## the same unattended: an incident from detection to postmortem; writes var/drill/
+	@$(BIN)/tocsin drill $(ARGS)
+
+test: check ## make check, then every test, in random order and in parallel
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(DEV) ## ruff, mypy strict, import contracts, unused dependencies
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/deptry .
+
+bench: $(DEV) ## measure command dispatch against a bare handler; the last line is JSON
+	@$(BIN)/python -m bench.dispatch $(ARGS)
+
+fmt: $(DEV) ## format and sort
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(DEV) ## resolve the requirements anew (needs uv)
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group build -o requirements/runtime.txt
+	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+
+clean: ## remove what the targets made
+	@rm -rf $(VENV) var build dist
