@@ -1,0 +1,1 @@
+"""The bot's process: composition root, platforms, adapters, store, engine and web."""

@@ -1,0 +1,40 @@
+"""What the console needs of the record; `bot.store.chat.ChatRecord` provides it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bot.store.views import ChannelView, MessageView
+
+
+class ConsoleRecord(Protocol):
+    """Reads and writes of the chat page. Every call is for one person and leaks nothing of private channels.
+
+    All raise `StoreUnavailable` when the database does not answer.
+    """
+
+    async def channels(self, person: str) -> list[ChannelView]:
+        """The channels that a person may read: standing ones first, then incidents, newest first."""
+
+    async def messages(
+        self, channel: str, person: str, *, before: int | None = None, limit: int = 100, thread: str | None = None
+    ) -> list[MessageView]:
+        """Messages of a channel (or of one thread), oldest first. Raises NotFound for a channel out of sight."""
+
+    async def pinned(self, channel: str, person: str) -> MessageView | None:
+        """The pinned card (the incident's), up to date."""
+
+    async def changes(self, since: int, person: str, *, limit: int = 200) -> list[MessageView]:
+        """What was posted or edited after a cursor, in the order it happened, in all channels in sight."""
+
+    async def cursor(self) -> int:
+        """The newest change."""
+
+    async def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None = None) -> MessageView:
+        """Store what a person said; the same key again returns the first one."""
+
+    async def mark_read(self, channel: str, person: str, message: int) -> None:
+        """The person has seen a channel up to a message."""
+
+    async def postmortem(self, incident: str, person: str) -> str:
+        """The draft's Markdown. Raises NotFound where there is none in sight."""

@@ -1,0 +1,56 @@
+"""Who asks, where, and with what at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from commands import ports
+from commands.domain.incident import Incident
+from commands.domain.severity import Scheme
+from commands.domain.sli import Objectives
+from commands.people import Directory, Person
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What policy allows whatever a person asks for: copies of a service, and the time to decide (seconds)."""
+
+    min_replicas: int = 1
+    max_replicas: int = 50
+    approve_within_seconds: float = 300
+    execute_within_seconds: float = 900
+
+
+@dataclass(frozen=True)
+class Services:
+    """The outside, by port, and what the organisation has configured."""
+
+    deployments: ports.Deployments
+    telemetry: ports.Telemetry
+    logs: ports.Logs
+    on_call: ports.OnCall
+    status_page: ports.StatusPage
+    clock: ports.Clock
+    scheme: Scheme
+    directory: Directory
+    limits: Limits
+    objectives: Objectives
+    default_service: str = "gateway"
+    announce_in: str = "incidents"
+    postmortem_template: str = "002"
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One command or click. `delivery` is unique for each time that a person asked."""
+
+    person: Person
+    platform: str
+    channel: str
+    delivery: str
+    now: datetime
+    incident: Incident | None
+    services: Services
+    thread: str | None = None

@@ -1,0 +1,1 @@
+"""What an incident is: values, events, and the state that the events add up to."""

@@ -1,0 +1,97 @@
+"""A plan: what a mitigation will do, to what exactly, and how far it has come.
+
+Plans live on the server (mitigation.md, rule 1). Its states and who may move it from one to the next:
+
+    planned ──Confirm──> approved ──> locked ──> executing ──> verifying ──> done | failed
+       │                    │           │            │             └──────> inconclusive -> done
+       ├──Cancel─> cancelled└ drifted, refused: failed└──crash, lost answer─> interrupted | unknown
+       └──too late> expired                                              done ──undo──> undone
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from commands.domain.sli import Reading
+
+
+class PlanState(StrEnum):
+    """Where a plan is. Every plan ends in one of `FINAL`."""
+
+    PLANNED = "planned"
+    APPROVED = "approved"
+    LOCKED = "locked"
+    EXECUTING = "executing"
+    VERIFYING = "verifying"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    UNDONE = "undone"
+
+
+FINAL = frozenset(
+    {PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED, PlanState.CANCELLED,
+     PlanState.EXPIRED, PlanState.UNDONE}
+)  # fmt: skip
+
+
+class Target(BaseModel):
+    """What is acted on, by identity: a deployment that was replaced has another uid."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    name: str
+    uid: str
+
+    @property
+    def key(self) -> str:
+        """The name that locks and queues use."""
+        return f"{self.kind}/{self.name}"
+
+
+class Plan(BaseModel):
+    """One mitigation, from the proposal to its end. Shapes: `arguments` and `fingerprint` are flat JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    action: str
+    summary: str
+    arguments: dict[str, Any]
+    target: Target
+    fingerprint: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    undo: str
+    requester: str
+    incident: str | None
+    channel: str
+    platform: str
+    created_at: AwareDatetime
+    approve_by: AwareDatetime
+    execute_by: AwareDatetime
+    undoes: str | None = None
+    state: PlanState = PlanState.PLANNED
+    approver: str | None = None
+    baseline: Reading | None = None
+    executor: str | None = None
+    detail: str = ""
+    history: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """What an approver signs (rule 2): arguments, target, fingerprint and effect, never the progress."""
+        signed = {
+            "action": self.action, "arguments": self.arguments, "target": self.target.model_dump(),
+            "fingerprint": self.fingerprint, "before": self.before, "after": self.after,
+        }  # fmt: skip
+        return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

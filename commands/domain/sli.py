@@ -1,0 +1,55 @@
+"""Service level indicators: what is measured before, during and after."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+
+class Reading(BaseModel):
+    """One reading over a short window.
+
+    `error_rate` is a ratio (0 to 1), latencies are milliseconds (None without requests), `rps` is
+    requests per second, `requests` and `errors` count the window. `up` False: nothing answered.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: AwareDatetime
+    up: bool = True
+    window_seconds: float = 0
+    requests: int = 0
+    errors: int = 0
+    error_rate: float = 0.0
+    rps: float = 0.0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+    def words(self) -> str:
+        """One line: `errors 1.2%, p95 41 ms, 180 requests/s`."""
+        if not self.up:
+            return "the gateway does not answer"
+        if not self.requests:
+            return "no requests"
+        p95 = "-" if self.p95_ms is None else f"{self.p95_ms:.0f} ms"
+        return f"errors {self.error_rate:.1%}, p95 {p95}, {self.rps:.0f} requests/s"
+
+
+class Objectives(BaseModel):
+    """The line between good and bad: errors as a ratio, p95 in milliseconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    error_rate: float = 0.05
+    p95_ms: float = 500.0
+
+    def met(self, reading: Reading) -> bool:
+        """Whether a reading is good. No requests is not good: it says nothing."""
+        return reading.up and reading.requests > 0 and not self.breached(reading)
+
+    def breached(self, reading: Reading) -> bool:
+        """Whether a reading is bad."""
+        if not reading.up:
+            return True
+        slow = reading.p95_ms is not None and reading.p95_ms > self.p95_ms
+        return reading.requests > 0 and (reading.error_rate > self.error_rate or slow)

@@ -1,0 +1,1 @@
+"""One grammar for all platforms: text to typed arguments, never a shell."""

@@ -1,0 +1,128 @@
+"""The types that arguments have: how a word becomes a severity, a person, a duration, a time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from commands.domain.incident import Role, Status
+from commands.domain.severity import Scheme, Severity
+from commands.errors import Refusal
+from commands.people import Directory, Person
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What words mean at one moment, to one reader."""
+
+    scheme: Scheme
+    directory: Directory
+    now: datetime
+    zone: str = "UTC"
+
+
+class ChatType(click.ParamType):
+    """A parameter type that refuses with a sentence and a hint."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See click. Raises click.BadParameter with the refusal's words."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.read(value, ctx.find_object(Vocabulary) if ctx else None)
+        except Refusal as refusal:
+            self.fail(f"{refusal.message} {refusal.hint}".strip(), param, ctx)
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> Any:
+        """The value that a word stands for."""
+        raise NotImplementedError
+
+
+class SeverityType(ChatType):
+    name = "severity"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> Severity:
+        """`sev1`, `SEV-1`, `p0`, `1`."""
+        assert vocabulary is not None
+        return vocabulary.scheme.parse(word)
+
+
+class PersonType(ChatType):
+    name = "@person"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> Person:
+        """`@ana`, `ana`, `<@ana>`."""
+        assert vocabulary is not None
+        return vocabulary.directory.find(word)
+
+
+class EnumType(ChatType):
+    """One of a closed set of words, with synonyms."""
+
+    def __init__(self, values: type[StrEnum], synonyms: dict[str, str] | None = None) -> None:
+        self.values = values
+        self.synonyms = synonyms or {}
+        self.name = "|".join(value.value for value in values)
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> StrEnum:  # noqa: ARG002 - the same for all readers
+        """The member that the word names, in any case."""
+        key = word.casefold()
+        try:
+            return self.values(self.synonyms.get(key, key))
+        except ValueError:
+            raise Refusal(f"{word[:40]!r} is not one of {self.name.replace('|', ', ')}.") from None
+
+
+ROLE = EnumType(Role, {"commander": "ic", "incident-commander": "ic", "technical": "tech", "lead": "tech",
+                       "tl": "tech", "communications": "comms", "comm": "comms"})  # fmt: skip
+STATUS = EnumType(Status)
+
+_DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+)s)?")
+
+
+class DurationType(ChatType):
+    name = "duration"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> timedelta:  # noqa: ARG002
+        """`15m`, `2h`, `1h30m`, `45s`, `2d`."""
+        match = _DURATION.fullmatch(word.casefold())
+        if not word or match is None or not any(match.groups()):
+            raise Refusal(f"{word[:40]!r} is no duration.", hint="Write it as 45s, 15m, 2h, 1h30m or 2d.")
+        parts = {unit: int(n or 0) for unit, n in match.groupdict().items()}
+        try:
+            return timedelta(days=parts["d"], hours=parts["h"], minutes=parts["m"], seconds=parts["s"])
+        except OverflowError:
+            raise Refusal(f"{word[:40]!r} is too long.", hint="At most some years.") from None
+
+
+class TimeType(ChatType):
+    name = "time"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> datetime:
+        """`14:05` in the reader's zone: the nearest one, before or after now; or ISO 8601."""
+        assert vocabulary is not None
+        try:
+            return _clock(word, vocabulary) if len(word) <= 5 else _instant(word, vocabulary)
+        except ValueError:
+            raise Refusal(f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05.") from None
+
+
+def _clock(word: str, vocabulary: Vocabulary) -> datetime:
+    local = vocabulary.now.astimezone(ZoneInfo(vocabulary.zone))
+    hour, minute = word.split(":")
+    wanted = time(int(hour), int(minute))
+    days = (local.date() + timedelta(days=offset) for offset in (-1, 0, 1))
+    near = (datetime.combine(day, wanted, tzinfo=ZoneInfo(vocabulary.zone)) for day in days)
+    return min(near, key=lambda at: abs(at - vocabulary.now)).astimezone(vocabulary.now.tzinfo)
+
+
+def _instant(word: str, vocabulary: Vocabulary) -> datetime:
+    at = datetime.fromisoformat(word)
+    aware = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(vocabulary.zone))
+    return aware.astimezone(vocabulary.now.tzinfo)

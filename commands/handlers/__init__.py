@@ -1,0 +1,1 @@
+"""One file a command (or a family of one noun). Each has COMMANDS, and CLICKS for its buttons."""

@@ -1,0 +1,66 @@
+"""People and what they may do in the organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from commands.errors import NotFound
+
+
+class OrgRole(StrEnum):
+    """Standing permissions. Incident roles (commander, leads) are held per incident and come on top."""
+
+    VIEWER = "viewer"
+    RESPONDER = "responder"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Person(BaseModel):
+    """Somebody who is known to Tocsin. `id` never changes; it is what the audit records."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    roles: frozenset[OrgRole] = frozenset({OrgRole.RESPONDER})
+    timezone: str = "UTC"
+    title: str = ""
+    phone: str = ""
+
+
+SYSTEM = Person(id="tocsin", name="Tocsin", roles=frozenset({OrgRole.RESPONDER}))
+
+
+class Directory:
+    """The configured people, found by id or by name."""
+
+    def __init__(self, people: Iterable[Person]) -> None:
+        self._people = {person.id: person for person in people}
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter(self._people.values())
+
+    def get(self, person_id: str) -> Person | None:
+        """The person with this id, or None."""
+        return SYSTEM if person_id == SYSTEM.id else self._people.get(person_id)
+
+    def find(self, mention: str) -> Person:
+        """The person that `@ana` or `ana` or `<@ana>` names.
+
+        Raises:
+            NotFound: nobody has that name; the message lists who there is.
+        """
+        name = mention.strip("<>").lstrip("@").casefold()
+        for person in self._people.values():
+            if name in {person.id.casefold(), person.name.casefold()}:
+                return person
+        known = ", ".join(f"@{person_id}" for person_id in sorted(self._people)[:12])
+        raise NotFound(f"I know nobody called {mention[:60]}.", hint=f"People I know: {known}.")
+
+    def names(self) -> dict[str, str]:
+        """Display names by id."""
+        return {person.id: person.name for person in self._people.values()} | {SYSTEM.id: SYSTEM.name}
