@@ -1,12 +1,12 @@
 """What can go wrong with a request, as a person is told it.
 
-    Refusal                  every refusal has a message and, where there is one, a way on
-    ├── Malformed            the text is no command, or its arguments do not fit
-    ├── NotAllowed           the person may not do this (who could is said)
-    ├── WrongPlace           the command needs an incident's channel
-    ├── NotFound             an incident, person, plan or message that does not exist
-    ├── Conflict             the state does not allow it, or somebody else was first
-    └── Unavailable          a dependency did not answer; nothing was changed
+Refusal                  every refusal has a message and, where there is one, a way on
+├── Malformed            the text is no command, or its arguments do not fit
+├── NotAllowed           the person may not do this (who could is said)
+├── WrongPlace           the command needs an incident's channel
+├── NotFound             an incident, person, plan or message that does not exist
+├── Conflict             the state does not allow it, or somebody else was first
+└── Unavailable          a dependency did not answer; nothing was changed
 """
 
 from __future__ import annotations

@@ -156,7 +156,9 @@ class Deployments(Protocol):
 
     async def pods(self, target: Target) -> Sequence[Pod]: ...
 
-    async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
+    async def scale(
+        self, target: Target, *, replicas: int, expected: int, operation: str, actor: str
+    ) -> None:
         """Ask once for `replicas` copies, if there are `expected` now. Never retries.
 
         Raises:
@@ -190,7 +192,9 @@ class Telemetry(Protocol):
 class Logs(Protocol):
     """Recent log lines."""
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> Sequence[LogLine]: ...
+    async def lines(
+        self, service: str, *, limit: int, level: str, grep: str, since: timedelta
+    ) -> Sequence[LogLine]: ...
 
     async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]: ...
 
@@ -219,7 +223,9 @@ class ChatPlatform(Protocol):
     async def post(self, channel: str, card: Card, *, key: str, only_for: str | None) -> str:
         """Say something; the message's reference on the platform."""
 
-    async def edit(self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None) -> None: ...
+    async def edit(
+        self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None
+    ) -> None: ...
 
 
 # ---------------------------------------------------------------- the record, in one transaction
@@ -248,7 +254,9 @@ class Incidents(Protocol):
 class Messages(Protocol):
     """What is said where. Delivered after the commit; order is kept within a channel."""
 
-    def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None: ...
+    def open_channel(
+        self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]
+    ) -> None: ...
 
     def add_member(self, channel: str, person: str) -> None: ...
 

@@ -95,8 +95,7 @@ class Command:
         return "/" + " ".join(self.path)
 
 
-ClickGather = Callable[[str, Call], Awaitable[Any]]
-ClickDecide = Callable[[str, Call, Transaction, Any], Reply | None]
+ClickDecide = Callable[[str, Call, Transaction], Reply | None]
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,6 @@ class Click:
 
     action: str
     decide: ClickDecide
-    gather: ClickGather | None = None
     access: Access = RESPONDERS
 
 

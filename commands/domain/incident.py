@@ -47,7 +47,11 @@ class Role(StrEnum):
         return _TITLES[self]
 
 
-_TITLES = {Role.COMMANDER: "Incident commander", Role.TECH: "Technical lead", Role.COMMS: "Communications lead"}
+_TITLES = {
+    Role.COMMANDER: "Incident commander",
+    Role.TECH: "Technical lead",
+    Role.COMMS: "Communications lead",
+}
 
 
 class NoteKind(StrEnum):

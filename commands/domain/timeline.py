@@ -47,7 +47,10 @@ def _parts(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:  # noqa: PLR09
         case happened.Noted(text=text, marked=NoteKind.NOTE):
             return (actor, f": {text}")
         case happened.Noted(text=text, marked=marked):
-            return (actor, f" noted a {marked}: {text}" if marked != "impact" else f" noted the impact: {text}")
+            return (
+                actor,
+                f" noted a {marked}: {text}" if marked != "impact" else f" noted the impact: {text}",
+            )
         case happened.Linked(url=url, label=label):
             return (actor, f" added a link: {label or url}")
         case happened.Resolved(summary=summary):
@@ -84,4 +87,3 @@ def _work(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
 
 def _after(text: str) -> str:
     return f" ({text})" if text else ""
-

@@ -1,11 +1,11 @@
 """Typed argument classes: a frozen dataclass whose fields say how they are written.
 
-    @dataclass(frozen=True)
-    class Declare:
-        severity: Annotated[Severity, Word("how bad it is")]
-        title: Annotated[str, Rest("what is wrong")] = ""
-        service: Annotated[str, Option("--service", "what is affected")] = "gateway"
-        private: Annotated[bool, Flag("--private", "only invited people see it")] = False
+@dataclass(frozen=True)
+class Declare:
+    severity: Annotated[Severity, Word("how bad it is")]
+    title: Annotated[str, Rest("what is wrong")] = ""
+    service: Annotated[str, Option("--service", "what is affected")] = "gateway"
+    private: Annotated[bool, Flag("--private", "only invited people see it")] = False
 """
 
 from __future__ import annotations
@@ -79,17 +79,19 @@ def parameters(arguments: type[Any]) -> list[click.Parameter]:
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> click.Parameter:
     written, value = how_written(hint), _value_type(hint)
     required = field.default is dataclasses.MISSING
-    default = None if required else field.default
+    default = {} if required else {"default": field.default}
     match written:
         case Rest():
             return click.Argument([field.name], nargs=-1, required=required, type=click.UNPROCESSED)
         case Flag(flag=flag, help=text):
             return click.Option([flag, field.name], is_flag=True, default=False, help=text)
         case Option(flag=flag, help=text, as_type=as_type):
-            return click.Option([flag, field.name], type=as_type or param_type(value), default=default, help=text,
-                                required=required)  # fmt: skip
+            return click.Option([flag, field.name], type=as_type or param_type(value), help=text,
+                                required=required, **default)  # fmt: skip
         case Word(as_type=as_type):
-            return click.Argument([field.name], required=required, default=default, type=as_type or param_type(value))
+            return click.Argument(
+                [field.name], required=required, type=as_type or param_type(value), **default
+            )
 
 
 def how_written(hint: Any) -> Written:

@@ -62,8 +62,12 @@ def unknown(names: list[str], registry: Registry) -> Malformed:
     if not names:
         return Malformed("That is no command.", hint="/help lists the commands.", example="/help")
     if nearest is None:
-        return Malformed(f"There is no command {written[:80]}.", hint="/help lists the commands.", example="/help")
-    return Malformed(f"There is no command {written[:80]}.", hint=f"Did you mean {nearest.name}?", example=nearest.example)
+        return Malformed(
+            f"There is no command {written[:80]}.", hint="/help lists the commands.", example="/help"
+        )
+    return Malformed(
+        f"There is no command {written[:80]}.", hint=f"Did you mean {nearest.name}?", example=nearest.example
+    )
 
 
 def near(names: list[str], registry: Registry) -> Command | None:
@@ -73,7 +77,9 @@ def near(names: list[str], registry: Registry) -> Command | None:
         close = difflib.get_close_matches(" ".join(names[:length])[:60], known, n=1, cutoff=0.6)
         if close:
             return known[close[0]]
-    family = difflib.get_close_matches(names[0][:30] if names else "", {path[0] for path in registry.commands}, n=1)
+    family = difflib.get_close_matches(
+        names[0][:30] if names else "", {path[0] for path in registry.commands}, n=1
+    )
     return next((c for p, c in sorted(registry.commands.items()) if family and p[0] == family[0]), None)
 
 
@@ -81,7 +87,9 @@ def read_arguments(command: Command, words: list[lexer.Word], vocabulary: Vocabu
     """An instance of the command's argument class from the words after its name."""
     parser = click.Command(command.name, params=arguments.parameters(command.args), add_help_option=False)
     try:
-        with parser.make_context(command.name, list(words), obj=vocabulary, ignore_unknown_options=takes_text(command)) as context:
+        with parser.make_context(
+            command.name, list(words), obj=vocabulary, ignore_unknown_options=takes_text(command)
+        ) as context:
             return _instance(command, dict(context.params))
     except click.UsageError as error:
         raise _malformed(command, error) from None
@@ -94,7 +102,9 @@ def takes_text(command: Command) -> bool:
 
 def _written(command: Command) -> dict[str, arguments.Written]:
     hints = get_type_hints(command.args, include_extras=True)
-    return {field.name: arguments.how_written(hints[field.name]) for field in dataclasses.fields(command.args)}
+    return {
+        field.name: arguments.how_written(hints[field.name]) for field in dataclasses.fields(command.args)
+    }
 
 
 def _instance(command: Command, values: dict[str, Any]) -> Any:
@@ -107,9 +117,16 @@ def _instance(command: Command, values: dict[str, Any]) -> Any:
 
 def _refuse_unknown_options(command: Command, words: tuple[str, ...]) -> None:
     """A mistyped `--privat` must not end up in a title that everybody reads."""
-    flags = [how.flag for how in _written(command).values() if isinstance(how, arguments.Option | arguments.Flag)]
+    flags = [
+        how.flag for how in _written(command).values() if isinstance(how, arguments.Option | arguments.Flag)
+    ]
     for word in words:
-        if word.startswith("--") and len(word) > 2 and word[2].isalpha() and not getattr(word, "quoted", False):
+        if (
+            word.startswith("--")
+            and len(word) > 2
+            and word[2].isalpha()
+            and not getattr(word, "quoted", False)
+        ):
             near_flags = difflib.get_close_matches(word.split("=")[0], flags, n=1, cutoff=0.5)
             known = f"Did you mean {near_flags[0]}?" if near_flags else _known(flags)
             raise Malformed(f"{command.name} has no option {word[:40]}.", hint=f"{known} Quote it to use it as text.",
@@ -121,7 +138,9 @@ def _known(flags: list[str]) -> str:
 
 
 def _malformed(command: Command, error: click.UsageError) -> Malformed:
-    return Malformed(f"{command.name}: {_words(error)}", hint=f"Usage: {usage(command)}", example=command.example)
+    return Malformed(
+        f"{command.name}: {_words(error)}", hint=f"Usage: {usage(command)}", example=command.example
+    )
 
 
 def _words(error: click.UsageError) -> str:
@@ -137,7 +156,9 @@ def _words(error: click.UsageError) -> str:
 def usage(command: Command) -> str:
     """`/gw scale <replicas> [--reason text]`."""
     hints = get_type_hints(command.args, include_extras=True)
-    parts = [_usage(field, arguments.how_written(hints[field.name])) for field in dataclasses.fields(command.args)]
+    parts = [
+        _usage(field, arguments.how_written(hints[field.name])) for field in dataclasses.fields(command.args)
+    ]
     return " ".join([command.name, *parts])
 
 

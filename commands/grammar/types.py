@@ -110,7 +110,9 @@ class TimeType(ChatType):
         try:
             return _clock(word, vocabulary) if len(word) <= 5 else _instant(word, vocabulary)
         except ValueError:
-            raise Refusal(f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05.") from None
+            raise Refusal(
+                f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05."
+            ) from None
 
 
 def _clock(word: str, vocabulary: Vocabulary) -> datetime:

@@ -17,7 +17,13 @@ class ConsoleRecord(Protocol):
         """The channels that a person may read: standing ones first, then incidents, newest first."""
 
     async def messages(
-        self, channel: str, person: str, *, before: int | None = None, limit: int = 100, thread: str | None = None
+        self,
+        channel: str,
+        person: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        thread: str | None = None,
     ) -> list[MessageView]:
         """Messages of a channel (or of one thread), oldest first. Raises NotFound for a channel out of sight."""
 
@@ -30,7 +36,9 @@ class ConsoleRecord(Protocol):
     async def cursor(self) -> int:
         """The newest change."""
 
-    async def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None = None) -> MessageView:
+    async def say(
+        self, channel: str, person: str, text: str, *, key: str, thread: str | None = None
+    ) -> MessageView:
         """Store what a person said; the same key again returns the first one."""
 
     async def mark_read(self, channel: str, person: str, message: int) -> None:

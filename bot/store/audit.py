@@ -1,0 +1,95 @@
+"""The audit: an append-only hash chain (mitigation.md, rule 12)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store import schema
+from commands.ports import AuditEntry, AuditReport
+from commands.redaction import redact_value
+
+GENESIS = "0" * 64
+_HEAD = "audit"
+
+
+def digest(entry: dict[str, Any]) -> str:
+    """The hash of an entry's content together with the hash before it."""
+    signed = {key: entry[key] for key in ("sequence", "at", "actor", "kind", "subject", "detail", "previous")}
+    return hashlib.sha256(json.dumps(signed, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+class SqlAudit:
+    """Entries are written in the transaction of what they record: no entry, no change."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def append(self, kind: str, *, actor: str, subject: str, detail: dict[str, Any]) -> AuditEntry:
+        """Add a link. Secrets in the detail are redacted first."""
+        head = self._head()
+        entry: dict[str, Any] = {
+            "sequence": head.value + 1, "at": self._now.isoformat(), "actor": actor, "kind": kind, "subject": subject,
+            "detail": json.dumps(redact_value(detail), sort_keys=True, ensure_ascii=False, default=str),
+            "previous": head.digest,
+        }  # fmt: skip
+        entry["digest"] = digest(entry)
+        self._connection.execute(schema.audit.insert().values(entry))
+        self._move_head(entry["sequence"], entry["digest"])
+        return _entry(entry)
+
+    def _head(self) -> sa.Row[Any]:
+        query = sa.select(schema.counters).where(schema.counters.c.name == _HEAD).with_for_update()
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            self._connection.execute(schema.counters.insert().values(name=_HEAD, value=0, digest=GENESIS))
+            row = self._connection.execute(query).one()
+        return row
+
+    def _move_head(self, sequence: int, value: str) -> None:
+        head = schema.counters.update().where(schema.counters.c.name == _HEAD)
+        self._connection.execute(head.values(value=sequence, digest=value))
+
+    def verify(self) -> AuditReport:
+        """Walk the chain from its start; the first entry that does not fit is named."""
+        head = self._head()
+        rows = self._connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence))
+        return verify_chain((dict(row._mapping) for row in rows), head.value, head.digest)
+
+    def entries(self, limit: int) -> list[AuditEntry]:
+        """The newest entries, newest first."""
+        query = sa.select(schema.audit).order_by(schema.audit.c.sequence.desc()).limit(limit)
+        return [_entry(dict(row._mapping)) for row in self._connection.execute(query)]
+
+
+def verify_chain(entries: Iterable[dict[str, Any]], head_sequence: int, head_digest: str) -> AuditReport:
+    """Whether the entries form the unbroken chain that ends in the head."""
+    count, previous = 0, GENESIS
+    for entry in entries:
+        count += 1
+        why = _flaw(entry, count, previous)
+        if why:
+            return AuditReport(entries=count, head=head_digest, broken_at=count, why=why)
+        previous = entry["digest"]
+    if (count, previous) != (head_sequence, head_digest):
+        why = f"the chain has {count} entries, its head says {head_sequence}"
+        return AuditReport(entries=count, head=head_digest, broken_at=count + 1, why=why)
+    return AuditReport(entries=count, head=head_digest)
+
+
+def _flaw(entry: dict[str, Any], expected: int, previous: str) -> str:
+    if entry["sequence"] != expected:
+        return f"entry {expected} is missing"
+    if entry["previous"] != previous:
+        return "it does not follow the entry before it"
+    return "" if digest(entry) == entry["digest"] else "its content was changed"
+
+
+def _entry(row: dict[str, Any]) -> AuditEntry:
+    return AuditEntry.model_validate(row | {"detail": json.loads(row["detail"])})

@@ -1,0 +1,194 @@
+"""What chat pages read: channels with unread counts, messages, live changes. Private channels do not leak."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.messages import SqlMessages, may_read
+from bot.store.views import ChannelView, MessageView
+from commands.cards import Card
+from commands.errors import NotFound
+
+_table = schema.messages
+
+
+class ChatRecord:
+    """Provides `bot.platforms.console.record.ConsoleRecord`."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], datetime], committed: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._committed = committed
+
+    async def channels(self, person: str) -> list[ChannelView]:
+        """Standing channels first, then incidents, newest first."""
+        return await self._database.read(lambda c: _channels(c, person))
+
+    async def messages(
+        self,
+        channel: str,
+        person: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        thread: str | None = None,
+    ) -> list[MessageView]:
+        """Oldest first, at most `limit`. Raises NotFound for a channel out of sight."""
+        return await self._database.read(lambda c: _messages(c, channel, person, before, limit, thread))
+
+    async def pinned(self, channel: str, person: str) -> MessageView | None:
+        """The newest pinned card."""
+        return await self._database.read(lambda c: _pinned(c, channel, person))
+
+    async def changes(self, since: int, person: str, *, limit: int = 200) -> list[MessageView]:
+        """Posts and edits after a cursor, in order."""
+        return await self._database.read(lambda c: _changes(c, since, person, limit))
+
+    async def cursor(self) -> int:
+        """The newest change."""
+        return await self._database.read(
+            lambda c: c.execute(sa.select(sa.func.max(_table.c.change))).scalar() or 0
+        )
+
+    async def say(
+        self, channel: str, person: str, text: str, *, key: str, thread: str | None = None
+    ) -> MessageView:
+        """Store what a person said, once for a key."""
+
+        def store(connection: sa.Connection) -> MessageView:
+            _check(connection, channel, person)
+            SqlMessages(connection, self._now()).say(channel, person, text, key=key, thread=thread)
+            return _view(connection.execute(_select().where(_table.c.key == key)).one())
+
+        said = await self._database.write(store)
+        self._committed()
+        return said
+
+    async def mark_read(self, channel: str, person: str, message: int) -> None:
+        """Never moves backwards."""
+        await self._database.write(lambda c: _mark_read(c, channel, person, message))
+
+    async def postmortem(self, incident: str, person: str) -> str:
+        """The draft. Raises NotFound where there is none in sight."""
+        return await self._database.read(lambda c: _postmortem(c, incident, person))
+
+
+def _select() -> sa.Select[Any]:
+    replies = _table.alias()
+    count = sa.select(sa.func.count()).where(replies.c.thread == _table.c.key).scalar_subquery()
+    return sa.select(_table, count.label("replies"))
+
+
+def _view(row: sa.Row[Any]) -> MessageView:
+    fields = dict(row._mapping)
+    fields["card"] = Card.model_validate_json(fields["card"]) if fields["card"] else None
+    return MessageView.model_validate(fields)
+
+
+def _for(person: str) -> sa.ColumnElement[bool]:
+    return sa.or_(_table.c.only_for.is_(None), _table.c.only_for == person)
+
+
+def _check(connection: sa.Connection, channel: str, person: str) -> None:
+    if not may_read(connection, channel, person):
+        raise NotFound(f"There is no channel #{channel[:80]} that you can see.")
+
+
+def _visible(connection: sa.Connection, person: str) -> list[sa.Row[Any]]:
+    rows = connection.execute(sa.select(schema.channels).order_by(schema.channels.c.created_at.desc())).all()
+    return [row for row in rows if not row.private or person in json.loads(row.members)]
+
+
+def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:
+    incidents = dict(
+        connection.execute(sa.select(schema.incidents.c.channel, schema.incidents.c.id)).tuples().all()
+    )
+    unread = _unread(connection, person)
+    views = [
+        ChannelView(
+            name=row.name, topic=row.topic, private=row.private, incident=incidents.get(row.name),
+            unread=unread.get(row.name, (0, 0))[0], last_message=unread.get(row.name, (0, 0))[1],
+        )
+        for row in _visible(connection, person)
+    ]  # fmt: skip
+    standing = sorted((view for view in views if view.incident is None), key=lambda view: view.name)
+    return standing + [view for view in views if view.incident is not None]
+
+
+def _unread(connection: sa.Connection, person: str) -> dict[str, tuple[int, int]]:
+    """By channel: how many messages are new to a person, and the newest message's id."""
+    reads = schema.reads
+    seen = sa.func.coalesce(reads.c.message, 0)
+    fresh = sa.case((sa.and_(_table.c.id > seen, _table.c.author != person), 1), else_=0)
+    joined = _table.outerjoin(reads, sa.and_(reads.c.channel == _table.c.channel, reads.c.person == person))
+    query = (
+        sa.select(_table.c.channel, sa.func.sum(fresh), sa.func.max(_table.c.id))
+        .select_from(joined)
+        .where(_for(person))
+        .group_by(_table.c.channel)
+    )
+    return {channel: (int(new), int(last)) for channel, new, last in connection.execute(query)}
+
+
+def _messages(
+    connection: sa.Connection, channel: str, person: str, before: int | None, limit: int, thread: str | None
+) -> list[MessageView]:
+    _check(connection, channel, person)
+    query = _select().where(_table.c.channel == channel, _for(person))
+    query = query.where(_table.c.thread == thread if thread else _table.c.thread.is_(None))
+    if before is not None:
+        query = query.where(_table.c.id < before)
+    rows = connection.execute(query.order_by(_table.c.id.desc()).limit(limit)).all()
+    return [_view(row) for row in reversed(rows)]
+
+
+def _pinned(connection: sa.Connection, channel: str, person: str) -> MessageView | None:
+    if not may_read(connection, channel, person):
+        return None
+    query = _select().where(_table.c.channel == channel, _table.c.pinned, _for(person))
+    row = connection.execute(query.order_by(_table.c.id.desc()).limit(1)).one_or_none()
+    return _view(row) if row else None
+
+
+def _changes(connection: sa.Connection, since: int, person: str, limit: int) -> list[MessageView]:
+    visible = [row.name for row in _visible(connection, person)]
+    query = _select().where(_table.c.change > since, _table.c.channel.in_(visible), _for(person))
+    return [_view(row) for row in connection.execute(query.order_by(_table.c.change).limit(limit))]
+
+
+def _mark_read(connection: sa.Connection, channel: str, person: str, message: int) -> None:
+    _check(connection, channel, person)
+    reads = schema.reads
+    at = sa.and_(reads.c.person == person, reads.c.channel == channel)
+    seen = connection.execute(sa.select(reads.c.message).where(at)).scalar_one_or_none()
+    if seen is None:
+        connection.execute(reads.insert().values(person=person, channel=channel, message=message))
+    elif message > seen:
+        connection.execute(reads.update().where(at).values(message=message))
+
+
+def _postmortem(connection: sa.Connection, incident: str, person: str) -> str:
+    table = schema.incidents
+    channel = connection.execute(
+        sa.select(table.c.channel).where(table.c.id == incident)
+    ).scalar_one_or_none()
+    if channel is None or not may_read(connection, channel, person):
+        raise NotFound(f"There is no incident {incident[:60]} that you can see.")
+    drafts = schema.postmortems
+    text = connection.execute(
+        sa.select(drafts.c.markdown).where(drafts.c.incident == incident)
+    ).scalar_one_or_none()
+    if text is None:
+        raise NotFound(
+            f"{incident} has no postmortem yet.", hint="It is drafted when the incident is resolved."
+        )
+    return str(text)

@@ -1,0 +1,172 @@
+"""Connections, transactions and their failures; SQLite and Postgres by one URL.
+
+Transactions are synchronous functions that run in worker threads: one writer on SQLite (which has one
+anyway), several on Postgres. A transaction that lost a race is run again from its start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import tenacity
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from bot.store.errors import AlreadyRunning, StoreUnavailable
+
+T = TypeVar("T")
+Operation = Callable[[sa.Connection], T]
+
+_RACES = ("40001", "40P01")  # Postgres: serialization failure, deadlock
+
+
+def make_engine(url: str, *, busy_timeout: float, pool_size: int = 8) -> sa.Engine:
+    """An engine with what durable.md asks for: WAL and synchronous=FULL on SQLite, checked connections."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(
+            url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False}
+        )
+        _prepare_sqlite(engine, busy_timeout)
+        return engine
+    return sa.create_engine(_with_driver(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True)
+
+
+def _with_driver(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
+
+
+def _prepare_sqlite(engine: sa.Engine, busy_timeout: float) -> None:
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, explicitly
+        for pragma in (f"busy_timeout={int(busy_timeout * 1000)}", "journal_mode=WAL", "synchronous=FULL",
+                       "foreign_keys=ON"):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A writer that starts as a reader can fail half way with "database is locked"; so it starts as a writer.
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """The one place where a transaction begins and ends."""
+
+    def __init__(self, url: str, *, busy_timeout: float = 30.0) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        self._lock = FileLock(url) if self.is_sqlite else None
+        self.engine = make_engine(url, busy_timeout=busy_timeout)
+        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 6, thread_name_prefix="store-write")
+        self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run in one transaction, in a worker thread. Raises StoreUnavailable; refusals pass through."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, self.write_now, operation)
+
+    async def read(self, operation: Operation[T]) -> T:
+        """Run on a snapshot, in a worker thread. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, operation)
+
+    def write_now(self, operation: Operation[T]) -> T:
+        """As `write`, in the calling thread."""
+        try:
+            return _retrying(self._once, operation)
+        except DBAPIError as error:
+            raise StoreUnavailable(_why(error)) from error
+
+    def read_now(self, operation: Operation[T]) -> T:
+        """As `read`, in the calling thread."""
+        try:
+            with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
+                return operation(connection)
+        except DBAPIError as error:
+            raise StoreUnavailable(_why(error)) from error
+
+    def _once(self, operation: Operation[T]) -> T:
+        with self.engine.begin() as connection:
+            return operation(connection)
+
+    def close(self) -> None:
+        """End the threads, then the connections, then let go of the file."""
+        self._writers.shutdown()
+        self._readers.shutdown()
+        self.engine.dispose()
+        if self._lock:
+            self._lock.release()
+
+
+def _lost_a_race(error: BaseException) -> bool:
+    if isinstance(error, IntegrityError):
+        return True
+    return isinstance(error, OperationalError) and getattr(error.orig, "sqlstate", None) in _RACES
+
+
+_retrying = tenacity.Retrying(
+    retry=tenacity.retry_if_exception(_lost_a_race),
+    stop=tenacity.stop_after_attempt(20),
+    wait=tenacity.wait_random_exponential(multiplier=0.005, max=0.25),
+    reraise=True,
+)
+
+
+def _why(error: DBAPIError) -> str:
+    text = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    for sign, words in _REASONS.items():
+        if sign in text:
+            return f"{words} Nothing was stored and nothing was changed; send it again. ({text})"
+    return f"The database did not take it. Nothing was changed; send it again. ({text})"
+
+
+_REASONS = {
+    "disk is full": "The disk of the database is full: free some space.",
+    "disk I/O error": "The disk of the database fails or is full: check it.",
+    "database is locked": "The database is locked by another program: close it.",
+    "readonly database": "The database file is read-only: check its owner and permissions.",
+    "connection": "The database cannot be reached.",
+}
+
+
+class FileLock:
+    """One process on a SQLite file (durable.md, pitfall 5), held until the process ends, however it ends."""
+
+    def __init__(self, url: str) -> None:
+        path = sa.make_url(url).database
+        self._file = None
+        if path and path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._file = _hold(Path(f"{path}.lock"), path)
+
+    def release(self) -> None:
+        """Let go."""
+        if self._file:
+            self._file.close()
+
+
+def _hold(lock: Path, database: str) -> Any:
+    import fcntl
+    import os
+
+    file = lock.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        holder = file.read(40).strip() or "unknown"
+        file.close()
+        raise AlreadyRunning(
+            f"Another Tocsin (process {holder}) already uses {database}. Stop it, or give this one its own "
+            "database_url; several on one database need Postgres."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,60 @@
+"""The inbox: every delivery is stored before it is acknowledged, and worked exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.store import schema
+
+_TEXT = TypeAdapter(TextDelivery)
+_table = schema.inbox
+
+RECEIVED, DONE, REFUSED = "received", "done", "refused"
+
+
+class Inbox:
+    """The deliveries of one transaction. The key is the platform's name and the delivery's id."""
+
+    def __init__(self, connection: sa.Connection, now: datetime, owner: str) -> None:
+        self._connection = connection
+        self._now = now
+        self._owner = owner
+
+    def seen(self, key: str) -> Receipt | None:
+        """The receipt of a delivery that was taken before."""
+        row = self._connection.execute(sa.select(_table).where(_table.c.id == key)).one_or_none()
+        return None if row is None else _receipt(row)
+
+    def receive(self, key: str, delivery: TextDelivery | ClickDelivery) -> None:
+        """Store it. Two replicas that receive the same one collide here, and the second finds it seen."""
+        kind = "command" if isinstance(delivery, TextDelivery) else "click"
+        payload = TypeAdapter(dict[str, Any]).dump_json(asdict(delivery)).decode()
+        self._connection.execute(
+            _table.insert().values(
+                id=key, kind=kind, state=RECEIVED, payload=payload, received_at=self._now, owner=self._owner
+            )
+        )
+
+    def finish(self, key: str, state: str, *, reply_key: str = "", channel: str = "") -> bool:
+        """Mark it worked; False when that had happened before."""
+        swap = _table.update().where(_table.c.id == key, _table.c.state == RECEIVED)
+        values = {"state": state, "finished_at": self._now, "reply_key": reply_key, "reply_channel": channel}
+        return self._connection.execute(swap.values(values)).rowcount == 1
+
+    def adopt(self, dead: list[str]) -> list[TextDelivery]:
+        """Take over the unfinished commands of processes that are gone."""
+        waiting = sa.and_(_table.c.state == RECEIVED, _table.c.kind == "command", _table.c.owner.in_(dead))
+        rows = self._connection.execute(sa.select(_table.c.payload).where(waiting)).scalars().all()
+        self._connection.execute(_table.update().where(waiting).values(owner=self._owner))
+        return [_TEXT.validate_json(payload) for payload in rows]
+
+
+def _receipt(row: sa.Row[Any]) -> Receipt:
+    accepted = row.state != REFUSED
+    return Receipt(accepted=accepted, duplicate=True, reply_key=row.reply_key, channel=row.reply_channel)

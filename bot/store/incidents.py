@@ -1,0 +1,113 @@
+"""Incidents: append-only events and the projection, written together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from bot.store import schema
+from commands.domain.incident import Declared, Incident, IncidentEvent, Status, begin, evolve
+from commands.domain.timeline import Entry
+from commands.errors import NotFound
+
+_EVENT: TypeAdapter[IncidentEvent] = TypeAdapter(IncidentEvent)
+_OPEN = [status.value for status in Status if status.is_open]
+
+
+class SqlIncidents:
+    """`next_key` gives each event of a transaction its idempotency key."""
+
+    def __init__(self, connection: sa.Connection, now: datetime, next_key: Callable[[], str]) -> None:
+        self._connection = connection
+        self._now = now
+        self._next_key = next_key
+        self.touched: dict[str, Incident] = {}
+
+    def get(self, incident_id: str) -> Incident:
+        """The state, locked until the end of the transaction, so that a decision on it holds."""
+        query = (
+            sa.select(schema.incidents.c.state).where(schema.incidents.c.id == incident_id).with_for_update()
+        )
+        state = self._connection.execute(query).scalar_one_or_none()
+        if state is None:
+            raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
+        return Incident.model_validate_json(state)
+
+    def in_channel(self, channel: str) -> Incident | None:
+        """The incident whose channel this is."""
+        query = sa.select(schema.incidents.c.id).where(schema.incidents.c.channel == channel)
+        incident_id = self._connection.execute(query).scalar_one_or_none()
+        return self.get(incident_id) if incident_id else None
+
+    def recent(self, *, open_only: bool, limit: int) -> list[Incident]:
+        """Newest first."""
+        table = schema.incidents
+        query = sa.select(table.c.state).order_by(table.c.declared_at.desc(), table.c.id.desc()).limit(limit)
+        if open_only:
+            query = query.where(table.c.status.in_(_OPEN))
+        return [Incident.model_validate_json(state) for state in self._connection.execute(query).scalars()]
+
+    def next_id(self, at: datetime) -> str:
+        """The day's next number; two that take the same collide on insert, and the later one is run again."""
+        day = f"{at:%Y%m%d}"
+        table = schema.incidents
+        last = self._connection.execute(
+            sa.select(sa.func.max(table.c.number)).where(table.c.day == day)
+        ).scalar()
+        return f"incident-{day}-{(last or 0) + 1:03d}"
+
+    def declare(self, event: Declared, *, actor: str) -> Incident:
+        """The first event and the projection's row."""
+        incident = begin(event, self._now)
+        _, day, number = incident.id.rsplit("-", 2)
+        self._connection.execute(
+            schema.incidents.insert().values(id=incident.id, day=day, number=int(number), **_row(incident))
+        )
+        self._append(incident, event, actor)
+        return incident
+
+    def record(self, incident_id: str, event: IncidentEvent, *, actor: str) -> Incident:
+        """One more event, and the state that follows."""
+        incident = evolve(self.get(incident_id), event, actor=actor, at=self._now)
+        table = schema.incidents
+        self._connection.execute(table.update().where(table.c.id == incident_id).values(**_row(incident)))
+        self._append(incident, event, actor)
+        return incident
+
+    def _append(self, incident: Incident, event: IncidentEvent, actor: str) -> None:
+        self.touched[incident.id] = incident
+        self._connection.execute(
+            schema.events.insert().values(
+                stream=incident.id, sequence=incident.version, type=event.type, actor=actor, at=self._now,
+                data=event.model_dump_json(), idempotency_key=self._next_key(),
+            )
+        )  # fmt: skip
+
+    def timeline(self, incident_id: str) -> list[Entry]:
+        """Every event, oldest first."""
+        table = schema.events
+        query = sa.select(table).where(table.c.stream == incident_id).order_by(table.c.sequence)
+        return [
+            Entry(position=row.position, at=row.at, actor=row.actor, event=_EVENT.validate_json(row.data))
+            for row in self._connection.execute(query)
+        ]
+
+
+def _row(incident: Incident) -> dict[str, object]:
+    return {
+        "status": incident.status.value, "channel": incident.channel, "declared_at": incident.declared_at,
+        "state": incident.model_dump_json(), "version": incident.version,
+    }  # fmt: skip
+
+
+def rebuild(entries: list[Entry]) -> Incident:
+    """The projection from the events alone; a test holds it against the stored one."""
+    first, *rest = entries
+    assert isinstance(first.event, Declared)
+    incident = begin(first.event, first.at)
+    for entry in rest:
+        incident = evolve(incident, entry.event, actor=entry.actor, at=entry.at)
+    return incident

@@ -1,0 +1,146 @@
+"""What is said where, and the single-use tokens behind its buttons."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store import schema
+from commands.cards import Card
+from commands.errors import Conflict, NotFound
+
+_CHANGE = "change"
+
+
+class SqlMessages:
+    """See the Messages port."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def open_channel(
+        self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]
+    ) -> None:
+        """Create the channel, once for a name."""
+        table = schema.channels
+        if self._connection.execute(sa.select(table.c.name).where(table.c.name == name)).one_or_none():
+            return
+        self._connection.execute(
+            table.insert().values(
+                name=name, platform=platform, private=private, topic=topic,
+                members=json.dumps(sorted(set(members))), created_at=self._now,
+            )
+        )  # fmt: skip
+
+    def add_member(self, channel: str, person: str) -> None:
+        """Let somebody into a channel."""
+        table = schema.channels
+        row = self._connection.execute(
+            sa.select(table).where(table.c.name == channel).with_for_update()
+        ).one_or_none()
+        if row is not None:
+            members = json.dumps(sorted({*json.loads(row.members), person}))
+            self._connection.execute(table.update().where(table.c.name == channel).values(members=members))
+
+    def may_read(self, channel: str, person: str) -> bool:
+        """Whether the channel exists and is in sight of a person."""
+        return may_read(self._connection, channel, person)
+
+    def post(
+        self, channel: str, card: Card, *, key: str, only_for: str | None = None, pinned: bool = False,
+        thread: str | None = None,
+    ) -> None:  # fmt: skip
+        """Say something once: the same key again changes nothing."""
+        self._insert(channel, "tocsin", key, thread, only_for=only_for, pinned=pinned,
+                     card=self._mint(key, card).model_dump_json())  # fmt: skip
+
+    def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None) -> None:
+        """Keep what a person said."""
+        self._insert(channel, person, key, thread, text=text, pinned=False)
+
+    def _insert(self, channel: str, author: str, key: str, thread: str | None, **content: Any) -> None:
+        table = schema.messages
+        if self._connection.execute(sa.select(table.c.id).where(table.c.key == key)).one_or_none():
+            return
+        self._connection.execute(
+            table.insert().values(
+                key=key, channel=channel, author=author, at=self._now, thread=thread,
+                change=self._next_change(), delivered=0, **content,
+            )
+        )  # fmt: skip
+
+    def edit(self, key: str, card: Card) -> None:
+        """Replace a card; the buttons that it had are void."""
+        buttons, table = schema.buttons, schema.messages
+        self._connection.execute(
+            buttons.delete().where(buttons.c.message == key, buttons.c.used_by.is_(None))
+        )
+        shown = self._mint(key, card).model_dump_json()
+        changed = {"card": shown, "edited_at": self._now, "change": self._next_change()}
+        self._connection.execute(table.update().where(table.c.key == key).values(changed))
+
+    def _mint(self, key: str, card: Card) -> Card:
+        """The card with a fresh random token in each button."""
+        if not card.buttons:
+            return card
+        minted = tuple(b.model_copy(update={"token": secrets.token_urlsafe(16)}) for b in card.buttons)
+        rows = [{"token": b.token, "message": key, "action": b.action, "subject": b.subject} for b in minted]
+        self._connection.execute(schema.buttons.insert(), rows)
+        return card.model_copy(update={"buttons": minted})
+
+    def _next_change(self) -> int:
+        """A number that grows in the order of commits: its row is locked until this transaction ends."""
+        table = schema.counters
+        bump = (
+            table.update()
+            .where(table.c.name == _CHANGE)
+            .values(value=table.c.value + 1)
+            .returning(table.c.value)
+        )
+        value = self._connection.execute(bump).scalar_one_or_none()
+        if value is None:
+            self._connection.execute(table.insert().values(name=_CHANGE, value=1))
+            return 1
+        return int(value)
+
+    def button(self, token: str) -> sa.Row[Any]:
+        """What a token stands for: action, subject, message, channel and only_for of its message.
+
+        Raises:
+            NotFound: never sent, or void since its message changed. Conflict: used already.
+        """
+        buttons, table = schema.buttons, schema.messages
+        query = (
+            sa.select(buttons, table.c.channel, table.c.only_for)
+            .join(table, table.c.key == buttons.c.message)
+            .where(buttons.c.token == token)
+            .with_for_update()
+        )
+        row = self._connection.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("That button is out of date.", hint="Use the newest message.")
+        if row.used_by:
+            raise Conflict("That button was used already.", hint="The message shows what came of it.")
+        return row
+
+    def use(self, token: str, person: str) -> None:
+        """Consume a token. Raises Conflict when another click was first."""
+        table = schema.buttons
+        swap = table.update().where(table.c.token == token, table.c.used_by.is_(None))
+        if self._connection.execute(swap.values(used_by=person, used_at=self._now)).rowcount != 1:
+            raise Conflict("That button was used already.", hint="The message shows what came of it.")
+
+
+def may_read(connection: sa.Connection, channel: str, person: str) -> bool:
+    """Whether a channel exists and is in sight of a person."""
+    table = schema.channels
+    row = connection.execute(
+        sa.select(table.c.private, table.c.members).where(table.c.name == channel)
+    ).one_or_none()
+    return row is not None and (not row.private or person in json.loads(row.members))

@@ -1,0 +1,82 @@
+"""Plans and the locks on their targets. A plan moves by compare-and-swap, so two clicks decide once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store import schema
+from commands.domain.plan import Plan, PlanState
+from commands.errors import Conflict, NotFound
+
+
+class SqlPlans:
+    """See the Plans port."""
+
+    def __init__(self, connection: sa.Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def add(self, plan: Plan) -> None:
+        """Store a new plan."""
+        self._connection.execute(
+            schema.plans.insert().values(
+                id=plan.id, state=plan.state.value, target=plan.target.key, incident=plan.incident,
+                created_at=plan.created_at, body=plan.model_dump_json(),
+            )
+        )  # fmt: skip
+
+    def get(self, plan_id: str) -> Plan:
+        """Raises NotFound."""
+        query = sa.select(schema.plans.c.body).where(schema.plans.c.id == plan_id).with_for_update()
+        body = self._connection.execute(query).scalar_one_or_none()
+        if body is None:
+            raise NotFound(f"There is no plan {plan_id[:60]}.", example="/gw history")
+        return Plan.model_validate_json(body)
+
+    def move(self, plan_id: str, source: PlanState, to: PlanState, **changes: Any) -> Plan:
+        """Compare and swap; raises Conflict, naming the state that the plan has instead."""
+        plan = self.get(plan_id)
+        step = f"{self._now:%Y-%m-%dT%H:%M:%S.%f}Z {to.value}"
+        moved = plan.model_copy(update=changes | {"state": to, "history": (*plan.history, step)})
+        table = schema.plans
+        swap = table.update().where(table.c.id == plan_id, table.c.state == source.value)
+        done = self._connection.execute(swap.values(state=to.value, body=moved.model_dump_json()))
+        if done.rowcount != 1:
+            raise Conflict(f"This plan is {plan.state.value} already.")
+        return moved
+
+    def recent(self, *, target: str | None, limit: int) -> list[Plan]:
+        """Newest first."""
+        table = schema.plans
+        query = sa.select(table.c.body).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+        if target:
+            query = query.where(table.c.target == target)
+        return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
+
+    def of_incident(self, incident_id: str) -> list[Plan]:
+        """Oldest first."""
+        table = schema.plans
+        query = (
+            sa.select(table.c.body)
+            .where(table.c.incident == incident_id)
+            .order_by(table.c.created_at, table.c.id)
+        )
+        return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
+
+    def lock(self, target: str, plan_id: str) -> str | None:
+        """Take the lock, or say which plan has it. Taking it again for the same plan is no conflict."""
+        table = schema.locks
+        holder = self._connection.execute(
+            sa.select(table.c.plan).where(table.c.target == target)
+        ).scalar_one_or_none()
+        if holder is None:
+            self._connection.execute(table.insert().values(target=target, plan=plan_id, taken_at=self._now))
+        return None if holder in {None, plan_id} else holder
+
+    def unlock(self, target: str, plan_id: str) -> None:
+        """Let go, if it is this plan's."""
+        table = schema.locks
+        self._connection.execute(table.delete().where(table.c.target == target, table.c.plan == plan_id))

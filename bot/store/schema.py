@@ -1,0 +1,202 @@
+"""The tables. All carry the prefix `tocsin_`; the engine's own tables live beside them, untouched."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+PREFIX = "tocsin_"
+metadata = sa.MetaData()
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """An aware time, kept in UTC; SQLite has no zone, so there it is put back on the way out."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """To the database: UTC. Raises ValueError for a time without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """From the database: aware, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _table(name: str, *columns: Any) -> sa.Table:
+    return sa.Table(PREFIX + name, metadata, *columns)
+
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+events = _table(
+    "events",
+    sa.Column("position", _ID, primary_key=True, autoincrement=True),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("sequence", sa.Integer, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("data", sa.Text, nullable=False),
+    sa.Column("idempotency_key", sa.Text, nullable=False),
+    sa.UniqueConstraint("stream", "sequence", name="uq_events_stream_sequence"),
+    sa.UniqueConstraint("idempotency_key", name="uq_events_idempotency_key"),
+)
+
+incidents = _table(
+    "incidents",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, index=True),
+    sa.Column("channel", sa.Text, nullable=False, unique=True),
+    sa.Column("declared_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.UniqueConstraint("day", "number", name="uq_incidents_day_number"),
+)
+
+channels = _table(
+    "channels",
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("private", sa.Boolean, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("members", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("reference", sa.Text),
+)
+
+messages = _table(
+    "messages",
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("edited_at", UtcTime),
+    sa.Column("card", sa.Text),
+    sa.Column("text", sa.Text, nullable=False, server_default=""),
+    sa.Column("only_for", sa.Text),
+    sa.Column("thread", sa.Text, index=True),
+    sa.Column("pinned", sa.Boolean, nullable=False),
+    sa.Column("change", _ID, nullable=False, index=True),
+    sa.Column("delivered", _ID, nullable=False),
+    sa.Column("reference", sa.Text),
+    sa.Index("ix_tocsin_messages_channel_id", "channel", "id"),
+)
+
+buttons = _table(
+    "buttons",
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("message", sa.Text, nullable=False, index=True),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("used_by", sa.Text),
+    sa.Column("used_at", UtcTime),
+)
+
+reads = _table(
+    "reads",
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("message", _ID, nullable=False),
+)
+
+inbox = _table(
+    "inbox",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("reply_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("reply_channel", sa.Text, nullable=False, server_default=""),
+)
+
+plans = _table(
+    "plans",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("target", sa.Text, nullable=False, index=True),
+    sa.Column("incident", sa.Text, index=True),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+locks = _table(
+    "locks",
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("taken_at", UtcTime, nullable=False),
+)
+
+audit = _table(
+    "audit",
+    sa.Column("sequence", _ID, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("previous", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+)
+
+counters = _table(
+    "counters",
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", _ID, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False, server_default=""),
+)
+
+samples = _table(
+    "samples",
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("at", UtcTime, primary_key=True),
+    sa.Column("reading", sa.Text, nullable=False),
+)
+
+postmortems = _table(
+    "postmortems",
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("markdown", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("drafted_at", UtcTime, nullable=False),
+)
+
+notices = _table(
+    "notices",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("incident", sa.Text, nullable=False, index=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+replicas = _table(
+    "replicas",
+    sa.Column("executor", sa.Text, primary_key=True),
+    sa.Column("process", sa.Text, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+
+leases = _table(
+    "leases",
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+)

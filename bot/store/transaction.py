@@ -1,0 +1,110 @@
+"""One unit of work over the record, as the core's Transaction port has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from bot.store.audit import SqlAudit
+from bot.store.database import Database
+from bot.store.inbox import Inbox
+from bot.store.incidents import SqlIncidents
+from bot.store.messages import SqlMessages
+from bot.store.plans import SqlPlans
+from bot.store.samples import SqlPostmortems, SqlSamples
+
+T = TypeVar("T")
+
+
+class Enqueue(Protocol):
+    """Durable work, enqueued on the transaction's own connection."""
+
+    def __call__(
+        self, connection: sa.Connection, workflow: str, *, key: str, payload: dict[str, Any],
+        partition: str | None, delay: timedelta | None,
+    ) -> None: ...  # fmt: skip
+
+
+class SqlWork:
+    """See the Work port."""
+
+    def __init__(self, connection: sa.Connection, enqueue: Enqueue) -> None:
+        self._connection = connection
+        self._enqueue = enqueue
+
+    def enqueue(
+        self, workflow: str, *, key: str, payload: dict[str, Any], partition: str | None = None,
+        delay: timedelta | None = None,
+    ) -> None:  # fmt: skip
+        """Enqueue once for a key; it runs if, and only if, the transaction commits."""
+        self._enqueue(self._connection, workflow, key=key, payload=payload, partition=partition, delay=delay)
+
+
+class SqlTransaction:
+    """`cause` is unique for what asked for this unit of work; the events' idempotency keys grow from it."""
+
+    def __init__(
+        self, connection: sa.Connection, *, now: datetime, cause: str, owner: str, enqueue: Enqueue
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self._cause = cause
+        self._events = 0
+        self.incidents = SqlIncidents(connection, now, self._next_key)
+        self.messages = SqlMessages(connection, now)
+        self.plans = SqlPlans(connection, now)
+        self.work = SqlWork(connection, enqueue)
+        self.audit = SqlAudit(connection, now)
+        self.samples = SqlSamples(connection)
+        self.postmortems = SqlPostmortems(connection, now)
+        self.inbox = Inbox(connection, now, owner)
+
+    def _next_key(self) -> str:
+        self._events += 1
+        return f"{self._cause}#{self._events}"
+
+
+class Store:
+    """Runs units of work and tells listeners, after each commit, that something may be new."""
+
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], owner: str, enqueue: Enqueue
+    ) -> None:
+        self.database = database
+        self.owner = owner
+        self._now = now
+        self._enqueue = enqueue
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_commit(self, listener: Callable[[], None]) -> None:
+        """Call this after each commit, from any thread; it must not block."""
+        self._listeners.append(listener)
+
+    def committed(self) -> None:
+        """Tell the listeners."""
+        for listener in self._listeners:
+            listener()
+
+    async def transact(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
+        """Run `work` in one transaction, and again from its start if it lost a race."""
+        done = await self.database.write(lambda connection: work(self._open(connection, cause)))
+        self.committed()
+        return done
+
+    async def look(self, work: Callable[[SqlTransaction], T]) -> T:
+        """Run `work` on a snapshot; it must not write."""
+        return await self.database.read(lambda connection: work(self._open(connection, "look")))
+
+    def transact_now(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
+        """As `transact`, in the calling thread."""
+        done = self.database.write_now(lambda connection: work(self._open(connection, cause)))
+        self.committed()
+        return done
+
+    def _open(self, connection: sa.Connection, cause: str) -> SqlTransaction:
+        return SqlTransaction(
+            connection, now=self._now(), cause=cause, owner=self.owner, enqueue=self._enqueue
+        )
