@@ -142,6 +142,9 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Aware, UTC."""
 
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
 
 class Deployments(Protocol):
     """Runs copies of the gateway and changes how many."""

@@ -28,20 +28,19 @@ def beat(connection: sa.Connection, executor: str, process: str) -> None:
         connection.execute(_table.insert().values(executor=executor, process=process, seen_at=now))
 
 
-def bury(connection: sa.Connection, *, silent_for: float, besides: str, everyone: bool = False) -> list[str]:
-    """The executors that went silent, taken off the list: the caller now owns their work.
+def silent(connection: sa.Connection, *, silent_for: float, besides: str, everyone: bool = False) -> list[str]:
+    """The executors that went silent.
 
     `everyone`: on SQLite only one process can live, so all others are dead at once.
     """
     horizon = database_seconds(connection) - (0 if everyone else silent_for)
     dead = sa.and_(_table.c.executor != besides, _table.c.seen_at <= horizon)
-    found = list(
-        connection.execute(
-            sa.select(_table.c.executor).where(dead).with_for_update(skip_locked=True)
-        ).scalars()
-    )
-    connection.execute(_table.delete().where(_table.c.executor.in_(found)))
-    return found
+    return list(connection.execute(sa.select(_table.c.executor).where(dead)).scalars())
+
+
+def forget(connection: sa.Connection, executors: list[str]) -> None:
+    """Take executors off the list, once all their work has been taken over."""
+    connection.execute(_table.delete().where(_table.c.executor.in_(executors)))
 
 
 def lease(connection: sa.Connection, name: str, owner: str, seconds: float) -> bool:

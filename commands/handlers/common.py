@@ -1,0 +1,41 @@
+"""What several handlers ask: the incident at hand, and whether the asker may see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from commands.context import Call
+from commands.domain.incident import Incident
+from commands.errors import Conflict, NotFound, WrongPlace
+from commands.ports import Transaction
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A command without arguments."""
+
+
+def at_hand(call: Call, tx: Transaction) -> Incident:
+    """The incident of the channel, as the transaction sees it. Raises WrongPlace elsewhere."""
+    incident = tx.incidents.in_channel(call.channel)
+    if incident is None:
+        raise WrongPlace("That works in an incident's channel only.", hint="Open one, or find yours with /incident list.")
+    return incident
+
+
+def open_at_hand(call: Call, tx: Transaction) -> Incident:
+    """As `at_hand`, for what makes sense only while an incident is open."""
+    incident = at_hand(call, tx)
+    if not incident.status.is_open:
+        raise Conflict(f"{incident.id} is {incident.status.value}.", hint="Reopen it first: /incident reopen why.")
+    return incident
+
+
+def named_or_at_hand(incident_id: str, call: Call, tx: Transaction) -> Incident:
+    """The incident that was named, else the one of the channel. Private ones do not exist for outsiders."""
+    if not incident_id:
+        return at_hand(call, tx)
+    incident = tx.incidents.get(incident_id.lstrip("#"))
+    if not tx.messages.may_read(incident.channel, call.person.id):
+        raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
+    return incident

@@ -1,0 +1,106 @@
+"""`/incident declare`: opens the incident, its channel and its card (runbook 002, section 2.4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from commands.cards import Card, Code, Link, Tone, Who, card, rich
+from commands.context import Call, Services
+from commands.domain.incident import Declared, Incident
+from commands.domain.severity import Severity
+from commands.errors import Malformed
+from commands.grammar.arguments import Flag, Option, Rest, Word
+from commands.people import SYSTEM
+from commands.ports import Contact, Transaction
+from commands.presentation.incident import card_key, headline, incident_card, incident_tone
+from commands.presentation.words import lasting
+from commands.registry import RESPONDERS, Command, Reply
+
+MAX_TITLE = 300
+
+
+@dataclass(frozen=True)
+class Declare:
+    """Arguments of `/incident declare`."""
+
+    severity: Annotated[Severity, Word("how bad it is, e.g. sev1")]
+    title: Annotated[str, Rest("what is wrong, in a few words")] = ""
+    service: Annotated[str, Option("--service", "what is affected")] = ""
+    private: Annotated[bool, Flag("--private", "only people who are invited see it")] = False
+
+
+async def gather(args: Declare, call: Call) -> list[Contact]:
+    """Who is on duty for the service; an on-call system that is down never stops a declaration."""
+    try:
+        return list(await call.services.on_call.on_duty(args.service or call.services.default_service, at=call.now))
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the incident comes first
+        return []
+
+
+def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -> Reply:
+    """Open it, and tell the asker where."""
+    title = " ".join(args.title.split())
+    if len(title) > MAX_TITLE:
+        raise Malformed(f"That title has {len(title):,} characters; at most {MAX_TITLE} fit.",
+                        hint="Declare with a short title, then put the rest into /incident note.")  # fmt: skip
+    declared = Declared(
+        incident=tx.incidents.next_id(tx.now), severity=args.severity.id,
+        title=title or f"{args.severity.name.capitalize()} incident on {args.service or call.services.default_service}",
+        service=args.service or call.services.default_service, private=args.private,
+        declared_by=call.person.id, channel="", platform=call.platform,
+        source="watch" if call.person.id == SYSTEM.id else "person",
+    )  # fmt: skip
+    incident = open_incident(declared, call, tx, on_duty)
+    return Reply(_opened(incident), channel=call.channel)
+
+
+def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list[Contact]) -> Incident:
+    """The incident with its channel, pinned card, call for a commander and announcement."""
+    services = call.services
+    declared = declared.model_copy(update={"channel": declared.incident})
+    incident = tx.incidents.declare(declared, actor=call.person.id)
+    members = [call.person.id, *(contact.person for contact in on_duty)]
+    tx.messages.open_channel(incident.channel, platform=incident.platform, private=incident.private,
+                             topic=headline(incident), members=members)  # fmt: skip
+    tx.messages.post(incident.channel, incident_card(incident, services), key=card_key(incident.id), pinned=True)
+    tx.messages.post(incident.channel, _first_steps(incident, services, on_duty), key=f"{incident.id}:first-steps")
+    _announce(incident, services, tx)
+    return incident
+
+
+def _opened(incident: Incident) -> Card:
+    where = Link(url=f"/c/{incident.channel}", text=f"#{incident.channel}")
+    return card(f"{incident.id} is open", rich("Work on it in ", where, "."), tone=Tone.INFO)
+
+
+def _first_steps(incident: Incident, services: Services, on_duty: list[Contact]) -> Card:
+    level = services.scheme.get(incident.severity)
+    called = [part for contact in on_duty for part in (Who(person=contact.person), " ")]
+    lines = [rich("On duty: ", *called)] if called else []
+    lines.append(rich(f"{level.id} asks for a response within {lasting(level.respond_within)}."))
+    lines.append(rich("Take a role: ", Code(text="/incident role claim ic"), ". Look around: ", Code(text="/gw status"),
+                      ", ", Code(text="/gw errors"), ". Write down what you learn: ", Code(text="/incident note ..."), "."))  # fmt: skip
+    return card("First steps", *lines, tone=Tone.INFO)
+
+
+def _announce(incident: Incident, services: Services, tx: Transaction) -> None:
+    if incident.private:
+        return
+    link = Link(url=f"/c/{incident.channel}", text=f"#{incident.channel}")
+    by = rich("Measured by Tocsin" if incident.source == "watch" else Who(person=incident.declared_by), " opened ", link)
+    shown = card(headline(incident), by, tone=incident_tone(incident, services))
+    tx.messages.post(services.announce_in, shown, key=f"{incident.id}:announcement")
+
+
+COMMANDS = (
+    Command(
+        path=("incident", "declare"),
+        args=Declare,
+        summary="Open an incident with its own channel.",
+        example="/incident declare sev1 API answers 502",
+        gather=gather,
+        decide=decide,
+        access=RESPONDERS,
+    ),
+)

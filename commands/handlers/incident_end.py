@@ -1,0 +1,100 @@
+"""`/incident resolve` and `reopen`. The postmortem draft follows a resolution by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from commands.cards import Tone, Who, card, fact, rich
+from commands.context import Call
+from commands.domain.incident import Incident, Reopened, Resolved
+from commands.domain.plan import FINAL
+from commands.domain.sli import Reading
+from commands.errors import Conflict
+from commands.grammar.arguments import Rest
+from commands.handlers.common import at_hand, open_at_hand
+from commands.ports import Transaction
+from commands.presentation.words import lasting
+from commands.reading import current_reading
+from commands.redaction import redact
+from commands.registry import Click, Command, Reply, Where
+
+
+@dataclass(frozen=True)
+class ResolveArgs:
+    """Arguments of `/incident resolve`."""
+
+    summary: Annotated[str, Rest("what fixed it")] = ""
+
+
+@dataclass(frozen=True)
+class ReopenArgs:
+    """Arguments of `/incident reopen`."""
+
+    reason: Annotated[str, Rest("why")] = ""
+
+
+async def measure(_args: object, call: Call) -> Reading:
+    """How the service does at this moment."""
+    return await current_reading(call)
+
+
+def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading) -> Reply:
+    """It is over: the clock stops and the draft is ordered. A service that still does badly is pointed out."""
+    incident = open_at_hand(call, tx)
+    _refuse_while_acting(incident, tx)
+    resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
+    tx.work.enqueue("draft-postmortem", key=f"{incident.id}:draft:{resolved.version}", payload={"incident": incident.id})
+    still_bad = call.services.objectives.breached(reading)
+    warning = [f"Careful: {reading.words()} right now, outside the objectives. /incident reopen takes this back."]
+    shown = card(f"Resolved after {lasting(resolved.duration(tx.now))}", *([args.summary] if args.summary else []),
+                 *(warning if still_bad else []), rich(Who(person=call.person.id), " resolved it. The postmortem is being drafted."),
+                 tone=Tone.WARNING if still_bad else Tone.GOOD)  # fmt: skip
+    return Reply(shown.model_copy(update={"facts": (fact("Now", reading.words()),)}))
+
+
+def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
+    running = [plan for plan in tx.plans.of_incident(incident.id) if plan.state not in FINAL]
+    acting = [plan for plan in running if plan.state.value != "planned"]
+    if acting:
+        raise Conflict(f"{acting[0].summary} is still {acting[0].state.value}.", hint="Wait for its result, then resolve.")
+
+
+def reopen(args: ReopenArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """It is not over."""
+    return _reopen(at_hand(call, tx), args.reason, call, tx)
+
+
+def reopen_click(subject: str, call: Call, tx: Transaction) -> Reply:
+    """The button on a resolved incident's card."""
+    return _reopen(tx.incidents.get(subject), "", call, tx)
+
+
+def _reopen(incident: Incident, reason: str, call: Call, tx: Transaction) -> Reply:
+    if incident.status.is_open:
+        raise Conflict(f"{incident.id} is open: {incident.status.value}.")
+    tx.incidents.record(incident.id, Reopened(reason=redact(reason)), actor=call.person.id)
+    return Reply(card("Reopened", *([reason] if reason else []), rich("The clock runs on from the declaration."), tone=Tone.WARNING))
+
+
+COMMANDS = (
+    Command(
+        path=("incident", "resolve"),
+        args=ResolveArgs,
+        summary="End the incident and draft the postmortem.",
+        example="/incident resolve scaled to 10 workers, error rate back to normal",
+        gather=measure,
+        decide=resolve,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "reopen"),
+        args=ReopenArgs,
+        summary="Open a resolved incident again.",
+        example="/incident reopen errors are back",
+        decide=reopen,
+        where=Where.INCIDENT,
+    ),
+)
+
+CLICKS = (Click(action="incident.reopen", decide=reopen_click),)

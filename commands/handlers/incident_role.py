@@ -1,0 +1,123 @@
+"""`/incident role`: who is commander, technical lead, communications lead (runbook 002, section 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from commands.cards import Tone, Who, card, rich
+from commands.context import Call
+from commands.domain.incident import Incident, Role, RoleAssigned, RoleReleased
+from commands.errors import Conflict, NotAllowed
+from commands.grammar.arguments import Word
+from commands.handlers.common import at_hand, open_at_hand
+from commands.people import Person
+from commands.ports import Transaction
+from commands.presentation.incident import headline, role_facts
+from commands.registry import RESPONDERS, Click, Command, Reply, Where
+
+
+@dataclass(frozen=True)
+class Assign:
+    """Arguments of `/incident role`."""
+
+    role: Annotated[Role | None, Word("ic, tech or comms")] = None
+    person: Annotated[Person | None, Word("who takes it, e.g. @ana")] = None
+
+
+@dataclass(frozen=True)
+class One:
+    """Arguments of `/incident role claim` and `release`."""
+
+    role: Annotated[Role, Word("ic, tech or comms")] = Role.COMMANDER
+
+
+def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Give a role to somebody; without arguments, show who holds what."""
+    if args.role is None or args.person is None:
+        incident = at_hand(call, tx)
+        return Reply(card(f"Roles of {headline(incident)}").model_copy(update={"facts": role_facts(incident)}), private=True)
+    incident = open_at_hand(call, tx)
+    _check_holder(args.person)
+    if incident.holder(args.role) == args.person.id:
+        raise Conflict(f"{args.person.name} is {args.role.title.lower()} already.")
+    return _give(incident, args.role, args.person, call, tx)
+
+
+def _check_holder(person: Person) -> None:
+    if not RESPONDERS.org & person.roles:
+        raise NotAllowed(f"{person.name} is a viewer and cannot hold a role.", hint="Roles go to responders and operators.")
+
+
+def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transaction) -> Reply:
+    how = "claimed" if person.id == call.person.id else "assigned"
+    given = RoleAssigned(role=role, person=person.id, previous=incident.holder(role), how=how)
+    tx.incidents.record(incident.id, given, actor=call.person.id)
+    tx.messages.add_member(incident.channel, person.id)
+    before = rich(" (it was ", Who(person=given.previous), ")") if given.previous else ()
+    return Reply(card(f"{role.title}: {person.name}", (*rich(Who(person=person.id), " is ", role.title.lower()), *before),
+                      tone=Tone.INFO))  # fmt: skip
+
+
+def claim(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Take a free role."""
+    return _claim(open_at_hand(call, tx), args.role, call, tx)
+
+
+def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply:
+    holder = incident.holder(role)
+    if holder == call.person.id:
+        raise Conflict(f"You are {role.title.lower()} already.")
+    if holder is not None:
+        name = call.services.directory.names().get(holder, holder)
+        raise Conflict(f"{name} is {role.title.lower()}.", hint=f"They can /handover @{call.person.id}, or anybody can reassign it:",
+                       example=f"/incident role {role.value} @{call.person.id}")  # fmt: skip
+    _check_holder(call.person)
+    return _give(incident, role, call.person, call, tx)
+
+
+def claim_click(subject: str, call: Call, tx: Transaction) -> Reply:
+    """The button on the incident's card."""
+    incident_id, role = subject.split()
+    incident = tx.incidents.get(incident_id)
+    return _claim(incident, Role(role), call, tx)
+
+
+def release(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Step down."""
+    incident = at_hand(call, tx)
+    if incident.holder(args.role) != call.person.id:
+        raise Conflict(f"You are not {args.role.title.lower()}.", hint="Only who holds a role can release it.")
+    tx.incidents.record(incident.id, RoleReleased(role=args.role, person=call.person.id), actor=call.person.id)
+    tone = Tone.WARNING if args.role is Role.COMMANDER else Tone.NEUTRAL
+    return Reply(card(f"{args.role.title} is free", rich(Who(person=call.person.id), " stepped down."), tone=tone))
+
+
+COMMANDS = (
+    Command(
+        path=("incident", "role"),
+        args=Assign,
+        summary="Give a role to somebody, or show who holds what.",
+        example="/incident role ic @ana",
+        decide=assign,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "role", "claim"),
+        args=One,
+        summary="Take a role yourself.",
+        example="/incident role claim tech",
+        decide=claim,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "role", "release"),
+        args=One,
+        summary="Step down from a role.",
+        example="/incident role release comms",
+        decide=release,
+        where=Where.INCIDENT,
+    ),
+)
+
+CLICKS = (Click(action="role.claim", decide=claim_click),)

@@ -1,0 +1,156 @@
+"""`/incident status`, `severity`, `note`, `link`: what responders tell each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from commands.cards import Link, Tone, When, Who, card, fact, rich, strong
+from commands.context import Call
+from commands.domain.incident import Incident, Linked, Noted, NoteKind, SeverityChanged, Status, StatusChanged
+from commands.domain.severity import Severity
+from commands.errors import Conflict, Malformed
+from commands.grammar.arguments import Option, Rest, Word
+from commands.handlers.common import at_hand, open_at_hand
+from commands.ports import Transaction
+from commands.presentation.incident import headline
+from commands.redaction import redact
+from commands.registry import Command, Reply, Where
+
+
+@dataclass(frozen=True)
+class StatusArgs:
+    """Arguments of `/incident status`."""
+
+    status: Annotated[Status | None, Word("investigating, identified, monitoring; after it: postmortem, closed")] = None
+    note: Annotated[str, Rest("what to tell everybody")] = ""
+
+
+@dataclass(frozen=True)
+class SeverityArgs:
+    """Arguments of `/incident severity`."""
+
+    severity: Annotated[Severity, Word("the new level")]
+    reason: Annotated[str, Rest("why")] = ""
+
+
+@dataclass(frozen=True)
+class NoteArgs:
+    """Arguments of `/incident note`."""
+
+    text: Annotated[str, Rest("what to remember")]
+    marked: Annotated[NoteKind, Option("--as", "cause, resolution, impact, decision, action or lesson")] = NoteKind.NOTE
+
+
+@dataclass(frozen=True)
+class LinkArgs:
+    """Arguments of `/incident link`."""
+
+    url: Annotated[str, Word("an http(s) address")]
+    label: Annotated[str, Rest("what it shows")] = ""
+
+
+def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Without a status: say what it is. The same status again is an update; it restarts the update clock."""
+    incident = at_hand(call, tx)
+    if args.status is None:
+        return _say_status(incident, call)
+    _check_move(incident, args.status)
+    change = StatusChanged(before=incident.status, after=args.status, note=redact(args.note))
+    changed = tx.incidents.record(incident.id, change, actor=call.person.id)
+    title = f"Status: {changed.status.value}" if changed.status is not incident.status else f"Update ({changed.status.value})"
+    due = changed.next_update_due(call.services.scheme)
+    facts = (fact("Next update due", When(at=due)),) if due else ()
+    return Reply(card(title, *([change.note] if change.note else []), tone=Tone.INFO).model_copy(update={"facts": facts}))
+
+
+def _say_status(incident: Incident, call: Call) -> Reply:
+    due = incident.next_update_due(call.services.scheme)
+    facts = (fact("Status", strong(incident.status.value)), *((fact("Next update due", When(at=due)),) if due else ()))
+    return Reply(card(headline(incident)).model_copy(update={"facts": facts}), private=True)
+
+
+def _check_move(incident: Incident, to: Status) -> None:
+    if to is Status.RESOLVED and incident.status.is_open:
+        raise Malformed("Resolving has its own command.", example="/incident resolve what fixed it")
+    if incident.status.is_open and not to.is_open:
+        raise Conflict(f"{incident.id} is still open; {to.value} comes after it is resolved.",
+                       example="/incident resolve what fixed it")  # fmt: skip
+    if not incident.status.is_open and to.is_open:
+        raise Conflict(f"{incident.id} is {incident.status.value}.", example="/incident reopen why")
+
+
+def severity(args: SeverityArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Raise or lower it."""
+    incident = open_at_hand(call, tx)
+    if args.severity.id == incident.severity:
+        raise Conflict(f"{incident.id} is {incident.severity} already.")
+    change = SeverityChanged(before=incident.severity, after=args.severity.id, reason=redact(args.reason))
+    tx.incidents.record(incident.id, change, actor=call.person.id)
+    title = f"Severity: {change.before} → {change.after}"
+    return Reply(card(title, *([change.reason] if change.reason else []), f"{change.after}: {args.severity.criteria}.",
+                      tone=Tone.WARNING))  # fmt: skip
+
+
+MAX_NOTE = 4000
+
+
+def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Keep it on the timeline; a marked one fills its section of the postmortem."""
+    incident = at_hand(call, tx)
+    if len(args.text) > MAX_NOTE:
+        raise Malformed(f"That note has {len(args.text):,} characters; at most {MAX_NOTE:,} fit.",
+                        hint="Put long output into a file and add /incident link.")  # fmt: skip
+    noted = Noted(text=redact(args.text), marked=args.marked)
+    tx.incidents.record(incident.id, noted, actor=call.person.id)
+    title = "Noted" if noted.marked is NoteKind.NOTE else f"Noted as {noted.marked.value}"
+    return Reply(card(title, noted.text))
+
+
+def link(args: LinkArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """Add a dashboard, document or ticket."""
+    incident = at_hand(call, tx)
+    parts = urlsplit(args.url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or len(args.url) > 2000:
+        raise Malformed(f"{args.url[:80]} is no http(s) address.", example="/incident link https://grafana.example/d/1 errors")
+    linked = Linked(url=redact(args.url), label=args.label[:200])
+    tx.incidents.record(incident.id, linked, actor=call.person.id)
+    shown = rich(Who(person=call.person.id), " added ", Link(url=linked.url, text=linked.label or linked.url))
+    return Reply(card("Link added", shown))
+
+
+COMMANDS = (
+    Command(
+        path=("incident", "status"),
+        args=StatusArgs,
+        summary="Set the status, or post an update.",
+        example="/incident status identified bad deploy of the auth service",
+        decide=status,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "severity"),
+        args=SeverityArgs,
+        summary="Change the severity.",
+        example="/incident severity sev2 only one route is affected",
+        decide=severity,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "note"),
+        args=NoteArgs,
+        summary="Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.",
+        example="/incident note --as cause connection pool exhausted",
+        decide=note,
+        where=Where.INCIDENT,
+    ),
+    Command(
+        path=("incident", "link"),
+        args=LinkArgs,
+        summary="Add a link to the incident.",
+        example="/incident link https://grafana.example/d/gateway error rate",
+        decide=link,
+        where=Where.INCIDENT,
+    ),
+)

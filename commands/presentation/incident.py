@@ -1,0 +1,89 @@
+"""The card of an incident: pinned on top of its channel and kept up to date."""
+
+from __future__ import annotations
+
+from commands.cards import Button, Card, Fact, Link, Part, Tone, When, Who, fact, rich, strong
+from commands.context import Services
+from commands.domain.incident import Incident, Role, Status
+from commands.ports import Messages
+from commands.presentation.words import cut, lasting
+
+
+def card_key(incident_id: str) -> str:
+    """The message key of an incident's card."""
+    return f"{incident_id}:card"
+
+
+def incident_tone(incident: Incident, services: Services) -> Tone:
+    """Red for the worst two levels, amber below, green when it is over."""
+    if not incident.status.is_open:
+        return Tone.GOOD
+    return Tone.CRITICAL if services.scheme.get(incident.severity).rank <= 2 else Tone.WARNING
+
+
+def headline(incident: Incident) -> str:
+    """`SEV1 · API is down`."""
+    return f"{incident.severity} · {cut(incident.title, 200)}"
+
+
+def incident_card(incident: Incident, services: Services) -> Card:
+    """Severity, status, roles, clock, next update due, and the next thing to do."""
+    return Card(
+        title=headline(incident),
+        tone=incident_tone(incident, services),
+        facts=(
+            fact("Status", strong(incident.status.value)),
+            fact("Severity", f"{incident.severity}, {services.scheme.get(incident.severity).name}"),
+            *role_facts(incident),
+            fact("Service", incident.service),
+            _clock(incident),
+            *_update_due(incident, services),
+            *_links(incident),
+        ),
+        buttons=_next_steps(incident),
+        footer=rich(incident.id, " · private" if incident.private else ""),
+    )
+
+
+def role_facts(incident: Incident) -> tuple[Fact, ...]:
+    """Who holds each role; an empty one says how to take it."""
+    return tuple(Fact(label=role.title, value=rich(*_holder(incident, role))) for role in Role)
+
+
+def _holder(incident: Incident, role: Role) -> tuple[Part, ...]:
+    person = incident.holder(role)
+    return (Who(person=person),) if person else ("nobody yet",)
+
+
+def _clock(incident: Incident) -> Fact:
+    if incident.resolved_at is None:
+        return fact("Declared", When(at=incident.declared_at, style="relative"))
+    return fact("Lasted", lasting(incident.duration(incident.resolved_at)))
+
+
+def _update_due(incident: Incident, services: Services) -> tuple[Fact, ...]:
+    due = incident.next_update_due(services.scheme)
+    return (fact("Next update due", When(at=due)),) if due else ()
+
+
+def _links(incident: Incident) -> tuple[Fact, ...]:
+    return tuple(fact("Link", Link(url=link.url, text=cut(link.label or link.url, 80))) for link in incident.links[-5:])
+
+
+def _next_steps(incident: Incident) -> tuple[Button, ...]:
+    if incident.status.is_open:
+        return tuple(_claim(incident, role) for role in Role if incident.holder(role) is None)
+    if incident.status is Status.RESOLVED:
+        return (Button(label="Reopen", action="incident.reopen", subject=incident.id),)
+    return ()
+
+
+def _claim(incident: Incident, role: Role) -> Button:
+    first = role is Role.COMMANDER
+    return Button(label=f"Be {role.title.lower()}", action="role.claim", subject=f"{incident.id} {role.value}",
+                  style="primary" if first else "plain")  # fmt: skip
+
+
+def refresh(incident: Incident, messages: Messages, services: Services) -> None:
+    """Bring the pinned card up to date; part of every transaction that touched the incident."""
+    messages.edit(card_key(incident.id), incident_card(incident, services))
