@@ -55,9 +55,16 @@ class Link(_Frozen):
     text: str
 
 
-Span = Annotated[Text | Code | Who | When | Link, Field(discriminator="kind")]
+class Channel(_Frozen):
+    """A channel, by name; rendered as the platform links to channels."""
+
+    kind: Literal["channel"] = "channel"
+    name: str
+
+
+Span = Annotated[Text | Code | Who | When | Link | Channel, Field(discriminator="kind")]
 Rich = tuple[Span, ...]
-Part = str | Text | Code | Who | When | Link
+Part = str | Text | Code | Who | When | Link | Channel
 
 
 def rich(*parts: Part) -> Rich:
@@ -85,6 +92,8 @@ def _word(span: Part, names: dict[str, str]) -> str:
             return f"{at:%Y-%m-%d %H:%M} UTC"
         case Link(url=url, text=text):
             return text if text == url else f"{text} ({url})"
+        case Channel(name=name):
+            return f"#{name}"
         case Text(text=text) | Code(text=text):
             return text
         case str():

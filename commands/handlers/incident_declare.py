@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Card, Code, Link, Tone, Who, card, rich
+from commands.cards import Card, Channel, Code, Tone, Who, card, rich
 from commands.context import Call, Services
 from commands.domain.incident import Declared, Incident
 from commands.domain.severity import Severity
@@ -70,8 +70,7 @@ def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list
 
 
 def _opened(incident: Incident) -> Card:
-    where = Link(url=f"/c/{incident.channel}", text=f"#{incident.channel}")
-    return card(f"{incident.id} is open", rich("Work on it in ", where, "."), tone=Tone.INFO)
+    return card(f"{incident.id} is open", rich("Work on it in ", Channel(name=incident.channel), "."), tone=Tone.INFO)
 
 
 def _first_steps(incident: Incident, services: Services, on_duty: list[Contact]) -> Card:
@@ -87,8 +86,8 @@ def _first_steps(incident: Incident, services: Services, on_duty: list[Contact])
 def _announce(incident: Incident, services: Services, tx: Transaction) -> None:
     if incident.private:
         return
-    link = Link(url=f"/c/{incident.channel}", text=f"#{incident.channel}")
-    by = rich("Measured by Tocsin" if incident.source == "watch" else Who(person=incident.declared_by), " opened ", link)
+    who = "Tocsin, from its measurements," if incident.source == "watch" else Who(person=incident.declared_by)
+    by = rich(who, " opened ", Channel(name=incident.channel))
     shown = card(headline(incident), by, tone=incident_tone(incident, services))
     tx.messages.post(services.announce_in, shown, key=f"{incident.id}:announcement")
 

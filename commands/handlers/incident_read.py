@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from commands.cards import Card, Link, Rich, Table, When, Who, rich
+from commands.cards import Card, Channel, Rich, Table, When, Who, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role
 from commands.domain.timeline import Entry, sentence
@@ -48,7 +48,7 @@ def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) ->
 def _row(incident: Incident, now: datetime) -> tuple[Rich, ...]:
     commander = incident.holder(Role.COMMANDER)
     return (
-        rich(Link(url=f"/c/{incident.channel}", text=incident.id)), rich(incident.severity), rich(incident.status.value),
+        rich(Channel(name=incident.channel)), rich(incident.severity), rich(incident.status.value),
         rich(cut(incident.title, 80)), rich(Who(person=commander) if commander else "nobody"),
         rich(lasting(incident.duration(now))),
     )  # fmt: skip

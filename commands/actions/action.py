@@ -1,0 +1,59 @@
+"""What an action is to the engine (mitigation.md, "The path of a command")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from commands.cards import Fact
+from commands.context import Services
+from commands.domain.plan import Plan, Target
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an action would do, found out by reading only.
+
+    `fingerprint` holds the meaningful live fields: when they differ at execution, the plan is void. `undo`
+    says how it is taken back. `facts` are shown on the plan's card.
+    """
+
+    action: str
+    arguments: dict[str, Any]
+    target: Target
+    fingerprint: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    summary: str
+    undo: str
+    facts: tuple[Fact, ...] = ()
+    undoes: str | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a read-back found. `absent`: the request never arrived, and the target is as it was before."""
+
+    state: Literal["absent", "running", "done", "failed", "different"]
+    detail: str
+    done: int = 0
+    total: int = 0
+
+
+class Action(Protocol):
+    """One kind of mitigation."""
+
+    name: str
+
+    async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
+        """The live fields that the plan was made on, read again."""
+
+    async def execute(self, services: Services, plan: Plan) -> None:
+        """Ask the target once. Raises Rejected, OutcomeUnknown."""
+
+    async def observe(self, services: Services, plan: Plan) -> Observation:
+        """Read back; never changes anything."""
+
+    def inverse(self, plan: Plan) -> Mapping[str, Any] | None:
+        """The arguments that take a finished plan back, or None where nothing can."""

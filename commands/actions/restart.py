@@ -1,0 +1,63 @@
+"""Restart: `kubectl rollout restart deployment/api-gateway` of runbook 002, section 2.4.4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from commands.actions.action import Observation, Proposal
+from commands.cards import fact
+from commands.context import Call, Services
+from commands.domain.plan import Plan
+from commands.ports import Workload
+from commands.presentation.words import counted
+
+
+class Restart:
+    """Replaces every copy, one after the other, without losing a request."""
+
+    name = "restart"
+
+    async def propose(self, call: Call, service: str) -> Proposal:
+        """Read the target and say what would happen."""
+        workload = await call.services.deployments.find(service)
+        return Proposal(
+            action=self.name, arguments={}, target=workload.target, fingerprint=_fingerprint(workload),
+            before={"replicas": workload.desired, "revision": workload.revision},
+            after={"replicas": workload.desired},
+            summary=f"Restart {service}: {counted(workload.desired, 'worker')}, one by one",
+            undo="cannot be undone, and need not be: the same version and configuration run again",
+            facts=(
+                fact("Now", f"{counted(workload.desired, 'worker')} ({workload.ready} ready)"),
+                fact("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
+            ),
+        )  # fmt: skip
+
+    async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
+        """Identity and wished count."""
+        return _fingerprint(await services.deployments.find(plan.target.name))
+
+    async def execute(self, services: Services, plan: Plan) -> None:
+        """One request."""
+        await services.deployments.restart(plan.target, operation=plan.id, actor=plan.approver or plan.requester)
+
+    async def observe(self, services: Services, plan: Plan) -> Observation:
+        """What the target says of our request."""
+        operation = await services.deployments.operation(plan.target, plan.id)
+        if operation is None:
+            return Observation("absent", "the restart never arrived; nothing was restarted")
+        detail = f"{operation.done} of {operation.total} workers restarted"
+        if operation.state == "failed":
+            return Observation("failed", operation.error or detail, operation.done, operation.total)
+        return Observation("done" if operation.state == "done" else "running", detail, operation.done, operation.total)
+
+    def inverse(self, plan: Plan) -> Mapping[str, Any] | None:  # noqa: ARG002 - nothing to take back
+        """Nothing can take a restart back."""
+        return None
+
+
+def _fingerprint(workload: Workload) -> dict[str, Any]:
+    return {"uid": workload.target.uid, "replicas": workload.desired}
+
+
+RESTART = Restart()

@@ -1,0 +1,181 @@
+"""The decisions of a mitigation, one transaction each; the engine does the I/O between them.
+
+Every function moves the plan by compare-and-swap, writes the audit and the timeline, and edits the one
+message that shows the plan. A function that finds the plan elsewhere returns None and changes nothing:
+somebody else, or an earlier life of this process, has been there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from commands.actions.action import Proposal
+from commands.context import Call, Services
+from commands.domain.incident import ActionDecided, ActionFinished, ActionPlanned, ActionStarted, IncidentEvent
+from commands.domain.plan import Plan, PlanState
+from commands.domain.sli import Reading
+from commands.errors import Conflict
+from commands.people import SYSTEM
+from commands.ports import Transaction
+from commands.presentation.incident import refresh
+from commands.presentation.plan import plan_card, plan_card_key
+from commands.registry import Reply
+
+WORKFLOW, EXPIRY = "mitigate", "expire-plan"
+
+
+def propose(proposal: Proposal, call: Call, tx: Transaction) -> Reply:
+    """Store the plan, start its clock, and show it with Confirm and Cancel."""
+    plan = _plan(proposal, call, tx)
+    _refuse_second(plan, tx)
+    tx.plans.add(plan)
+    tx.work.enqueue(EXPIRY, key=f"{plan.id}:expiry", payload={"plan": plan.id}, delay=plan.approve_by - tx.now)
+    _tell_timeline(tx, plan, ActionPlanned(plan=plan.id, summary=plan.summary), call.person.id)
+    return Reply(plan_card(plan, proposal.facts), key=plan_card_key(plan.id))
+
+
+def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
+    limits, incident = call.services.limits, tx.incidents.in_channel(call.channel)
+    return Plan(
+        id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}", action=proposal.action, summary=proposal.summary,
+        arguments=proposal.arguments, target=proposal.target, fingerprint=proposal.fingerprint,
+        before=proposal.before, after=proposal.after, undo=proposal.undo, undoes=proposal.undoes,
+        requester=call.person.id, incident=incident.id if incident else None, channel=call.channel,
+        platform=call.platform, created_at=tx.now,
+        approve_by=tx.now + timedelta(seconds=limits.approve_within_seconds),
+        execute_by=tx.now + timedelta(seconds=limits.execute_within_seconds),
+    )  # fmt: skip
+
+
+def _refuse_second(plan: Plan, tx: Transaction) -> None:
+    """While one change runs on a target, another would race it."""
+    acting = {PlanState.APPROVED, PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
+    for other in tx.plans.recent(target=plan.target.key, limit=20):
+        if other.state in acting:
+            raise Conflict(f"{plan.target.name} is busy: {other.summary} is {other.state.value}.",
+                           hint=f"@{other.approver or other.requester} started it; wait for its result.")  # fmt: skip
+
+
+def confirm(plan_id: str, call: Call, tx: Transaction) -> None:
+    """The click that decides. Raises Conflict when the plan is no longer waiting, or its time is over."""
+    if tx.now >= tx.plans.get(plan_id).approve_by:
+        expire(plan_id, tx)
+        raise Conflict("This plan ran out of time and was not run.", hint="Ask for it again to see how things are now.")
+    plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.APPROVED, approver=call.person.id)
+    tx.work.enqueue(WORKFLOW, key=plan.id, payload={"plan": plan.id}, partition=plan.target.key)
+    _decided(tx, plan, "confirmed", call.person.id)
+
+
+def cancel(plan_id: str, call: Call, tx: Transaction) -> None:
+    """Nothing is done."""
+    plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.CANCELLED)
+    _decided(tx, plan, "cancelled", call.person.id)
+
+
+def expire(plan_id: str, tx: Transaction) -> None:
+    """Its time is over; a plan that was decided before is left alone."""
+    if tx.plans.get(plan_id).state is PlanState.PLANNED:
+        plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.EXPIRED)
+        _decided(tx, plan, "expired", SYSTEM.id)
+
+
+def _decided(tx: Transaction, plan: Plan, decision: str, actor: str) -> None:
+    detail = {"plan": plan.id, "digest": plan.digest, "summary": plan.summary}
+    tx.audit.append(decision, actor=actor, subject=plan.target.key, detail=detail)
+    event = ActionDecided.model_validate({"plan": plan.id, "summary": plan.summary, "decision": decision})
+    _tell_timeline(tx, plan, event, actor)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+
+
+def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
+    """Take the target for this plan, unless another holds it or the plan is too old to run."""
+    plan = tx.plans.get(plan_id)
+    if plan.state is not PlanState.APPROVED:
+        return plan if plan.state in {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING} else None
+    if tx.now >= plan.execute_by:
+        return _stop(tx, services, plan, PlanState.APPROVED, "confirmed too long ago to run now; nothing was changed")
+    holder = tx.plans.lock(plan.target.key, plan.id)
+    if holder:
+        other = tx.plans.get(holder)
+        return _stop(tx, services, plan, PlanState.APPROVED, f"locked by “{other.summary}”; nothing was changed")
+    plan = tx.plans.move(plan.id, PlanState.APPROVED, PlanState.LOCKED)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+    return plan
+
+
+def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transaction) -> None:
+    """The target is not what was confirmed (rule 2): the confirmation is void."""
+    plan = tx.plans.get(plan_id)
+    changes = ", ".join(f"{key} was {plan.fingerprint.get(key)} and is {value}" for key, value in found.items()
+                        if plan.fingerprint.get(key) != value)  # fmt: skip
+    _stop(tx, services, plan, PlanState.LOCKED, f"changed since it was planned ({changes}); nothing was changed. Ask again.")
+
+
+def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction) -> None:
+    """It cannot be run; nothing was changed."""
+    if tx.plans.get(plan_id).state is source:
+        _stop(tx, services, tx.plans.get(plan_id), source, why)
+
+
+def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str) -> None:
+    finish(plan.id, source, PlanState.FAILED, why, services, tx)
+
+
+def begin(plan_id: str, executor: str, baseline: Reading, tx: Transaction) -> Plan | None:
+    """The intent, before the effect (rule 12). None: it was begun before, and must not run a second time."""
+    if tx.plans.get(plan_id).state is not PlanState.LOCKED:
+        return None
+    plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
+    detail = {"plan": plan.id, "digest": plan.digest, "before": plan.before, "after": plan.after}
+    tx.audit.append("intent", actor=plan.approver or plan.requester, subject=plan.target.key, detail=detail)
+    _tell_timeline(tx, plan, ActionStarted(plan=plan.id, summary=plan.summary), plan.approver or plan.requester)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+    return plan
+
+
+def progress(plan_id: str, words: str, tx: Transaction) -> None:
+    """Edit the one message; nothing else."""
+    plan = tx.plans.get(plan_id)
+    if plan.state in {PlanState.EXECUTING, PlanState.VERIFYING}:
+        tx.messages.edit(plan_card_key(plan.id), plan_card(plan, progress=words))
+
+
+def verifying(plan_id: str, found: str, tx: Transaction) -> Plan | None:
+    """The effect was read back; now its influence is measured."""
+    plan = tx.plans.get(plan_id)
+    if plan.state is not PlanState.EXECUTING:
+        return plan if plan.state is PlanState.VERIFYING else None
+    plan = tx.plans.move(plan_id, PlanState.EXECUTING, PlanState.VERIFYING, detail=found)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan, progress="Measuring error rate and latency …"))
+    return plan
+
+
+def finish(plan_id: str, source: PlanState, to: PlanState, detail: str, services: Services, tx: Transaction) -> None:
+    """The end: outcome audited, told on the timeline and in the message, lock let go."""
+    plan = tx.plans.get(plan_id)
+    if plan.state is not source:
+        return
+    plan = tx.plans.move(plan_id, source, to, detail=detail)
+    tx.plans.unlock(plan.target.key, plan.id)
+    outcome = {"plan": plan.id, "outcome": to.value, "detail": detail}
+    tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
+    event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=to.value, detail=detail)
+    _tell_timeline(tx, plan, event, SYSTEM.id)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+    if plan.undoes and to is PlanState.DONE:
+        _mark_undone(plan.undoes, plan, tx)
+    if plan.incident:
+        refresh(tx.incidents.get(plan.incident), tx.messages, services)
+
+
+def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
+    undone = tx.plans.move(plan_id, PlanState.DONE, PlanState.UNDONE, detail=f"undone by {by.id}")
+    tx.messages.edit(plan_card_key(undone.id), plan_card(undone))
+
+
+def _tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str) -> None:
+    if plan.incident:
+        tx.incidents.record(plan.incident, event, actor=actor)
+

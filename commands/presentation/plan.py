@@ -1,0 +1,77 @@
+"""The card of a plan: one message, from the question to the result (mitigation.md, rule 15)."""
+
+from __future__ import annotations
+
+from commands.cards import Button, Card, Fact, Rich, Tone, When, Who, fact, rich
+from commands.domain.plan import FINAL, Plan, PlanState
+
+_TITLES = {
+    PlanState.PLANNED: "{}?",
+    PlanState.APPROVED: "Confirmed: {}",
+    PlanState.LOCKED: "Checking: {}",
+    PlanState.EXECUTING: "Running: {}",
+    PlanState.VERIFYING: "Verifying: {}",
+    PlanState.DONE: "Done: {}",
+    PlanState.FAILED: "Failed: {}",
+    PlanState.UNKNOWN: "Outcome unknown: {}",
+    PlanState.INTERRUPTED: "Interrupted: {}",
+    PlanState.CANCELLED: "Cancelled: {}",
+    PlanState.EXPIRED: "Not confirmed in time: {}",
+    PlanState.UNDONE: "Undone: {}",
+}
+_TONES = {
+    PlanState.PLANNED: Tone.WARNING,
+    PlanState.DONE: Tone.GOOD,
+    PlanState.FAILED: Tone.CRITICAL,
+    PlanState.UNKNOWN: Tone.CRITICAL,
+    PlanState.INTERRUPTED: Tone.WARNING,
+}
+
+
+def plan_card_key(plan_id: str) -> str:
+    """The message key of a plan's card."""
+    return f"{plan_id}:card"
+
+
+def plan_card(plan: Plan, facts: tuple[Fact, ...] = (), *, progress: str = "") -> Card:
+    """The plan as it is now. `facts` describe the change, `progress` is the newest word from the target."""
+    settled = plan.state in FINAL
+    return Card(
+        title=_TITLES[plan.state].format(plan.summary),
+        tone=_TONES.get(plan.state, Tone.NEUTRAL if settled else Tone.INFO),
+        paragraphs=_paragraphs(plan, progress),
+        facts=(*facts, *_standing_facts(plan)),
+        buttons=_buttons(plan),
+        footer=_footer(plan),
+    )
+
+
+def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
+    return tuple(rich(text) for text in (progress, plan.detail) if text)
+
+
+def _standing_facts(plan: Plan) -> tuple[Fact, ...]:
+    target = fact("Target", f"{plan.target.key} ({plan.target.uid[:8]})")
+    if plan.state is not PlanState.PLANNED:
+        return (target,)
+    return (
+        target,
+        fact("Undo", plan.undo),
+        fact("Verified by", "read-back, then error rate and p95 before and after"),
+        fact("Confirm before", When(at=plan.approve_by)),
+    )
+
+
+def _buttons(plan: Plan) -> tuple[Button, ...]:
+    if plan.state is not PlanState.PLANNED:
+        return ()
+    return (
+        Button(label="Confirm", action="plan.confirm", subject=plan.id, style="primary"),
+        Button(label="Cancel", action="plan.cancel", subject=plan.id),
+    )
+
+
+def _footer(plan: Plan) -> Rich:
+    asked = rich("asked by ", Who(person=plan.requester))
+    confirmed = rich(", confirmed by ", Who(person=plan.approver)) if plan.approver else ()
+    return (*asked, *confirmed, *rich(f" · {plan.id}"))
