@@ -1,0 +1,163 @@
+"""The admin API: JSON over HTTP for operators and the bot. Every answer of an error is `{"error": {code, message}}`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from gateway.admin.auth import BearerToken, BodyLimit
+from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.operations import ConflictError, Operation, OperationError
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+def admin_app(gateway: Gateway, token: str) -> ASGIApp:
+    """The whole API, behind the token."""
+    app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(_reading(gateway), prefix="/admin")
+    app.include_router(_changing(gateway), prefix="/admin")
+    app.include_router(_faults(gateway), prefix="/admin")
+    _explain_errors(app)
+    return BearerToken(BodyLimit(app), token)
+
+
+def _reading(gateway: Gateway) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/status")
+    async def status() -> dict[str, Any]:
+        return gateway.status()
+
+    @router.get("/workers")
+    async def workers() -> dict[str, Any]:
+        return {"workers": await gateway.workers()}
+
+    @router.get("/operations/{operation_id}")
+    async def operation(operation_id: str) -> dict[str, Any]:
+        found = gateway.operations.get(operation_id)
+        if found is None:
+            raise HTTPException(404, f"no operation {operation_id!r} in this run of the gateway")
+        return found.described()
+
+    @router.get("/logs")
+    async def logs(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = None,
+        grep: Annotated[str | None, Query(max_length=200)] = None,
+        since_seconds: Annotated[float, Query(gt=0, le=86_400, allow_inf_nan=False)] = 900,
+    ) -> dict[str, Any]:
+        await gateway.fleet.collect()
+        since = time.time() - since_seconds
+        return gateway.ledger.records(limit=limit, level=level, grep=grep, since=since)
+
+    @router.get("/errors")
+    async def errors(
+        since_seconds: Annotated[float, Query(gt=0, le=86_400, allow_inf_nan=False)] = 900,
+    ) -> dict[str, Any]:
+        await gateway.fleet.collect()
+        return gateway.ledger.errors(since_seconds)
+
+    @router.get("/metrics/summary")
+    async def summary(window: Annotated[int, Query(ge=1, le=900)] = 30) -> dict[str, Any]:
+        return await gateway.summary(window)
+
+    @router.get("/config")
+    async def config() -> dict[str, Any]:
+        return gateway.config()
+
+    @router.get("/history")
+    async def history(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
+        return {"changes": gateway.history.newest(limit)}
+
+    return router
+
+
+def _changing(gateway: Gateway) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/scale")
+    async def scale(body: ScaleRequest) -> JSONResponse:
+        expected = body.expected.model_dump()
+        return _accepted(*gateway.scale(body.operation_id, body.replicas, body.actor, body.reason, expected))
+
+    @router.post("/restart")
+    async def restart(body: RestartRequest) -> JSONResponse:
+        expected = body.expected.model_dump()
+        return _accepted(*gateway.restart(body.operation_id, body.actor, body.reason, expected))
+
+    return router
+
+
+def _accepted(operation: Operation, is_new: bool) -> JSONResponse:
+    return JSONResponse(operation.described(), 202 if is_new else 200)
+
+
+def _faults(gateway: Gateway) -> APIRouter:
+    router = APIRouter(prefix="/faults")
+
+    @router.get("")
+    async def listed() -> dict[str, Any]:
+        return {"faults": [fault.described() for fault in gateway.faults.active()]}
+
+    @router.post("", status_code=201)
+    async def inject(body: FaultRequest) -> dict[str, Any]:
+        return gateway.inject_fault(**body.model_dump()).described()
+
+    @router.delete("/{fault_id}", status_code=204)
+    async def remove(fault_id: str) -> Response:
+        fault = gateway.faults.get(fault_id)
+        if fault is None:
+            raise HTTPException(404, f"no active fault {fault_id!r}")
+        gateway.remove_fault(fault)
+        return Response(status_code=204)
+
+    @router.delete("", status_code=204)
+    async def clear() -> Response:
+        gateway.clear_faults()
+        return Response(status_code=204)
+
+    return router
+
+
+def _explain_errors(app: FastAPI) -> None:
+    @app.exception_handler(OperationError)
+    async def refused(_: Request, error: OperationError) -> JSONResponse:
+        return _error(409 if isinstance(error, ConflictError) else 422, error.code, str(error), error.found)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _error(422, "invalid", "; ".join(_explained(item) for item in error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def not_served(_: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "invalid")
+        return _error(error.status_code, code, str(error.detail))
+
+    @app.exception_handler(OSError)
+    async def not_recorded(_: Request, error: OSError) -> JSONResponse:
+        return _error(503, "not_recorded", f"the history cannot be written, so nothing was changed: {error}")
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        gateway_error = type(error).__name__
+        return _error(500, "internal", f"the admin API failed: {gateway_error}")
+
+
+def _error(status: int, code: str, message: str, found: dict[str, Any] | None = None) -> JSONResponse:
+    body: dict[str, Any] = {"code": code, "message": message}
+    if found is not None:
+        body["found"] = found
+    return JSONResponse({"error": body}, status)
+
+
+def _explained(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"] if part not in ("body", "query"))
+    return f"{place or 'body'}: {item['msg']}"

@@ -1,0 +1,61 @@
+"""What the admin API accepts. Unknown fields are refused: a misspelt `expected` must not be a silent go-ahead."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
+Actor = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(max_length=2000)]
+
+
+class Body(BaseModel):
+    """A request's JSON body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ExpectedReplicas(Body):
+    """The state that a scale was decided on."""
+
+    uid: str | None = None
+    replicas: int | None = None
+
+
+class ExpectedUid(Body):
+    """The run that a restart was decided on."""
+
+    uid: str | None = None
+
+
+class ScaleRequest(Body):
+    """POST /admin/scale."""
+
+    replicas: int
+    operation_id: OperationId
+    actor: Actor
+    reason: Reason = ""
+    expected: ExpectedReplicas = ExpectedReplicas()
+
+
+class RestartRequest(Body):
+    """POST /admin/restart."""
+
+    operation_id: OperationId
+    actor: Actor
+    reason: Reason = ""
+    expected: ExpectedUid = ExpectedUid()
+
+
+class FaultRequest(Body):
+    """POST /admin/faults."""
+
+    route: Annotated[str, Field(min_length=1, max_length=64)] = "*"
+    latency_ms: Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)] = 0
+    error_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
+    status: Annotated[int, Field(ge=500, le=599)] = 503
+    expires_in_seconds: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""

@@ -1,0 +1,167 @@
+"""One worker's data plane: what its connections share, and what happens to a request that was read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+
+from gateway.proxy.downstream import DownstreamConnection
+from gateway.proxy.endpoints import OwnEndpoints
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.faults import ActiveFaults, Verdict
+from gateway.proxy.message import Refused
+from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.reader import Limits
+from gateway.proxy.rewriting import Peer
+from gateway.proxy.routing import NoRoute, Route, table_from
+from gateway.settings import ProxySettings
+from gateway.telemetry.journal import Journal
+from gateway.telemetry.tally import Tally
+
+TICK_SECS = 0.1
+_TURNED_AWAY_ALLOWED = 1000
+
+MetricsFetcher = Callable[[Callable[[str | None], None]], None]
+
+
+class Dataplane:
+    """Routes, pools, faults, counters and connections of one worker."""
+
+    def __init__(
+        self,
+        settings: ProxySettings,
+        *,
+        worker_name: str,
+        tally: Tally,
+        journal: Journal,
+        fetch_metrics: MetricsFetcher,
+    ) -> None:
+        self.settings = settings
+        self.worker_name = worker_name
+        self.tally = tally
+        self.journal = journal
+        self.fetch_metrics = fetch_metrics
+        self.clock = time.monotonic  # The loop's own clock counts whole milliseconds only.
+        self.started_at = self.clock()
+        self.faults = ActiveFaults()
+        self.draining = False
+        self.in_flight = 0
+        server = settings.server
+        self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
+        self.request_timeout = server.request_timeout_secs
+        self.client_timeout = server.connection_timeout_secs
+        self.header_timeout = server.header_timeout_secs
+        self._table = table_from(settings.routes)
+        self._pools = {item.id: UpstreamPool(item, self.clock) for item in settings.upstreams}
+        self._connections: set[DownstreamConnection] = set()
+        self._endpoints = OwnEndpoints(self)
+
+    # Connections.
+
+    def admit(self, connection: DownstreamConnection) -> bool:
+        """Count a new connection in; False when there are too many."""
+        self._connections.add(connection)
+        excess = len(self._connections) - self.settings.server.max_connections
+        if excess > _TURNED_AWAY_ALLOWED:
+            connection.cut()
+        return excess <= 0
+
+    def forget(self, connection: DownstreamConnection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+
+    @property
+    def open_connections(self) -> int:
+        """How many clients are connected."""
+        return len(self._connections)
+
+    def pool_sizes(self) -> dict[str, tuple[int, int]]:
+        """(active, idle) connections by upstream."""
+        return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
+
+    # Requests.
+
+    def dispatch(self, exchange: Exchange) -> None:
+        """Start a request that was read: own endpoint, route, fault, upstream."""
+        self.in_flight += 1
+        if self._endpoints.serve(exchange):
+            return
+        found = self._table.find(exchange.head.method, exchange.head.path)
+        if isinstance(found, NoRoute):
+            _refuse_unrouted(exchange, found)
+            return
+        exchange.label = found.id
+        verdict = self.faults.verdict(found.id, time.time())
+        if verdict is None:
+            exchange.forward(found, self._pools[found.upstream_id])
+        else:
+            self._inject(exchange, found, verdict)
+
+    def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
+        self.journal.fault_injected(exchange, verdict)
+
+        def proceed() -> None:
+            if exchange.over:
+                return
+            if verdict.status is not None:
+                message = "a fault was injected by an operator"
+                exchange.refuse(Refused(verdict.status, "fault_injected", message))
+            else:
+                exchange.forward(route, self._pools[route.upstream_id])
+
+        if verdict.delay > 0:
+            asyncio.get_running_loop().call_later(verdict.delay, proceed)
+        else:
+            proceed()
+
+    def concluded(self, exchange: Exchange) -> None:
+        """Count and log an exchange that is over."""
+        self.in_flight -= 1
+        seconds = self.clock() - exchange.started_at
+        self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
+        if exchange.status >= 500 or exchange.error_type:
+            self.journal.failed(exchange, seconds)
+        self.journal.access(exchange, seconds)
+
+    def refused(self, peer: Peer, refused: Refused) -> bytes:
+        """Count and log what could not be read as a request; the id for its answer."""
+        correlation = os.urandom(16).hex().encode()
+        self.tally.request("INVALID", "_invalid", refused.status, 0.0)
+        self.journal.refused(peer, refused, correlation)
+        return correlation
+
+    # Time and the end.
+
+    async def tick(self) -> None:
+        """Check every deadline, ten times a second, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_SECS)
+            now = self.clock()
+            for connection in tuple(self._connections):
+                connection.check_deadlines(now)
+            for pool in self._pools.values():
+                pool.close_idle(now)
+
+    async def drain(self, timeout: float) -> int:
+        """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""
+        self.draining = True
+        deadline = self.clock() + timeout
+        while self._connections and self.clock() < deadline:  # noqa: ASYNC110 - deadlines are checked by ticks anyway
+            await asyncio.sleep(TICK_SECS / 2)
+        remaining = tuple(self._connections)
+        for connection in remaining:
+            connection.cut()
+        for pool in self._pools.values():
+            pool.close()
+        return len(remaining)
+
+
+def _refuse_unrouted(exchange: Exchange, found: NoRoute) -> None:
+    if found.allowed:
+        allow = b", ".join(found.allowed)
+        refused = Refused(405, "method_not_allowed", f"allowed here: {allow.decode()}")
+        exchange.refuse(refused, headers=((b"allow", allow),))
+    else:
+        exchange.refuse(Refused(404, "no_route", "no route matches this path"))

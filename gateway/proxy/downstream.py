@@ -1,0 +1,233 @@
+"""A client's connection: requests in, answers out in the same order, idle and slow ones closed."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import fcntl
+import termios
+from collections import deque
+from typing import TYPE_CHECKING, cast
+
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.reader import RequestReader
+from gateway.proxy.replies import error_reply
+from gateway.proxy.rewriting import Peer, peer_of
+
+if TYPE_CHECKING:
+    from gateway.proxy.dataplane import Dataplane
+
+_HIGH_WATER = 262_144
+_LOW_WATER = 65_536
+_LINGER_SECS = 2.0
+_NEVER = float("inf")
+
+
+class DownstreamConnection(asyncio.Protocol):
+    """One client. At most one exchange runs; requests that arrive behind it wait, and reading pauses meanwhile."""
+
+    def __init__(self, plane: Dataplane) -> None:
+        self.plane = plane
+        self.peer = Peer(b"", trusted=False)
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._reader = RequestReader(self, plane.limits)
+        self._current: Exchange | None = None
+        self._last_read: Exchange | None = None
+        self._waiting: deque[Exchange] = deque()
+        self._refused: Refused | None = None
+        self._pumping = False
+        self._body_paused = False
+        self._reading = True
+        self._closing = False
+        self._deadline = _NEVER
+        self._idle_since = 0.0
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
+        address = transport.get_extra_info("peername")
+        self.peer = peer_of(address[0] if address else "127.0.0.1", self.plane.settings.server.trusted_proxies)
+        self._idle_since = self.plane.clock()
+        self._deadline = self._idle_since + self.plane.header_timeout
+        if not self.plane.admit(self):
+            self._turn_away()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
+        self.plane.forget(self)
+        self._closing = True
+        exchange, self._current = self._current, None
+        self._waiting.clear()
+        if exchange is not None:
+            exchange.client_gone()
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing or self._refused is not None:
+            return  # Read and dropped, so that closing does not reset the answer on its way.
+        was_in_head = self._reader.started
+        try:
+            self._reader.feed(data)
+        except Refused as refused:
+            self._refuse(refused)
+        if self._reader.in_head and self._reader.started and not was_in_head:
+            self._deadline = self.plane.clock() + self.plane.header_timeout
+        self._pump()
+
+    def eof_received(self) -> bool:
+        # A client that closes its side waits for nothing; this is how an aborted request looks.
+        return False
+
+    def pause_writing(self) -> None:
+        if self._current is not None:
+            self._current.client_full()
+
+    def resume_writing(self) -> None:
+        if self._current is not None:
+            self._current.client_ready()
+
+    # What the reader calls.
+
+    def request_started(self, head: RequestHead) -> None:
+        exchange = Exchange(self.plane, self, head)
+        self._last_read = exchange
+        self._waiting.append(exchange)
+        self._pump()
+
+    def request_body(self, chunk: bytes) -> None:
+        if self._last_read is not None:
+            self._last_read.request_body(chunk)
+
+    def request_ended(self) -> None:
+        exchange, self._last_read = self._last_read, None
+        if exchange is not None:
+            exchange.request_ended()
+
+    # What the exchange calls.
+
+    def write(self, part: bytes) -> None:
+        """Send `part` to the client."""
+        self.transport.write(part)
+
+    def pause_body(self) -> None:
+        """Read no more of the request until `resume_body`."""
+        self._body_paused = True
+        self._adjust_reading()
+
+    def resume_body(self) -> None:
+        """Undo `pause_body`."""
+        self._body_paused = False
+        self._adjust_reading()
+
+    def exchange_over(self, *, keep_alive: bool) -> None:
+        """The current exchange has written its whole answer."""
+        self._current = None
+        self._body_paused = False
+        if not keep_alive or (self._reader.ended and not self._waiting):
+            self._close_gently()
+            return
+        self._idle_since = self.plane.clock()
+        timeout = self.plane.header_timeout if self._reader.started else self.plane.client_timeout
+        self._deadline = self._idle_since + timeout
+        self._pump()
+
+    def cut(self) -> None:
+        """Break the connection at once."""
+        self._current = None
+        self._closing = True
+        self.transport.abort()
+
+    # The queue of requests.
+
+    def _pump(self) -> None:
+        """Run the waiting requests, one after the other; a loop, because answers can end at once."""
+        if self._pumping:
+            return
+        self._pumping = True
+        while self._current is None and self._waiting and not self._closing:
+            self._current = self._waiting.popleft()
+            self._deadline = _NEVER
+            self.plane.dispatch(self._current)
+        self._pumping = False
+        if self._current is None and self._refused is not None and not self._closing:
+            self._answer_refusal(self._refused)
+        self._adjust_reading()
+
+    def _refuse(self, refused: Refused) -> None:
+        self._refused = refused
+        broken, self._last_read = self._last_read, None
+        if broken is None:
+            return
+        if broken is self._current:
+            self._refused = None
+            broken.refuse(refused)
+        else:
+            self._waiting.remove(broken)
+
+    def _answer_refusal(self, refused: Refused) -> None:
+        correlation = self.plane.refused(self.peer, refused)
+        reply = error_reply(refused, correlation)
+        self.transport.write(reply.encoded(correlation=correlation, close=True, without_body=False))
+        self._close_gently()
+
+    def _turn_away(self) -> None:
+        self._answer_refusal(Refused(503, "too_many_connections", "the gateway has no room for this connection"))
+
+    def _adjust_reading(self) -> None:
+        wanted = self._closing or not (self._waiting or self._body_paused)
+        if wanted == self._reading or self.transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    # Closing.
+
+    def _close_gently(self) -> None:
+        """Send what is written, then the end, and let the client close: a reset could destroy the answer."""
+        if self._closing:
+            return
+        self._closing = True
+        self._waiting.clear()
+        self._deadline = self.plane.clock() + _LINGER_SECS
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._adjust_reading()
+
+    def check_deadlines(self, now: float) -> None:
+        """Act on what took too long."""
+        if self._current is not None:
+            self._current.check_deadlines(now)
+        elif now > self._deadline:
+            self._expire()
+        elif self.plane.draining:
+            self._close_if_idle(now)
+
+    def _expire(self) -> None:
+        if self._closing:
+            self.transport.abort()
+        elif self._reader.started:
+            self._refused = Refused(408, "header_timeout", "the request head did not arrive in time")
+            self._answer_refusal(self._refused)
+        else:
+            self._close_gently()
+
+    def _close_if_idle(self, now: float) -> None:
+        # A client may be sending its next request right now: it gets a moment to do so, and is then answered
+        # with `Connection: close`. Only a connection that stayed silent is closed from this side.
+        quiet = now - self._idle_since >= self.plane.settings.server.drain_idle_secs
+        if quiet and not self._closing and not self._reader.started and not self._has_unread_bytes():
+            self._close_gently()
+
+    def _has_unread_bytes(self) -> bool:
+        unread = array.array("i", [0])
+        try:
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, unread)
+        except (OSError, AttributeError):
+            return False
+        return unread[0] > 0

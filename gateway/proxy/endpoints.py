@@ -1,0 +1,73 @@
+"""The gateway's own endpoints on the main port: health and metrics. They come before every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway import __version__
+from gateway.proxy.exchange import Exchange
+from gateway.proxy.message import Refused
+from gateway.proxy.replies import Reply, json_reply
+
+if TYPE_CHECKING:
+    from gateway.proxy.dataplane import Dataplane
+
+_METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+Endpoint = Callable[[Exchange], None]
+
+
+class OwnEndpoints:
+    """Which paths the gateway answers itself, and how."""
+
+    def __init__(self, plane: Dataplane) -> None:
+        self._plane = plane
+        self._by_path: dict[bytes, tuple[str, Endpoint]] = {}
+        if plane.settings.observability.health_enabled:
+            self._by_path[b"/health"] = ("_health", self._health)
+            self._by_path[b"/health/live"] = ("_health", self._live)
+            self._by_path[b"/health/ready"] = ("_health", self._ready)
+        if plane.settings.observability.metrics_enabled:
+            self._by_path[b"/metrics"] = ("_metrics", self._metrics)
+
+    def serve(self, exchange: Exchange) -> bool:
+        """Answer the exchange if its path is one of the gateway's own; says whether it was."""
+        found = self._by_path.get(exchange.head.path)
+        if found is None:
+            return False
+        exchange.label, endpoint = found
+        if exchange.head.method not in (b"GET", b"HEAD"):
+            refused = Refused(405, "method_not_allowed", "this endpoint is read with GET")
+            exchange.refuse(refused, headers=((b"allow", b"GET, HEAD"),))
+        else:
+            endpoint(exchange)
+        return True
+
+    def _health(self, exchange: Exchange) -> None:
+        status = "draining" if self._plane.draining else "healthy"
+        body = {
+            "status": status,
+            "service": "tocsin-gateway",
+            "version": __version__,
+            "worker": self._plane.worker_name,
+            "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
+        }
+        exchange.reply(json_reply(503 if self._plane.draining else 200, body))
+
+    def _live(self, exchange: Exchange) -> None:
+        exchange.reply(json_reply(200, {"status": "alive"}))
+
+    def _ready(self, exchange: Exchange) -> None:
+        draining = self._plane.draining
+        exchange.reply(json_reply(503 if draining else 200, {"status": "draining" if draining else "ready"}))
+
+    def _metrics(self, exchange: Exchange) -> None:
+        def answer(text: str | None) -> None:
+            if exchange.over:
+                return
+            if text is None:
+                exchange.refuse(Refused(503, "metrics_unavailable", "the supervisor did not answer in time"))
+            else:
+                exchange.reply(Reply(200, text.encode(), _METRICS_TYPE))
+
+        self._plane.fetch_metrics(answer)

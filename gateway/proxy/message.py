@@ -1,0 +1,57 @@
+"""The messages of HTTP/1 as the proxy sees them. Header names are lower case; all text is bytes, as on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+
+class Refused(Exception):  # noqa: N818 - the decision is what matters, not whose error it was
+    """A request that the gateway answers itself, with an error, and does not pass on.
+
+    `status` is the HTTP status, `error` a short constant for machines, the message a sentence for people.
+    """
+
+    def __init__(self, status: int, error: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.message = message
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """A request's line and headers, checked: nothing in it is ambiguous."""
+
+    method: bytes
+    target: bytes
+    """Origin form: path and query."""
+    path: bytes
+    version: str
+    """"1.0" or "1.1"."""
+    headers: Headers
+    authority: bytes
+    content_length: int | None
+    chunked: bool
+    keep_alive: bool
+    expects_continue: bool
+    connection_options: frozenset[bytes]
+
+    @property
+    def has_body(self) -> bool:
+        """Whether content follows the head."""
+        return self.chunked or bool(self.content_length)
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """An upstream's status line and headers."""
+
+    status: int
+    reason: bytes
+    headers: Headers
+    content_length: int | None
+    chunked: bool
+    connection_options: frozenset[bytes]

@@ -1,0 +1,181 @@
+"""Reading requests from a client's bytes: httptools for the grammar, limits and refusals around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import httptools
+
+from gateway.proxy import framing, target
+from gateway.proxy.message import Headers, Refused, RequestHead
+
+_VERSIONS = ("1.1", "1.0")
+_NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
+_CHUNK_OVERHEAD_ALLOWED = 65_536
+
+
+class RequestSink(Protocol):
+    """Who is told what was read, in order; a body belongs to the last head."""
+
+    def request_started(self, head: RequestHead) -> None: ...
+
+    def request_body(self, chunk: bytes) -> None: ...
+
+    def request_ended(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one request, in bytes."""
+
+    head: int
+    target: int
+    body: int
+
+
+class RequestReader:
+    """Turns the bytes of one connection into requests.
+
+    `feed` raises `Refused` when the bytes are not a request that may be passed on. Nothing can be read after
+    that, because where the next request starts is not known; the caller answers and closes.
+    """
+
+    def __init__(self, sink: RequestSink, limits: Limits) -> None:
+        self._sink = sink
+        self._limits = limits
+        self._parser = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: Headers = []
+        self._head_bytes = 0
+        self._raw_head_bytes = 0
+        self._body_bytes = 0
+        self._wire_bytes = 0
+        self._chunked = False
+        self.in_head = True
+        self.started = False
+        """Whether some of the next head has arrived."""
+        self.ended = False
+        """Whether the last request said that none follows."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Read `chunk`; the sink is called for what it completes."""
+        if self.ended:
+            return
+        self._count_raw(len(chunk))
+        try:
+            self._parser.feed_data(chunk)
+        except httptools.HttpParserUpgrade:
+            self.ended = True
+        except httptools.HttpParserCallbackError as error:
+            raise _cause_of(error) from None
+        except httptools.HttpParserError as error:
+            if not self.ended:
+                raise Refused(400, "bad_request", str(error) or "the request is malformed") from None
+        self._check_raw()
+
+    def _count_raw(self, size: int) -> None:
+        if self.in_head:
+            self._raw_head_bytes += size
+            self.started = True
+        else:
+            self._wire_bytes += size
+
+    def _check_raw(self) -> None:
+        # The parser reports a header only when it is complete, so an endless one is seen here.
+        if self.in_head and self._raw_head_bytes > self._limits.head:
+            raise self._too_large()
+        if self._chunked and self._wire_bytes > 16 * self._body_bytes + _CHUNK_OVERHEAD_ALLOWED:
+            raise Refused(400, "bad_chunk", "the chunks carry far more framing than content")
+
+    def _too_large(self) -> Refused:
+        if not self._headers and len(self._target) > self._limits.target:
+            return Refused(414, "uri_too_long", f"the request target is longer than {self._limits.target} bytes")
+        return Refused(431, "headers_too_large", f"the request head is longer than {self._limits.head} bytes")
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+        self._head_bytes = 0
+        self.started = True
+
+    def on_url(self, part: bytes) -> None:
+        self._target += part
+        if len(self._target) > self._limits.target:
+            raise self._too_large()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value) + 4
+        if self._head_bytes > self._limits.head:
+            raise self._too_large()
+        if self.in_head:  # What comes after the body is a trailer; trailers are counted and dropped.
+            self._headers.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        head = self._head()
+        self.in_head = False
+        self._chunked = head.chunked
+        self._body_bytes = self._wire_bytes = 0
+        self._sink.request_started(head)
+
+    def on_body(self, chunk: bytes) -> None:
+        self._body_bytes += len(chunk)
+        if self._body_bytes > self._limits.body:
+            raise self._body_too_large()
+        self._sink.request_body(chunk)
+
+    def on_message_complete(self) -> None:
+        self.in_head = True
+        self.started = False
+        self._chunked = False
+        self._raw_head_bytes = 0
+        self.ended = not self._parser.should_keep_alive()
+        self._sink.request_ended()
+
+    def _head(self) -> RequestHead:
+        version = self._parser.get_http_version()
+        if version not in _VERSIONS:
+            raise Refused(505, "version_not_supported", "HTTP/1.1 and HTTP/1.0 are understood here")
+        special = framing.gather(self._headers)
+        length, chunked = framing.body_framing(special, version)
+        if length is not None and length > self._limits.body:
+            raise self._body_too_large()
+        method = self._parser.get_method()
+        self._refuse_tunnels(method, bool(length or chunked))
+        return self._assembled(method, version, special, length, chunked)
+
+    def _assembled(
+        self, method: bytes, version: str, special: framing.Special, length: int | None, chunked: bool
+    ) -> RequestHead:
+        host = framing.authority(special, version)
+        path_and_query, named = target.origin_form(self._target)
+        path_and_query = target.normalised(path_and_query)
+        upgrade = self._parser.should_upgrade()
+        return RequestHead(
+            method=method,
+            target=path_and_query,
+            path=target.checked_path(path_and_query),
+            version=version,
+            headers=self._headers,
+            authority=host if named is None else named,
+            content_length=length,
+            chunked=chunked,
+            keep_alive=version == "1.1" and not upgrade and self._parser.should_keep_alive(),
+            expects_continue=framing.expects_continue(special, version),
+            connection_options=framing.options(special.connection),
+        )
+
+    def _refuse_tunnels(self, method: bytes, has_body: bool) -> None:
+        if method in _NOT_PROXIED:
+            raise Refused(501, "not_implemented", "CONNECT and TRACE are not proxied")
+        if self._parser.should_upgrade() and has_body:
+            raise Refused(400, "bad_upgrade", "an upgrade with a body is ambiguous")
+
+    def _body_too_large(self) -> Refused:
+        return Refused(413, "body_too_large", f"the body is longer than {self._limits.body} bytes")
+
+
+def _cause_of(error: Exception) -> Exception:
+    return error.__context__ if isinstance(error.__context__, Exception) else error

@@ -1,0 +1,134 @@
+"""Rewriting heads between the two connections: hop-by-hop headers out, forwarding headers in (RFC 9110, 7.6)."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+
+from gateway.proxy.message import RequestHead, ResponseHead
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+    }
+)
+# These are written anew, from what the gateway itself knows.
+_REQUEST_OWN = HOP_BY_HOP | {b"host", b"content-length", b"x-request-id", b"via"}
+_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
+_UNTRUSTED = _FORWARDED | {b"forwarded", b"x-real-ip"}
+_RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}
+_CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+PSEUDONYM = b"tocsin-gateway"
+
+
+def correlation_id(head: RequestHead) -> bytes:
+    """The client's `x-request-id` when it is harmless, otherwise a new random one."""
+    for name, value in head.headers:
+        if name == b"x-request-id" and _CORRELATION_ID.fullmatch(value):
+            return value
+    return os.urandom(16).hex().encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The client's side of a connection: its address, and whether its forwarding headers are believed."""
+
+    address: bytes
+    trusted: bool
+
+
+def peer_of(address: str, trusted_proxies: tuple[str, ...]) -> Peer:
+    """The peer at `address`; believed only when it lies in one of the trusted networks."""
+    if not trusted_proxies:
+        return Peer(address.encode(), trusted=False)
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    networks = (ipaddress.ip_network(network, strict=False) for network in trusted_proxies)
+    return Peer(address.encode(), trusted=any(mapped in network for network in networks))
+
+
+def upstream_request(head: RequestHead, *, target: bytes, authority: bytes, peer: Peer, correlation: bytes) -> bytes:
+    """The head to send to the upstream."""
+    lines = [head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
+    named = head.connection_options
+    dropped = _REQUEST_OWN | _FORWARDED if peer.trusted else _REQUEST_OWN | _UNTRUSTED
+    vias: list[bytes] = []
+    for name, value in head.headers:
+        if name == b"via":
+            vias.append(value)
+        elif name not in dropped and name not in named:
+            lines += (name, b": ", value, b"\r\n")
+    _add_framing(lines, head)
+    _add_forwarding(lines, head, peer)
+    vias.append(head.version.encode() + b" " + PSEUDONYM)
+    lines += (b"via: ", b", ".join(vias), b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
+    return b"".join(lines)
+
+
+def _add_framing(lines: list[bytes], head: RequestHead) -> None:
+    if head.chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    elif head.content_length is not None:
+        lines.append(b"content-length: %d\r\n" % head.content_length)
+
+
+def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
+    known = _last_forwarding(head) if peer.trusted else {}
+    client = peer.address
+    if before := known.get(b"x-forwarded-for"):
+        client = before + b", " + client
+    host = known.get(b"x-forwarded-host", head.authority)
+    proto = known.get(b"x-forwarded-proto", b"http")
+    lines += (b"x-forwarded-for: ", client, b"\r\nx-forwarded-proto: ", proto, b"\r\n")
+    if host:
+        lines += (b"x-forwarded-host: ", host, b"\r\n")
+
+
+def _last_forwarding(head: RequestHead) -> dict[bytes, bytes]:
+    known: dict[bytes, bytes] = {}
+    for name, value in head.headers:
+        if name == b"x-forwarded-for" and name in known:
+            known[name] += b", " + value
+        elif name in _FORWARDED:
+            known[name] = value
+    return known
+
+
+def client_response(head: ResponseHead, *, correlation: bytes, chunked: bool, length: int | None, close: bool) -> bytes:
+    """The head to send to the client, with the framing that was chosen for it."""
+    lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
+    named = head.connection_options
+    via = b"1.1 " + PSEUDONYM
+    for name, value in head.headers:
+        if name == b"via":
+            via = value + b", " + via
+        elif name not in _RESPONSE_OWN and name not in named:
+            lines += (name, b": ", value, b"\r\n")
+    if chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    elif length is not None:
+        lines.append(b"content-length: %d\r\n" % length)
+    if close:
+        lines.append(b"connection: close\r\n")
+    lines += (b"via: ", via, b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
+    return b"".join(lines)
+
+
+def interim_response(head: ResponseHead) -> bytes:
+    """A 1xx head for the client."""
+    lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
+    for name, value in head.headers:
+        if name not in _RESPONSE_OWN and name not in head.connection_options:
+            lines += (name, b": ", value, b"\r\n")
+    return b"".join(lines) + b"\r\n"

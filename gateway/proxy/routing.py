@@ -1,0 +1,81 @@
+"""Choosing the route of a request: the longest path prefix wins, then its methods decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.settings import RouteSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One entry of the routing table."""
+
+    id: str
+    prefix: bytes
+    methods: frozenset[bytes]
+    upstream_id: str
+    strip_prefix: bool
+
+    def covers(self, path: bytes) -> bool:
+        """Whether `path` is the prefix itself or lies below it."""
+        if not path.startswith(self.prefix):
+            return False
+        ends_here = len(path) == len(self.prefix)
+        return ends_here or self.prefix.endswith(b"/") or path[len(self.prefix)] == 0x2F
+
+    def upstream_target(self, target: bytes) -> bytes:
+        """The target for the upstream: as it came, or without the route's prefix."""
+        if not self.strip_prefix:
+            return target
+        rest = target[len(self.prefix.rstrip(b"/")) :]
+        return rest if rest.startswith(b"/") else b"/" + rest
+
+
+@dataclass(frozen=True, slots=True)
+class NoRoute:
+    """Why no route takes the request; `allowed` is empty when no path matches (404, otherwise 405)."""
+
+    allowed: tuple[bytes, ...]
+
+
+class RoutingTable:
+    """All routes, the longest prefixes first."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._routes = sorted(routes, key=lambda route: -len(route.prefix))
+
+    def find(self, method: bytes, path: bytes) -> Route | NoRoute:
+        """The route for a request, or why there is none.
+
+        A shorter prefix is no fallback for a method that the longer one refuses: that would open a path that
+        the operator closed.
+        """
+        matched = b""
+        allowed: set[bytes] = set()
+        for route in self._routes:
+            if matched and route.prefix != matched:
+                break
+            if route.covers(path):
+                if method in route.methods:
+                    return route
+                matched = route.prefix
+                allowed |= route.methods
+        return NoRoute(tuple(sorted(allowed)))
+
+
+def table_from(settings: Iterable[RouteSettings]) -> RoutingTable:
+    """The routing table that the settings describe. GET includes HEAD."""
+    return RoutingTable(_route(item) for item in settings)
+
+
+def _route(item: RouteSettings) -> Route:
+    methods = set(item.methods) | ({"HEAD"} if "GET" in item.methods else set())
+    return Route(
+        id=item.id,
+        prefix=item.path.encode(),
+        methods=frozenset(method.encode() for method in methods),
+        upstream_id=item.upstream_id,
+        strip_prefix=item.strip_prefix,
+    )

@@ -1,0 +1,236 @@
+"""One connection to an upstream: it sends one request at a time and reads the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import httptools
+
+from gateway.proxy import framing
+from gateway.proxy.message import Headers, Refused, ResponseHead
+
+_HIGH_WATER = 262_144
+_LOW_WATER = 65_536
+_MAX_HEAD_BYTES = 262_144
+_BODILESS = frozenset({204, 304})
+
+
+class AnswerSink(Protocol):
+    """The exchange that waits for an upstream's answer."""
+
+    def interim_answer(self, head: ResponseHead) -> None: ...
+
+    def answer_started(self, head: ResponseHead) -> None: ...
+
+    def answer_body(self, chunk: bytes) -> None: ...
+
+    def answer_ended(self) -> None: ...
+
+    def upstream_failed(self, failure: str) -> None: ...
+
+    def upstream_full(self) -> None: ...
+
+    def upstream_ready(self) -> None: ...
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A kept-alive connection to one upstream address.
+
+    `on_closed` is called once, when the connection is gone, so that the pool forgets it.
+    """
+
+    def __init__(self, on_closed: Callable[[UpstreamConnection], None]) -> None:
+        self._on_closed = on_closed
+        self._parser = httptools.HttpResponseParser(self)
+        self._sink: AnswerSink | None = None
+        self._headers: Headers = []
+        self._head_bytes = 0
+        self._reason = b""
+        self._to_head_request = False
+        self._in_body = False
+        self._until_eof = False
+        self._ended = False
+        self._renew = False
+        self._keep = True
+        self._spoiled = False
+        self._paused = False
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.idle_since = 0.0
+        self.closed = False
+        self.answer_began = False
+        """Whether any byte of the current answer has arrived."""
+
+    # The exchange's side.
+
+    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool) -> None:
+        """Send a request's head; its answer goes to `sink`."""
+        self._sink = sink
+        self._to_head_request = to_head_request
+        self._until_eof = self._in_body = self._ended = self._renew = self.answer_began = False
+        self._head_bytes = 0
+        self.transport.write(head)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow the answer that has just ended."""
+        return not self._spoiled and not self.closed and not self.transport.is_closing()
+
+    def release(self) -> None:
+        """The exchange is over and the connection goes back to the pool."""
+        self._sink = None
+        self.resume_reading()
+
+    def abandon(self) -> None:
+        """Cut the connection; the exchange hears nothing of it any more."""
+        self._sink = None
+        if self.transport is not None:
+            self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Read no more of the answer until `resume_reading`: the client is slow."""
+        if not self._paused and not self.closed:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Undo `pause_reading`."""
+        if self._paused and not self.closed:
+            self._paused = False
+            self.transport.resume_reading()
+
+    # What the loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
+
+    def data_received(self, data: bytes) -> None:
+        if self._sink is None:
+            # An answer that nobody asked for would be taken for the next request's answer.
+            self._spoiled = True
+            self.transport.abort()
+            return
+        self.answer_began = True
+        self._parse(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self._on_closed(self)
+        sink, self._sink = self._sink, None
+        if sink is None:
+            return
+        if self._until_eof and exc is None:
+            self._spoiled = True
+            sink.answer_ended()
+        else:
+            sink.upstream_failed(self._kind_of_loss())
+
+    def pause_writing(self) -> None:
+        if self._sink is not None:
+            self._sink.upstream_full()
+
+    def resume_writing(self) -> None:
+        if self._sink is not None:
+            self._sink.upstream_ready()
+
+    # What the parser calls. An answer's end is acted on after the parser has returned (see `_parse`).
+
+    def on_message_begin(self) -> None:
+        if self._ended:
+            raise Refused(502, "unexpected_answer", "more than one answer")
+        self._headers = []
+        self._reason = b""
+
+    def on_status(self, reason: bytes) -> None:
+        self._reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_body:  # Trailers are dropped.
+            self._headers.append((name.lower(), value.strip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        if self._sink is None:
+            return
+        head = self._head(self._parser.get_status_code())
+        if head.status < 200:
+            self._sink.interim_answer(head)
+            return
+        self._in_body = True
+        bodiless = self._to_head_request or head.status in _BODILESS
+        self._until_eof = not (bodiless or head.chunked or head.content_length is not None)
+        self._keep = self._parser.should_keep_alive()
+        self._ended = self._renew = bodiless
+        self._sink.answer_started(head)
+
+    def on_body(self, chunk: bytes) -> None:
+        if self._ended:
+            self._spoiled = True
+        elif self._sink is not None:
+            self._sink.answer_body(chunk)
+
+    def on_message_complete(self) -> None:
+        self._ended = self._in_body
+
+    def _head(self, status: int) -> ResponseHead:
+        special = framing.gather(self._headers)
+        if status == 101 or status < 100:
+            raise Refused(502, "bad_answer", f"status {status} was not asked for")
+        chunked = bool(special.codings)
+        if chunked and [coding.lower() for coding in special.codings] != [b"chunked"]:
+            raise Refused(502, "bad_answer", "a transfer coding that is not understood")
+        if chunked and special.lengths:
+            raise Refused(502, "bad_answer", "both Content-Length and Transfer-Encoding")
+        length = framing.content_length(special.lengths) if special.lengths else None
+        options = framing.options(special.connection)
+        return ResponseHead(status, self._reason, self._headers, length, chunked, options)
+
+    def _parse(self, data: bytes) -> None:
+        """Feed the parser, then act on what it found.
+
+        The next request may be sent as soon as the exchange hears of the end, and must not meet bytes that are
+        left over from this answer; so the end is told only when the parser has seen all of `data`.
+        """
+        failed = False
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._report_bug(error)
+            failed = self._spoiled = True
+        if self._ended:
+            self._finish()
+        elif failed or self._head_too_long(len(data)):
+            self._fail("bad_answer")
+
+    def _finish(self) -> None:
+        self._spoiled = self._spoiled or not self._keep
+        if self._renew:
+            # The parser waits for a body that an answer to HEAD announces and does not have.
+            self._parser = httptools.HttpResponseParser(self)
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.answer_ended()
+
+    def _fail(self, failure: str) -> None:
+        sink, self._sink = self._sink, None
+        self.transport.abort()
+        if sink is not None:
+            sink.upstream_failed(failure)
+
+    def _head_too_long(self, size: int) -> bool:
+        if not self._in_body:
+            self._head_bytes += size
+        return self._head_bytes > _MAX_HEAD_BYTES
+
+    def _report_bug(self, error: BaseException) -> None:
+        cause = error.__context__
+        if isinstance(cause, Exception) and not isinstance(cause, Refused):
+            context = {"message": "an answer could not be handled", "exception": cause}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    def _kind_of_loss(self) -> str:
+        return "truncated" if self.answer_began else "disconnected"

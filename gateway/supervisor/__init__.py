@@ -1,0 +1,1 @@
+"""The parent process: listeners, workers, operations and their history."""

@@ -1,0 +1,328 @@
+"""The workers: started, kept running, scaled, replaced one by one, drained.
+
+No request is lost on the way because no listening socket is ever closed (see `listeners`), and because a worker
+stops accepting before it finishes what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+from gateway.control import Message
+from gateway.settings import ProxySettings, Settings
+from gateway.supervisor.listeners import Listeners, assignment
+from gateway.supervisor.process import WorkerProcess
+
+_COLLECT_SECS = 0.4
+_POLL_SECS = 0.02
+_KILL_GRACE_SECS = 3.0
+_MAX_BACKOFF_SECS = 5.0
+_HEALTHY_AFTER_SECS = 30.0
+_SILENT_TOO_LONG_SECS = 15.0
+
+Progress = Callable[[], None]
+Logger = Callable[..., None]
+Absorb = Callable[[dict[str, Any]], tuple[int, int]]
+
+
+class FleetError(Exception):
+    """Workers did not become ready; the text says which."""
+
+
+class Fleet:
+    """All workers of one gateway. Slots are numbered from 1; `desired` of them are filled."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Listeners,
+        *,
+        absorb: Absorb,
+        log: Logger,
+        render: Callable[[], str],
+    ) -> None:
+        self.desired = 0
+        self.crashes = 0
+        self._settings = settings
+        self._listeners = listeners
+        self._absorb = absorb
+        self._log = log
+        self._render = render
+        self._faults: list[dict[str, Any]] = []
+        self._by_slot: dict[int, WorkerProcess] = {}
+        self._others: set[WorkerProcess] = set()
+        self._failures: dict[int, int] = {}
+        self._restarts: dict[int, int] = {}
+        self._filling: set[int] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._collecting: dict[int, tuple[set[WorkerProcess], asyncio.Event]] = {}
+        self._collection = 0
+        self._stopping = False
+        # Python's start is all processor time; more at once than there are processors only makes each slower.
+        self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+
+    @property
+    def workers(self) -> list[WorkerProcess]:
+        """Every process, those that start or drain included, by slot."""
+        return sorted([*self._by_slot.values(), *self._others], key=lambda worker: (worker.slot, worker.started_at))
+
+    @property
+    def ready(self) -> int:
+        """How many workers serve."""
+        return len(self._by_slot)
+
+    # Scaling.
+
+    async def scale_to(self, target: int, progress: Progress) -> None:
+        """Have exactly `target` workers ready; `progress` is called for each that came or went.
+
+        Raises:
+            FleetError: some did not become ready in time. They are still being started.
+        """
+        before, self.desired = self.desired, target
+        if target > before:
+            await self._fill(range(before + 1, target + 1), progress)
+        else:
+            await self._retire(range(target + 1, before + 1), progress)
+
+    async def _fill(self, slots: range, progress: Progress) -> None:
+        for slot in slots:
+            self._spawn(self._keep_filled(slot))
+        deadline = asyncio.get_running_loop().time() + self._settings.workers.start_timeout_secs
+        waiting = set(slots)
+        while waiting:
+            for slot in sorted(waiting & set(self._by_slot)):
+                waiting.discard(slot)
+                progress()
+            if waiting and asyncio.get_running_loop().time() > deadline:
+                names = ", ".join(str(slot) for slot in sorted(waiting))
+                raise FleetError(f"the workers of these slots did not become ready in time: {names}")
+            await asyncio.sleep(_POLL_SECS)
+
+    async def _retire(self, slots: range, progress: Progress) -> None:
+        retired = [self._by_slot.pop(slot) for slot in slots if slot in self._by_slot]
+        self._reassign()
+        missing = len(slots) - len(retired)
+        for _ in range(missing):
+            progress()
+        await asyncio.gather(*(self._drain(worker, progress) for worker in retired))
+
+    async def _drain(self, worker: WorkerProcess, progress: Progress) -> None:
+        timeout = self._settings.server.drain_timeout_secs
+        worker.state = "draining"
+        self._others.add(worker)
+        worker.send({"type": "drain", "timeout": timeout})
+        try:
+            async with asyncio.timeout(timeout + _KILL_GRACE_SECS):
+                await worker.exited.wait()
+        except TimeoutError:
+            self._log("ERROR", "worker_killed", f"{worker.name} did not drain in time", worker=worker.name)
+            worker.kill()
+            await worker.exited.wait()
+        progress()
+
+    # Restarting.
+
+    async def restart_all(self, progress: Progress) -> None:
+        """Replace every worker, one by one: the new one serves before the old one drains.
+
+        Raises:
+            FleetError: a replacement did not become ready; the worker it was meant for goes on serving.
+        """
+        for slot in sorted(self._by_slot):
+            old = self._by_slot.get(slot)
+            replacement = await self._launch(slot)
+            current = self._by_slot.get(slot)
+            if current is not None and current is not old:
+                # The old one died meanwhile and its slot was filled again: one of the two new ones is too many.
+                await self._drain(replacement, progress)
+                continue
+            self._install(replacement)
+            if current is not None:
+                await self._drain(current, progress)
+            else:
+                progress()
+
+    # Keeping slots filled.
+
+    async def _keep_filled(self, slot: int) -> None:
+        """Start workers for the slot until one is ready, with growing pauses between failures."""
+        if slot in self._filling:
+            return
+        self._filling.add(slot)
+        try:
+            while slot <= self.desired and slot not in self._by_slot and not self._stopping:
+                await self._try_to_fill(slot)
+        finally:
+            self._filling.discard(slot)
+
+    async def _try_to_fill(self, slot: int) -> None:
+        failures = self._failures.get(slot, 0)
+        if failures:
+            await asyncio.sleep(min(_MAX_BACKOFF_SECS, 0.05 * 2.0**failures))
+        try:
+            worker = await self._launch(slot)
+        except FleetError as error:
+            self._failures[slot] = failures + 1
+            self._log("ERROR", "worker_failed", str(error), slot=slot)
+            return
+        if slot <= self.desired and slot not in self._by_slot and not self._stopping:
+            self._install(worker)
+        else:
+            await self._drain(worker, lambda: None)
+
+    async def _launch(self, slot: int) -> WorkerProcess:
+        async with self._starts:
+            worker = WorkerProcess(slot, self._restarts.get(slot, 0), self._received)
+            self._others.add(worker)
+            try:
+                async with asyncio.timeout(self._settings.workers.start_timeout_secs):
+                    await self._bring_up(worker)
+            except (TimeoutError, OSError) as error:
+                worker.kill()
+                self._others.discard(worker)
+                raise FleetError(f"{worker.name} did not start: {error or 'timeout'}") from None
+        return worker
+
+    async def _bring_up(self, worker: WorkerProcess) -> None:
+        await worker.start()
+        self._spawn(self._watch(worker))
+        await _first_of(worker.hello, worker.exited)
+        proxy = ProxySettings.of(self._settings).model_dump(mode="json")
+        worker.send({"type": "start", "name": worker.name, "settings": proxy, "faults": self._faults})
+        worker.accepting = {worker.slot}
+        sock = self._listeners.for_slot(worker.slot)
+        worker.send({"type": "listen", "add": [worker.slot], "drop": []}, [sock])
+        await _first_of(worker.listening, worker.exited)
+        if worker.exited.is_set():
+            raise OSError("it exited at once")
+
+    def _install(self, worker: WorkerProcess) -> None:
+        self._others.discard(worker)
+        worker.state = "ready"
+        worker.ready_at = asyncio.get_running_loop().time()
+        # Faults may have changed while it started.
+        worker.send({"type": "faults", "faults": self._faults})
+        self._by_slot[worker.slot] = worker
+        self._reassign()
+        self._log("INFO", "worker_ready", f"{worker.name} is ready", worker=worker.name, pid=worker.pid)
+
+    def _reassign(self) -> None:
+        shares = assignment(self._listeners.slots, self._by_slot)
+        for slot, worker in self._by_slot.items():
+            add = sorted(shares[slot] - worker.accepting)
+            drop = sorted(worker.accepting - shares[slot])
+            worker.accepting = shares[slot]
+            if add or drop:
+                sockets = [self._listeners.for_slot(number) for number in add]
+                worker.send({"type": "listen", "add": add, "drop": drop}, sockets)
+
+    # What happens to processes.
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        status = await worker.wait()
+        self._others.discard(worker)
+        self._complete_collections(worker)
+        if self._by_slot.get(worker.slot) is worker:
+            del self._by_slot[worker.slot]
+            self._crashed(worker, status)
+
+    def _crashed(self, worker: WorkerProcess, status: int) -> None:
+        slot = worker.slot
+        self.crashes += 1
+        self._restarts[slot] = self._restarts.get(slot, 0) + 1
+        loop = asyncio.get_running_loop()
+        lived = loop.time() - worker.ready_at if worker.ready_at else 0.0
+        self._failures[slot] = 0 if lived > _HEALTHY_AFTER_SECS else self._failures.get(slot, 0) + 1
+        message = f"{worker.name} exited with status {status}; it is being replaced"
+        self._log("ERROR", "worker_crashed", message, worker=worker.name, pid=worker.pid, exit_status=status)
+        if not self._stopping:
+            self._reassign()
+            self._spawn(self._keep_filled(slot))
+
+    def _received(self, worker: WorkerProcess, message: Message) -> None:
+        if message["type"] == "report":
+            requests, errors = self._absorb(message)
+            worker.requests_total += requests
+            worker.errors_total += errors
+            worker.last_report = message
+            self._complete_collections(worker, message["id"])
+        elif message["type"] == "metrics":
+            self._spawn(self._answer_metrics(worker, message["id"]))
+
+    async def _answer_metrics(self, worker: WorkerProcess, request_id: int) -> None:
+        await self.collect()
+        worker.send({"type": "metrics", "id": request_id, "text": self._render()})
+
+    async def watch_silence(self) -> None:
+        """Kill workers that have said nothing for long: they hang, and a hanging worker answers nobody."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = asyncio.get_running_loop().time()
+            for worker in self._by_slot.values():
+                if now - worker.last_heard > _SILENT_TOO_LONG_SECS:
+                    self._log("ERROR", "worker_hung", f"{worker.name} does not react", worker=worker.name)
+                    worker.kill()
+
+    # Fresh numbers and faults.
+
+    async def collect(self) -> None:
+        """Have every worker report now; a slow one is not waited for longer than a moment."""
+        self._collection += 1
+        number, arrived = self._collection, asyncio.Event()
+        asked = {worker for worker in self.workers if worker.state != "starting"}
+        if not asked:
+            return
+        self._collecting[number] = (set(asked), arrived)
+        for worker in asked:
+            worker.send({"type": "report", "id": number})
+        try:
+            async with asyncio.timeout(_COLLECT_SECS):
+                await arrived.wait()
+        except TimeoutError:
+            pass
+        finally:
+            del self._collecting[number]
+
+    def _complete_collections(self, worker: WorkerProcess, number: int | None = None) -> None:
+        for current, (waiting, arrived) in self._collecting.items():
+            if (number is None and worker.exited.is_set()) or number == current:
+                waiting.discard(worker)
+                if not waiting:
+                    arrived.set()
+
+    def broadcast_faults(self, faults: list[dict[str, Any]]) -> None:
+        """Have all workers, and those that start later, apply exactly these faults."""
+        self._faults = faults
+        for worker in self.workers:
+            if worker.hello.is_set():
+                worker.send({"type": "faults", "faults": faults})
+
+    # The end.
+
+    async def stop(self) -> None:
+        """Drain all workers at once, within the drain timeout."""
+        self._stopping = True
+        self._listeners.close()
+        for worker in self.workers:
+            if worker.state == "starting":
+                worker.kill()
+        serving = list(self._by_slot.values())
+        self._by_slot.clear()
+        await asyncio.gather(*(self._drain(worker, lambda: None) for worker in serving))
+        leftover = [worker for worker in self.workers if worker.pid]
+        for worker in leftover:
+            worker.kill()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    while not any(event.is_set() for event in events):  # noqa: ASYNC110 - two events have no common wait
+        await asyncio.sleep(0.005)

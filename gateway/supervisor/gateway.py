@@ -1,0 +1,288 @@
+"""The gateway as a whole: what the admin API reads and changes. It knows nothing of HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from gateway import __version__, config_file
+from gateway.settings import Settings
+from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
+from gateway.supervisor.fleet import Fleet
+from gateway.supervisor.history import History
+from gateway.supervisor.listeners import Listeners
+from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
+from gateway.supervisor.process import WorkerProcess
+from gateway.telemetry.exposition import Moment, exposition
+from gateway.telemetry.ledger import Ledger
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
+from gateway.telemetry.window import RouteWindow, total_of
+
+Expected = dict[str, Any]
+
+
+class Gateway:
+    """The supervisor's state and the changes that operators make to it."""
+
+    def __init__(
+        self, settings: Settings, *, path: Path, listeners: Listeners, history: History, writer: LogWriter
+    ) -> None:
+        self.uid = str(uuid.uuid4())
+        self.settings = settings
+        self.config_path = path
+        self.config_version = config_file.version_of(settings)
+        self.started_at = time.time()
+        self.revision = 1
+        self.history = history
+        self.operations = Operations(history)
+        self.ledger = Ledger(settings.logging.recent_records)
+        self.faults = FaultRegistry()
+        self.listeners = listeners
+        self._writer = writer
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._clock()
+        self.fleet = Fleet(settings, listeners, absorb=self._absorb, log=self.log, render=self.metrics)
+
+    # Running.
+
+    async def start(self) -> None:
+        """Start the configured number of workers and wait until they serve."""
+        self.log(
+            "INFO",
+            "config_loaded",
+            f"Configuration loaded from {self.config_path}",
+            version=self.config_version,
+        )
+        await self.fleet.scale_to(self.settings.workers.count, lambda: None)
+
+    async def stop(self) -> None:
+        """Drain and end all workers."""
+        self.log("INFO", "gateway_stopping", "draining all workers")
+        await self.fleet.stop()
+        self.log("INFO", "gateway_stopped", "all workers are gone")
+
+    def log(self, level: str, event_type: str, message: str, **fields: Any) -> None:
+        """Write and keep a record of the supervisor's own."""
+        if LEVELS[level] < LEVELS[self.settings.logging.level]:
+            return
+        now = time.time()
+        entry = record(now, level, "supervisor", event_type, message, **fields)
+        line = as_json(entry)
+        self.ledger.note(now, level, line)
+        self._writer.write(line if self.settings.logging.format == "json" else as_text(entry))
+
+    def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
+        return self.ledger.absorb(report, self._clock())
+
+    # Changes.
+
+    def scale(
+        self, operation_id: str, replicas: int, actor: str, reason: str, expected: Expected
+    ) -> tuple[Operation, bool]:
+        """Change the number of workers; (operation, whether it is new).
+
+        Raises:
+            ConflictError, OutOfLimitsError: nothing was changed.
+        """
+        arguments = {"replicas": replicas, "actor": actor, "reason": reason, "expected": expected}
+        if known := self.operations.repeated(operation_id, "scale", arguments):
+            return known, False
+        limits = self.settings.workers
+        if not limits.min <= replicas <= limits.max:
+            raise OutOfLimitsError(f"replicas must be between {limits.min} and {limits.max}, got {replicas}")
+        before = self.fleet.desired
+        operation = Operation(
+            operation_id, "scale", actor, reason, arguments,
+            {"replicas": before}, {"replicas": replicas}, abs(replicas - before),
+        )  # fmt: skip
+        return self._begin(operation, expected, lambda op: self.fleet.scale_to(replicas, op.progressed)), True
+
+    def restart(self, operation_id: str, actor: str, reason: str, expected: Expected) -> tuple[Operation, bool]:
+        """Replace all workers one by one; (operation, whether it is new).
+
+        Raises:
+            ConflictError: nothing was changed.
+        """
+        arguments = {"actor": actor, "reason": reason, "expected": expected}
+        if known := self.operations.repeated(operation_id, "restart", arguments):
+            return known, False
+        count = self.fleet.desired
+        operation = Operation(
+            operation_id, "restart", actor, reason, arguments, {"replicas": count}, {"replicas": count}, count
+        )
+        return self._begin(operation, expected, lambda op: self.fleet.restart_all(op.progressed)), True
+
+    def _begin(
+        self, operation: Operation, expected: Expected, run: Callable[[Operation], Awaitable[None]]
+    ) -> Operation:
+        self._require(expected)
+        self.revision += 1
+        self.log(
+            "INFO", f"{operation.kind}_started", f"{operation.kind} asked for by {operation.actor}",
+            operation_id=operation.operation_id, actor=operation.actor, reason=operation.reason,
+        )  # fmt: skip
+        return self.operations.begin(operation, run)
+
+    def _require(self, expected: Expected) -> None:
+        found = {"uid": self.uid, "replicas": self.fleet.desired}
+        for name, value in expected.items():
+            if value is not None and value != found[name]:
+                raise ConflictError(f"expected {name} {value}, found {found[name]}", found)
+        if self.operations.running is not None:
+            message = f"operation {self.operations.running.operation_id!r} is still running"
+            raise ConflictError(message, found)
+
+    # Faults.
+
+    def inject_fault(self, *, actor: str, reason: str, **fields: Any) -> InjectedFault:
+        """Apply a fault in all workers.
+
+        Raises:
+            OutOfLimitsError: the route is not known, or there are too many faults.
+        """
+        routes = ["*", *(route.id for route in self.settings.routes)]
+        if fields["route"] not in routes:
+            raise OutOfLimitsError(f"route {fields['route']!r} is not known; allowed: {', '.join(routes)}")
+        if len(self.faults.active()) >= MAX_FAULTS:
+            raise OutOfLimitsError(f"there are {MAX_FAULTS} faults already; remove some first")
+        fault = self.faults.add(actor=actor, reason=reason, **fields)
+        self._faults_changed("fault_added", actor, reason, None, fault.described())
+        return fault
+
+    def remove_fault(self, fault: InjectedFault) -> None:
+        """Remove one fault."""
+        self.faults.remove(fault.id)
+        self._faults_changed("fault_removed", "admin-api", "", fault.described(), None)
+
+    def clear_faults(self) -> None:
+        """Remove all faults."""
+        before = [fault.id for fault in self.faults.active()]
+        self.faults.clear()
+        if before:
+            self._faults_changed("faults_cleared", "admin-api", "", {"faults": before}, None)
+
+    def _faults_changed(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
+        self.revision += 1
+        self.fleet.broadcast_faults([fault.for_workers() for fault in self.faults.active()])
+        self.log("WARNING", kind, f"{kind} by {actor}", actor=actor, reason=reason, before=before, after=after)
+        change = {
+            "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "reason": reason,
+            "before": before, "after": after, "outcome": "done",
+        }  # fmt: skip
+        self.history.append(f"{kind}-{uuid.uuid4()}", change)
+
+    # Reading.
+
+    def status(self) -> dict[str, Any]:
+        """The gateway in one answer."""
+        running = self.operations.running
+        limits = self.settings.workers
+        return {
+            "name": "gateway",
+            "uid": self.uid,
+            "version": __version__,
+            "started_at": iso(self.started_at),
+            "config_version": self.config_version,
+            "listen": [self.listeners.url],
+            "replicas": {"desired": self.fleet.desired, "ready": self.fleet.ready},
+            "limits": {"min": limits.min, "max": limits.max},
+            "revision": self.revision,
+            "operation": running.described() if running else None,
+        }
+
+    async def workers(self) -> list[dict[str, Any]]:
+        """Every worker process with fresh numbers."""
+        await self.fleet.collect()
+        return [_described(worker) for worker in self.fleet.workers]
+
+    async def summary(self, seconds: int) -> dict[str, Any]:
+        """Requests, errors and latencies of the last `seconds`."""
+        await self.fleet.collect()
+        routes = self.ledger.window.by_route(self._clock(), seconds)
+        total = total_of(routes)
+        return {
+            "at": iso(time.time()),
+            "uptime_seconds": round(self._clock() - self._begun, 3),
+            "requests_total": self.ledger.requests_total,
+            "errors_total": self.ledger.errors_total,
+            "window": {
+                "seconds": seconds,
+                **_counts(total),
+                "rps": round(total.requests / seconds, 3),
+                "p50_ms": total.milliseconds(0.5),
+                "p95_ms": total.milliseconds(0.95),
+                "p99_ms": total.milliseconds(0.99),
+            },
+            "by_route": [
+                {"route": route, **_counts(piece), "p95_ms": piece.milliseconds(0.95)}
+                for route, piece in sorted(routes.items())
+            ],
+        }
+
+    def config(self) -> dict[str, Any]:
+        """The effective settings, secrets masked."""
+        return {
+            "version": self.config_version,
+            "loaded_at": iso(self.started_at),
+            "path": str(self.config_path),
+            "config": config_file.masked(self.settings),
+        }
+
+    def metrics(self) -> str:
+        """The Prometheus page."""
+        reports = [worker.last_report for worker in self.fleet.workers if worker.last_report]
+        moment = Moment(
+            now=self._clock(),
+            uptime_seconds=self._clock() - self._begun,
+            config_version=self.config_version,
+            desired=self.fleet.desired,
+            ready=self.fleet.ready,
+            open_connections=sum(report["open_connections"] for report in reports),
+            in_flight=sum(report["in_flight"] for report in reports),
+            pools=_summed_pools(reports),
+            worker_restarts=self.fleet.crashes,
+        )
+        return exposition(self.ledger, moment)
+
+
+def _counts(piece: RouteWindow) -> dict[str, Any]:
+    return {"requests": piece.requests, "errors": piece.errors, "error_rate": round(piece.error_rate, 6)}
+
+
+def _summed_pools(reports: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    pools: dict[str, tuple[int, int]] = {}
+    for report in reports:
+        for service, (active, idle) in report["pools"].items():
+            known = pools.get(service, (0, 0))
+            pools[service] = (known[0] + active, known[1] + idle)
+    return pools
+
+
+def _described(worker: WorkerProcess) -> dict[str, Any]:
+    return {
+        "name": worker.name,
+        "slot": worker.slot,
+        "pid": worker.pid,
+        "state": worker.state,
+        "started_at": iso(worker.started_at),
+        "restarts": worker.restarts,
+        "requests_total": worker.requests_total,
+        "errors_total": worker.errors_total,
+        "open_connections": worker.last_report.get("open_connections", 0),
+        "in_flight": worker.last_report.get("in_flight", 0),
+        "rss_bytes": _rss(worker.pid),
+    }
+
+
+def _rss(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, ValueError):
+        return 0

@@ -1,0 +1,70 @@
+"""The history of changes: JSON lines in a file, read back at the start. The last record of an operation counts."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+_KEPT = 1000
+_MAX_FILE_BYTES = 64 * 1024 * 1024
+
+Change = dict[str, Any]
+
+
+class History:
+    """Changes in memory, and in the file at `path` when there is one.
+
+    Raises:
+        OSError: the file cannot be written; a change that cannot be recorded is not begun.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._changes: dict[str, Change] = {}
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._read_back(path)
+            # Opened once now, so that a path that cannot be written is found at the start.
+            with path.open("ab"):
+                pass
+
+    def append(self, key: str, change: Change) -> None:
+        """Record a change; a later record with the same key replaces the earlier one."""
+        if self._path is not None:
+            line = json.dumps({"key": key, **change}, separators=(",", ":")) + "\n"
+            with self._path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        self._keep(key, change)
+
+    def newest(self, limit: int) -> list[Change]:
+        """The last changes, newest first."""
+        return list(reversed(self._changes.values()))[:limit]
+
+    def _keep(self, key: str, change: Change) -> None:
+        self._changes[key] = change
+        while len(self._changes) > _KEPT:
+            del self._changes[next(iter(self._changes))]
+
+    def _read_back(self, path: Path) -> None:
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _MAX_FILE_BYTES))
+            for line in file:
+                self._read_line(line)
+        for change in self._changes.values():
+            if change.get("outcome") == "running":
+                change["outcome"] = "interrupted"
+
+    def _read_line(self, line: bytes) -> None:
+        # A line that a crash cut off is skipped; the rest of the history is still good.
+        try:
+            change = json.loads(line)
+            key = change.pop("key")
+        except (ValueError, KeyError, AttributeError, TypeError):
+            return
+        self._keep(str(key), change)

@@ -1,0 +1,1 @@
+"""Counting, timing and logging, in the workers and summed in the supervisor."""

@@ -1,0 +1,149 @@
+"""The metrics in Prometheus' text format, from the supervisor's sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from gateway import __version__
+from gateway.telemetry.buckets import BOUNDS
+from gateway.telemetry.ledger import Ledger
+from gateway.telemetry.tally import Distribution
+from gateway.telemetry.window import total_of
+
+_GAUGE_WINDOW_SECS = 60.0
+_QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(slots=True)
+class Moment:
+    """The values that are read now, not counted."""
+
+    now: float
+    uptime_seconds: float
+    config_version: str
+    desired: int
+    ready: int
+    open_connections: int = 0
+    in_flight: int = 0
+    pools: dict[str, tuple[int, int]] = field(default_factory=dict)
+    worker_restarts: int = 0
+    log_dropped: int = 0
+
+
+def exposition(ledger: Ledger, moment: Moment) -> str:
+    """The page that `/metrics` answers with."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families([*_traffic(ledger), *_state(ledger, moment)]))
+    return generate_latest(registry).decode()
+
+
+class _Families(Collector):
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _traffic(ledger: Ledger) -> Iterator[Metric]:
+    yield _counter(
+        "http_requests_total",
+        "Requests answered, by method, route and status.",
+        ["method", "route", "status"],
+        ledger.requests.items(),
+    )
+    yield _histogram(
+        "http_request_duration_seconds",
+        "Time from a request's head to the end of its answer.",
+        "route",
+        ledger.durations,
+    )
+    yield _histogram(
+        "upstream_request_duration_seconds",
+        "Time from passing a request on to the head of the upstream's answer.",
+        "service",
+        ledger.upstream_durations,
+    )
+    yield _counter(
+        "upstream_requests_total",
+        "Answers of upstreams, by service and status.",
+        ["service", "status"],
+        ledger.upstream_requests.items(),
+    )
+    yield _counter(
+        "upstream_failures_total",
+        "Requests that an upstream did not answer properly, by service and kind.",
+        ["service", "failure_type"],
+        ledger.upstream_failures.items(),
+    )
+
+
+def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
+    yield from _recent(ledger, moment.now)
+    yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
+    yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
+    yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)
+    yield _gauge("gateway_workers_desired", "Worker processes that should run.", moment.desired)
+    yield _gauge("gateway_workers_ready", "Worker processes that serve requests.", moment.ready)
+    for position, state in enumerate(("active", "idle")):
+        family = GaugeMetricFamily(
+            f"connection_pool_{state}", f"Upstream connections that are {state}.", labels=["service"]
+        )
+        for service, sizes in sorted(moment.pools.items()):
+            family.add_metric([service], sizes[position])
+        yield family
+    info = GaugeMetricFamily("gateway_info", "The running version; always 1.", labels=["version", "config_version"])
+    info.add_metric([__version__, moment.config_version], 1)
+    yield info
+    yield _counter(
+        "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
+    )
+    yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), moment.log_dropped)])
+
+
+def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:
+    recent = total_of(ledger.window.by_route(now, _GAUGE_WINDOW_SECS))
+    yield _gauge("gateway_error_rate", "5xx answers per request in the last minute, 0 to 1.", recent.error_rate)
+    yield _gauge(
+        "http_requests_per_second",
+        "Requests per second in the last minute.",
+        recent.requests / _GAUGE_WINDOW_SECS,
+    )
+    latency = GaugeMetricFamily(
+        "gateway_latency_seconds",
+        "Quantiles of the request duration in the last minute.",
+        labels=["quantile"],
+    )
+    for share in _QUANTILES:
+        milliseconds = recent.milliseconds(share)
+        latency.add_metric([str(share)], float("nan") if milliseconds is None else milliseconds / 1000)
+    yield latency
+
+
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, help_text, value=value)
+
+
+def _counter(name: str, help_text: str, labels: list[str], rows: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    family = CounterMetricFamily(name, help_text, labels=labels)
+    for key, count in sorted(rows):
+        family.add_metric(list(key), count)
+    return family
+
+
+def _histogram(name: str, help_text: str, label: str, rows: dict[str, Distribution]) -> Metric:
+    family = HistogramMetricFamily(name, help_text, labels=[label])
+    for key, distribution in sorted(rows.items()):
+        running = 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip((*BOUNDS, float("inf")), distribution.counts, strict=True):
+            running += count
+            buckets.append(("+Inf" if bound == float("inf") else str(bound), running))
+        family.add_metric([key], buckets, sum_value=distribution.sum)
+    return family

@@ -1,0 +1,138 @@
+"""A worker's log: access records and events, sampled; recent ones and error groups go to the supervisor as well."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from gateway.proxy.faults import Verdict
+from gateway.proxy.message import Refused
+from gateway.proxy.rewriting import Peer
+from gateway.settings import LoggingSettings
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.records import LEVELS, as_json, as_text, clean, iso, record
+from gateway.telemetry.tally import OWN_LABELS
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+
+_RECENT_PER_REPORT = 300
+_GROUPS_PER_REPORT = 200
+_CLIENTS_OWN = (None, "client_disconnected", "client_timeout")
+
+
+class Journal:
+    """Builds, samples and writes the records of one process."""
+
+    def __init__(self, settings: LoggingSettings, *, worker: str, writer: LogWriter) -> None:
+        self._settings = settings
+        self._threshold = LEVELS[settings.level]
+        self._worker = worker
+        self._writer = writer
+        # Errors have their own room, so that a flood of good requests does not push them out.
+        self._recent: deque[list[Any]] = deque(maxlen=_RECENT_PER_REPORT)
+        self._recent_errors: deque[list[Any]] = deque(maxlen=_RECENT_PER_REPORT)
+        self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
+
+    def event(self, level: str, component: str, event_type: str, message: str, **fields: Any) -> None:
+        """Log something other than a request."""
+        if LEVELS[level] >= self._threshold:
+            self._emit(
+                time.time(),
+                record(time.time(), level, component, event_type, message, worker=self._worker, **fields),
+            )
+
+    def access(self, exchange: Exchange, seconds: float) -> None:
+        """Log an exchange that is over; good ones are sampled, the rest always logged."""
+        if self._wanted(exchange):
+            now = time.time()
+            self._emit(now, self._access_record(now, exchange, seconds))
+
+    def failed(self, exchange: Exchange, seconds: float) -> None:
+        """Add an exchange to its error group."""
+        cut_short = exchange.status < 400 and exchange.error_type not in _CLIENTS_OWN
+        if exchange.status < 500 and not cut_short:
+            return
+        key = (exchange.label, exchange.status, exchange.error_type or "upstream_status")
+        self._count_group(key, exchange, seconds)
+
+    def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
+        """Log bytes that could not be read as a request."""
+        self.event(
+            "WARNING", "proxy", "request_refused", refused.message,
+            correlation_id=correlation.decode(), client_ip=peer.address.decode(), status=refused.status,
+            error_type=refused.error, route="_invalid",
+        )  # fmt: skip
+
+    def fault_injected(self, exchange: Exchange, verdict: Verdict) -> None:
+        """Log that a drill's fault hits a request."""
+        self.event(
+            "WARNING", "faults", "fault_injected", "an operator's fault applies to this request",
+            correlation_id=exchange.correlation.decode(), route=exchange.label, fault_id=verdict.fault_id,
+            latency_ms=round(verdict.delay * 1000, 3), status=verdict.status,
+        )  # fmt: skip
+
+    def take_recent(self) -> list[list[Any]]:
+        """[epoch, level, JSON line] of what was logged since the last call, errors first to be kept."""
+        taken = [*self._recent, *self._recent_errors]
+        self._recent.clear()
+        self._recent_errors.clear()
+        return taken
+
+    def take_groups(self) -> list[dict[str, Any]]:
+        """Error groups counted since the last call."""
+        taken = list(self._groups.values())
+        self._groups = {}
+        return taken
+
+    def _wanted(self, exchange: Exchange) -> bool:
+        if exchange.status >= 400 or exchange.error_type:
+            return self._threshold <= LEVELS[_level_of(exchange.status)]
+        if self._threshold > LEVELS["INFO"]:
+            return False
+        own = exchange.label in OWN_LABELS
+        rate = self._settings.health_sampling_rate if own else self._settings.sampling_rate
+        return rate >= 1 or random.random() < rate  # noqa: S311 - sampling, not a secret
+
+    def _access_record(self, now: float, exchange: Exchange, seconds: float) -> dict[str, Any]:
+        head = exchange.head
+        method, path = head.method.decode(), clean(head.path)
+        agent = next((value for name, value in head.headers if name == b"user-agent"), None)
+        return record(
+            now, _level_of(exchange.status), "proxy", "request", f"{method} {path} {exchange.status}",
+            correlation_id=exchange.correlation.decode(), method=method, path=path,
+            client_ip=exchange.client.peer.address.decode(),
+            user_agent=None if agent is None else clean(agent[:200]),
+            request_size=exchange.received_bytes, response_size=exchange.sent_bytes, status=exchange.status,
+            response_time=round(seconds * 1000, 3), route=exchange.label,
+            upstream=exchange.route.upstream_id if exchange.route else None,
+            worker=self._worker, error_type=exchange.error_type, error_message=exchange.detail,
+        )  # fmt: skip
+
+    def _count_group(self, key: tuple[str, int, str], exchange: Exchange, seconds: float) -> None:
+        now = time.time()
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= _GROUPS_PER_REPORT:
+                return
+            route, status, error_type = key
+            group = self._groups[key] = {
+                "route": route, "status": status, "error_type": error_type, "count": 0, "first_seen": iso(now),
+                "example": self._access_record(now, exchange, seconds),
+            }  # fmt: skip
+        group["count"] += 1
+        group["last_seen"] = iso(now)
+
+    def _emit(self, now: float, entry: dict[str, Any]) -> None:
+        line = as_json(entry)
+        room = self._recent_errors if entry["level"] == "ERROR" else self._recent
+        room.append([now, entry["level"], line])
+        self._writer.write(line if self._settings.format == "json" else as_text(entry))
+
+
+def _level_of(status: int) -> str:
+    if status >= 500:
+        return "ERROR"
+    return "WARNING" if status >= 400 else "INFO"

@@ -1,0 +1,67 @@
+"""Log records: their fields are the catalogue's. Secrets never get into one: no query, cookies or credentials."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+SERVICE = "tocsin-gateway"
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
+_MAX_TEXT = 512
+_CREDENTIAL = re.compile(r"(?i)(bearer|basic|token|api[-_]?key|password|secret)([ =:/]+)[^\s&;,/]+")
+
+
+def iso(epoch: float) -> str:
+    """ISO 8601 in UTC, with milliseconds and Z."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def record(at: float, level: str, component: str, event_type: str, message: str, **fields: Any) -> dict[str, Any]:
+    """A record with the fields that every record has, and `fields` that are not None."""
+    common: dict[str, Any] = {
+        "timestamp": iso(at),
+        "level": level,
+        "service": SERVICE,
+        "component": component,
+        "event_type": event_type,
+        "message": message,
+    }
+    common.update((name, value) for name, value in fields.items() if value is not None)
+    return common
+
+
+def clean(raw: bytes) -> str:
+    """Text from a client for the log: printable, bounded, and without what looks like a credential."""
+    text = raw[:_MAX_TEXT].decode("utf-8", "backslashreplace")
+    return _CREDENTIAL.sub(r"\1\2***", text)
+
+
+def as_json(entry: dict[str, Any]) -> str:
+    """One line of JSON."""
+    return json.dumps(entry, separators=(",", ":"))
+
+
+def as_text(entry: dict[str, Any]) -> str:
+    """One line of text: a request in the combined format, anything else with its event type as fifth word."""
+    if entry["event_type"] == "request":
+        return _combined(entry)
+    words = (entry["timestamp"], entry["level"], entry["service"], entry["component"], entry["event_type"])
+    return " ".join((*words, _one_line(entry["message"])))
+
+
+def _combined(entry: dict[str, Any]) -> str:
+    moment = datetime.fromisoformat(entry["timestamp"]).strftime("%d/%b/%Y:%H:%M:%S %z")
+    request = f"{entry['method']} {_quoted(entry['path'])} HTTP/1.1"
+    agent = _quoted(entry.get("user_agent", "-"))
+    size = entry.get("response_size", 0)
+    return f'{entry["client_ip"]} - - [{moment}] "{request}" {entry["status"]} {size} "-" "{agent}"'
+
+
+def _quoted(text: str) -> str:
+    return _one_line(text).replace("\\", "\\\\").replace('"', '\\"').replace(" ", "%20")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", " ").replace("\n", " ")

@@ -1,0 +1,109 @@
+"""A worker's counters since its last report. The supervisor adds the reports up.
+
+Only increments travel, so totals stay monotonic whatever happens to a worker: what it had reported is counted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Any
+
+from gateway.telemetry.buckets import BOUNDS, fine_bin
+
+# Probes of the gateway's own endpoints would dilute the error rate and the latency of what clients ask for.
+OWN_LABELS = frozenset({"_health", "_metrics"})
+
+
+class Distribution:
+    """Counts by bucket (not cumulative; the last is +Inf) and their sum in seconds."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.sum += seconds
+
+    def add(self, counts: list[int], total: float) -> None:
+        """Add another distribution's counts."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
+        self.sum += total
+
+
+class RouteSlice:
+    """One route's requests since the last report: how many, how many failed (5xx), how fast."""
+
+    __slots__ = ("bins", "errors", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.errors = 0
+        self.bins: Counter[int] = Counter()
+
+
+class Tally:
+    """What a worker counts. Labels are bounded: methods the parser knows, ids from the settings, statuses."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._durations: dict[str, Distribution] = {}
+        self._slices: dict[str, RouteSlice] = {}
+        self._upstream_durations: dict[str, Distribution] = {}
+        self._upstream_requests: Counter[tuple[str, str]] = Counter()
+        self._upstream_failures: Counter[tuple[str, str]] = Counter()
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request that was answered (or abandoned by its client)."""
+        self._requests[method, route, status] += 1
+        self._observe(self._durations, route, seconds)
+        if route in OWN_LABELS:
+            return
+        piece = self._slices.get(route)
+        if piece is None:
+            piece = self._slices[route] = RouteSlice()
+        piece.requests += 1
+        piece.errors += status >= 500
+        piece.bins[fine_bin(seconds)] += 1
+
+    def upstream_answered(self, service: str, status: str, seconds: float) -> None:
+        """Count an upstream's answer; `seconds` is the time to its head."""
+        self._upstream_requests[service, status] += 1
+        self._observe(self._upstream_durations, service, seconds)
+
+    def upstream_failed(self, service: str, failure: str) -> None:
+        """Count an upstream that did not answer properly."""
+        self._upstream_failures[service, failure] += 1
+
+    def take(self) -> dict[str, Any]:
+        """Everything counted since the last call, as JSON values."""
+        taken = {
+            "requests": [[*key, count] for key, count in self._requests.items()],
+            "durations": _distributions(self._durations),
+            "slices": {
+                route: [piece.requests, piece.errors, list(piece.bins.items())] for route, piece in self._slices.items()
+            },
+            "upstream_durations": _distributions(self._upstream_durations),
+            "upstream_requests": [[*key, count] for key, count in self._upstream_requests.items()],
+            "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
+        }
+        self._reset()
+        return taken
+
+    @staticmethod
+    def _observe(distributions: dict[str, Distribution], label: str, seconds: float) -> None:
+        distribution = distributions.get(label)
+        if distribution is None:
+            distribution = distributions[label] = Distribution()
+        distribution.observe(seconds)
+
+
+def _distributions(distributions: dict[str, Distribution]) -> dict[str, list[Any]]:
+    return {label: [item.counts, item.sum] for label, item in distributions.items()}

@@ -1,0 +1,198 @@
+"""A worker process: the data plane, steered by the supervisor over the control channel.
+
+Started as `python -m gateway.worker FD`, where FD is its end of the channel. It gets everything else in messages,
+so no secret is ever in its arguments or environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import uvloop
+
+from gateway.control import ControlChannel, Message
+from gateway.proxy.dataplane import Dataplane
+from gateway.proxy.downstream import DownstreamConnection
+from gateway.settings import ProxySettings
+from gateway.telemetry.journal import Journal
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.tally import Tally
+
+REPORT_SECS = 0.5
+_METRICS_TIMEOUT_SECS = 2.0
+_ORPHAN_DRAIN_SECS = 2.0
+_DESCRIPTORS = {"stdout": 1, "stderr": 2, "none": None}
+
+
+class Worker:
+    """Reacts to the supervisor's messages; `finished` is set when the process may exit."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.finished = asyncio.Event()
+        self._channel = ControlChannel(channel, self._receive, self._orphaned)
+        self._plane: Dataplane | None = None
+        self._tally = Tally()
+        self._journal: Journal | None = None
+        self._writer: LogWriter | None = None
+        self._servers: dict[int, asyncio.Server] = {}
+        self._metrics_waiting: dict[int, Callable[[str | None], None]] = {}
+        self._next_id = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._drain_secs: float | None = None
+
+    # Messages.
+
+    def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
+        kind = message["type"]
+        if kind == "start":
+            self._start(message)
+        elif kind == "listen":
+            self._run(self._listen(message["add"], message["drop"], sockets))
+        elif kind == "report":
+            self._report(message.get("id"))
+        elif kind == "faults":
+            self._started().faults.replace(message["faults"])
+        elif kind == "metrics":
+            self._metrics_arrived(message["id"], message["text"])
+        elif kind == "drain":
+            self._begin_drain(message["timeout"])
+
+    def _start(self, message: Message) -> None:
+        settings = ProxySettings.model_validate(message["settings"])
+        self._writer = LogWriter(_DESCRIPTORS[settings.logging.output])
+        self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
+        self._plane = Dataplane(
+            settings,
+            worker_name=message["name"],
+            tally=self._tally,
+            journal=self._journal,
+            fetch_metrics=self._fetch_metrics,
+        )
+        self._plane.faults.replace(message["faults"])
+        self._run(self._plane.tick())
+        self._run(self._report_regularly())
+
+    def _started(self) -> Dataplane:
+        assert self._plane is not None, "the supervisor sends `start` first"
+        return self._plane
+
+    async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
+        """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
+        plane = self._started()
+        for slot, sock in zip(add, sockets, strict=True):
+            server = await asyncio.get_running_loop().create_server(
+                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog
+            )
+            self._servers[slot] = server
+        for slot in drop:
+            if slot in self._servers:
+                self._servers.pop(slot).close()
+        self._channel.send({"type": "listening", "slots": sorted(self._servers)})
+
+    def _begin_drain(self, timeout: float) -> None:
+        if self._drain_secs is None:
+            self._drain_secs = timeout
+            self._run(self._drain(timeout))
+
+    async def _drain(self, timeout: float) -> None:
+        if self._plane is not None:
+            # New connections that the kernel has already handed over are accepted before the listeners close.
+            await asyncio.sleep(0)
+            for server in self._servers.values():
+                server.close()
+            self._servers.clear()
+            cut = await self._plane.drain(timeout)
+            self._log_drained(cut)
+            self._report(None)
+        self.finished.set()
+
+    def _log_drained(self, cut: int) -> None:
+        if self._journal is not None:
+            level = "WARNING" if cut else "INFO"
+            self._journal.event(level, "worker", "worker_drained", f"drained; {cut} connections were cut", cut=cut)
+
+    def _orphaned(self) -> None:
+        """The supervisor is gone: nobody counts, scales or replaces this process any more."""
+        self._begin_drain(_ORPHAN_DRAIN_SECS)
+
+    # Reports.
+
+    async def _report_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECS)
+            if not self._channel.congested:
+                self._report(None)
+
+    def _report(self, request_id: int | None) -> None:
+        if self._plane is None or self._journal is None or self._writer is None:
+            return
+        plane = self._plane
+        self._channel.send(
+            {
+                "type": "report",
+                "id": request_id,
+                "counted": self._tally.take(),
+                "records": self._journal.take_recent(),
+                "groups": self._journal.take_groups(),
+                "open_connections": plane.open_connections,
+                "in_flight": plane.in_flight,
+                "pools": plane.pool_sizes(),
+                "log_dropped": self._writer.dropped,
+            }
+        )
+
+    def _fetch_metrics(self, answer: Callable[[str | None], None]) -> None:
+        self._next_id += 1
+        request_id = self._next_id
+        self._metrics_waiting[request_id] = answer
+        self._channel.send({"type": "metrics", "id": request_id})
+        loop = asyncio.get_running_loop()
+        loop.call_later(_METRICS_TIMEOUT_SECS, self._metrics_arrived, request_id, None)
+
+    def _metrics_arrived(self, request_id: int, text: str | None) -> None:
+        answer = self._metrics_waiting.pop(request_id, None)
+        if answer is not None:
+            answer(text)
+
+    # Running.
+
+    def announce(self) -> None:
+        """Tell the supervisor that this process reads its channel."""
+        self._channel.send({"type": "hello", "pid": os.getpid()})
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Send and write what is left."""
+        for task in self._tasks:
+            task.cancel()
+        deadline = asyncio.get_running_loop().time() + 1.0
+        while self._channel.congested and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the end
+            await asyncio.sleep(0.01)
+        if self._writer is not None:
+            self._writer.close()
+        self._channel.close()
+
+
+async def serve(descriptor: int) -> None:
+    """Run one worker on its end of the control channel until it has drained."""
+    # The supervisor decides when a worker stops; a Ctrl-C at the terminal reaches the whole process group.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    worker = Worker(socket.socket(fileno=descriptor))
+    worker.announce()
+    await worker.finished.wait()
+    await worker.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))
