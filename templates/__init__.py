@@ -1,0 +1,1 @@
+"""Texts and pages as Jinja2 templates, and the one function that renders them."""
