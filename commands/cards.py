@@ -162,9 +162,7 @@ class Card(_Frozen):
 
 def card(title: str, *paragraphs: Rich | str, tone: Tone = Tone.NEUTRAL) -> Card:
     """The common case: a title and some paragraphs."""
-    return Card(
-        title=title, tone=tone, paragraphs=tuple(rich(p) if isinstance(p, str) else p for p in paragraphs)
-    )
+    return Card(title=title, tone=tone, paragraphs=tuple(rich(p) if isinstance(p, str) else p for p in paragraphs))
 
 
 def fact(label: str, *parts: Part) -> Fact:
@@ -191,6 +189,4 @@ def _table_lines(table: Table | None, names: dict[str, str] | None) -> list[str]
         return []
     rows = [table.columns, *(tuple(plain(cell, names) for cell in row) for row in table.rows)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    return [
-        "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

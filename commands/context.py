@@ -30,7 +30,6 @@ class Services:
     telemetry: ports.Telemetry
     logs: ports.Logs
     on_call: ports.OnCall
-    status_page: ports.StatusPage
     clock: ports.Clock
     scheme: Scheme
     directory: Directory

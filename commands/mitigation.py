@@ -13,7 +13,13 @@ from typing import Any
 
 from commands.actions.action import Proposal
 from commands.context import Call, Services
-from commands.domain.incident import ActionDecided, ActionFinished, ActionPlanned, ActionStarted, IncidentEvent
+from commands.domain.incident import (
+    ActionDecided,
+    ActionFinished,
+    ActionPlanned,
+    ActionStarted,
+    IncidentEvent,
+)
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Conflict
@@ -39,14 +45,24 @@ def propose(proposal: Proposal, call: Call, tx: Transaction) -> Reply:
 def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
     limits, incident = call.services.limits, tx.incidents.in_channel(call.channel)
     return Plan(
-        id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}", action=proposal.action, summary=proposal.summary,
-        arguments=proposal.arguments, target=proposal.target, fingerprint=proposal.fingerprint,
-        before=proposal.before, after=proposal.after, undo=proposal.undo, undoes=proposal.undoes,
-        requester=call.person.id, incident=incident.id if incident else None, channel=call.channel,
-        platform=call.platform, created_at=tx.now,
+        id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}",
+        action=proposal.action,
+        summary=proposal.summary,
+        arguments=proposal.arguments,
+        target=proposal.target,
+        fingerprint=proposal.fingerprint,
+        before=proposal.before,
+        after=proposal.after,
+        undo=proposal.undo,
+        undoes=proposal.undoes,
+        requester=call.person.id,
+        incident=incident.id if incident else None,
+        channel=call.channel,
+        platform=call.platform,
+        created_at=tx.now,
         approve_by=tx.now + timedelta(seconds=limits.approve_within_seconds),
         execute_by=tx.now + timedelta(seconds=limits.execute_within_seconds),
-    )  # fmt: skip
+    )
 
 
 def _refuse_second(plan: Plan, tx: Transaction) -> None:
@@ -54,14 +70,15 @@ def _refuse_second(plan: Plan, tx: Transaction) -> None:
     acting = {PlanState.APPROVED, PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
     for other in tx.plans.recent(target=plan.target.key, limit=20):
         if other.state in acting:
-            raise Conflict(f"{plan.target.name} is busy: {other.summary} is {other.state.value}.",
-                           hint=f"@{other.approver or other.requester} started it; wait for its result.")  # fmt: skip
+            raise Conflict(
+                f"{plan.target.name} is busy: {other.summary} is {other.state.value}.",
+                hint=f"@{other.approver or other.requester} started it; wait for its result.",
+            )
 
 
 def confirm(plan_id: str, call: Call, tx: Transaction) -> None:
     """The click that decides. Raises Conflict when the plan is no longer waiting, or its time is over."""
     if tx.now >= tx.plans.get(plan_id).approve_by:
-        expire(plan_id, tx)
         raise Conflict("This plan ran out of time and was not run.", hint="Ask for it again to see how things are now.")
     plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.APPROVED, approver=call.person.id)
     tx.work.enqueue(WORKFLOW, key=plan.id, payload={"plan": plan.id}, partition=plan.target.key)
@@ -89,28 +106,45 @@ def _decided(tx: Transaction, plan: Plan, decision: str, actor: str) -> None:
     tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
 
 
+_UNDER_WAY = {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
+
+
 def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     """Take the target for this plan, unless another holds it or the plan is too old to run."""
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.APPROVED:
-        return plan if plan.state in {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING} else None
-    if tx.now >= plan.execute_by:
-        return _stop(tx, services, plan, PlanState.APPROVED, "confirmed too long ago to run now; nothing was changed")
-    holder = tx.plans.lock(plan.target.key, plan.id)
-    if holder:
-        other = tx.plans.get(holder)
-        return _stop(tx, services, plan, PlanState.APPROVED, f"locked by “{other.summary}”; nothing was changed")
+        return plan if plan.state in _UNDER_WAY else None
+    refused = _refused(plan, tx)
+    if refused:
+        _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")
+        return None
     plan = tx.plans.move(plan.id, PlanState.APPROVED, PlanState.LOCKED)
     tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
     return plan
 
 
+def _refused(plan: Plan, tx: Transaction) -> str:
+    if tx.now >= plan.execute_by:
+        return "confirmed too long ago to run now"
+    holder = tx.plans.lock(plan.target.key, plan.id)
+    return f"locked by “{tx.plans.get(holder).summary}”" if holder else ""
+
+
 def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transaction) -> None:
     """The target is not what was confirmed (rule 2): the confirmation is void."""
     plan = tx.plans.get(plan_id)
-    changes = ", ".join(f"{key} was {plan.fingerprint.get(key)} and is {value}" for key, value in found.items()
-                        if plan.fingerprint.get(key) != value)  # fmt: skip
-    _stop(tx, services, plan, PlanState.LOCKED, f"changed since it was planned ({changes}); nothing was changed. Ask again.")
+    changes = ", ".join(
+        f"{key} was {plan.fingerprint.get(key)} and is {value}"
+        for key, value in found.items()
+        if plan.fingerprint.get(key) != value
+    )
+    _stop(
+        tx,
+        services,
+        plan,
+        PlanState.LOCKED,
+        f"changed since it was planned ({changes}); nothing was changed. Ask again.",
+    )
 
 
 def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction) -> None:
@@ -178,4 +212,3 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
 def _tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str) -> None:
     if plan.incident:
         tx.incidents.record(plan.incident, event, actor=actor)
-

@@ -21,7 +21,6 @@ from commands.domain.incident import Declared, Incident, IncidentEvent
 from commands.domain.plan import Plan, PlanState, Target
 from commands.domain.sli import Reading
 from commands.domain.timeline import Entry
-from commands.errors import Unavailable as Unavailable
 
 
 class Rejected(Exception):  # noqa: N818 - an answer of the other side
@@ -75,6 +74,7 @@ class Change(_Value):
     before: str
     after: str
     outcome: str
+    operation: str = ""
 
 
 class Operation(_Value):
@@ -159,9 +159,7 @@ class Deployments(Protocol):
 
     async def pods(self, target: Target) -> Sequence[Pod]: ...
 
-    async def scale(
-        self, target: Target, *, replicas: int, expected: int, operation: str, actor: str
-    ) -> None:
+    async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
         """Ask once for `replicas` copies, if there are `expected` now. Never retries.
 
         Raises:
@@ -226,9 +224,7 @@ class ChatPlatform(Protocol):
     async def post(self, channel: str, card: Card, *, key: str, only_for: str | None) -> str:
         """Say something; the message's reference on the platform."""
 
-    async def edit(
-        self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None
-    ) -> None: ...
+    async def edit(self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None) -> None: ...
 
 
 # ---------------------------------------------------------------- the record, in one transaction
@@ -257,18 +253,22 @@ class Incidents(Protocol):
 class Messages(Protocol):
     """What is said where. Delivered after the commit; order is kept within a channel."""
 
-    def open_channel(
-        self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]
-    ) -> None: ...
+    def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None: ...
 
     def add_member(self, channel: str, person: str) -> None: ...
 
     def may_read(self, channel: str, person: str) -> bool: ...
 
     def post(
-        self, channel: str, card: Card, *, key: str, only_for: str | None = None, pinned: bool = False,
+        self,
+        channel: str,
+        card: Card,
+        *,
+        key: str,
+        only_for: str | None = None,
+        pinned: bool = False,
         thread: str | None = None,
-    ) -> None: ...  # fmt: skip
+    ) -> None: ...
 
     def edit(self, key: str, card: Card) -> None:
         """Replace a message; its old buttons are void."""
@@ -301,9 +301,14 @@ class Work(Protocol):
     """Durable work, enqueued with the decision that asks for it."""
 
     def enqueue(
-        self, workflow: str, *, key: str, payload: dict[str, Any], partition: str | None = None,
+        self,
+        workflow: str,
+        *,
+        key: str,
+        payload: dict[str, Any],
+        partition: str | None = None,
         delay: timedelta | None = None,
-    ) -> None: ...  # fmt: skip
+    ) -> None: ...
 
 
 class AuditEntry(_Value):
@@ -355,11 +360,27 @@ class Postmortems(Protocol):
 class Transaction(Protocol):
     """One unit of work over the record: everything in it is stored, or nothing."""
 
-    now: datetime
-    incidents: Incidents
-    messages: Messages
-    plans: Plans
-    work: Work
-    audit: Audit
-    samples: Samples
-    postmortems: Postmortems
+    @property
+    def now(self) -> datetime:
+        """When it began."""
+
+    @property
+    def incidents(self) -> Incidents: ...
+
+    @property
+    def messages(self) -> Messages: ...
+
+    @property
+    def plans(self) -> Plans: ...
+
+    @property
+    def work(self) -> Work: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def samples(self) -> Samples: ...
+
+    @property
+    def postmortems(self) -> Postmortems: ...

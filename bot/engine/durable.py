@@ -39,9 +39,15 @@ class Durable(Protocol):
     def register(self, name: str, workflow: Workflow) -> None: ...
 
     def enqueue(
-        self, connection: sa.Connection, workflow: str, *, key: str, payload: dict[str, Any],
-        partition: str | None, delay: timedelta | None,
-    ) -> None: ...  # fmt: skip
+        self,
+        connection: sa.Connection,
+        workflow: str,
+        *,
+        key: str,
+        payload: dict[str, Any],
+        partition: str | None,
+        delay: timedelta | None,
+    ) -> None: ...
 
     def launch(self) -> None: ...
 
@@ -101,15 +107,23 @@ class DbosDurable:
         )
 
     def enqueue(
-        self, connection: sa.Connection, workflow: str, *, key: str, payload: dict[str, Any],
-        partition: str | None, delay: timedelta | None,
-    ) -> None:  # fmt: skip
+        self,
+        connection: sa.Connection,
+        workflow: str,
+        *,
+        key: str,
+        payload: dict[str, Any],
+        partition: str | None,
+        delay: timedelta | None,
+    ) -> None:
         """Enqueue on the caller's transaction. Work of one partition runs one after the other."""
         assert self._client is not None, "launch() comes first"
         options: Any = {
-            "workflow_name": workflow, "workflow_id": key, "app_version": APPLICATION_VERSION,
+            "workflow_name": workflow,
+            "workflow_id": key,
+            "app_version": APPLICATION_VERSION,
             "queue_name": _SERIAL if partition else _WORK,
-        }  # fmt: skip
+        }
         if partition:
             options["queue_partition_key"] = partition
         if delay:
@@ -126,7 +140,11 @@ class DbosDurable:
         assert self._client is not None, "launch() comes first"
         before = (datetime.now(UTC) - older_than).isoformat()
         done = self._client.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"], end_time=before, limit=1000, load_input=False, load_output=False
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            end_time=before,
+            limit=1000,
+            load_input=False,
+            load_output=False,
         )
         self._client.delete_workflows([one.workflow_id for one in done])
 

@@ -35,10 +35,14 @@ class SqlAudit:
         """Add a link. Secrets in the detail are redacted first."""
         head = self._head()
         entry: dict[str, Any] = {
-            "sequence": head.value + 1, "at": self._now.isoformat(), "actor": actor, "kind": kind, "subject": subject,
+            "sequence": head.value + 1,
+            "at": self._now.isoformat(),
+            "actor": actor,
+            "kind": kind,
+            "subject": subject,
             "detail": json.dumps(redact_value(detail), sort_keys=True, ensure_ascii=False, default=str),
             "previous": head.digest,
-        }  # fmt: skip
+        }
         entry["digest"] = digest(entry)
         self._connection.execute(schema.audit.insert().values(entry))
         self._move_head(entry["sequence"], entry["digest"])

@@ -22,9 +22,7 @@ _table = schema.messages
 class ChatRecord:
     """Provides `bot.platforms.console.record.ConsoleRecord`."""
 
-    def __init__(
-        self, database: Database, now: Callable[[], datetime], committed: Callable[[], None]
-    ) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], committed: Callable[[], None]) -> None:
         self._database = database
         self._now = now
         self._committed = committed
@@ -53,15 +51,15 @@ class ChatRecord:
         """Posts and edits after a cursor, in order."""
         return await self._database.read(lambda c: _changes(c, since, person, limit))
 
+    async def message(self, key: str, person: str) -> MessageView:
+        """One message. Raises NotFound when it is not there or out of sight."""
+        return await self._database.read(lambda c: _message(c, key, person))
+
     async def cursor(self) -> int:
         """The newest change."""
-        return await self._database.read(
-            lambda c: c.execute(sa.select(sa.func.max(_table.c.change))).scalar() or 0
-        )
+        return await self._database.read(lambda c: c.execute(sa.select(sa.func.max(_table.c.change))).scalar() or 0)
 
-    async def say(
-        self, channel: str, person: str, text: str, *, key: str, thread: str | None = None
-    ) -> MessageView:
+    async def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None = None) -> MessageView:
         """Store what a person said, once for a key."""
 
         def store(connection: sa.Connection) -> MessageView:
@@ -109,17 +107,19 @@ def _visible(connection: sa.Connection, person: str) -> list[sa.Row[Any]]:
 
 
 def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:
-    incidents = dict(
-        connection.execute(sa.select(schema.incidents.c.channel, schema.incidents.c.id)).tuples().all()
-    )
+    incidents = dict(connection.execute(sa.select(schema.incidents.c.channel, schema.incidents.c.id)).tuples().all())
     unread = _unread(connection, person)
     views = [
         ChannelView(
-            name=row.name, topic=row.topic, private=row.private, incident=incidents.get(row.name),
-            unread=unread.get(row.name, (0, 0))[0], last_message=unread.get(row.name, (0, 0))[1],
+            name=row.name,
+            topic=row.topic,
+            private=row.private,
+            incident=incidents.get(row.name),
+            unread=unread.get(row.name, (0, 0))[0],
+            last_message=unread.get(row.name, (0, 0))[1],
         )
         for row in _visible(connection, person)
-    ]  # fmt: skip
+    ]
     standing = sorted((view for view in views if view.incident is None), key=lambda view: view.name)
     return standing + [view for view in views if view.incident is not None]
 
@@ -159,6 +159,13 @@ def _pinned(connection: sa.Connection, channel: str, person: str) -> MessageView
     return _view(row) if row else None
 
 
+def _message(connection: sa.Connection, key: str, person: str) -> MessageView:
+    row = connection.execute(_select().where(_table.c.key == key, _for(person))).one_or_none()
+    if row is None or not may_read(connection, row.channel, person):
+        raise NotFound(f"There is no message {key[:80]} that you can see.")
+    return _view(row)
+
+
 def _changes(connection: sa.Connection, since: int, person: str, limit: int) -> list[MessageView]:
     visible = [row.name for row in _visible(connection, person)]
     query = _select().where(_table.c.change > since, _table.c.channel.in_(visible), _for(person))
@@ -178,17 +185,11 @@ def _mark_read(connection: sa.Connection, channel: str, person: str, message: in
 
 def _postmortem(connection: sa.Connection, incident: str, person: str) -> str:
     table = schema.incidents
-    channel = connection.execute(
-        sa.select(table.c.channel).where(table.c.id == incident)
-    ).scalar_one_or_none()
+    channel = connection.execute(sa.select(table.c.channel).where(table.c.id == incident)).scalar_one_or_none()
     if channel is None or not may_read(connection, channel, person):
         raise NotFound(f"There is no incident {incident[:60]} that you can see.")
     drafts = schema.postmortems
-    text = connection.execute(
-        sa.select(drafts.c.markdown).where(drafts.c.incident == incident)
-    ).scalar_one_or_none()
+    text = connection.execute(sa.select(drafts.c.markdown).where(drafts.c.incident == incident)).scalar_one_or_none()
     if text is None:
-        raise NotFound(
-            f"{incident} has no postmortem yet.", hint="It is drafted when the incident is resolved."
-        )
+        raise NotFound(f"{incident} has no postmortem yet.", hint="It is drafted when the incident is resolved.")
     return str(text)

@@ -28,26 +28,26 @@ _RACES = ("40001", "40P01")  # Postgres: serialization failure, deadlock
 def make_engine(url: str, *, busy_timeout: float, pool_size: int = 8) -> sa.Engine:
     """An engine with what durable.md asks for: WAL and synchronous=FULL on SQLite, checked connections."""
     if url.startswith("sqlite"):
-        engine = sa.create_engine(
-            url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False}
-        )
+        engine = sa.create_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False})
         _prepare_sqlite(engine, busy_timeout)
         return engine
     return sa.create_engine(_with_driver(url), pool_size=pool_size, max_overflow=4, pool_pre_ping=True)
 
 
 def _with_driver(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
-        "postgres://", "postgresql+psycopg://", 1
-    )
+    return url.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
 
 
 def _prepare_sqlite(engine: sa.Engine, busy_timeout: float) -> None:
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions are begun below, explicitly
-        for pragma in (f"busy_timeout={int(busy_timeout * 1000)}", "journal_mode=WAL", "synchronous=FULL",
-                       "foreign_keys=ON"):  # fmt: skip
+        for pragma in (
+            f"busy_timeout={int(busy_timeout * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -79,9 +79,10 @@ class Database:
     def write_now(self, operation: Operation[T]) -> T:
         """As `write`, in the calling thread."""
         try:
-            return _retrying(self._once, operation)
+            result: T = _retrying(self._once, operation)
         except DBAPIError as error:
             raise StoreUnavailable(_why(error)) from error
+        return result
 
     def read_now(self, operation: Operation[T]) -> T:
         """As `read`, in the calling thread."""

@@ -47,12 +47,22 @@ class Inbox:
         values = {"state": state, "finished_at": self._now, "reply_key": reply_key, "reply_channel": channel}
         return self._connection.execute(swap.values(values)).rowcount == 1
 
-    def adopt(self, dead: list[str]) -> list[TextDelivery]:
-        """Take over the unfinished commands of processes that are gone."""
-        waiting = sa.and_(_table.c.state == RECEIVED, _table.c.kind == "command", _table.c.owner.in_(dead))
-        rows = self._connection.execute(sa.select(_table.c.payload).where(waiting)).scalars().all()
-        self._connection.execute(_table.update().where(waiting).values(owner=self._owner))
-        return [_TEXT.validate_json(payload) for payload in rows]
+    def waiting(self, owner: str, *, besides: frozenset[str]) -> int:
+        """How many commands of an owner are stored but not answered, nor being worked on."""
+        return len(self._waiting([owner], besides))
+
+    def adopt(self, owners: list[str], *, besides: frozenset[str]) -> list[TextDelivery]:
+        """Take over the unanswered commands of some owners, except those that are being worked on."""
+        rows = self._waiting(owners, besides)
+        mine = _table.update().where(_table.c.id.in_([row.id for row in rows]))
+        self._connection.execute(mine.values(owner=self._owner))
+        return [_TEXT.validate_json(row.payload) for row in rows]
+
+    def _waiting(self, owners: list[str], besides: frozenset[str]) -> list[Any]:
+        query = sa.select(_table.c.id, _table.c.payload).where(
+            _table.c.state == RECEIVED, _table.c.kind == "command", _table.c.owner.in_(owners)
+        )
+        return [row for row in self._connection.execute(query) if row.id not in besides]
 
 
 def _receipt(row: sa.Row[Any]) -> Receipt:

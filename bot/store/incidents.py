@@ -28,9 +28,7 @@ class SqlIncidents:
 
     def get(self, incident_id: str) -> Incident:
         """The state, locked until the end of the transaction, so that a decision on it holds."""
-        query = (
-            sa.select(schema.incidents.c.state).where(schema.incidents.c.id == incident_id).with_for_update()
-        )
+        query = sa.select(schema.incidents.c.state).where(schema.incidents.c.id == incident_id).with_for_update()
         state = self._connection.execute(query).scalar_one_or_none()
         if state is None:
             raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
@@ -54,9 +52,7 @@ class SqlIncidents:
         """The day's next number; two that take the same collide on insert, and the later one is run again."""
         day = f"{at:%Y%m%d}"
         table = schema.incidents
-        last = self._connection.execute(
-            sa.select(sa.func.max(table.c.number)).where(table.c.day == day)
-        ).scalar()
+        last = self._connection.execute(sa.select(sa.func.max(table.c.number)).where(table.c.day == day)).scalar()
         return f"incident-{day}-{(last or 0) + 1:03d}"
 
     def declare(self, event: Declared, *, actor: str) -> Incident:
@@ -81,10 +77,15 @@ class SqlIncidents:
         self.touched[incident.id] = incident
         self._connection.execute(
             schema.events.insert().values(
-                stream=incident.id, sequence=incident.version, type=event.type, actor=actor, at=self._now,
-                data=event.model_dump_json(), idempotency_key=self._next_key(),
+                stream=incident.id,
+                sequence=incident.version,
+                type=event.type,
+                actor=actor,
+                at=self._now,
+                data=event.model_dump_json(),
+                idempotency_key=self._next_key(),
             )
-        )  # fmt: skip
+        )
 
     def timeline(self, incident_id: str) -> list[Entry]:
         """Every event, oldest first."""
@@ -98,9 +99,12 @@ class SqlIncidents:
 
 def _row(incident: Incident) -> dict[str, object]:
     return {
-        "status": incident.status.value, "channel": incident.channel, "declared_at": incident.declared_at,
-        "state": incident.model_dump_json(), "version": incident.version,
-    }  # fmt: skip
+        "status": incident.status.value,
+        "channel": incident.channel,
+        "declared_at": incident.declared_at,
+        "state": incident.model_dump_json(),
+        "version": incident.version,
+    }
 
 
 def rebuild(entries: list[Entry]) -> Incident:

@@ -24,26 +24,26 @@ class SqlMessages:
         self._connection = connection
         self._now = now
 
-    def open_channel(
-        self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]
-    ) -> None:
+    def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None:
         """Create the channel, once for a name."""
         table = schema.channels
         if self._connection.execute(sa.select(table.c.name).where(table.c.name == name)).one_or_none():
             return
         self._connection.execute(
             table.insert().values(
-                name=name, platform=platform, private=private, topic=topic,
-                members=json.dumps(sorted(set(members))), created_at=self._now,
+                name=name,
+                platform=platform,
+                private=private,
+                topic=topic,
+                members=json.dumps(sorted(set(members))),
+                created_at=self._now,
             )
-        )  # fmt: skip
+        )
 
     def add_member(self, channel: str, person: str) -> None:
         """Let somebody into a channel."""
         table = schema.channels
-        row = self._connection.execute(
-            sa.select(table).where(table.c.name == channel).with_for_update()
-        ).one_or_none()
+        row = self._connection.execute(sa.select(table).where(table.c.name == channel).with_for_update()).one_or_none()
         if row is not None:
             members = json.dumps(sorted({*json.loads(row.members), person}))
             self._connection.execute(table.update().where(table.c.name == channel).values(members=members))
@@ -53,12 +53,25 @@ class SqlMessages:
         return may_read(self._connection, channel, person)
 
     def post(
-        self, channel: str, card: Card, *, key: str, only_for: str | None = None, pinned: bool = False,
+        self,
+        channel: str,
+        card: Card,
+        *,
+        key: str,
+        only_for: str | None = None,
+        pinned: bool = False,
         thread: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Say something once: the same key again changes nothing."""
-        self._insert(channel, "tocsin", key, thread, only_for=only_for, pinned=pinned,
-                     card=self._mint(key, card).model_dump_json())  # fmt: skip
+        self._insert(
+            channel,
+            "tocsin",
+            key,
+            thread,
+            only_for=only_for,
+            pinned=pinned,
+            card=self._mint(key, card).model_dump_json(),
+        )
 
     def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None) -> None:
         """Keep what a person said."""
@@ -70,17 +83,21 @@ class SqlMessages:
             return
         self._connection.execute(
             table.insert().values(
-                key=key, channel=channel, author=author, at=self._now, thread=thread,
-                change=self._next_change(), delivered=0, **content,
+                key=key,
+                channel=channel,
+                author=author,
+                at=self._now,
+                thread=thread,
+                change=self._next_change(),
+                delivered=0,
+                **content,
             )
-        )  # fmt: skip
+        )
 
     def edit(self, key: str, card: Card) -> None:
         """Replace a card; the buttons that it had are void."""
         buttons, table = schema.buttons, schema.messages
-        self._connection.execute(
-            buttons.delete().where(buttons.c.message == key, buttons.c.used_by.is_(None))
-        )
+        self._connection.execute(buttons.delete().where(buttons.c.message == key, buttons.c.used_by.is_(None)))
         shown = self._mint(key, card).model_dump_json()
         changed = {"card": shown, "edited_at": self._now, "change": self._next_change()}
         self._connection.execute(table.update().where(table.c.key == key).values(changed))
@@ -97,12 +114,7 @@ class SqlMessages:
     def _next_change(self) -> int:
         """A number that grows in the order of commits: its row is locked until this transaction ends."""
         table = schema.counters
-        bump = (
-            table.update()
-            .where(table.c.name == _CHANGE)
-            .values(value=table.c.value + 1)
-            .returning(table.c.value)
-        )
+        bump = table.update().where(table.c.name == _CHANGE).values(value=table.c.value + 1).returning(table.c.value)
         value = self._connection.execute(bump).scalar_one_or_none()
         if value is None:
             self._connection.execute(table.insert().values(name=_CHANGE, value=1))
@@ -140,7 +152,5 @@ class SqlMessages:
 def may_read(connection: sa.Connection, channel: str, person: str) -> bool:
     """Whether a channel exists and is in sight of a person."""
     table = schema.channels
-    row = connection.execute(
-        sa.select(table.c.private, table.c.members).where(table.c.name == channel)
-    ).one_or_none()
+    row = connection.execute(sa.select(table.c.private, table.c.members).where(table.c.name == channel)).one_or_none()
     return row is not None and (not row.private or person in json.loads(row.members))

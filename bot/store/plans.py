@@ -23,10 +23,14 @@ class SqlPlans:
         """Store a new plan."""
         self._connection.execute(
             schema.plans.insert().values(
-                id=plan.id, state=plan.state.value, target=plan.target.key, incident=plan.incident,
-                created_at=plan.created_at, body=plan.model_dump_json(),
+                id=plan.id,
+                state=plan.state.value,
+                target=plan.target.key,
+                incident=plan.incident,
+                created_at=plan.created_at,
+                body=plan.model_dump_json(),
             )
-        )  # fmt: skip
+        )
 
     def get(self, plan_id: str) -> Plan:
         """Raises NotFound."""
@@ -59,19 +63,13 @@ class SqlPlans:
     def of_incident(self, incident_id: str) -> list[Plan]:
         """Oldest first."""
         table = schema.plans
-        query = (
-            sa.select(table.c.body)
-            .where(table.c.incident == incident_id)
-            .order_by(table.c.created_at, table.c.id)
-        )
+        query = sa.select(table.c.body).where(table.c.incident == incident_id).order_by(table.c.created_at, table.c.id)
         return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
 
     def lock(self, target: str, plan_id: str) -> str | None:
         """Take the lock, or say which plan has it. Taking it again for the same plan is no conflict."""
         table = schema.locks
-        holder = self._connection.execute(
-            sa.select(table.c.plan).where(table.c.target == target)
-        ).scalar_one_or_none()
+        holder = self._connection.execute(sa.select(table.c.plan).where(table.c.target == target)).scalar_one_or_none()
         if holder is None:
             self._connection.execute(table.insert().values(target=target, plan=plan_id, taken_at=self._now))
         return None if holder in {None, plan_id} else holder

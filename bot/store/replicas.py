@@ -13,9 +13,7 @@ def database_seconds(connection: sa.Connection) -> float:
     """Seconds since the epoch, as the database tells the time: replicas need not agree on theirs."""
     sqlite = connection.dialect.name == "sqlite"
     sql = (
-        "SELECT (julianday('now') - 2440587.5) * 86400.0"
-        if sqlite
-        else "SELECT extract(epoch FROM clock_timestamp())"
+        "SELECT (julianday('now') - 2440587.5) * 86400.0" if sqlite else "SELECT extract(epoch FROM clock_timestamp())"
     )
     return float(connection.exec_driver_sql(sql).scalar_one())
 

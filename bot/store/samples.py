@@ -30,8 +30,7 @@ class SqlSamples:
         table = schema.samples
         query = sa.select(table.c.reading).where(table.c.service == service, table.c.at.between(start, end))
         return [
-            Reading.model_validate_json(text)
-            for text in self._connection.execute(query.order_by(table.c.at)).scalars()
+            Reading.model_validate_json(text) for text in self._connection.execute(query.order_by(table.c.at)).scalars()
         ]
 
     def prune(self, before: datetime) -> int:
@@ -50,9 +49,7 @@ class SqlPostmortems:
         """The current draft."""
         table = schema.postmortems
         values = {"markdown": markdown, "template": template, "drafted_at": self._now}
-        changed = self._connection.execute(
-            table.update().where(table.c.incident == incident_id).values(values)
-        )
+        changed = self._connection.execute(table.update().where(table.c.incident == incident_id).values(values))
         if changed.rowcount == 0:
             self._connection.execute(table.insert().values(incident=incident_id, **values))
 

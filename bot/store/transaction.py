@@ -23,9 +23,15 @@ class Enqueue(Protocol):
     """Durable work, enqueued on the transaction's own connection."""
 
     def __call__(
-        self, connection: sa.Connection, workflow: str, *, key: str, payload: dict[str, Any],
-        partition: str | None, delay: timedelta | None,
-    ) -> None: ...  # fmt: skip
+        self,
+        connection: sa.Connection,
+        workflow: str,
+        *,
+        key: str,
+        payload: dict[str, Any],
+        partition: str | None,
+        delay: timedelta | None,
+    ) -> None: ...
 
 
 class SqlWork:
@@ -36,9 +42,14 @@ class SqlWork:
         self._enqueue = enqueue
 
     def enqueue(
-        self, workflow: str, *, key: str, payload: dict[str, Any], partition: str | None = None,
+        self,
+        workflow: str,
+        *,
+        key: str,
+        payload: dict[str, Any],
+        partition: str | None = None,
         delay: timedelta | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Enqueue once for a key; it runs if, and only if, the transaction commits."""
         self._enqueue(self._connection, workflow, key=key, payload=payload, partition=partition, delay=delay)
 
@@ -46,9 +57,7 @@ class SqlWork:
 class SqlTransaction:
     """`cause` is unique for what asked for this unit of work; the events' idempotency keys grow from it."""
 
-    def __init__(
-        self, connection: sa.Connection, *, now: datetime, cause: str, owner: str, enqueue: Enqueue
-    ) -> None:
+    def __init__(self, connection: sa.Connection, *, now: datetime, cause: str, owner: str, enqueue: Enqueue) -> None:
         self.connection = connection
         self.now = now
         self._cause = cause
@@ -70,9 +79,7 @@ class SqlTransaction:
 class Store:
     """Runs units of work and tells listeners, after each commit, that something may be new."""
 
-    def __init__(
-        self, database: Database, *, now: Callable[[], datetime], owner: str, enqueue: Enqueue
-    ) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime], owner: str, enqueue: Enqueue) -> None:
         self.database = database
         self.owner = owner
         self._now = now
@@ -90,21 +97,20 @@ class Store:
 
     async def transact(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` in one transaction, and again from its start if it lost a race."""
-        done = await self.database.write(lambda connection: work(self._open(connection, cause)))
+        done = await self.database.write(lambda connection: work(self.open(connection, cause)))
         self.committed()
         return done
 
     async def look(self, work: Callable[[SqlTransaction], T]) -> T:
         """Run `work` on a snapshot; it must not write."""
-        return await self.database.read(lambda connection: work(self._open(connection, "look")))
+        return await self.database.read(lambda connection: work(self.open(connection, "look")))
 
     def transact_now(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
         """As `transact`, in the calling thread."""
-        done = self.database.write_now(lambda connection: work(self._open(connection, cause)))
+        done = self.database.write_now(lambda connection: work(self.open(connection, cause)))
         self.committed()
         return done
 
-    def _open(self, connection: sa.Connection, cause: str) -> SqlTransaction:
-        return SqlTransaction(
-            connection, now=self._now(), cause=cause, owner=self.owner, enqueue=self._enqueue
-        )
+    def open(self, connection: sa.Connection, cause: str) -> SqlTransaction:
+        """A unit of work on a connection that the caller commits."""
+        return SqlTransaction(connection, now=self._now(), cause=cause, owner=self.owner, enqueue=self._enqueue)

@@ -22,7 +22,10 @@ class Restart:
         """Read the target and say what would happen."""
         workload = await call.services.deployments.find(service)
         return Proposal(
-            action=self.name, arguments={}, target=workload.target, fingerprint=_fingerprint(workload),
+            action=self.name,
+            arguments={},
+            target=workload.target,
+            fingerprint=_fingerprint(workload),
             before={"replicas": workload.desired, "revision": workload.revision},
             after={"replicas": workload.desired},
             summary=f"Restart {service}: {counted(workload.desired, 'worker')}, one by one",
@@ -31,7 +34,7 @@ class Restart:
                 fact("Now", f"{counted(workload.desired, 'worker')} ({workload.ready} ready)"),
                 fact("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
             ),
-        )  # fmt: skip
+        )
 
     async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
         """Identity and wished count."""

@@ -19,13 +19,19 @@ class Scale:
 
     name = "scale"
 
-    async def propose(self, call: Call, service: str, replicas: int, *, undoes: Plan | None = None) -> Proposal:
-        """Read the target and say what would change. Raises Malformed for a number out of policy."""
-        workload = await call.services.deployments.find(service)
+    async def propose(self, call: Call, service: str, replicas: int) -> Proposal:
+        """Read the target and say what would change."""
+        return self.proposal(call, await call.services.deployments.find(service), replicas)
+
+    def proposal(self, call: Call, workload: Workload, replicas: int, *, undoes: Plan | None = None) -> Proposal:
+        """What would change. Raises Malformed for a number out of policy, Conflict when nothing would change."""
+        service = workload.target.name
         low, high = _bounds(call.services, workload)
         if not low <= replicas <= high:
-            raise Malformed(f"{replicas} is out of policy: {service} runs with {low} to {high} workers.",
-                            example=f"/gw scale {min(max(replicas, low), high)}")  # fmt: skip
+            raise Malformed(
+                f"{replicas} is out of policy: {service} runs with {low} to {high} workers.",
+                example=f"/gw scale {min(max(replicas, low), high)}",
+            )
         if replicas == workload.desired:
             raise Conflict(f"{service} already has {counted(replicas, 'worker')}.", hint="/gw pods shows them.")
         return _proposal(service, workload, replicas, low, high, undoes)
@@ -37,9 +43,12 @@ class Scale:
     async def execute(self, services: Services, plan: Plan) -> None:
         """One request, with the count that was expected."""
         await services.deployments.scale(
-            plan.target, replicas=plan.after["replicas"], expected=plan.before["replicas"], operation=plan.id,
+            plan.target,
+            replicas=plan.after["replicas"],
+            expected=plan.before["replicas"],
+            operation=plan.id,
             actor=plan.approver or plan.requester,
-        )  # fmt: skip
+        )
 
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """What the target says of our request, and how many copies are ready."""
@@ -78,8 +87,13 @@ def _fingerprint(workload: Workload) -> dict[str, Any]:
 def _proposal(service: str, workload: Workload, replicas: int, low: int, high: int, undoes: Plan | None) -> Proposal:
     before, verb = workload.desired, "up" if replicas > workload.desired else "down"
     return Proposal(
-        action=Scale.name, arguments={"replicas": replicas}, target=workload.target, fingerprint=_fingerprint(workload),
-        before={"replicas": before}, after={"replicas": replicas}, undoes=undoes.id if undoes else None,
+        action=Scale.name,
+        arguments={"replicas": replicas},
+        target=workload.target,
+        fingerprint=_fingerprint(workload),
+        before={"replicas": before},
+        after={"replicas": replicas},
+        undoes=undoes.id if undoes else None,
         summary=f"{'Undo: scale' if undoes else 'Scale'} {service} {verb} from {before} to {replicas} workers",
         undo=f"/gw undo puts back {counted(before, 'worker')}",
         facts=(
@@ -87,7 +101,7 @@ def _proposal(service: str, workload: Workload, replicas: int, low: int, high: i
             fact("Will be", counted(replicas, "worker")),
             fact("Policy", f"{low} to {high} workers"),
         ),
-    )  # fmt: skip
+    )
 
 
 SCALE = Scale()

@@ -268,10 +268,19 @@ def begin(event: Declared, at: datetime) -> Incident:
     """The state after the first event."""
     people = () if event.source == "watch" else (event.declared_by,)
     return Incident(
-        id=event.incident, title=event.title, severity=event.severity, service=event.service, private=event.private,
-        channel=event.channel, platform=event.platform, declared_by=event.declared_by, declared_at=at,
-        source=event.source, responders=people, updated_at=at,
-    )  # fmt: skip
+        id=event.incident,
+        title=event.title,
+        severity=event.severity,
+        service=event.service,
+        private=event.private,
+        channel=event.channel,
+        platform=event.platform,
+        declared_by=event.declared_by,
+        declared_at=at,
+        source=event.source,
+        responders=people,
+        updated_at=at,
+    )
 
 
 def evolve(incident: Incident, event: IncidentEvent, *, actor: str, at: datetime) -> Incident:

@@ -38,9 +38,16 @@ class PlanState(StrEnum):
 
 
 FINAL = frozenset(
-    {PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED, PlanState.CANCELLED,
-     PlanState.EXPIRED, PlanState.UNDONE}
-)  # fmt: skip
+    {
+        PlanState.DONE,
+        PlanState.FAILED,
+        PlanState.UNKNOWN,
+        PlanState.INTERRUPTED,
+        PlanState.CANCELLED,
+        PlanState.EXPIRED,
+        PlanState.UNDONE,
+    }
+)
 
 
 class Target(BaseModel):
@@ -91,7 +98,11 @@ class Plan(BaseModel):
     def digest(self) -> str:
         """What an approver signs (rule 2): arguments, target, fingerprint and effect, never the progress."""
         signed = {
-            "action": self.action, "arguments": self.arguments, "target": self.target.model_dump(),
-            "fingerprint": self.fingerprint, "before": self.before, "after": self.after,
-        }  # fmt: skip
+            "action": self.action,
+            "arguments": self.arguments,
+            "target": self.target.model_dump(),
+            "fingerprint": self.fingerprint,
+            "before": self.before,
+            "after": self.after,
+        }
         return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

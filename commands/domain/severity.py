@@ -97,38 +97,67 @@ SEV1_TO_SEV4 = Scheme(
     name="sev1-sev4",
     levels=(
         _level("SEV1", 1, "critical", "Complete service outage", respond=15, update=15, escalate=30),
-        _level("SEV2", 2, "high", "Partial outage or severe degradation (errors over 50%)",
-               respond=60, update=15, escalate=120),
+        _level(
+            "SEV2",
+            2,
+            "high",
+            "Partial outage or severe degradation (errors over 50%)",
+            respond=60,
+            update=15,
+            escalate=120,
+        ),
         _level("SEV3", 3, "medium", "Minor degradation (errors 10 to 50%)", respond=240, update=60),
         _level("SEV4", 4, "low", "Minimal impact: single instances, non-critical features", respond=1440),
     ),
-)  # fmt: skip
+)
 
 #: Runbook 001, "Incident Severity Levels".
 P0_TO_P3 = Scheme(
     name="p0-p3",
     levels=(
         _level("P0", 1, "critical", "Complete outage", respond=5, update=15, escalate=15),
-        _level("P1", 2, "high", "Severe degradation: errors over 10%, latency over 100 ms",
-               respond=15, update=15, escalate=30),
+        _level(
+            "P1",
+            2,
+            "high",
+            "Severe degradation: errors over 10%, latency over 100 ms",
+            respond=15,
+            update=15,
+            escalate=30,
+        ),
         _level("P2", 3, "medium", "Partial degradation: one backend failing, errors under 5%", respond=60, update=60),
         _level("P3", 4, "low", "Minor issue: warnings, slight degradation", respond=240),
     ),
-)  # fmt: skip
+)
 
 #: Runbook 003, "Severity Levels".
 SEV0_TO_SEV3 = Scheme(
     name="sev0-sev3",
     levels=(
-        _level("SEV-0", 1, "critical system down", "Complete outage, all traffic affected",
-               respond=2, update=15, escalate=15),
-        _level("SEV-1", 2, "major performance degradation", "P95 over 50 ms or errors over 5%",
-               respond=5, update=15, escalate=30),
-        _level("SEV-2", 3, "minor performance issues", "P95 over 10 ms or cache hit ratio under 60%",
-               respond=15, update=60),
+        _level(
+            "SEV-0",
+            1,
+            "critical system down",
+            "Complete outage, all traffic affected",
+            respond=2,
+            update=15,
+            escalate=15,
+        ),
+        _level(
+            "SEV-1",
+            2,
+            "major performance degradation",
+            "P95 over 50 ms or errors over 5%",
+            respond=5,
+            update=15,
+            escalate=30,
+        ),
+        _level(
+            "SEV-2", 3, "minor performance issues", "P95 over 10 ms or cache hit ratio under 60%", respond=15, update=60
+        ),
         _level("SEV-3", 4, "warning conditions", "Metrics approaching thresholds", respond=60),
     ),
-)  # fmt: skip
+)
 
 #: Runbook 004 names P1 to P3 in its incident report without times; the times are 002's for the same ranks.
 P1_TO_P3 = Scheme(

@@ -25,7 +25,17 @@ def sentence(entry: Entry) -> Rich:
     return rich(*_parts(entry.event, Who(person=entry.actor)))
 
 
-def _parts(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:  # noqa: PLR0911, C901 - one line an event
+_NOTED = {
+    NoteKind.CAUSE: "a cause",
+    NoteKind.RESOLUTION: "a resolution",
+    NoteKind.IMPACT: "the impact",
+    NoteKind.DECISION: "a decision",
+    NoteKind.ACTION: "an action item",
+    NoteKind.LESSON: "a lesson",
+}
+
+
+def _parts(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:  # noqa: C901 - one line an event
     match event:
         case happened.Declared(severity=severity, title=title, source="watch"):
             return (f"{severity} declared from measurements: {title}",)
@@ -49,7 +59,7 @@ def _parts(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:  # noqa: PLR09
         case happened.Noted(text=text, marked=marked):
             return (
                 actor,
-                f" noted a {marked}: {text}" if marked != "impact" else f" noted the impact: {text}",
+                f" noted {_NOTED[marked]}: {text}",
             )
         case happened.Linked(url=url, label=label):
             return (actor, f" added a link: {label or url}")

@@ -29,7 +29,7 @@ class Word:
     """One positional word. `as_type` overrides what the annotation would give."""
 
     help: str
-    as_type: click.ParamType | None = None
+    as_type: click.ParamType[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Option:
 
     flag: str
     help: str
-    as_type: click.ParamType | None = None
+    as_type: click.ParamType[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Flag:
 
 Written = Word | Rest | Option | Flag
 
-_TYPES: dict[type, click.ParamType] = {
+_TYPES: dict[type, click.ParamType[Any]] = {
     Severity: types.SeverityType(),
     Person: types.PersonType(),
     timedelta: types.DurationType(),
@@ -79,19 +79,18 @@ def parameters(arguments: type[Any]) -> list[click.Parameter]:
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> click.Parameter:
     written, value = how_written(hint), _value_type(hint)
     required = field.default is dataclasses.MISSING
-    default = {} if required else {"default": field.default}
+    default: dict[str, Any] = {} if required else {"default": field.default}
     match written:
         case Rest():
             return click.Argument([field.name], nargs=-1, required=required, type=click.UNPROCESSED)
         case Flag(flag=flag, help=text):
             return click.Option([flag, field.name], is_flag=True, default=False, help=text)
         case Option(flag=flag, help=text, as_type=as_type):
-            return click.Option([flag, field.name], type=as_type or param_type(value), help=text,
-                                required=required, **default)  # fmt: skip
-        case Word(as_type=as_type):
-            return click.Argument(
-                [field.name], required=required, type=as_type or param_type(value), **default
+            return click.Option(
+                [flag, field.name], type=as_type or param_type(value), help=text, required=required, **default
             )
+        case Word(as_type=as_type):
+            return click.Argument([field.name], required=required, type=as_type or param_type(value), **default)
 
 
 def how_written(hint: Any) -> Written:
@@ -107,7 +106,7 @@ def _value_type(hint: Any) -> Any:
     return options[0] if options else value
 
 
-def param_type(value: Any) -> click.ParamType:
+def param_type(value: Any) -> click.ParamType[Any]:
     """The click type for a Python type."""
     if value in _TYPES:
         return _TYPES[value]

@@ -6,7 +6,7 @@ import re
 
 _SMART_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _WORD = re.compile(r'"(?P<quoted>[^"]*)"(?=\s|$)|--[\w-]+="(?P<value>[^"]*)"(?=\s|$)|(?P<bare>\S+)')
-_DASHES = re.compile(r"^[—–](?=\w)")
+_DASHES = re.compile(r"^[\u2013\u2014](?=\w)")
 
 
 class Word(str):

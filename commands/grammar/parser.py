@@ -62,9 +62,7 @@ def unknown(names: list[str], registry: Registry) -> Malformed:
     if not names:
         return Malformed("That is no command.", hint="/help lists the commands.", example="/help")
     if nearest is None:
-        return Malformed(
-            f"There is no command {written[:80]}.", hint="/help lists the commands.", example="/help"
-        )
+        return Malformed(f"There is no command {written[:80]}.", hint="/help lists the commands.", example="/help")
     return Malformed(
         f"There is no command {written[:80]}.", hint=f"Did you mean {nearest.name}?", example=nearest.example
     )
@@ -77,9 +75,7 @@ def near(names: list[str], registry: Registry) -> Command | None:
         close = difflib.get_close_matches(" ".join(names[:length])[:60], known, n=1, cutoff=0.6)
         if close:
             return known[close[0]]
-    family = difflib.get_close_matches(
-        names[0][:30] if names else "", {path[0] for path in registry.commands}, n=1
-    )
+    family = difflib.get_close_matches(names[0][:30] if names else "", {path[0] for path in registry.commands}, n=1)
     return next((c for p, c in sorted(registry.commands.items()) if family and p[0] == family[0]), None)
 
 
@@ -102,9 +98,7 @@ def takes_text(command: Command) -> bool:
 
 def _written(command: Command) -> dict[str, arguments.Written]:
     hints = get_type_hints(command.args, include_extras=True)
-    return {
-        field.name: arguments.how_written(hints[field.name]) for field in dataclasses.fields(command.args)
-    }
+    return {field.name: arguments.how_written(hints[field.name]) for field in dataclasses.fields(command.args)}
 
 
 def _instance(command: Command, values: dict[str, Any]) -> Any:
@@ -117,20 +111,16 @@ def _instance(command: Command, values: dict[str, Any]) -> Any:
 
 def _refuse_unknown_options(command: Command, words: tuple[str, ...]) -> None:
     """A mistyped `--privat` must not end up in a title that everybody reads."""
-    flags = [
-        how.flag for how in _written(command).values() if isinstance(how, arguments.Option | arguments.Flag)
-    ]
+    flags = [how.flag for how in _written(command).values() if isinstance(how, arguments.Option | arguments.Flag)]
     for word in words:
-        if (
-            word.startswith("--")
-            and len(word) > 2
-            and word[2].isalpha()
-            and not getattr(word, "quoted", False)
-        ):
+        if word.startswith("--") and len(word) > 2 and word[2].isalpha() and not getattr(word, "quoted", False):
             near_flags = difflib.get_close_matches(word.split("=")[0], flags, n=1, cutoff=0.5)
             known = f"Did you mean {near_flags[0]}?" if near_flags else _known(flags)
-            raise Malformed(f"{command.name} has no option {word[:40]}.", hint=f"{known} Quote it to use it as text.",
-                            example=command.example)  # fmt: skip
+            raise Malformed(
+                f"{command.name} has no option {word[:40]}.",
+                hint=f"{known} Quote it to use it as text.",
+                example=command.example,
+            )
 
 
 def _known(flags: list[str]) -> str:
@@ -138,9 +128,7 @@ def _known(flags: list[str]) -> str:
 
 
 def _malformed(command: Command, error: click.UsageError) -> Malformed:
-    return Malformed(
-        f"{command.name}: {_words(error)}", hint=f"Usage: {usage(command)}", example=command.example
-    )
+    return Malformed(f"{command.name}: {_words(error)}", hint=f"Usage: {usage(command)}", example=command.example)
 
 
 def _words(error: click.UsageError) -> str:
@@ -156,9 +144,7 @@ def _words(error: click.UsageError) -> str:
 def usage(command: Command) -> str:
     """`/gw scale <replicas> [--reason text]`."""
     hints = get_type_hints(command.args, include_extras=True)
-    parts = [
-        _usage(field, arguments.how_written(hints[field.name])) for field in dataclasses.fields(command.args)
-    ]
+    parts = [_usage(field, arguments.how_written(hints[field.name])) for field in dataclasses.fields(command.args)]
     return " ".join([command.name, *parts])
 
 
@@ -173,3 +159,13 @@ def _usage(field: dataclasses.Field[Any], how: arguments.Written) -> str:
             return f"<{field.name}...>" if required else f"[{field.name}...]"
         case _:
             return f"<{field.name}>" if required else f"[{field.name}]"
+
+
+def described(command: Command) -> list[tuple[str, str]]:
+    """Each argument as it is written, with what it means; for the help."""
+    hints = get_type_hints(command.args, include_extras=True)
+    rows = []
+    for field in dataclasses.fields(command.args):
+        how = arguments.how_written(hints[field.name])
+        rows.append((_usage(field, how), how.help))
+    return rows

@@ -27,7 +27,7 @@ class Vocabulary:
     zone: str = "UTC"
 
 
-class ChatType(click.ParamType):
+class ChatType(click.ParamType[Any]):
     """A parameter type that refuses with a sentence and a hint."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -79,8 +79,18 @@ class EnumType(ChatType):
             raise Refusal(f"{word[:40]!r} is not one of {self.name.replace('|', ', ')}.") from None
 
 
-ROLE = EnumType(Role, {"commander": "ic", "incident-commander": "ic", "technical": "tech", "lead": "tech",
-                       "tl": "tech", "communications": "comms", "comm": "comms"})  # fmt: skip
+ROLE = EnumType(
+    Role,
+    {
+        "commander": "ic",
+        "incident-commander": "ic",
+        "technical": "tech",
+        "lead": "tech",
+        "tl": "tech",
+        "communications": "comms",
+        "comm": "comms",
+    },
+)
 STATUS = EnumType(Status)
 
 _DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+)s)?")
@@ -110,9 +120,7 @@ class TimeType(ChatType):
         try:
             return _clock(word, vocabulary) if len(word) <= 5 else _instant(word, vocabulary)
         except ValueError:
-            raise Refusal(
-                f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05."
-            ) from None
+            raise Refusal(f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05.") from None
 
 
 def _clock(word: str, vocabulary: Vocabulary) -> datetime:

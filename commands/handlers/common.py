@@ -19,7 +19,9 @@ def at_hand(call: Call, tx: Transaction) -> Incident:
     """The incident of the channel, as the transaction sees it. Raises WrongPlace elsewhere."""
     incident = tx.incidents.in_channel(call.channel)
     if incident is None:
-        raise WrongPlace("That works in an incident's channel only.", hint="Open one, or find yours with /incident list.")
+        raise WrongPlace(
+            "That works in an incident's channel only.", hint="Open one, or find yours with /incident list."
+        )
     return incident
 
 

@@ -34,7 +34,7 @@ async def gather(args: Declare, call: Call) -> list[Contact]:
     """Who is on duty for the service; an on-call system that is down never stops a declaration."""
     try:
         return list(await call.services.on_call.on_duty(args.service or call.services.default_service, at=call.now))
-    except Exception:  # noqa: BLE001 - whatever is wrong with it, the incident comes first
+    except Exception:
         return []
 
 
@@ -42,15 +42,21 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
     """Open it, and tell the asker where."""
     title = " ".join(args.title.split())
     if len(title) > MAX_TITLE:
-        raise Malformed(f"That title has {len(title):,} characters; at most {MAX_TITLE} fit.",
-                        hint="Declare with a short title, then put the rest into /incident note.")  # fmt: skip
+        raise Malformed(
+            f"That title has {len(title):,} characters; at most {MAX_TITLE} fit.",
+            hint="Declare with a short title, then put the rest into /incident note.",
+        )
     declared = Declared(
-        incident=tx.incidents.next_id(tx.now), severity=args.severity.id,
+        incident=tx.incidents.next_id(tx.now),
+        severity=args.severity.id,
         title=title or f"{args.severity.name.capitalize()} incident on {args.service or call.services.default_service}",
-        service=args.service or call.services.default_service, private=args.private,
-        declared_by=call.person.id, channel="", platform=call.platform,
+        service=args.service or call.services.default_service,
+        private=args.private,
+        declared_by=call.person.id,
+        channel="",
+        platform=call.platform,
         source="watch" if call.person.id == SYSTEM.id else "person",
-    )  # fmt: skip
+    )
     incident = open_incident(declared, call, tx, on_duty)
     return Reply(_opened(incident), channel=call.channel)
 
@@ -61,8 +67,13 @@ def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list
     declared = declared.model_copy(update={"channel": declared.incident})
     incident = tx.incidents.declare(declared, actor=call.person.id)
     members = [call.person.id, *(contact.person for contact in on_duty)]
-    tx.messages.open_channel(incident.channel, platform=incident.platform, private=incident.private,
-                             topic=headline(incident), members=members)  # fmt: skip
+    tx.messages.open_channel(
+        incident.channel,
+        platform=incident.platform,
+        private=incident.private,
+        topic=headline(incident),
+        members=members,
+    )
     tx.messages.post(incident.channel, incident_card(incident, services), key=card_key(incident.id), pinned=True)
     tx.messages.post(incident.channel, _first_steps(incident, services, on_duty), key=f"{incident.id}:first-steps")
     _announce(incident, services, tx)
@@ -78,8 +89,19 @@ def _first_steps(incident: Incident, services: Services, on_duty: list[Contact])
     called = [part for contact in on_duty for part in (Who(person=contact.person), " ")]
     lines = [rich("On duty: ", *called)] if called else []
     lines.append(rich(f"{level.id} asks for a response within {lasting(level.respond_within)}."))
-    lines.append(rich("Take a role: ", Code(text="/incident role claim ic"), ". Look around: ", Code(text="/gw status"),
-                      ", ", Code(text="/gw errors"), ". Write down what you learn: ", Code(text="/incident note ..."), "."))  # fmt: skip
+    lines.append(
+        rich(
+            "Take a role: ",
+            Code(text="/incident role claim ic"),
+            ". Look around: ",
+            Code(text="/gw status"),
+            ", ",
+            Code(text="/gw errors"),
+            ". Write down what you learn: ",
+            Code(text="/incident note ..."),
+            ".",
+        )
+    )
     return card("First steps", *lines, tone=Tone.INFO)
 
 

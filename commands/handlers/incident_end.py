@@ -44,12 +44,18 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading) ->
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
     resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
-    tx.work.enqueue("draft-postmortem", key=f"{incident.id}:draft:{resolved.version}", payload={"incident": incident.id})
+    tx.work.enqueue(
+        "draft-postmortem", key=f"{incident.id}:draft:{resolved.version}", payload={"incident": incident.id}
+    )
     still_bad = call.services.objectives.breached(reading)
     warning = [f"Careful: {reading.words()} right now, outside the objectives. /incident reopen takes this back."]
-    shown = card(f"Resolved after {lasting(resolved.duration(tx.now))}", *([args.summary] if args.summary else []),
-                 *(warning if still_bad else []), rich(Who(person=call.person.id), " resolved it. The postmortem is being drafted."),
-                 tone=Tone.WARNING if still_bad else Tone.GOOD)  # fmt: skip
+    shown = card(
+        f"Resolved after {lasting(resolved.duration(tx.now))}",
+        *([args.summary] if args.summary else []),
+        *(warning if still_bad else []),
+        rich(Who(person=call.person.id), " resolved it. The postmortem is being drafted."),
+        tone=Tone.WARNING if still_bad else Tone.GOOD,
+    )
     return Reply(shown.model_copy(update={"facts": (fact("Now", reading.words()),)}))
 
 
@@ -57,7 +63,10 @@ def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
     running = [plan for plan in tx.plans.of_incident(incident.id) if plan.state not in FINAL]
     acting = [plan for plan in running if plan.state.value != "planned"]
     if acting:
-        raise Conflict(f"{acting[0].summary} is still {acting[0].state.value}.", hint="Wait for its result, then resolve.")
+        raise Conflict(
+            f"{acting[0].summary} is still {acting[0].state.value}.",
+            hint="Wait for its result, then resolve.",
+        )
 
 
 def reopen(args: ReopenArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -74,7 +83,14 @@ def _reopen(incident: Incident, reason: str, call: Call, tx: Transaction) -> Rep
     if incident.status.is_open:
         raise Conflict(f"{incident.id} is open: {incident.status.value}.")
     tx.incidents.record(incident.id, Reopened(reason=redact(reason)), actor=call.person.id)
-    return Reply(card("Reopened", *([reason] if reason else []), rich("The clock runs on from the declaration."), tone=Tone.WARNING))
+    return Reply(
+        card(
+            "Reopened",
+            *([reason] if reason else []),
+            rich("The clock runs on from the declaration."),
+            tone=Tone.WARNING,
+        )
+    )
 
 
 COMMANDS = (

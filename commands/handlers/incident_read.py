@@ -42,16 +42,22 @@ def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) ->
         return Reply(Card(title=nothing), private=True)
     title = counted(len(seen), "incident" if args.all else "open incident")
     columns = ("Incident", "Severity", "Status", "Title", "Commander", "For")
-    return Reply(Card(title=title, table=Table(columns=columns, rows=tuple(_row(one, call.now) for one in seen))), private=True)
+    return Reply(
+        Card(title=title, table=Table(columns=columns, rows=tuple(_row(one, call.now) for one in seen))),
+        private=True,
+    )
 
 
 def _row(incident: Incident, now: datetime) -> tuple[Rich, ...]:
     commander = incident.holder(Role.COMMANDER)
     return (
-        rich(Channel(name=incident.channel)), rich(incident.severity), rich(incident.status.value),
-        rich(cut(incident.title, 80)), rich(Who(person=commander) if commander else "nobody"),
+        rich(Channel(name=incident.channel)),
+        rich(incident.severity),
+        rich(incident.status.value),
+        rich(cut(incident.title, 80)),
+        rich(Who(person=commander) if commander else "nobody"),
         rich(lasting(incident.duration(now))),
-    )  # fmt: skip
+    )
 
 
 def show(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -78,7 +84,6 @@ def _entry(entry: Entry, before: Entry | None, zone: str) -> tuple[Rich, ...]:
 
 def _day(at: datetime, zone: str) -> date:
     return at.astimezone(ZoneInfo(zone)).date()
-
 
 
 COMMANDS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from commands.cards import Tone, Who, card, rich
 from commands.context import Call
@@ -36,7 +36,10 @@ def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Give a role to somebody; without arguments, show who holds what."""
     if args.role is None or args.person is None:
         incident = at_hand(call, tx)
-        return Reply(card(f"Roles of {headline(incident)}").model_copy(update={"facts": role_facts(incident)}), private=True)
+        return Reply(
+            card(f"Roles of {headline(incident)}").model_copy(update={"facts": role_facts(incident)}),
+            private=True,
+        )
     incident = open_at_hand(call, tx)
     _check_holder(args.person)
     if incident.holder(args.role) == args.person.id:
@@ -46,17 +49,24 @@ def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
 
 def _check_holder(person: Person) -> None:
     if not RESPONDERS.org & person.roles:
-        raise NotAllowed(f"{person.name} is a viewer and cannot hold a role.", hint="Roles go to responders and operators.")
+        raise NotAllowed(
+            f"{person.name} is a viewer and cannot hold a role.", hint="Roles go to responders and operators."
+        )
 
 
 def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transaction) -> Reply:
-    how = "claimed" if person.id == call.person.id else "assigned"
+    how: Literal["claimed", "assigned"] = "claimed" if person.id == call.person.id else "assigned"
     given = RoleAssigned(role=role, person=person.id, previous=incident.holder(role), how=how)
     tx.incidents.record(incident.id, given, actor=call.person.id)
     tx.messages.add_member(incident.channel, person.id)
     before = rich(" (it was ", Who(person=given.previous), ")") if given.previous else ()
-    return Reply(card(f"{role.title}: {person.name}", (*rich(Who(person=person.id), " is ", role.title.lower()), *before),
-                      tone=Tone.INFO))  # fmt: skip
+    return Reply(
+        card(
+            f"{role.title}: {person.name}",
+            (*rich(Who(person=person.id), " is ", role.title.lower()), *before),
+            tone=Tone.INFO,
+        )
+    )
 
 
 def claim(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -70,8 +80,11 @@ def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply
         raise Conflict(f"You are {role.title.lower()} already.")
     if holder is not None:
         name = call.services.directory.names().get(holder, holder)
-        raise Conflict(f"{name} is {role.title.lower()}.", hint=f"They can /handover @{call.person.id}, or anybody can reassign it:",
-                       example=f"/incident role {role.value} @{call.person.id}")  # fmt: skip
+        raise Conflict(
+            f"{name} is {role.title.lower()}.",
+            hint=f"They can /handover @{call.person.id}, or anybody can reassign it:",
+            example=f"/incident role {role.value} @{call.person.id}",
+        )
     _check_holder(call.person)
     return _give(incident, role, call.person, call, tx)
 

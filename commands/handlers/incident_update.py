@@ -59,15 +59,24 @@ def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     _check_move(incident, args.status)
     change = StatusChanged(before=incident.status, after=args.status, note=redact(args.note))
     changed = tx.incidents.record(incident.id, change, actor=call.person.id)
-    title = f"Status: {changed.status.value}" if changed.status is not incident.status else f"Update ({changed.status.value})"
+    title = (
+        f"Status: {changed.status.value}"
+        if changed.status is not incident.status
+        else f"Update ({changed.status.value})"
+    )
     due = changed.next_update_due(call.services.scheme)
     facts = (fact("Next update due", When(at=due)),) if due else ()
-    return Reply(card(title, *([change.note] if change.note else []), tone=Tone.INFO).model_copy(update={"facts": facts}))
+    return Reply(
+        card(title, *([change.note] if change.note else []), tone=Tone.INFO).model_copy(update={"facts": facts})
+    )
 
 
 def _say_status(incident: Incident, call: Call) -> Reply:
     due = incident.next_update_due(call.services.scheme)
-    facts = (fact("Status", strong(incident.status.value)), *((fact("Next update due", When(at=due)),) if due else ()))
+    facts = (
+        fact("Status", strong(incident.status.value)),
+        *((fact("Next update due", When(at=due)),) if due else ()),
+    )
     return Reply(card(headline(incident)).model_copy(update={"facts": facts}), private=True)
 
 
@@ -75,8 +84,10 @@ def _check_move(incident: Incident, to: Status) -> None:
     if to is Status.RESOLVED and incident.status.is_open:
         raise Malformed("Resolving has its own command.", example="/incident resolve what fixed it")
     if incident.status.is_open and not to.is_open:
-        raise Conflict(f"{incident.id} is still open; {to.value} comes after it is resolved.",
-                       example="/incident resolve what fixed it")  # fmt: skip
+        raise Conflict(
+            f"{incident.id} is still open; {to.value} comes after it is resolved.",
+            example="/incident resolve what fixed it",
+        )
     if not incident.status.is_open and to.is_open:
         raise Conflict(f"{incident.id} is {incident.status.value}.", example="/incident reopen why")
 
@@ -89,8 +100,14 @@ def severity(args: SeverityArgs, call: Call, tx: Transaction, _facts: None) -> R
     change = SeverityChanged(before=incident.severity, after=args.severity.id, reason=redact(args.reason))
     tx.incidents.record(incident.id, change, actor=call.person.id)
     title = f"Severity: {change.before} → {change.after}"
-    return Reply(card(title, *([change.reason] if change.reason else []), f"{change.after}: {args.severity.criteria}.",
-                      tone=Tone.WARNING))  # fmt: skip
+    return Reply(
+        card(
+            title,
+            *([change.reason] if change.reason else []),
+            f"{change.after}: {args.severity.criteria}.",
+            tone=Tone.WARNING,
+        )
+    )
 
 
 MAX_NOTE = 4000
@@ -100,8 +117,10 @@ def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Keep it on the timeline; a marked one fills its section of the postmortem."""
     incident = at_hand(call, tx)
     if len(args.text) > MAX_NOTE:
-        raise Malformed(f"That note has {len(args.text):,} characters; at most {MAX_NOTE:,} fit.",
-                        hint="Put long output into a file and add /incident link.")  # fmt: skip
+        raise Malformed(
+            f"That note has {len(args.text):,} characters; at most {MAX_NOTE:,} fit.",
+            hint="Put long output into a file and add /incident link.",
+        )
     noted = Noted(text=redact(args.text), marked=args.marked)
     tx.incidents.record(incident.id, noted, actor=call.person.id)
     title = "Noted" if noted.marked is NoteKind.NOTE else f"Noted as {noted.marked.value}"
@@ -113,7 +132,10 @@ def link(args: LinkArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     incident = at_hand(call, tx)
     parts = urlsplit(args.url)
     if parts.scheme not in {"http", "https"} or not parts.netloc or len(args.url) > 2000:
-        raise Malformed(f"{args.url[:80]} is no http(s) address.", example="/incident link https://grafana.example/d/1 errors")
+        raise Malformed(
+            f"{args.url[:80]} is no http(s) address.",
+            example="/incident link https://grafana.example/d/1 errors",
+        )
     linked = Linked(url=redact(args.url), label=args.label[:200])
     tx.incidents.record(incident.id, linked, actor=call.person.id)
     shown = rich(Who(person=call.person.id), " added ", Link(url=linked.url, text=linked.label or linked.url))

@@ -80,8 +80,12 @@ def _next_steps(incident: Incident) -> tuple[Button, ...]:
 
 def _claim(incident: Incident, role: Role) -> Button:
     first = role is Role.COMMANDER
-    return Button(label=f"Be {role.title.lower()}", action="role.claim", subject=f"{incident.id} {role.value}",
-                  style="primary" if first else "plain")  # fmt: skip
+    return Button(
+        label=f"Be {role.title.lower()}",
+        action="role.claim",
+        subject=f"{incident.id} {role.value}",
+        style="primary" if first else "plain",
+    )
 
 
 def refresh(incident: Incident, messages: Messages, services: Services) -> None:

@@ -36,9 +36,7 @@ class ConsoleRecord(Protocol):
     async def cursor(self) -> int:
         """The newest change."""
 
-    async def say(
-        self, channel: str, person: str, text: str, *, key: str, thread: str | None = None
-    ) -> MessageView:
+    async def say(self, channel: str, person: str, text: str, *, key: str, thread: str | None = None) -> MessageView:
         """Store what a person said; the same key again returns the first one."""
 
     async def mark_read(self, channel: str, person: str, message: int) -> None:

@@ -1,0 +1,1 @@
+"""Adapters: the outside behind the core's ports, one file each."""

@@ -1,0 +1,256 @@
+"""The gateway's admin API as the Deployments, Telemetry and Logs ports (`local`: worker processes on one host)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import httpx
+import yaml
+
+from commands.domain.plan import Target
+from commands.domain.sli import Reading
+from commands.errors import NotFound, Unavailable
+from commands.ports import (
+    Change,
+    ErrorGroup,
+    LogLine,
+    Operation,
+    OutcomeUnknown,
+    Pod,
+    Rejected,
+    RouteReading,
+    Workload,
+)
+
+_READ_TRIES = 2
+_HEALTH = ("/health", "/health/live", "/health/ready")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class GatewayAdmin:
+    """One gateway, by the address of its admin API. Reads are tried twice; changes are never sent twice."""
+
+    def __init__(self, *, name: str, admin_url: str, token: str, timeout: float = 5.0) -> None:
+        self._name = name
+        headers = {"authorization": f"Bearer {token}"}
+        self._http = httpx.AsyncClient(base_url=admin_url, headers=headers, timeout=timeout, trust_env=False)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    # ------------------------------------------------------------ deployments
+
+    async def find(self, name: str) -> Workload:
+        """The gateway, when `name` is its name."""
+        if name != self._name:
+            raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self._name}.")
+        return _workload(self._name, await self._get("/admin/status"))
+
+    async def pods(self, target: Target) -> Sequence[Pod]:
+        """The worker processes."""
+        self._check(target)
+        return [_pod(worker) for worker in (await self._get("/admin/workers"))["workers"]]
+
+    async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
+        """See Deployments."""
+        wanted = {"uid": target.uid, "replicas": expected}
+        await self._change("/admin/scale", operation, actor, replicas=replicas, expected=wanted)
+
+    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+        """See Deployments."""
+        await self._change("/admin/restart", operation, actor, expected={"uid": target.uid})
+
+    async def operation(self, target: Target, operation: str) -> Operation | None:
+        """See Deployments."""
+        self._check(target)
+        found = await self._get(f"/admin/operations/{operation}", missing_ok=True)
+        if found is None:
+            return None
+        progress = found["progress"]
+        return Operation(
+            id=operation,
+            state=found["state"],
+            done=progress["done"],
+            total=progress["total"],
+            error=found.get("error") or "",
+        )
+
+    async def config(self, target: Target) -> str:
+        """The running configuration as YAML."""
+        self._check(target)
+        return yaml.safe_dump((await self._get("/admin/config"))["config"], sort_keys=False, allow_unicode=True)
+
+    async def history(self, target: Target, *, limit: int) -> Sequence[Change]:
+        """The gateway's own record of changes."""
+        self._check(target)
+        return [_change(one) for one in (await self._get("/admin/history", {"limit": limit}))["changes"]]
+
+    # ------------------------------------------------------------ telemetry
+
+    async def reading(self, service: str, *, window: timedelta) -> Reading:
+        """See Telemetry."""
+        seconds = max(1, int(window.total_seconds()))
+        try:
+            self._check_name(service)
+            summary = await self._get("/admin/metrics/summary", {"window": seconds})
+        except Unavailable:
+            return Reading(at=datetime.now(UTC), up=False, window_seconds=seconds)
+        return _reading(summary)
+
+    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]:
+        """The busiest routes first."""
+        self._check_name(service)
+        summary = await self._get("/admin/metrics/summary", {"window": max(1, int(window.total_seconds()))})
+        found = [RouteReading.model_validate(route) for route in summary["by_route"]]
+        return sorted(found, key=lambda route: -route.requests)
+
+    async def health(self, service: str) -> dict[str, str]:
+        """What each health endpoint of the main port answers."""
+        self._check_name(service)
+        listen = (await self._get("/admin/status"))["listen"][0]
+        return {path: await self._probe(listen + path) for path in _HEALTH}
+
+    async def _probe(self, url: str) -> str:
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                answer = await client.get(url)
+        except httpx.HTTPError as error:
+            return f"no answer ({type(error).__name__})"
+        return f"{'ok' if answer.is_success else 'failing'} ({answer.status_code})"
+
+    # ------------------------------------------------------------ logs
+
+    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> Sequence[LogLine]:
+        """Oldest first."""
+        self._check_name(service)
+        query: dict[str, object] = {"limit": limit, "since_seconds": max(1, int(since.total_seconds()))}
+        if level != "DEBUG":
+            query["level"] = level
+        if grep:
+            query["grep"] = grep
+        found = await self._get("/admin/logs", query)
+        return [_line(record) for record in found["records"]]
+
+    async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]:
+        """See Logs."""
+        self._check_name(service)
+        found = await self._get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
+        return [ErrorGroup.model_validate(group) for group in found["groups"]]
+
+    # ------------------------------------------------------------ the wire
+
+    def _check(self, target: Target) -> None:
+        self._check_name(target.name)
+
+    def _check_name(self, name: str) -> None:
+        if name != self._name:
+            raise NotFound(f"There is no service {name[:60]!r} that I can watch.", hint=f"I know: {self._name}.")
+
+    async def _get(self, path: str, query: Mapping[str, object] | None = None, *, missing_ok: bool = False) -> Any:
+        """Read, once more after a dropped connection. Raises Unavailable."""
+        for attempt in range(_READ_TRIES):
+            try:
+                answer = await self._http.get(path, params={key: str(value) for key, value in (query or {}).items()})
+                break
+            except httpx.TransportError as error:
+                if attempt + 1 == _READ_TRIES:
+                    raise self._gone(type(error).__name__) from error
+        if answer.status_code == httpx.codes.NOT_FOUND and missing_ok:
+            return None
+        if not answer.is_success:
+            raise self._gone(f"status {answer.status_code}")
+        return answer.json()
+
+    def _gone(self, why: str) -> Unavailable:
+        return Unavailable(
+            f"The admin API of {self._name} does not answer ({why}).",
+            hint="Is the gateway running? The address and token are gateway.admin_url and gateway.admin_token.",
+        )
+
+    async def _change(self, path: str, operation: str, actor: str, **body: object) -> None:
+        """Ask once. Raises Rejected when it was refused with certainty, OutcomeUnknown when nobody can tell."""
+        request = {"operation_id": operation, "actor": actor, "reason": f"{operation} by {actor}", **body}
+        try:
+            answer = await self._http.post(path, json=request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise Rejected(f"no connection ({type(error).__name__})") from error
+        except httpx.TransportError as error:
+            raise OutcomeUnknown(type(error).__name__) from error
+        if answer.is_client_error:
+            raise Rejected(_error(answer))
+        if not answer.is_success:
+            raise OutcomeUnknown(f"status {answer.status_code}")
+
+
+def _error(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {answer.status_code}"
+
+
+def _workload(name: str, status: dict[str, Any]) -> Workload:
+    running = status.get("operation")
+    return Workload(
+        target=Target(kind="gateway", name=name, uid=status["uid"]),
+        version=status["version"],
+        desired=status["replicas"]["desired"],
+        ready=status["replicas"]["ready"],
+        minimum=status["limits"]["min"],
+        maximum=status["limits"]["max"],
+        revision=str(status["revision"]),
+        started_at=status["started_at"],
+        busy_with=f"{running['kind']} by {running.get('actor') or 'unknown'}" if running else "",
+    )
+
+
+def _pod(worker: dict[str, Any]) -> Pod:
+    return Pod(
+        name=worker["name"],
+        state=worker["state"],
+        started_at=worker["started_at"],
+        restarts=worker["restarts"],
+        requests=worker["requests_total"],
+        errors=worker["errors_total"],
+        memory_bytes=worker.get("rss_bytes"),
+    )
+
+
+def _change(one: dict[str, Any]) -> Change:
+    return Change(
+        at=one["at"],
+        kind=one["kind"],
+        actor=one.get("actor") or "-",
+        reason=one.get("reason") or "",
+        before=_short(one.get("before")),
+        after=_short(one.get("after")),
+        outcome=str(one.get("outcome") or ""),
+        operation=one.get("operation_id") or "",
+    )
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return "" if value is None else str(value)
+
+
+def _reading(summary: dict[str, Any]) -> Reading:
+    window = summary["window"]
+    names: tuple[Literal["p50_ms", "p95_ms", "p99_ms"], ...] = ("p50_ms", "p95_ms", "p99_ms")
+    return Reading(
+        at=summary["at"],
+        window_seconds=window["seconds"],
+        requests=window["requests"],
+        errors=window["errors"],
+        error_rate=window["error_rate"],
+        rps=window["rps"],
+        **{name: window[name] for name in names},
+    )
+
+
+def _line(record: dict[str, Any]) -> LogLine:
+    return LogLine(at=record["timestamp"], level=record["level"], message=str(record.get("message", "")), fields=record)

@@ -1,0 +1,248 @@
+"""The composition root: the one place that picks the concretes and puts them together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from bot import keeper
+from bot.adapters.clock import SystemClock
+from bot.adapters.gateway import GatewayAdmin
+from bot.adapters.oncall import StaticOnCall
+from bot.engine.durable import DbosDurable, Durable
+from bot.engine.mitigate import Mitigate, Pace
+from bot.engine.postmortem import DraftPostmortem
+from bot.keeper import Keeper
+from bot.outbox import Outbox
+from bot.pipeline import Pipeline
+from bot.platforms.console.app import build as build_console
+from bot.platforms.console.hub import Hub
+from bot.platforms.console.platform import ConsolePlatform
+from bot.settings import Settings, SettingsError
+from bot.store.chat import ChatRecord
+from bot.store.database import Database
+from bot.store.migrations import migrate
+from bot.store.transaction import SqlTransaction, Store
+from bot.watch import Watch
+from commands import mitigation
+from commands.context import Limits, Services
+from commands.people import Directory
+from commands.ports import Clock, Deployments, Logs, OnCall, Telemetry
+from commands.postmortem import Report
+from commands.registry import Registry, discover
+from templates.render import render
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The adapters of the outside; tests pass their own."""
+
+    deployments: Deployments
+    telemetry: Telemetry
+    logs: Logs
+    on_call: OnCall
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class App:
+    """The running bot: what a platform, a test or the drill needs of it."""
+
+    settings: Settings
+    store: Store
+    record: ChatRecord
+    pipeline: Pipeline
+    registry: Registry
+    services: Services
+    console: FastAPI
+    hub: Hub
+    durable: Durable
+    keeper: Keeper
+
+
+def local_gateway(settings: Settings) -> GatewayAdmin:
+    """The adapter of a gateway on this host. Raises SettingsError without a token."""
+    token = settings.gateway.admin_token.get_secret_value()
+    if not token:
+        raise SettingsError(
+            "gateway.admin_token is empty. Set TOCSIN_GATEWAY__ADMIN_TOKEN to the token of the gateway's admin API, "
+            "or run `make demo`, which makes one."
+        )
+    return GatewayAdmin(
+        name=settings.gateway.name,
+        admin_url=settings.gateway.admin_url,
+        token=token,
+        timeout=settings.gateway.timeout_seconds,
+    )
+
+
+def outside(settings: Settings, gateway: GatewayAdmin) -> Outside:
+    """The embedded defaults."""
+    return Outside(
+        deployments=gateway,
+        telemetry=gateway,
+        logs=gateway,
+        on_call=StaticOnCall(settings.on_call),
+        clock=SystemClock(),
+    )
+
+
+def services(settings: Settings, found: Outside) -> Services:
+    """The core's view of the outside and of the configuration."""
+    limits = Limits(**settings.policy.model_dump())
+    return Services(
+        deployments=found.deployments,
+        telemetry=found.telemetry,
+        logs=found.logs,
+        on_call=found.on_call,
+        clock=found.clock,
+        scheme=settings.scheme(),
+        directory=Directory(settings.persons()),
+        limits=limits,
+        objectives=settings.objectives,
+        default_service=settings.gateway.name,
+        announce_in=settings.announce_in,
+        postmortem_template=settings.postmortem_template,
+        zone=settings.timezone,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
+    """The bot without its listeners: store open, engine at work, loops running; all of it ended on the way out."""
+    executor = f"tocsin-{uuid.uuid4().hex[:12]}"
+    database = await asyncio.to_thread(_open_database, settings, executor)
+    durable = DbosDurable(database, executor=executor)
+    app = _assemble(settings, found, database, durable, executor)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        await asyncio.to_thread(durable.launch)
+        await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
+        tasks = [asyncio.create_task(loop) for loop in _loops(app, database)]
+        yield app
+    finally:
+        await _stop(app, tasks, database)
+
+
+def _open_database(settings: Settings, executor: str) -> Database:
+    database = Database(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
+    try:
+        migrate(database.engine)
+        keeper.beat(database, executor)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _assemble(settings: Settings, found: Outside, database: Database, durable: Durable, executor: str) -> App:
+    store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
+    known, registry, hub = services(settings, found), discover(), Hub()
+    pipeline = Pipeline(store, registry, known)
+    record = ChatRecord(database, found.clock.now, store.committed)
+    _register_workflows(durable, store, known, settings, executor)
+    store.on_commit(hub.wake)
+    console = build_console(
+        intake=pipeline,
+        record=record,
+        registry=registry,
+        directory=known.directory,
+        settings=settings.console,
+        hub=hub,
+        secret=signing_secret(settings),
+        version=version("tocsin"),
+    )
+    days = timedelta(days=settings.store.keep_finished_work_days)
+    return App(
+        settings=settings,
+        store=store,
+        record=record,
+        pipeline=pipeline,
+        registry=registry,
+        services=known,
+        console=console,
+        hub=hub,
+        durable=durable,
+        keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
+    )
+
+
+def _register_workflows(durable: Durable, store: Store, known: Services, settings: Settings, executor: str) -> None:
+    verify = settings.verify
+    pace = Pace(
+        poll=verify.poll_seconds,
+        effect_within=verify.effect_within_seconds,
+        verify_within=verify.within_seconds,
+        verify_every=verify.every_seconds,
+        readings=verify.readings,
+    )
+    mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
+    durable.register(mitigation.WORKFLOW, mitigate)
+    durable.register(mitigation.EXPIRY, mitigate.expire)
+    durable.register("draft-postmortem", DraftPostmortem(store, known, _postmortem_text))
+
+
+def _postmortem_text(report: Report, template: str) -> str:
+    return render(f"postmortem/{template}.md.j2", report=report)
+
+
+def _from_threads() -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Runs a coroutine on the main loop and waits for it in the calling thread of the engine."""
+    loop = asyncio.get_running_loop()
+    return lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+
+def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
+    topics = {settings.announce_in: "Incidents are announced here"}
+    for name in dict.fromkeys((settings.announce_in, *settings.channels)):
+        tx.messages.open_channel(
+            name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""), members=()
+        )
+
+
+def _loops(app: App, database: Database) -> list[Coroutine[Any, Any, None]]:
+    outbox = Outbox(database, {ConsolePlatform.name: ConsolePlatform(app.hub)}, owner=app.store.owner)
+    app.store.on_commit(outbox.wake)
+    loops = [outbox.run(), app.keeper.run()]
+    if app.settings.watch.enabled:
+        watch = Watch(app.store, app.services, app.pipeline, app.settings.watch, platform=ConsolePlatform.name)
+        loops.append(watch.run())
+    return loops
+
+
+async def _stop(app: App, tasks: list[asyncio.Task[None]], database: Database) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            await app.pipeline.drain()
+    app.hub.close()
+    await asyncio.to_thread(app.durable.close)
+    await asyncio.to_thread(database.close)
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """What signs the sessions: the setting, else a random one that is kept beside the database."""
+    given = settings.secret.get_secret_value()
+    if given:
+        return given.encode()
+    file = Path("var/secret")
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    return file.read_bytes()

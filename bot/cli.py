@@ -1,0 +1,127 @@
+"""`tocsin`: run the bot, look at its settings, its audit, the demo and the drill."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from bot.settings import Settings, SettingsError, load, shown
+from bot.store.errors import AlreadyRunning, StoreUnavailable
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Incident response from chat.", pretty_exceptions_enable=False
+)
+config_app = typer.Typer(no_args_is_help=True, help="The settings.")
+console_app = typer.Typer(no_args_is_help=True, help="The web console.")
+audit_app = typer.Typer(no_args_is_help=True, help="The audit.")
+app.add_typer(config_app, name="config")
+app.add_typer(console_app, name="console")
+app.add_typer(audit_app, name="audit")
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="settings file; default config/tocsin.yaml")]
+
+
+def fail(message: str) -> NoReturn:
+    """One clear message, no traceback."""
+    print(message, file=sys.stderr)
+    raise SystemExit(1)
+
+
+def _load(config: Path | None) -> Settings:
+    try:
+        return load(config)
+    except SettingsError as error:
+        fail(str(error))
+
+
+def set_up_logging(level: str) -> None:
+    """Plain lines on stderr."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@app.command()
+def serve(config: ConfigFile = None) -> None:
+    """Run the bot with its console."""
+    from bot.serve import serve as serve_forever
+
+    settings = _load(config)
+    set_up_logging(settings.log_level)
+    try:
+        asyncio.run(serve_forever(settings))
+    except (SettingsError, AlreadyRunning, StoreUnavailable) as error:
+        fail(str(error))
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="port of the console; 0 takes a free one")] = 8700,
+    workers: Annotated[int, typer.Option(help="how many gateway workers to start with")] = 3,
+    any_port: Annotated[bool, typer.Option("--any-port", help="take a free port when the wanted one is busy")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="forget the incidents of earlier demos")] = False,
+) -> None:
+    """Gateway, upstream, load and bot on this machine; prints the address of the console; Ctrl-C ends all."""
+    from bot.demo.run import DemoError
+    from bot.demo.run import demo as run_demo
+
+    try:
+        run_demo(port=port, workers=workers, any_port=any_port, fresh=fresh)
+    except (DemoError, SettingsError, AlreadyRunning, StoreUnavailable) as error:
+        fail(str(error))
+
+
+@app.command()
+def drill(
+    directory: Annotated[Path, typer.Option(help="where the transcript and the postmortem go")] = Path("var/drill"),
+) -> None:
+    """An incident from detection to postmortem, unattended, on real processes."""
+    from bot.demo.drill import drill as run_drill
+    from bot.demo.run import DemoError
+
+    try:
+        raise SystemExit(run_drill(directory))
+    except (DemoError, SettingsError, AlreadyRunning, StoreUnavailable) as error:
+        fail(str(error))
+
+
+@config_app.command("show")
+def config_show(config: ConfigFile = None) -> None:
+    """Print the effective settings; secrets are masked."""
+    print(shown(_load(config)), end="")
+
+
+@console_app.command("hash-password")
+def hash_password() -> None:
+    """Ask for a password and print its hash, for console.passwords."""
+    from bot.platforms.console.settings import hash_password as hashed
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    print(hashed(password))
+
+
+@audit_app.command("verify")
+def audit_verify(config: ConfigFile = None) -> None:
+    """Walk the audit's hash chain; exits 1 when it was changed."""
+    from bot.store.audit import SqlAudit
+    from bot.store.database import make_engine
+
+    settings = _load(config)
+    engine = make_engine(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
+    from datetime import UTC, datetime
+
+    with engine.connect().execution_options(reading=True) as connection, connection.begin():
+        report = SqlAudit(connection, datetime.now(UTC)).verify()
+    if report.broken_at is not None:
+        fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
+    print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")
+
+
+def main() -> None:
+    """The console script."""
+    app()

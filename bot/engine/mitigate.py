@@ -1,0 +1,199 @@
+"""The work of a mitigation: lock, check again, execute once, read back, verify (mitigation.md).
+
+The decisions are transactions of `commands.mitigation`; here is the I/O between them. Each step finds out
+from the plan's state what has been done, so a step that is run again after a crash does the right thing:
+what has no effect is repeated, and what has one is read back, never repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from bot.engine.durable import Steps
+from bot.store.transaction import SqlTransaction, Store
+from commands import mitigation
+from commands.actions.action import Observation
+from commands.actions.known import ACTIONS
+from commands.context import Services
+from commands.domain.plan import Plan, PlanState
+from commands.domain.sli import Reading
+from commands.errors import Refusal
+from commands.ports import OutcomeUnknown, Rejected
+from commands.reading import WINDOW
+from commands.verdict import Verdict, judge, undecided
+
+T = TypeVar("T")
+Await = Callable[[Coroutine[Any, Any, Any]], Any]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long to wait for what, in seconds; `readings` consecutive ones must agree."""
+
+    poll: float = 0.5
+    effect_within: float = 120
+    verify_within: float = 60
+    verify_every: float = 2
+    readings: int = 3
+
+
+class Mitigate:
+    """The workflow, and the expiry of plans that nobody confirms. Runs in the engine's threads."""
+
+    def __init__(self, store: Store, services: Services, run: Await, *, executor: str, pace: Pace) -> None:
+        self._store = store
+        self._services = services
+        self._run = run
+        self._executor = executor
+        self._pace = pace
+
+    def __call__(self, steps: Steps, payload: dict[str, Any]) -> None:
+        """The whole path of one plan."""
+        plan_id = payload["plan"]
+        steps.run("lock", lambda: self._tx(plan_id, "lock", lambda tx: self._lock(plan_id, tx)))
+        steps.run("check", lambda: self._check(plan_id))
+        steps.run("execute", lambda: self._execute(plan_id))
+        steps.run("read back", lambda: self._run(self._read_back(plan_id)))
+        steps.run("verify", lambda: self._run(self._verify(plan_id)))
+
+    def expire(self, steps: Steps, payload: dict[str, Any]) -> None:
+        """The plan's time to be confirmed is over."""
+        plan_id = payload["plan"]
+        steps.run("expire", lambda: self._tx(plan_id, "expire", lambda tx: mitigation.expire(plan_id, tx)))
+
+    def _tx(self, plan_id: str, step: str, work: Callable[[SqlTransaction], T]) -> T:
+        return self._store.transact_now(f"{plan_id}:{step}", work)
+
+    def _state(self, plan_id: str) -> Plan:
+        return self._store.database.read_now(lambda c: self._store.open(c, "look").plans.get(plan_id))
+
+    def _lock(self, plan_id: str, tx: SqlTransaction) -> None:
+        mitigation.lock(plan_id, self._services, tx)
+
+    # ------------------------------------------------------------ check again, then execute once
+
+    def _check(self, plan_id: str) -> None:
+        """Whether the target is still what was confirmed (rule 2)."""
+        plan = self._state(plan_id)
+        if plan.state is not PlanState.LOCKED:
+            return
+        try:
+            found = self._run(ACTIONS[plan.action].fingerprint(self._services, plan))
+        except Refusal as refusal:
+            self._give_up(plan, PlanState.LOCKED, f"{refusal.message} Nothing was changed")
+            return
+        if found != plan.fingerprint:
+            self._tx(plan_id, "drift", lambda tx: mitigation.drifted(plan_id, found, self._services, tx))
+
+    def _give_up(self, plan: Plan, source: PlanState, why: str) -> None:
+        self._tx(plan.id, "give-up", lambda tx: mitigation.give_up(plan.id, source, why, self._services, tx))
+
+    def _execute(self, plan_id: str) -> None:
+        """Intent, then the effect. Entered a second time, the intent is there already: nothing is asked again."""
+        if self._state(plan_id).state is not PlanState.LOCKED:
+            return
+        baseline = self._run(self._reading(plan_id))
+        plan = self._tx(plan_id, "begin", lambda tx: mitigation.begin(plan_id, self._executor, baseline, tx))
+        if plan is None:
+            return
+        try:
+            self._run(ACTIONS[plan.action].execute(self._services, plan))
+        except Rejected as refused:
+            self._give_up(plan, PlanState.EXECUTING, f"the target refused: {refused}; nothing was changed")
+        except (OutcomeUnknown, Refusal) as unclear:
+            log.warning("plan %s: no clear answer, reading back: %s", plan_id, unclear)
+
+    async def _reading(self, plan_id: str) -> Reading:
+        service = self._state(plan_id).target.name
+        return await self._services.telemetry.reading(service, window=WINDOW)
+
+    # ------------------------------------------------------------ read back
+
+    async def _read_back(self, plan_id: str) -> None:
+        """Until the effect is there, or it is certain that it will not be. Progress is edited into the message."""
+        plan = self._state(plan_id)
+        if plan.state is not PlanState.EXECUTING:
+            return
+        interrupted = plan.executor != self._executor
+        deadline = self._services.clock.now() + timedelta(seconds=self._pace.effect_within)
+        seen = ""
+        while True:
+            found = await self._observe(plan)
+            if self._settled(plan, found, interrupted=interrupted):
+                return
+            if self._services.clock.now() >= deadline:
+                self._end(plan, PlanState.UNKNOWN, f"no clear result in time; last seen: {found.detail}")
+                return
+            if found.detail != seen:
+                seen = found.detail
+                self._tell(plan, found)
+            await self._services.clock.sleep(self._pace.poll)
+
+    async def _observe(self, plan: Plan) -> Observation:
+        try:
+            return await ACTIONS[plan.action].observe(self._services, plan)
+        except Refusal as refusal:
+            return Observation("running", refusal.message)
+
+    def _settled(self, plan: Plan, found: Observation, *, interrupted: bool) -> bool:
+        """Move on when what was found decides it. After a restart, the message says so."""
+        note = " (Tocsin was restarted meanwhile; this is what the read-back found)" if interrupted else ""
+        match found.state:
+            case "done":
+                self._tx(plan.id, "verifying", lambda tx: mitigation.verifying(plan.id, found.detail + note, tx))
+            case "failed":
+                self._end(plan, PlanState.FAILED, found.detail + note)
+            case "absent":
+                self._end(
+                    plan,
+                    PlanState.INTERRUPTED,
+                    f"it did not happen: {found.detail}. Ask for it again if it is still wanted" + note,
+                )
+            case "different":
+                self._end(plan, PlanState.UNKNOWN, found.detail + note)
+            case _:
+                return False
+        return True
+
+    def _tell(self, plan: Plan, found: Observation) -> None:
+        words = f"{found.detail} …"
+        self._tx(plan.id, "progress", lambda tx: mitigation.progress(plan.id, words, tx))
+
+    def _end(self, plan: Plan, to: PlanState, detail: str) -> None:
+        self._tx(
+            plan.id,
+            f"end:{to}",
+            lambda tx: mitigation.finish(plan.id, PlanState.EXECUTING, to, detail, self._services, tx),
+        )
+
+    # ------------------------------------------------------------ verify
+
+    async def _verify(self, plan_id: str) -> None:
+        """Error rate and latency against the baseline, until consecutive readings agree or time is over."""
+        plan = self._state(plan_id)
+        if plan.state is not PlanState.VERIFYING or plan.baseline is None:
+            return
+        verdict = await self._verdict(plan, plan.baseline)
+        to = PlanState.FAILED if verdict.value == "failed" else PlanState.DONE
+        detail = f"{plan.detail}; {verdict.words}"
+        self._tx(
+            plan.id,
+            "finish",
+            lambda tx: mitigation.finish(plan.id, PlanState.VERIFYING, to, detail, self._services, tx),
+        )
+
+    async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
+        deadline = self._services.clock.now() + timedelta(seconds=self._pace.verify_within)
+        readings: list[Reading] = []
+        while self._services.clock.now() < deadline:
+            await self._services.clock.sleep(self._pace.verify_every)
+            readings.append(await self._services.telemetry.reading(plan.target.name, window=WINDOW))
+            verdict = judge(baseline, readings, self._services.objectives, needed=self._pace.readings)
+            if verdict:
+                return verdict
+        return undecided(baseline, readings)

@@ -1,0 +1,302 @@
+"""The pipeline of a delivery: authenticate, deduplicate, parse, authorise, run, answer.
+
+A handler holds only the decision. A command without I/O is decided in the very transaction that stores its
+delivery; one that must ask the outside first is stored, acknowledged, then worked from the store, and worked
+again after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.store.errors import StoreUnavailable
+from bot.store.inbox import DONE, REFUSED
+from bot.store.transaction import SqlTransaction, Store
+from commands.cards import Card, Tone, Who, card, rich
+from commands.context import Call, Services
+from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
+from commands.grammar.parser import Parsed, parse
+from commands.grammar.types import Vocabulary
+from commands.people import SYSTEM, Person
+from commands.presentation.incident import refresh
+from commands.presentation.words import cut
+from commands.registry import ActionClass, Click, Registry, Reply, Where
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A delivery on its way: who asks, what was understood."""
+
+    key: str
+    delivery: TextDelivery
+    call: Call
+    parsed: Parsed
+
+
+class Pipeline:
+    """Provides `bot.delivery.Intake`."""
+
+    def __init__(self, store: Store, registry: Registry, services: Services) -> None:
+        self._store = store
+        self._registry = registry
+        self._services = services
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    # ------------------------------------------------------------ commands
+
+    async def command(self, delivery: TextDelivery) -> Receipt:
+        """Take a command. Raises StoreUnavailable when it could not be stored: nothing happened then."""
+        person = self._person(delivery.person)
+        key = f"{delivery.platform}:{delivery.id}"
+        call = self._call(delivery, person, key)
+        understood = self._understand(delivery, person)
+        receipt, work = await self._store.transact(key, lambda tx: self._take(tx, key, delivery, call, understood))
+        if work:
+            self._start(work)
+        return receipt
+
+    def _person(self, person_id: str) -> Person:
+        person = self._services.directory.get(person_id)
+        if person is None:
+            raise NotAllowed(
+                f"{person_id[:60]} is not known here.", hint="An administrator can add them to the settings."
+            )
+        return person
+
+    def _call(self, delivery: TextDelivery | ClickDelivery, person: Person, key: str) -> Call:
+        thread = delivery.thread if isinstance(delivery, TextDelivery) else None
+        return Call(
+            person=person,
+            platform=delivery.platform,
+            channel=delivery.channel,
+            delivery=key,
+            now=self._services.clock.now(),
+            incident=None,
+            services=self._services,
+            thread=thread,
+        )
+
+    def _understand(self, delivery: TextDelivery, person: Person) -> Parsed | Refusal:
+        now, scheme, directory = self._services.clock.now(), self._services.scheme, self._services.directory
+        try:
+            return parse(delivery.text, self._registry, Vocabulary(scheme, directory, now, person.timezone))
+        except Refusal as refusal:
+            return refusal
+
+    def _take(
+        self, tx: SqlTransaction, key: str, delivery: TextDelivery, call: Call, understood: Parsed | Refusal
+    ) -> tuple[Receipt, _Work | None]:
+        """Store the delivery; decide it at once if that needs no I/O."""
+        seen = tx.inbox.seen(key)
+        if seen:
+            return seen, None
+        tx.inbox.receive(key, replace(delivery, text=cut(delivery.text, 20_000)))
+        call = replace(call, incident=tx.incidents.in_channel(delivery.channel))
+        try:
+            parsed = self._admit(tx, call, understood)
+        except Refusal as refusal:
+            return self._refuse(tx, key, call, delivery.text, refusal), None
+        work = _Work(key, delivery, call, parsed)
+        if parsed.command.gather:
+            return Receipt(accepted=True, reply_key=f"{key}:reply", channel=delivery.channel), work
+        return self._decide(tx, work, None), None
+
+    def _admit(self, tx: SqlTransaction, call: Call, understood: Parsed | Refusal) -> Parsed:
+        """Authorise: the channel is in sight, the person may, the place is right."""
+        if not tx.messages.may_read(call.channel, call.person.id):
+            raise NotFound(f"There is no channel #{call.channel[:80]} that you can see.")
+        if isinstance(understood, Refusal):
+            raise understood
+        command = understood.command
+        if not command.access.allows(call.person, call.incident):
+            raise NotAllowed(
+                f"{command.name} is not for you.", hint=f"Who may: {command.access.words()}. Ask one of them to run it."
+            )
+        if command.where is Where.INCIDENT and call.incident is None:
+            raise WrongPlace(
+                f"{command.name} works in an incident's channel only.",
+                hint="Find yours with /incident list.",
+                example=command.example,
+            )
+        return understood
+
+    def _decide(self, tx: SqlTransaction, work: _Work, facts: Any) -> Receipt:
+        """The handler's decision, its answer and its audit, or the refusal: one transaction."""
+        command = work.parsed.command
+        try:
+            with tx.connection.begin_nested():
+                reply = command.decide(work.parsed.args, work.call, tx, facts)
+                if command.klass is not ActionClass.DIAGNOSTIC:
+                    detail = {"text": work.delivery.text, "channel": work.call.channel, "delivery": work.key}
+                    tx.audit.append("command", actor=work.call.person.id, subject=command.name, detail=detail)
+                self._refresh(tx)
+                return self._answer(tx, work.key, work.call, reply, work.delivery.text)
+        except Refusal as refusal:
+            return self._refuse(tx, work.key, work.call, work.delivery.text, refusal)
+
+    def _refresh(self, tx: SqlTransaction) -> None:
+        for incident in tx.incidents.touched.values():
+            refresh(incident, tx.messages, self._services)
+
+    def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, text: str) -> Receipt:
+        message, channel = reply.key or f"{key}:reply", reply.channel or call.channel
+        shown = reply.card if reply.private or reply.card.footer or not text else _asked(reply.card, call, text)
+        tx.messages.post(
+            channel, shown, key=message, only_for=call.person.id if reply.private else None, thread=call.thread
+        )
+        tx.inbox.finish(key, DONE, reply_key=message, channel=channel)
+        return Receipt(accepted=True, reply_key=message, channel=channel)
+
+    def _refuse(self, tx: SqlTransaction, key: str, call: Call, text: str, refusal: Refusal) -> Receipt:
+        """Tell the person alone, in the channel where they asked; attempts on mutations are audited."""
+        message = f"{key}:refused"
+        if isinstance(refusal, NotAllowed):
+            detail = {"text": cut(text, 400), "why": refusal.message, "channel": call.channel}
+            tx.audit.append("refused", actor=call.person.id, subject=cut(text, 60), detail=detail)
+        tx.messages.post(
+            call.channel, refusal_card(refusal, text), key=message, only_for=call.person.id, thread=call.thread
+        )
+        tx.inbox.finish(key, REFUSED, reply_key=message, channel=call.channel)
+        return Receipt(accepted=False, reply_key=message, channel=call.channel)
+
+    # ------------------------------------------------------------ work that asks the outside first
+
+    def _start(self, work: _Work) -> None:
+        task = asyncio.get_running_loop().create_task(self._work(work))
+        self._running[work.key] = task
+        task.add_done_callback(lambda _: self._running.pop(work.key, None))
+
+    def running(self) -> frozenset[str]:
+        """The keys of the deliveries that are being worked on."""
+        return frozenset(self._running)
+
+    async def _work(self, work: _Work) -> None:
+        """Gather facts, then decide in one transaction. A store that fails leaves the delivery for the next life."""
+        facts = await self._gather(work)
+        try:
+            await self._store.transact(work.key, lambda tx: self._finish(tx, work, facts))
+        except StoreUnavailable as gone:
+            log.warning("delivery %s is kept for later: %s", work.key, gone)
+
+    async def _gather(self, work: _Work) -> Any:
+        gather = work.parsed.command.gather
+        assert gather is not None
+        try:
+            async with asyncio.timeout(GATHER_SECONDS):
+                return await gather(work.parsed.args, work.call)
+        except Refusal as refusal:
+            return refusal
+        except TimeoutError:
+            return Unavailable(f"No answer within {GATHER_SECONDS:.0f} s; nothing was changed.", hint="Try again.")
+        except Exception:
+            log.exception("gathering for %s failed", work.parsed.command.name)
+            return Unavailable(
+                "Something went wrong while looking; nothing was changed.", hint="The log of the bot says more."
+            )
+
+    def _finish(self, tx: SqlTransaction, work: _Work, facts: Any) -> None:
+        seen = tx.inbox.seen(work.key)
+        if seen is None or seen.reply_key:
+            return
+        if isinstance(facts, Refusal):
+            self._refuse(tx, work.key, work.call, work.delivery.text, facts)
+            return
+        if not tx.messages.may_read(work.call.channel, work.call.person.id):
+            self._refuse(tx, work.key, work.call, work.delivery.text, NotFound("That channel is out of sight now."))
+            return
+        self._decide(tx, work, facts)
+
+    async def resume(self, deliveries: list[TextDelivery]) -> None:
+        """Work on deliveries that a process which is gone had stored but not answered."""
+        for delivery in deliveries:
+            await self._resume(delivery)
+
+    async def _resume(self, delivery: TextDelivery) -> None:
+        person, key = self._services.directory.get(delivery.person), f"{delivery.platform}:{delivery.id}"
+        understood = self._understand(delivery, person) if person else NotAllowed("You are not known here any more.")
+        call = self._call(delivery, person or SYSTEM, key)
+
+        def admit(tx: SqlTransaction) -> _Work | None:
+            here = replace(call, incident=tx.incidents.in_channel(delivery.channel))
+            try:
+                return _Work(key, delivery, here, self._admit(tx, here, understood))
+            except Refusal as refusal:
+                self._refuse(tx, key, here, delivery.text, refusal)
+                return None
+
+        work = await self._store.transact(key, admit)
+        if work:
+            self._start(work)
+
+    async def drain(self) -> None:
+        """Wait for what is running."""
+        while self._running:
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    # ------------------------------------------------------------ clicks
+
+    async def click(self, delivery: ClickDelivery) -> Receipt:
+        """Take a click. Authorised anew for whoever clicks; the token is consumed with the decision, or not at all."""
+        person = self._person(delivery.person)
+        key = f"{delivery.platform}:{delivery.id}"
+        call = self._call(delivery, person, key)
+        return await self._store.transact(key, lambda tx: self._take_click(tx, key, delivery, call))
+
+    def _take_click(self, tx: SqlTransaction, key: str, delivery: ClickDelivery, call: Call) -> Receipt:
+        seen = tx.inbox.seen(key)
+        if seen:
+            return seen
+        tx.inbox.receive(key, delivery)
+        try:
+            with tx.connection.begin_nested():
+                return self._decide_click(tx, key, delivery, call)
+        except Refusal as refusal:
+            return self._refuse(tx, key, call, "", refusal)
+
+    def _decide_click(self, tx: SqlTransaction, key: str, delivery: ClickDelivery, call: Call) -> Receipt:
+        button = tx.messages.button(delivery.token)
+        call = replace(call, channel=button.channel, incident=tx.incidents.in_channel(button.channel))
+        click = self._clickable(tx, button, call)
+        tx.messages.use(delivery.token, call.person.id)
+        reply = click.decide(button.subject, call, tx)
+        detail = {"subject": button.subject, "channel": button.channel, "delivery": key}
+        tx.audit.append("click", actor=call.person.id, subject=button.action, detail=detail)
+        self._refresh(tx)
+        if reply is not None:
+            return self._answer(tx, key, call, reply, "")
+        tx.inbox.finish(key, DONE, reply_key=button.message, channel=button.channel)
+        return Receipt(accepted=True, reply_key=button.message, channel=button.channel)
+
+    def _clickable(self, tx: SqlTransaction, button: Any, call: Call) -> Click:
+        if not tx.messages.may_read(button.channel, call.person.id) or button.only_for not in {None, call.person.id}:
+            raise NotFound("That button is out of date.", hint="Use the newest message.")
+        click = self._registry.clicks[button.action]
+        if not click.access.allows(call.person, call.incident):
+            raise NotAllowed("That is not for you to decide.", hint=f"Who may: {click.access.words()}.")
+        return click
+
+
+def _asked(shown: Card, call: Call, text: str) -> Card:
+    """An answer that everybody sees says who asked for it."""
+    return shown.model_copy(
+        update={"footer": rich(Who(person=call.person.id), f": {cut(' '.join(text.split()), 120)}")}
+    )
+
+
+def refusal_card(refusal: Refusal, text: str = "") -> Card:
+    """What was wrong, what to do, and a line to copy."""
+    lines: list[Any] = [line for line in (refusal.hint,) if line]
+    if refusal.example:
+        lines.append(f"For example: {refusal.example}")
+    shown = card(refusal.message, *lines, tone=Tone.WARNING)
+    return (
+        shown.model_copy(update={"footer": rich(f"you typed: {cut(' '.join(text.split()), 120)}")}) if text else shown
+    )

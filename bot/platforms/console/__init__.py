@@ -1,0 +1,1 @@
+"""The console: a chat page of our own, as a platform like any other."""

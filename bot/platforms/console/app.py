@@ -1,0 +1,82 @@
+"""Builds the console's web application from its parts."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from bot.delivery import Intake
+from bot.platforms.console import api, faults, login, pages, stream
+from bot.platforms.console.channels import ChannelList
+from bot.platforms.console.console import STATIC, Console, TheConsole, assets_path
+from bot.platforms.console.fences import BodyLimit, OwnNames, SecurityHeaders
+from bot.platforms.console.hub import Hub
+from bot.platforms.console.passwords import Doorkeeper
+from bot.platforms.console.record import ConsoleRecord
+from bot.platforms.console.rendering import Renderer
+from bot.platforms.console.sessions import Sessions
+from bot.platforms.console.settings import ConsoleSettings
+from commands.people import Directory
+from commands.registry import Registry
+
+
+def build(
+    *,
+    intake: Intake,
+    record: ConsoleRecord,
+    registry: Registry,
+    directory: Directory,
+    settings: ConsoleSettings,
+    hub: Hub,
+    secret: bytes,
+    version: str,
+) -> FastAPI:
+    """The console as an ASGI application. `secret` signs the sessions; a new one ends them all."""
+    assets = assets_path()
+    renderer = Renderer(directory, version=version, assets=assets)
+    console = Console(
+        intake=intake,
+        record=record,
+        registry=registry,
+        directory=directory,
+        settings=settings,
+        hub=hub,
+        sessions=Sessions(secret, settings),
+        doorkeeper=Doorkeeper(settings),
+        renderer=renderer,
+        channels=ChannelList(record, renderer),
+    )
+    return _application(console, assets)
+
+
+def _application(console: Console, assets: str) -> FastAPI:
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.console = console
+    app.mount(assets, KeptFiles(directory=STATIC))
+    for router in (pages.routes, login.routes, api.routes, stream.routes):
+        app.include_router(router)
+    app.add_api_route("/healthz", health, methods=["GET"])
+    faults.install(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(OwnNames, names=console.settings.names())
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+async def health(console: TheConsole) -> Response:
+    """Whether the console can read the record; a store that does not answer is a 503."""
+    await console.record.cursor()
+    return JSONResponse({"status": "ok"})
+
+
+class KeptFiles(StaticFiles):
+    """Files whose path changes with their content: browsers may keep them for good."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, with leave to keep it."""
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

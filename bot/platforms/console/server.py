@@ -1,0 +1,39 @@
+"""The console's server: uvicorn, told to end the open streams before it waits for them."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from bot.platforms.console.hub import Hub
+from bot.platforms.console.settings import ConsoleSettings
+
+#: Streams end at once when the hub closes; anything else that is still running gets this long.
+GRACE_SECONDS = 3
+
+
+class ConsoleServer(uvicorn.Server):
+    """Serves the console. uvicorn waits for open responses before it stops, and a live page is one for ever."""
+
+    def __init__(self, app: FastAPI, settings: ConsoleSettings, hub: Hub) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=30,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop as uvicorn does."""
+        self._hub.close()
+        await super().shutdown(sockets)

@@ -1,0 +1,69 @@
+"""What the page's scripts send and get, as JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from bot.platforms.console.rendering import Renderer
+from bot.store.views import MessageView
+from commands.people import Person
+
+
+def readable(text: str) -> str:
+    """Text that any database and any terminal can take: no NUL, no half of a character."""
+    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise ValueError("there is nothing to send")
+    return text
+
+
+DeliveryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(readable)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Said(_Body):
+    """Something typed. `id` is made once by the page, so that sending again says it once."""
+
+    channel: Name
+    text: Annotated[str, AfterValidator(readable), AfterValidator(_not_empty)]
+    thread: Annotated[str, Field(max_length=400)] | None = None
+    id: DeliveryId
+
+
+class Clicked(_Body):
+    """A click on a button of a card."""
+
+    channel: Name
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+    id: DeliveryId
+
+
+class Seen(_Body):
+    """How far a person has read."""
+
+    channel: Name
+    message: Annotated[int, Field(ge=0)]
+
+
+def message_out(view: MessageView, reader: Person, renderer: Renderer) -> dict[str, Any]:
+    """A message as the page takes it: where it belongs, and its HTML."""
+    return {
+        "id": view.id,
+        "key": view.key,
+        "channel": view.channel,
+        "thread": view.thread,
+        "pinned": view.pinned,
+        "replies": view.replies,
+        "author": view.author,
+        "change": view.change,
+        "html": renderer.in_place(view, reader),
+    }

@@ -1,0 +1,309 @@
+"""The settings: one YAML file, then the environment. `config/tocsin.yaml` documents every key.
+
+An environment variable is `TOCSIN_` and the key, with two underscores between levels:
+`TOCSIN_CONSOLE__PORT=8701`. It wins over the file.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from bot.platforms.console.settings import ConsoleSettings
+from commands.domain.severity import PRESETS, Scheme, Severity
+from commands.domain.sli import Objectives
+from commands.people import OrgRole, Person
+
+DEFAULT_FILE = Path("config/tocsin.yaml")
+PREFIX = "TOCSIN_"
+
+
+class SettingsError(Exception):
+    """The settings are wrong; the message names the key, the value, what is allowed and where it came from."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GatewaySettings(_Section):
+    """Where the gateway's admin API is. `admin_token` empty: taken from the demo, or refused."""
+
+    name: str = "gateway"
+    admin_url: str = "http://127.0.0.1:9901"
+    admin_token: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(default=5, gt=0, le=60)
+
+
+class PolicySettings(_Section):
+    """Hard limits, whatever a person asks for."""
+
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=50, ge=1)
+    approve_within_seconds: float = Field(default=300, gt=0)
+    execute_within_seconds: float = Field(default=900, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PolicySettings:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(f"min_replicas {self.min_replicas} is more than max_replicas {self.max_replicas}")
+        return self
+
+
+class VerifySettings(_Section):
+    """How a mitigation is followed, in seconds; `readings` consecutive ones must agree."""
+
+    poll_seconds: float = Field(default=0.5, gt=0)
+    effect_within_seconds: float = Field(default=120, gt=0)
+    within_seconds: float = Field(default=60, gt=0)
+    every_seconds: float = Field(default=2, gt=0)
+    readings: int = Field(default=3, ge=1)
+
+
+class WatchSettings(_Section):
+    """What Tocsin measures by itself. `declare`: open an incident after `readings` bad ones in a row."""
+
+    enabled: bool = True
+    every_seconds: float = Field(default=5, gt=0)
+    declare: bool = False
+    readings: int = Field(default=3, ge=1)
+    severity: str = ""
+    keep_days: float = Field(default=30, gt=0)
+
+
+class StoreSettings(_Section):
+    """How long a locked SQLite file is waited for, and how long finished work is kept."""
+
+    busy_timeout_seconds: float = Field(default=30, gt=0)
+    keep_finished_work_days: float = Field(default=30, gt=0)
+
+
+class LevelSettings(_Section):
+    """One severity of an own scheme; times in minutes."""
+
+    id: str
+    name: str
+    criteria: str = ""
+    respond_within_minutes: float
+    update_every_minutes: float | None = None
+    escalate_after_minutes: float | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class PersonSettings(_Section):
+    """Somebody who may use Tocsin."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
+    name: str
+    title: str = ""
+    roles: tuple[OrgRole, ...] = (OrgRole.RESPONDER,)
+    timezone: str = "UTC"
+    phone: str = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
+        return zone
+
+
+class Settings(BaseSettings):
+    """Every key. Unknown ones are errors."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    database_url: str = "sqlite:///var/tocsin.db"
+    secret: SecretStr = SecretStr("")
+    timezone: str = "UTC"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    severity_scheme: str = "sev1-sev4"
+    severities: tuple[LevelSettings, ...] = ()
+    postmortem_template: str = "002"
+    announce_in: str = Field(default="incidents", pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$")
+    channels: tuple[str, ...] = ("general",)
+    people: tuple[PersonSettings, ...] = ()
+    on_call: dict[str, tuple[str, ...]] = {}
+    console: ConsoleSettings = ConsoleSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    policy: PolicySettings = PolicySettings()
+    objectives: Objectives = Objectives()
+    verify: VerifySettings = VerifySettings()
+    watch: WatchSettings = WatchSettings()
+    store: StoreSettings = StoreSettings()
+
+    @field_validator("severity_scheme")
+    @classmethod
+    def _known_scheme(cls, name: str) -> str:
+        if name not in PRESETS and name != "own":
+            raise ValueError(f"{name!r} is no scheme; allowed: {', '.join(PRESETS)}, own")
+        return name
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
+        return zone
+
+    @field_validator("postmortem_template")
+    @classmethod
+    def _known_template(cls, name: str) -> str:
+        from templates.render import names
+
+        if name not in names():
+            raise ValueError(f"{name!r} is no template; allowed: {', '.join(names())}")
+        return name
+
+    @model_validator(mode="after")
+    def _people_exist(self) -> Settings:
+        ids = [person.id for person in self.people]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two people have the same id")
+        for service, duty in self.on_call.items():
+            missing = [person for person in duty if person not in ids]
+            if missing:
+                raise ValueError(f"on_call.{service} names {', '.join(missing)}, who is not among people")
+        return self
+
+    @model_validator(mode="after")
+    def _scheme_is_whole(self) -> Settings:
+        if self.severity_scheme == "own" and not self.severities:
+            raise ValueError("severity_scheme is own, but severities is empty")
+        if self.watch.severity:
+            self.scheme().parse(self.watch.severity)
+        return self
+
+    def scheme(self) -> Scheme:
+        """The severities in force."""
+        if self.severity_scheme != "own":
+            return PRESETS[self.severity_scheme]
+        return Scheme(name="own", levels=tuple(_level(rank, one) for rank, one in enumerate(self.severities, start=1)))
+
+    def persons(self) -> list[Person]:
+        """The people, as the core knows them."""
+        return [Person.model_validate(one.model_dump()) for one in self.people]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments of the command line, then the environment, then the file."""
+        return (init_settings, env_settings, _file_source(settings_cls))
+
+
+class _CurrentFile:
+    """The file that `load` is reading; pydantic-settings asks for sources by class, not by call."""
+
+    path: Path | None = None
+
+
+def _file_source(settings_cls: type[BaseSettings]) -> PydanticBaseSettingsSource:
+    return YamlConfigSettingsSource(settings_cls, yaml_file=_CurrentFile.path)
+
+
+def _level(rank: int, one: LevelSettings) -> Severity:
+    def minutes(value: float | None) -> timedelta | None:
+        return None if value is None else timedelta(minutes=value)
+
+    return Severity(
+        id=one.id,
+        rank=rank,
+        name=one.name,
+        criteria=one.criteria,
+        aliases=one.aliases,
+        respond_within=timedelta(minutes=one.respond_within_minutes),
+        update_every=minutes(one.update_every_minutes),
+        escalate_after=minutes(one.escalate_after_minutes),
+    )
+
+
+def load(file: Path | None = None, **overrides: Any) -> Settings:
+    """The effective settings: `overrides` (of the command line), environment, file, defaults.
+
+    Raises:
+        SettingsError: a file that cannot be read, an unknown key, a wrong value.
+    """
+    path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    _check_file(path)
+    _refuse_unknown_variables()
+    _CurrentFile.path = path
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, path)) from None
+    finally:
+        _CurrentFile.path = None
+
+
+def _check_file(path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is no YAML: {error}") from None
+    if content is not None and not isinstance(content, dict):
+        raise SettingsError(f"The settings file {path} must hold keys and values, not a {type(content).__name__}.")
+
+
+def _refuse_unknown_variables() -> None:
+    """A mistyped variable would be ignored in silence."""
+    known = {name.upper() for name in Settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name[len(PREFIX) :].split("__")[0].upper() not in known:
+            allowed = ", ".join(sorted(PREFIX + one for one in known))
+            raise SettingsError(f"The environment variable {name} is no setting. Allowed: {allowed}.")
+
+
+def _explain(error: ValidationError, path: Path | None) -> str:
+    lines = [_explain_one(dict(one), path) for one in error.errors()]
+    return "The settings are wrong:\n" + "\n".join(f"  - {line}" for line in lines)
+
+
+def _explain_one(one: dict[str, Any], path: Path | None) -> str:
+    key = ".".join(str(part) for part in one["loc"]) or "(the whole)"
+    source = _where_from(one["loc"], path)
+    if one["type"] == "extra_forbidden":
+        return f"{key}: there is no such key ({source}). {_allowed(one['loc'])}"
+    value = "" if isinstance(one["input"], dict) or "secret" in key or "password" in key else f" = {one['input']!r}"
+    return f"{key}{value}: {one['msg']} ({source})"
+
+
+def _where_from(location: tuple[Any, ...], path: Path | None) -> str:
+    variable = PREFIX + "__".join(str(part) for part in location).upper()
+    names = {name.upper() for name in os.environ}
+    if location and any(variable.startswith(name) for name in names if name.startswith(PREFIX)):
+        return f"from the environment, {variable}"
+    return f"from {path}" if path else "from the defaults"
+
+
+def _allowed(location: tuple[Any, ...]) -> str:
+    import difflib
+
+    model: Any = Settings
+    for part in location[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    known = list(getattr(model, "model_fields", {}))
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f"Did you mean {near[0]}?" if near else (f"Allowed: {', '.join(known)}." if known else "")
+
+
+def shown(settings: Settings) -> str:
+    """The effective values as YAML; secrets are masked."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

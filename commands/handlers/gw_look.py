@@ -1,0 +1,157 @@
+"""`/gw status`, `health`, `pods`, `metrics`, `config`: the gateway as it is now. They read, and run at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated
+
+from commands.cards import Card, Fact, Rich, Table, Tone, When, fact, rich, strong
+from commands.context import Call
+from commands.domain.sli import Reading
+from commands.grammar.arguments import Option
+from commands.handlers.common import Nothing
+from commands.ports import Pod, RouteReading, Transaction, Workload
+from commands.presentation.words import counted, cut_lines
+from commands.reading import current_reading, service_of
+from commands.redaction import redact
+from commands.registry import READERS, ActionClass, Command, Gather, Reply
+
+
+@dataclass(frozen=True)
+class MetricsArgs:
+    """Arguments of `/gw metrics`."""
+
+    window: Annotated[timedelta, Option("--window", "how far back, e.g. 30s or 5m")] = timedelta(seconds=30)
+
+
+def show(_args: object, _call: Call, _tx: Transaction, facts: Card) -> Reply:
+    """What was gathered is the answer, for everybody in the channel."""
+    return Reply(facts)
+
+
+async def status(_args: Nothing, call: Call) -> Card:
+    """Workers, error rate, latency, in one look."""
+    workload = await call.services.deployments.find(service_of(call))
+    reading = await current_reading(call)
+    good = workload.ready == workload.desired and not call.services.objectives.breached(reading)
+    return Card(
+        title=f"{workload.target.name}: {'healthy' if good else 'in trouble'}",
+        tone=Tone.GOOD if good else Tone.CRITICAL,
+        facts=(
+            fact("Workers", f"{workload.ready} of {workload.desired} ready"),
+            *_sli_facts(reading),
+            *_identity(workload),
+        ),
+    )
+
+
+def _sli_facts(reading: Reading) -> tuple[Fact, ...]:
+    if not reading.up or not reading.requests:
+        return (fact("Traffic", reading.words()),)
+    return (
+        fact("Errors", strong(f"{reading.error_rate:.1%}"), f" of {counted(reading.requests, 'request')}"),
+        fact("Latency", f"p50 {_ms(reading.p50_ms)}, p95 {_ms(reading.p95_ms)}, p99 {_ms(reading.p99_ms)}"),
+        fact("Traffic", f"{reading.rps:,.0f} requests/s over {reading.window_seconds:.0f} s"),
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f} ms"
+
+
+def _identity(workload: Workload) -> tuple[Fact, ...]:
+    busy = (fact("Changing", workload.busy_with),) if workload.busy_with else ()
+    return (
+        *busy,
+        fact("Version", f"{workload.version}, revision {workload.revision}"),
+        fact("Running since", When(at=workload.started_at, style="full")),
+    )
+
+
+async def health(_args: Nothing, call: Call) -> Card:
+    """The health endpoints, as runbooks 002 and 003 ask for them."""
+    checks = await call.services.telemetry.health(service_of(call))
+    good = all(answer.startswith("ok") for answer in checks.values())
+    return Card(
+        title=f"{service_of(call)}: {'all health checks pass' if good else 'a health check fails'}",
+        tone=Tone.GOOD if good else Tone.CRITICAL,
+        facts=tuple(fact(path, answer) for path, answer in checks.items()),
+    )
+
+
+async def pods(_args: Nothing, call: Call) -> Card:
+    """`kubectl get pods` for whatever runs the gateway."""
+    workload = await call.services.deployments.find(service_of(call))
+    found = await call.services.deployments.pods(workload.target)
+    title = f"{counted(len(found), 'worker')} of {workload.target.name}, {workload.desired} wanted"
+    rows = tuple(_pod(pod) for pod in found)
+    columns = ("Worker", "State", "Since", "Restarts", "Requests", "Errors", "Memory")
+    return Card(title=title, table=Table(columns=columns, rows=rows, numeric=(3, 4, 5, 6)))
+
+
+def _pod(pod: Pod) -> tuple[Rich, ...]:
+    memory = "-" if pod.memory_bytes is None else f"{pod.memory_bytes / 2**20:,.0f} MB"
+    return (
+        rich(pod.name),
+        rich(pod.state),
+        rich(When(at=pod.started_at)),
+        rich(f"{pod.restarts}"),
+        rich(f"{pod.requests:,}"),
+        rich(f"{pod.errors:,}"),
+        rich(memory),
+    )
+
+
+async def metrics(args: MetricsArgs, call: Call) -> Card:
+    """The SLIs, whole and by route (runbook 002: "Identify affected routes")."""
+    service = service_of(call)
+    window = min(max(args.window, timedelta(seconds=1)), timedelta(minutes=15))
+    reading = await call.services.telemetry.reading(service, window=window)
+    routes = await call.services.telemetry.routes(service, window=window)
+    breached = call.services.objectives.breached(reading)
+    columns = ("Route", "Requests", "Errors", "p95")
+    return Card(
+        title=f"{service}: {reading.words()}",
+        tone=Tone.CRITICAL if breached else Tone.GOOD,
+        facts=tuple(_sli_facts(reading)),
+        table=Table(columns=columns, rows=tuple(map(_route, routes)), numeric=(1, 2, 3)),
+    )
+
+
+def _route(route: RouteReading) -> tuple[Rich, ...]:
+    return (
+        rich(route.route),
+        rich(f"{route.requests:,}"),
+        rich(f"{route.error_rate:.1%}"),
+        rich(_ms(route.p95_ms)),
+    )
+
+
+async def config(_args: Nothing, call: Call) -> Card:
+    """The running configuration; secrets are masked."""
+    workload = await call.services.deployments.find(service_of(call))
+    text = redact(await call.services.deployments.config(workload.target))
+    return Card(title=f"Configuration of {workload.target.name}", preformatted=cut_lines(text.splitlines(), most=200))
+
+
+def _look(name: str, args: type, gather: Gather, summary: str) -> Command:
+    return Command(
+        path=("gw", name),
+        args=args,
+        summary=summary,
+        example=f"/gw {name}",
+        gather=gather,
+        decide=show,
+        klass=ActionClass.DIAGNOSTIC,
+        access=READERS,
+    )
+
+
+COMMANDS = (
+    _look("status", Nothing, status, "Show workers, error rate and latency."),
+    _look("health", Nothing, health, "Ask the health endpoints."),
+    _look("pods", Nothing, pods, "List the workers."),
+    _look("metrics", MetricsArgs, metrics, "Show error rate and latency by route."),
+    _look("config", Nothing, config, "Show the running configuration, secrets masked."),
+)

@@ -1,0 +1,206 @@
+"""`/handover`: the next person gets everything they need, and the roles once they accept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from commands.cards import Button, Card, Fact, Part, Rich, Table, Tone, When, Who, card, fact, rich
+from commands.context import Call
+from commands.domain.incident import HandoverAnswered, HandoverOffered, Incident, RoleAssigned
+from commands.domain.plan import FINAL, Plan
+from commands.domain.sli import Reading
+from commands.errors import Conflict, NotAllowed
+from commands.grammar.arguments import Word
+from commands.handlers.common import open_at_hand
+from commands.people import Person
+from commands.ports import Transaction
+from commands.presentation.incident import headline, role_facts
+from commands.presentation.words import cut, lasting
+from commands.reading import current_reading
+from commands.registry import RESPONDERS, Click, Command, Reply, Where
+
+
+@dataclass(frozen=True)
+class HandoverArgs:
+    """Arguments of `/handover`."""
+
+    incoming: Annotated[Person | None, Word("who takes over; without it, whoever accepts first")] = None
+
+
+async def measure(_args: HandoverArgs, call: Call) -> Reading:
+    """Current error rate and latency."""
+    return await current_reading(call)
+
+
+def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading) -> Reply:
+    """Post the summary, with the button that accepts."""
+    incident = open_at_hand(call, tx)
+    roles = incident.held_by(call.person.id)
+    if not roles:
+        raise Conflict(
+            "You hold no role in this incident, so there is nothing to hand over.",
+            example="/incident role ic @ana",
+        )
+    _check_incoming(args.incoming, call.person)
+    if incident.offer is not None:
+        raise Conflict(
+            "A handover is waiting for its answer already.",
+            hint="It is accepted or declined with its buttons.",
+        )
+    offered = HandoverOffered(
+        offer=f"{incident.id}:handover:{incident.version}",
+        roles=roles,
+        outgoing=call.person.id,
+        incoming=args.incoming.id if args.incoming else None,
+    )
+    if args.incoming:
+        tx.messages.add_member(incident.channel, args.incoming.id)
+    plans = tx.plans.of_incident(incident.id)
+    tx.incidents.record(incident.id, offered, actor=call.person.id)
+    return Reply(_summary(incident, offered, plans, reading, call), key=offered.offer)
+
+
+def _check_incoming(incoming: Person | None, outgoing: Person) -> None:
+    if incoming is None:
+        return
+    if incoming.id == outgoing.id:
+        raise Conflict("You cannot hand over to yourself.", example="/handover @ana")
+    if not RESPONDERS.org & incoming.roles:
+        raise NotAllowed(f"{incoming.name} is a viewer and cannot take a role.")
+
+
+def _summary(incident: Incident, offered: HandoverOffered, plans: list[Plan], reading: Reading, call: Call) -> Card:
+    to: tuple[Part, ...] = (Who(person=offered.incoming),) if offered.incoming else ("whoever accepts",)
+    titles = " and ".join(role.title.lower() for role in offered.roles)
+    return Card(
+        title=f"Handover: {headline(incident)}",
+        tone=Tone.INFO,
+        paragraphs=(rich(Who(person=offered.outgoing), f" hands over as {titles} to ", *to, "."),),
+        facts=_facts(incident, plans, reading, call),
+        table=_done(plans),
+        buttons=(
+            Button(
+                label="Accept",
+                action="handover.accept",
+                subject=f"{incident.id} {offered.offer}",
+                style="primary",
+            ),
+            Button(label="Decline", action="handover.decline", subject=f"{incident.id} {offered.offer}"),
+        ),
+    )
+
+
+def _facts(incident: Incident, plans: list[Plan], reading: Reading | None, call: Call) -> tuple[Fact, ...]:
+    due = incident.next_update_due(call.services.scheme)
+    return (
+        fact("State", f"{incident.status.value}, {incident.severity}"),
+        fact("For", lasting(incident.duration(call.now))),
+        *role_facts(incident),
+        *((fact("Now", reading.words()),) if reading else ()),
+        Fact(label="Pending", value=_pending(plans)),
+        *((fact("Next update due", When(at=due)),) if due else ()),
+    )
+
+
+def _pending(plans: list[Plan]) -> Rich:
+    waiting = [f"{plan.summary} ({plan.state.value})" for plan in plans if plan.state not in FINAL]
+    return rich("; ".join(waiting) or "nothing")
+
+
+def _done(plans: list[Plan]) -> Table | None:
+    rows = tuple(
+        (
+            rich(When(at=plan.created_at)),
+            rich(plan.summary),
+            rich(cut(f"{plan.state.value}: {plan.detail}".rstrip(": "), 200)),
+        )
+        for plan in plans
+        if plan.state in FINAL
+    )
+    return Table(columns=("At", "Tried", "Result"), rows=rows) if rows else None
+
+
+def accept(subject: str, call: Call, tx: Transaction) -> Reply:
+    """The roles move."""
+    incident, offered = _waiting(subject, call, tx)
+    if call.person.id == offered.outgoing:
+        raise NotAllowed("You cannot accept your own handover.")
+    tx.incidents.record(
+        incident.id,
+        HandoverAnswered(offer=offered.offer, accepted=True, person=call.person.id),
+        actor=call.person.id,
+    )
+    for role in offered.roles:
+        if incident.holder(role) == offered.outgoing:
+            moved = RoleAssigned(role=role, person=call.person.id, previous=offered.outgoing, how="handover")
+            tx.incidents.record(incident.id, moved, actor=call.person.id)
+    tx.messages.add_member(incident.channel, call.person.id)
+    _settle(offered, incident, f"Handover accepted by {call.person.name}", Tone.GOOD, call, tx)
+    titles = " and ".join(role.title.lower() for role in offered.roles)
+    return Reply(
+        card(
+            "Handover done",
+            rich(Who(person=call.person.id), f" is {titles} now. Thank you, ", Who(person=offered.outgoing), "."),
+            tone=Tone.GOOD,
+        )
+    )
+
+
+def decline(subject: str, call: Call, tx: Transaction) -> Reply:
+    """The roles stay; the outgoing person may decline to take the offer back."""
+    incident, offered = _waiting(subject, call, tx)
+    tx.incidents.record(
+        incident.id,
+        HandoverAnswered(offer=offered.offer, accepted=False, person=call.person.id),
+        actor=call.person.id,
+    )
+    _settle(offered, incident, f"Handover declined by {call.person.name}", Tone.WARNING, call, tx)
+    return Reply(
+        card(
+            "Handover declined",
+            rich(Who(person=offered.outgoing), " keeps the role. Ask somebody else: /handover @next"),
+            tone=Tone.WARNING,
+        )
+    )
+
+
+def _waiting(subject: str, call: Call, tx: Transaction) -> tuple[Incident, HandoverOffered]:
+    """The offer, if it still stands and is for this person."""
+    incident_id, offer_id = subject.split()
+    incident = tx.incidents.get(incident_id)
+    if incident.offer is None or incident.offer.id != offer_id:
+        raise Conflict("This handover was answered already, or the incident is over.")
+    waiting = incident.offer
+    if waiting.incoming not in {None, call.person.id} and call.person.id != waiting.outgoing:
+        name = call.services.directory.names().get(waiting.incoming or "", "somebody else")
+        raise NotAllowed(f"This handover is for {name}.", hint="The outgoing person can decline it and offer it anew.")
+    return incident, HandoverOffered(
+        offer=waiting.id, roles=waiting.roles, outgoing=waiting.outgoing, incoming=waiting.incoming
+    )
+
+
+def _settle(offered: HandoverOffered, incident: Incident, title: str, tone: Tone, call: Call, tx: Transaction) -> None:
+    """The summary stays readable; its buttons go."""
+    plans = tx.plans.of_incident(incident.id)
+    standing = tuple(one for one in _facts(incident, plans, None, call) if one.label != "Next update due")
+    shown = card(title, headline(incident), tone=tone).model_copy(update={"facts": standing, "table": _done(plans)})
+    tx.messages.edit(offered.offer, shown)
+
+
+COMMANDS = (
+    Command(
+        path=("handover",),
+        args=HandoverArgs,
+        summary="Hand your roles over, with a summary of everything so far.",
+        example="/handover @ben",
+        gather=measure,
+        decide=offer,
+        where=Where.INCIDENT,
+    ),
+)
+
+CLICKS = (
+    Click(action="handover.accept", decide=accept),
+    Click(action="handover.decline", decide=decline),
+)
