@@ -139,7 +139,9 @@ def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def not_served(_: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "invalid")
-        return _error(error.status_code, code, str(error.detail))
+        # A body that cannot even be parsed is as invalid as one with wrong fields.
+        status = 422 if error.status_code == 400 else error.status_code
+        return _error(status, code, str(error.detail))
 
     @app.exception_handler(OSError)
     async def not_recorded(_: Request, error: OSError) -> JSONResponse:

@@ -222,7 +222,8 @@ class DownstreamConnection(asyncio.Protocol):
         # with `Connection: close`. Only a connection that stayed silent is closed from this side.
         quiet = now - self._idle_since >= self.plane.settings.server.drain_idle_secs
         if quiet and not self._closing and not self._reader.started and not self._has_unread_bytes():
-            self._close_gently()
+            self._closing = True
+            self.transport.close()
 
     def _has_unread_bytes(self) -> bool:
         unread = array.array("i", [0])

@@ -17,9 +17,7 @@ def shared_upstream() -> Iterator[ControlledUpstream]:
 
 
 @pytest.fixture(scope="module")
-def shared(
-    shared_upstream: ControlledUpstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGateway]:
+def shared(shared_upstream: ControlledUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
     """A gateway with one worker and short timeouts; do not scale, restart or harm it."""
     document = settings_for(
         shared_upstream.url,

@@ -60,8 +60,14 @@ def test_hop_by_hop_headers_stay_on_their_hop(shared: RunningGateway) -> None:
     received = echoed(
         shared,
         get(
-            "/x", "Connection: keep-alive, X-Private", "X-Private: 1", "Keep-Alive: 5", "TE: trailers",
-            "Proxy-Authorization: Basic abc", "Proxy-Connection: keep-alive", "X-Public: 2",
+            "/x",
+            "Connection: keep-alive, X-Private",
+            "X-Private: 1",
+            "Keep-Alive: 5",
+            "TE: trailers",
+            "Proxy-Authorization: Basic abc",
+            "Proxy-Connection: keep-alive",
+            "X-Public: 2",
         ),  # fmt: skip
     )
     names = {name for name, _ in received.headers}

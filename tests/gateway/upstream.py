@@ -138,7 +138,7 @@ async def echo(exchange: Exchange) -> bool:
 async def status(exchange: Exchange) -> bool:
     """/status-NNN"""
     await exchange.body()
-    code = exchange.request.target.rpartition("-")[2]
+    code = exchange.request.target.partition("?")[0].rpartition("-")[2]
     length = "" if code in ("204", "304") else "content-length: 2\n"
     exchange.send(f"HTTP/1.1 {code} Some Reason\n{length}\n", b"" if code in ("204", "304") else b"ok")
     return True
@@ -160,7 +160,9 @@ async def big(exchange: Exchange) -> bool:
 
 async def chunked(exchange: Exchange) -> bool:
     await exchange.body()
-    exchange.send("HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n", b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nT: v\r\n\r\n")
+    exchange.send(
+        "HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n", b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nT: v\r\n\r\n"
+    )
     return True
 
 

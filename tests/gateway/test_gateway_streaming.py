@@ -1,0 +1,109 @@
+"""Large bodies, slow readers and slow writers: memory stays bounded and the fast side waits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.running import RawClient, RunningGateway, running, settings_for, wait_for
+from tests.gateway.upstream import ControlledUpstream, Received
+
+MEBIBYTE = 1 << 20
+SIZE = 60 * MEBIBYTE
+MOST_RSS = 100 * MEBIBYTE
+MOST_GROWTH = 16 * MEBIBYTE
+
+
+@pytest.fixture
+def gateway(upstream: ControlledUpstream, tmp_path: Path) -> Iterator[RunningGateway]:
+    with running(settings_for(upstream.url, upstream={"timeout_secs": 10}), tmp_path) as own:
+        yield own
+
+
+def rss(gateway: RunningGateway) -> int:
+    return max(worker["rss_bytes"] for worker in gateway.workers())
+
+
+def test_a_large_answer_streams(gateway: RunningGateway) -> None:
+    before, received, most = rss(gateway), 0, 0
+    with gateway.client() as client, client.stream("GET", f"/big-{SIZE}") as answer:
+        for number, chunk in enumerate(answer.iter_raw()):
+            received += len(chunk)
+            if number % 100 == 0:
+                most = max(most, rss(gateway))
+    assert received == SIZE
+    assert most < min(MOST_RSS, before + MOST_GROWTH)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_large_request_streams(gateway: RunningGateway, framing: str) -> None:
+    before, digest, most = rss(gateway), hashlib.sha256(), [0]
+    piece = bytes(range(256)) * 256
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(SIZE // len(piece)):
+            digest.update(piece)
+            if number % 100 == 0:
+                most[0] = max(most[0], rss(gateway))
+            yield piece
+
+    headers = {"content-length": str(SIZE)} if framing == "length" else {}
+    with gateway.client() as client:
+        received = Received(**client.post("/upload", content=pieces(), headers=headers).json())
+    assert (received.body_size, received.body_hash) == (SIZE, digest.hexdigest())
+    assert most[0] < min(MOST_RSS, before + MOST_GROWTH)
+
+
+def test_a_slow_reader_slows_the_upstream_down(gateway: RunningGateway, upstream: ControlledUpstream) -> None:
+    with RawClient(gateway.host, gateway.port, receive_buffer=65_536) as client:
+        client.send(f"GET /big-{SIZE} HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.head()
+        sent = settled(upstream, "sent_bytes")
+        assert 0 < sent < SIZE // 2
+        with gateway.client() as other:
+            assert other.get("/x").status_code == 200
+        assert len(client.exactly(8 * MEBIBYTE)) == 8 * MEBIBYTE
+        wait_for(lambda: upstream.seen["sent_bytes"] > sent, what="more of the answer")
+
+
+def test_a_slow_upstream_slows_the_client_down(gateway: RunningGateway, upstream: ControlledUpstream) -> None:
+    with gateway.connect() as client:
+        client.send(f"POST /deaf HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n")
+        client.sock.setblocking(False)
+        sent = pushed(client, SIZE)
+        assert sent < SIZE // 2
+        upstream.release.set()
+        client.sock.settimeout(10)
+        client.send(b"x" * (SIZE - sent))
+        status, _, body = client.answer()
+        assert (status, json.loads(body)["body_size"]) == (200, SIZE)
+
+
+def settled(upstream: ControlledUpstream, name: str) -> int:
+    """The count once it has not changed for half a second."""
+    last = [(-1, time.monotonic())]
+
+    def quiet() -> bool:
+        if upstream.seen[name] != last[0][0]:
+            last[0] = (upstream.seen[name], time.monotonic())
+        return time.monotonic() - last[0][1] > 0.5
+
+    wait_for(quiet, what="the end of sending")
+    return last[0][0]
+
+
+def pushed(client: RawClient, limit: int) -> int:
+    """How many bytes are accepted before nothing is taken for half a second."""
+    sent, since = 0, time.monotonic()
+    while sent < limit and time.monotonic() - since < 0.5:
+        try:
+            sent += client.sock.send(b"x" * min(65_536, limit - sent))
+            since = time.monotonic()
+        except BlockingIOError:
+            continue
+    return sent
