@@ -7,7 +7,6 @@ which escape by themselves.
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from datetime import datetime, timedelta
@@ -23,8 +22,8 @@ _HIDDEN = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-
 #: Characters that mean something to Markdown wherever they stand in a line ($ is GitHub's mathematics).
 _MARKS = re.compile(r"[\\`*_\[\]#|~$]")
 
-#: What means something only where a line begins: lists, underlines of headings, rules, definitions.
-_OPENING = re.compile(r"^(?P<number>[0-9]{0,9})(?P<mark>[-+=:.)])")
+#: What means something only where a line begins: lists, underlines of headings, rules, quotations, definitions.
+_OPENING = re.compile(r"^(?P<number>[0-9]{0,9})(?P<mark>[-+=:.)>])")
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"`\\|]+", re.IGNORECASE)
 
@@ -34,11 +33,13 @@ _ISOLATE, _POP = "\u2068", "\u2069"
 def render(name: str, /, **context: Any) -> str:
     """A template by its path in this package (`postmortem/002.md.j2`); a missing value is an error.
 
+    The text ends with one line break, whichever of its last sections are empty.
+
     Raises:
         jinja2.TemplateNotFound: there is no such template.
         jinja2.UndefinedError: the template needs a value that it was not given.
     """
-    return _environment().get_template(name).render(**context)
+    return _environment().get_template(name).render(**context).rstrip() + "\n"
 
 
 def names() -> list[str]:
@@ -82,11 +83,11 @@ def line(text: object) -> str:
 def md(text: object) -> str:
     """Text as Markdown that reads exactly as it was typed, on one line, in a paragraph, item, heading or cell.
 
-    `<`, `>` and `&` become entities and not `\\<`, so that no renderer that passes HTML through sees a tag.
+    `<` and `&` become entities and not `\\<`, so that no renderer that passes HTML through sees a tag.
     Right-to-left text is isolated, or it would reorder the words around it.
     """
     plain = line(text)
-    escaped = _MARKS.sub(r"\\\g<0>", html.escape(plain, quote=False))
+    escaped = _MARKS.sub(r"\\\g<0>", plain.replace("&", "&amp;").replace("<", "&lt;"))
     safe = _OPENING.sub(r"\g<number>\\\g<mark>", escaped)
     return f"{_ISOLATE}{safe}{_POP}" if _reads_right_to_left(plain) else safe
 
