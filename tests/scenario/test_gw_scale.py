@@ -1,0 +1,21 @@
+"""`/gw scale`, from the question to the result."""
+
+from __future__ import annotations
+
+import re
+
+from tests.world import World
+
+
+async def test_a_scale_is_planned_confirmed_executed_and_verified(tocsin_on: World) -> None:
+    incident = await tocsin_on.declare()
+    receipt = await tocsin_on.command("ben", incident.channel, "/gw scale 10")
+    shown = await tocsin_on.read(receipt.reply_key)
+    assert shown.splitlines()[0] == "Scale gateway up from 3 to 10 workers?"
+    assert "Will be: 10 workers" in shown
+    assert "[Confirm] [Cancel]" in shown
+    assert tocsin_on.gateway.desired == 3
+    await tocsin_on.click("ana", receipt.reply_key, "Confirm")
+    plan = await tocsin_on.settled()
+    assert (plan.state, tocsin_on.gateway.desired, tocsin_on.gateway.asked) == ("done", 10, ["scale"])
+    assert re.match(r"10 of 10 workers ready; verified, before: .*; now: errors 0.2%", plan.detail)
