@@ -11,12 +11,13 @@ from datetime import datetime
 
 from commands.cards import Card, Fact, Tone, When, plain
 
+_IN_THE_LINE = {"severity", "status", "declared", "lasted"}
 _OVER = {"resolved", "postmortem", "closed"}
 
 
 @dataclass(frozen=True)
 class IncidentBar:
-    """What the line shows; empty or None where the card does not say."""
+    """What the line shows; empty or None where the card does not say. `rest` are the facts that it leaves out."""
 
     title: str = ""
     tone: Tone = Tone.NEUTRAL
@@ -25,6 +26,7 @@ class IncidentBar:
     started: datetime | None = None
     lasted: str = ""
     due: datetime | None = None
+    rest: tuple[Fact, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -38,6 +40,7 @@ def bar_of(card: Card | None, names: dict[str, str]) -> IncidentBar:
         return IncidentBar()
     facts = {fact.label.strip().casefold(): fact for fact in card.facts}
     severity = _words(facts.get("severity"), names).split(",")[0][:24]
+    due = next((label for label in facts if label.endswith("due")), "")
     return IncidentBar(
         # The badge beside the title says the severity already.
         title=card.title.removeprefix(f"{severity} · "),
@@ -46,7 +49,8 @@ def bar_of(card: Card | None, names: dict[str, str]) -> IncidentBar:
         status=_words(facts.get("status"), names)[:40],
         started=_time(facts.get("declared")),
         lasted=_words(facts.get("lasted"), names)[:40],
-        due=_time(next((fact for label, fact in facts.items() if label.endswith("due")), None)),
+        due=_time(facts.get(due)),
+        rest=tuple(fact for label, fact in facts.items() if label not in {*_IN_THE_LINE, due}),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -36,7 +37,7 @@ async def front(request: Request, console: TheConsole) -> Response:
     channels = await console.record.channels(reader.person.id)
     if not channels:
         raise NotFound("There is no channel yet.", hint="Ask an administrator to add one to the settings.")
-    return keep(console, reader, RedirectResponse(f"/c/{channels[0].name}", status_code=303))
+    return keep(console, reader, RedirectResponse(f"/c/{quote(channels[0].name, safe='')}", status_code=303))
 
 
 @routes.get("/c/{name}")
@@ -64,6 +65,15 @@ async def channel(name: str, request: Request, console: TheConsole) -> Response:
 def _log(found: list[MessageView]) -> list[MessageView]:
     """What stands in the log: replies are in their threads, and the pinned card is on top."""
     return [view for view in found if not view.thread and not view.pinned]
+
+
+@routes.get("/c/{name}/postmortem")
+async def postmortem_of(name: str, console: TheConsole, reader: AReader) -> Response:
+    """The postmortem of a channel's incident."""
+    view = await console.channel_in_sight(name, reader.person)
+    if view.incident is None:
+        raise NotFound(f"{name[:80]} is no incident's channel.")
+    return RedirectResponse(f"/postmortems/{quote(view.incident, safe='')}", status_code=303)
 
 
 @routes.get("/postmortems/{incident}.md")
