@@ -203,7 +203,7 @@ class Exchange:
         self._unsent.clear()
         if self.request_done:
             self._send_end(connection)
-        elif not self._upstream_full:
+        if not self._upstream_full:
             self.client.resume_body()
 
     def _upstream_head(self) -> bytes:

@@ -36,7 +36,9 @@ class Exchange:
     upstream: ControlledUpstream
 
     async def body(self) -> None:
-        """Read the body, counting and hashing it."""
+        """Read the body, counting and hashing it; once."""
+        if self.request.body_hash:
+            return
         digest = hashlib.sha256()
         async for chunk in _body(self.request, self.reader):
             digest.update(chunk)
@@ -191,7 +193,7 @@ async def silent(exchange: Exchange) -> bool:
 async def deaf(exchange: Exchange) -> bool:
     """/deaf: never reads the body."""
     exchange.upstream.seen["waiting"] += 1
-    while not exchange.upstream.release.is_set():
+    while not exchange.upstream.release.is_set():  # noqa: ASYNC110 - set by another thread
         await asyncio.sleep(0.02)
     return await echo(exchange)
 
