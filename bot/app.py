@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
@@ -17,9 +17,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from bot import keeper
+from bot.adapters import discover as discover_adapters
 from bot.adapters.clock import SystemClock
-from bot.adapters.gateway import GatewayAdmin
-from bot.adapters.oncall import StaticOnCall
 from bot.engine.durable import DbosDurable, Durable
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
@@ -35,8 +34,9 @@ from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.watch import Watch
-from commands import mitigation
+from commands import drafting, mitigation
 from commands.context import Limits, Services
+from commands.domain.incident import Status
 from commands.people import Directory
 from commands.ports import Clock, Deployments, Logs, OnCall, Telemetry
 from commands.postmortem import Report
@@ -57,6 +57,14 @@ class Outside:
     clock: Clock
 
 
+class JinjaTexts:
+    """The Texts port: the templates of `templates/status/`."""
+
+    def status_update(self, status: Status, values: Mapping[str, Any]) -> str:
+        """See Texts."""
+        return render(f"status/{status.value}.txt.j2", **values).strip()
+
+
 @dataclass(frozen=True)
 class App:
     """The running bot: what a platform, a test or the drill needs of it."""
@@ -73,31 +81,24 @@ class App:
     keeper: Keeper
 
 
-def local_gateway(settings: Settings) -> GatewayAdmin:
-    """The adapter of a gateway on this host. Raises SettingsError without a token."""
-    token = settings.gateway.admin_token.get_secret_value()
-    if not token:
-        raise SettingsError(
-            "gateway.admin_token is empty. Set TOCSIN_GATEWAY__ADMIN_TOKEN to the token of the gateway's admin API, "
-            "or run `make demo`, which makes one."
-        )
-    return GatewayAdmin(
-        name=settings.gateway.name,
-        admin_url=settings.gateway.admin_url,
-        token=token,
-        timeout=settings.gateway.timeout_seconds,
-    )
-
-
-def outside(settings: Settings, gateway: GatewayAdmin) -> Outside:
-    """The embedded defaults."""
-    return Outside(
-        deployments=gateway,
-        telemetry=gateway,
-        logs=gateway,
-        on_call=StaticOnCall(settings.on_call),
-        clock=SystemClock(),
-    )
+@contextlib.asynccontextmanager
+async def outside(settings: Settings) -> AsyncIterator[Outside]:
+    """The adapters that the settings choose. Raises SettingsError for a name that no adapter has."""
+    known = discover_adapters()
+    made: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    for port, name in settings.adapters.model_dump().items():
+        adapter = known.get((port, name))
+        if adapter is None:
+            allowed = ", ".join(sorted(one for other, one in known if other == port))
+            raise SettingsError(f"adapters.{port} = {name!r}: there is no such adapter. Allowed: {allowed}.")
+        chosen[port] = made[name] = made.get(name) or adapter.build(settings)
+    try:
+        yield Outside(clock=SystemClock(), **chosen)
+    finally:
+        for one in made.values():
+            if hasattr(one, "close"):
+                await one.close()
 
 
 def services(settings: Settings, found: Outside) -> Services:
@@ -109,6 +110,7 @@ def services(settings: Settings, found: Outside) -> Services:
         logs=found.logs,
         on_call=found.on_call,
         clock=found.clock,
+        texts=JinjaTexts(),
         scheme=settings.scheme(),
         directory=Directory(settings.persons()),
         limits=limits,
@@ -124,17 +126,18 @@ def services(settings: Settings, found: Outside) -> Services:
 async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
     """The bot without its listeners: store open, engine at work, loops running; all of it ended on the way out."""
     executor = f"tocsin-{uuid.uuid4().hex[:12]}"
-    database = await asyncio.to_thread(_open_database, settings, executor)
-    durable = DbosDurable(database, executor=executor)
-    app = _assemble(settings, found, database, durable, executor)
-    tasks: list[asyncio.Task[None]] = []
-    try:
+    async with contextlib.AsyncExitStack() as ending:
+        database = await asyncio.to_thread(_open_database, settings, executor)
+        ending.push_async_callback(asyncio.to_thread, database.close)
+        durable = DbosDurable(database, executor=executor)
+        ending.push_async_callback(asyncio.to_thread, durable.close)
+        app = _assemble(settings, found, database, durable, executor)
+        ending.callback(app.hub.close)
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
         tasks = [asyncio.create_task(loop) for loop in _loops(app, database)]
+        ending.push_async_callback(_stop, app, tasks)
         yield app
-    finally:
-        await _stop(app, tasks, database)
 
 
 def _open_database(settings: Settings, executor: str) -> Database:
@@ -192,7 +195,7 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
     durable.register(mitigation.WORKFLOW, mitigate)
     durable.register(mitigation.EXPIRY, mitigate.expire)
-    durable.register("draft-postmortem", DraftPostmortem(store, known, _postmortem_text))
+    durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
 
 
 def _postmortem_text(report: Report, template: str) -> str:
@@ -223,16 +226,13 @@ def _loops(app: App, database: Database) -> list[Coroutine[Any, Any, None]]:
     return loops
 
 
-async def _stop(app: App, tasks: list[asyncio.Task[None]], database: Database) -> None:
+async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
             await app.pipeline.drain()
-    app.hub.close()
-    await asyncio.to_thread(app.durable.close)
-    await asyncio.to_thread(database.close)
 
 
 def signing_secret(settings: Settings) -> bytes:

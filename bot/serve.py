@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 
-from bot.app import local_gateway, outside, running
+from bot.app import outside, running
 from bot.platforms.console.server import ConsoleServer
 from bot.settings import Settings, SettingsError
 
@@ -30,10 +30,8 @@ def check_port(settings: Settings) -> None:
 async def serve(settings: Settings) -> None:
     """Until SIGINT or SIGTERM."""
     check_port(settings)
-    gateway = local_gateway(settings)
-    try:
-        async with running(settings, outside(settings, gateway)) as app:
-            log.info("the console is at http://%s:%s", settings.console.host, settings.console.port)
-            await ConsoleServer(app.console, settings.console, app.hub).serve()
-    finally:
-        await gateway.close()
+    if not settings.people:
+        raise SettingsError("people is empty: nobody could use Tocsin. Add people to the settings file.")
+    async with outside(settings) as found, running(settings, found) as app:
+        log.info("the console is at http://%s:%s", settings.console.host, settings.console.port)
+        await ConsoleServer(app.console, settings.console, app.hub).serve()

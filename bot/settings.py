@@ -42,6 +42,15 @@ class GatewaySettings(_Section):
     timeout_seconds: float = Field(default=5, gt=0, le=60)
 
 
+class AdapterSettings(_Section):
+    """Which adapter provides each port, by name."""
+
+    deployments: str = "local"
+    telemetry: str = "local"
+    logs: str = "local"
+    on_call: str = "static"
+
+
 class PolicySettings(_Section):
     """Hard limits, whatever a person asks for."""
 
@@ -133,6 +142,7 @@ class Settings(BaseSettings):
     on_call: dict[str, tuple[str, ...]] = {}
     console: ConsoleSettings = ConsoleSettings()
     gateway: GatewaySettings = GatewaySettings()
+    adapters: AdapterSettings = AdapterSettings()
     policy: PolicySettings = PolicySettings()
     objectives: Objectives = Objectives()
     verify: VerifySettings = VerifySettings()

@@ -19,6 +19,8 @@ from commands.reading import WINDOW
 
 log = logging.getLogger(__name__)
 
+_PRUNE_EVERY = timedelta(hours=1)
+
 
 class Watch:
     """One process watches at a time (a lease); the streak of bad readings is judged from the store."""
@@ -33,6 +35,7 @@ class Watch:
         self._platform = platform
         self._recent: deque[Reading] = deque(maxlen=settings.readings)
         self._was_bad = False
+        self._pruned = services.clock.now()
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong with measuring stops the bot."""
@@ -58,7 +61,9 @@ class Watch:
 
     def _keep(self, tx: SqlTransaction, reading: Reading) -> None:
         tx.samples.add(self._services.default_service, reading)
-        tx.samples.prune(tx.now - timedelta(days=self._settings.keep_days))
+        if tx.now - self._pruned > _PRUNE_EVERY:
+            self._pruned = tx.now
+            tx.samples.prune(tx.now - timedelta(days=self._settings.keep_days))
 
     async def _judge(self, reading: Reading) -> None:
         """A turn for the worse or the better, once it has lasted."""

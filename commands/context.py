@@ -31,6 +31,7 @@ class Services:
     logs: ports.Logs
     on_call: ports.OnCall
     clock: ports.Clock
+    texts: ports.Texts
     scheme: Scheme
     directory: Directory
     limits: Limits

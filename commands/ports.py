@@ -10,14 +10,14 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from commands.cards import Card
-from commands.domain.incident import Declared, Incident, IncidentEvent
+from commands.domain.incident import Declared, Incident, IncidentEvent, Status
 from commands.domain.plan import Plan, PlanState, Target
 from commands.domain.sli import Reading
 from commands.domain.timeline import Entry
@@ -204,6 +204,17 @@ class OnCall(Protocol):
     """Who is on duty."""
 
     async def on_duty(self, service: str, *, at: datetime) -> Sequence[Contact]: ...
+
+
+class Texts(Protocol):
+    """Texts for the outside, from templates."""
+
+    def status_update(self, status: Status, values: Mapping[str, Any]) -> str:
+        """A status-page update (runbook 002, section 2.4.5) for one of the four statuses of an incident at work.
+
+        `values`: `title` (required), `impact`, `symptom`, `cause`, `resolution`, `service`, `update_every`
+        (timedelta), `next_update` (aware) and `zone`; what is missing is worded around.
+        """
 
 
 class StatusPage(Protocol):

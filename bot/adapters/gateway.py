@@ -9,6 +9,8 @@ from typing import Any, Literal
 import httpx
 import yaml
 
+from bot.adapters import Adapter
+from bot.settings import Settings, SettingsError
 from commands.domain.plan import Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
@@ -254,3 +256,22 @@ def _reading(summary: dict[str, Any]) -> Reading:
 
 def _line(record: dict[str, Any]) -> LogLine:
     return LogLine(at=record["timestamp"], level=record["level"], message=str(record.get("message", "")), fields=record)
+
+
+def build(settings: Settings) -> GatewayAdmin:
+    """The gateway of the settings. Raises SettingsError without a token."""
+    token = settings.gateway.admin_token.get_secret_value()
+    if not token:
+        raise SettingsError(
+            "gateway.admin_token is empty. Set TOCSIN_GATEWAY__ADMIN_TOKEN to the token of the gateway's admin API, "
+            "or run `make demo`, which makes one."
+        )
+    return GatewayAdmin(
+        name=settings.gateway.name,
+        admin_url=settings.gateway.admin_url,
+        token=token,
+        timeout=settings.gateway.timeout_seconds,
+    )
+
+
+ADAPTERS = (Adapter(name="local", ports=("deployments", "telemetry", "logs"), build=build),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.adapters import Adapter
 from commands.ports import Contact
 
 
@@ -18,3 +19,6 @@ class StaticOnCall:
         """Who to call, in order."""
         people = self._duty.get(service) or self._duty.get("*") or ()
         return [Contact(person=person, level=level) for level, person in enumerate(people, start=1)]
+
+
+ADAPTERS = (Adapter(name="static", ports=("on_call",), build=lambda settings: StaticOnCall(settings.on_call)),)

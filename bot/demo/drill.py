@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
-from bot.app import App, local_gateway, outside, running
+from bot.app import App, outside, running
 from bot.demo.crew import Crew, DrillError, until
 from bot.demo.processes import Stack, stack
 from bot.demo.run import PER_SECOND, demo_settings
@@ -51,9 +51,8 @@ def drill(directory: Path) -> int:
 
 
 async def _drill(settings: Settings, started: Stack, directory: Path) -> int:
-    gateway = local_gateway(settings)
     began = time.monotonic()
-    async with running(settings, outside(settings, gateway)) as app, _admin(started) as admin:
+    async with outside(settings) as found, running(settings, found) as app, _admin(started) as admin:
         crew = Crew(app)
         try:
             await Play(app, crew, admin, directory).all()
@@ -62,7 +61,6 @@ async def _drill(settings: Settings, started: Stack, directory: Path) -> int:
             return 1
         finally:
             _write_transcript(directory, crew)
-            await gateway.close()
         crew.write(f"The drill succeeded in {time.monotonic() - began:.0f} s: every step had its effect.")
         _write_transcript(directory, crew)
     print(f"\nWritten: {directory / 'transcript.md'} and {directory / 'postmortem.md'}")

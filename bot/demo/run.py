@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from bot.app import local_gateway, outside, running
+from bot.app import outside, running
 from bot.demo.people import ON_CALL, PEOPLE
 from bot.demo.processes import DemoError, Stack, stack
 from bot.platforms.console.server import ConsoleServer
@@ -51,14 +51,10 @@ def demo(*, port: int, workers: int, any_port: bool, fresh: bool) -> None:
 
 
 async def _serve(settings: Settings, started: Stack) -> None:
-    gateway = local_gateway(settings)
-    try:
-        async with running(settings, outside(settings, gateway)) as app:
-            print(_welcome(settings.console.port, started), flush=True)
-            await ConsoleServer(app.console, settings.console, app.hub).serve()
-            print("Stopping ...", flush=True)
-    finally:
-        await gateway.close()
+    async with outside(settings) as found, running(settings, found) as app:
+        print(_welcome(settings.console.port, started), flush=True)
+        await ConsoleServer(app.console, settings.console, app.hub).serve()
+        print("Stopping ...", flush=True)
 
 
 def _welcome(port: int, started: Stack) -> str:

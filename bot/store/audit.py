@@ -62,9 +62,11 @@ class SqlAudit:
 
     def verify(self) -> AuditReport:
         """Walk the chain from its start; the first entry that does not fit is named."""
-        head = self._head()
+        head = self._connection.execute(
+            sa.select(schema.counters.c.value, schema.counters.c.digest).where(schema.counters.c.name == _HEAD)
+        ).one_or_none()
         rows = self._connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence))
-        return verify_chain((dict(row._mapping) for row in rows), head.value, head.digest)
+        return verify_chain((dict(row._mapping) for row in rows), *(head or (0, GENESIS)))
 
     def entries(self, limit: int) -> list[AuditEntry]:
         """The newest entries, newest first."""

@@ -1,4 +1,4 @@
-"""Measurements, postmortem drafts and public notices."""
+"""Measurements and postmortem drafts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from bot.store import schema
 from commands.domain.sli import Reading
-from commands.ports import Notice
 
 
 class SqlSamples:
@@ -59,16 +58,3 @@ class SqlPostmortems:
         query = sa.select(table.c.markdown).where(table.c.incident == incident_id)
         return self._connection.execute(query).scalar_one_or_none()
 
-
-def add_notice(connection: sa.Connection, notice: Notice, key: str) -> None:
-    """Publish on the built-in status page, once for a key."""
-    table = schema.notices
-    if connection.execute(sa.select(table.c.key).where(table.c.key == key)).one_or_none() is None:
-        connection.execute(table.insert().values(key=key, **notice.model_dump()))
-
-
-def notices(connection: sa.Connection, limit: int) -> list[Notice]:
-    """Newest first."""
-    table = schema.notices
-    query = sa.select(table).order_by(table.c.at.desc()).limit(limit)
-    return [Notice.model_validate(dict(row._mapping)) for row in connection.execute(query)]

@@ -177,16 +177,6 @@ postmortems = _table(
     sa.Column("drafted_at", UtcTime, nullable=False),
 )
 
-notices = _table(
-    "notices",
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("incident", sa.Text, nullable=False, index=True),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("body", sa.Text, nullable=False),
-)
-
 replicas = _table(
     "replicas",
     sa.Column("executor", sa.Text, primary_key=True),

@@ -6,7 +6,6 @@ from commands.cards import Card, Tone, card, fact
 from commands.context import Call
 from commands.handlers.common import Nothing
 from commands.ports import AuditReport, Transaction
-from commands.presentation.words import counted
 from commands.registry import READERS, ActionClass, Command, Reply
 
 

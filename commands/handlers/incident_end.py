@@ -10,10 +10,12 @@ from commands.context import Call
 from commands.domain.incident import Incident, Reopened, Resolved
 from commands.domain.plan import FINAL
 from commands.domain.sli import Reading
+from commands.drafting import order_draft
 from commands.errors import Conflict
 from commands.grammar.arguments import Rest
 from commands.handlers.common import at_hand, open_at_hand
 from commands.ports import Transaction
+from commands.presentation.public import offer_public_text
 from commands.presentation.words import lasting
 from commands.reading import current_reading
 from commands.redaction import redact
@@ -44,9 +46,8 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading) ->
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
     resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
-    tx.work.enqueue(
-        "draft-postmortem", key=f"{incident.id}:draft:{resolved.version}", payload={"incident": incident.id}
-    )
+    order_draft(resolved, tx)
+    offer_public_text(resolved, call.services, tx)
     still_bad = call.services.objectives.breached(reading)
     warning = [f"Careful: {reading.words()} right now, outside the objectives. /incident reopen takes this back."]
     shown = card(

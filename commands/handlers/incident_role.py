@@ -14,6 +14,7 @@ from commands.handlers.common import at_hand, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
 from commands.presentation.incident import headline, role_facts
+from commands.presentation.public import offer_public_text
 from commands.registry import RESPONDERS, Click, Command, Reply, Where
 
 
@@ -57,8 +58,10 @@ def _check_holder(person: Person) -> None:
 def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transaction) -> Reply:
     how: Literal["claimed", "assigned"] = "claimed" if person.id == call.person.id else "assigned"
     given = RoleAssigned(role=role, person=person.id, previous=incident.holder(role), how=how)
-    tx.incidents.record(incident.id, given, actor=call.person.id)
+    changed = tx.incidents.record(incident.id, given, actor=call.person.id)
     tx.messages.add_member(incident.channel, person.id)
+    if role is Role.COMMS:
+        offer_public_text(changed, call.services, tx)
     before = rich(" (it was ", Who(person=given.previous), ")") if given.previous else ()
     return Reply(
         card(

@@ -10,11 +10,13 @@ from commands.cards import Link, Tone, When, Who, card, fact, rich, strong
 from commands.context import Call
 from commands.domain.incident import Incident, Linked, Noted, NoteKind, SeverityChanged, Status, StatusChanged
 from commands.domain.severity import Severity
+from commands.drafting import order_draft
 from commands.errors import Conflict, Malformed
 from commands.grammar.arguments import Option, Rest, Word
 from commands.handlers.common import at_hand, open_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline
+from commands.presentation.public import offer_public_text
 from commands.redaction import redact
 from commands.registry import Command, Reply, Where
 
@@ -59,6 +61,7 @@ def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     _check_move(incident, args.status)
     change = StatusChanged(before=incident.status, after=args.status, note=redact(args.note))
     changed = tx.incidents.record(incident.id, change, actor=call.person.id)
+    offer_public_text(changed, call.services, tx)
     title = (
         f"Status: {changed.status.value}"
         if changed.status is not incident.status
@@ -122,7 +125,9 @@ def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
             hint="Put long output into a file and add /incident link.",
         )
     noted = Noted(text=redact(args.text), marked=args.marked)
-    tx.incidents.record(incident.id, noted, actor=call.person.id)
+    changed = tx.incidents.record(incident.id, noted, actor=call.person.id)
+    if changed.resolved_at and noted.marked is not NoteKind.NOTE:
+        order_draft(changed, tx)
     title = "Noted" if noted.marked is NoteKind.NOTE else f"Noted as {noted.marked.value}"
     return Reply(card(title, noted.text))
 

@@ -146,17 +146,6 @@ def upgrade() -> None:
     op.create_index("ix_tocsin_messages_channel_id", "tocsin_messages", ["channel", "id"], unique=False)
     op.create_index(op.f("ix_tocsin_messages_thread"), "tocsin_messages", ["thread"], unique=False)
     op.create_table(
-        "tocsin_notices",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("incident", sa.Text(), nullable=False),
-        sa.Column("at", UtcTime(), nullable=False),
-        sa.Column("status", sa.Text(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key"),
-    )
-    op.create_index(op.f("ix_tocsin_notices_incident"), "tocsin_notices", ["incident"], unique=False)
-    op.create_table(
         "tocsin_plans",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -210,8 +199,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_tocsin_plans_state"), table_name="tocsin_plans")
     op.drop_index(op.f("ix_tocsin_plans_incident"), table_name="tocsin_plans")
     op.drop_table("tocsin_plans")
-    op.drop_index(op.f("ix_tocsin_notices_incident"), table_name="tocsin_notices")
-    op.drop_table("tocsin_notices")
     op.drop_index(op.f("ix_tocsin_messages_thread"), table_name="tocsin_messages")
     op.drop_index("ix_tocsin_messages_channel_id", table_name="tocsin_messages")
     op.drop_index(op.f("ix_tocsin_messages_change"), table_name="tocsin_messages")
