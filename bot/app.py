@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import ValidationError
 
 from bot import keeper
 from bot.adapters import discover as discover_adapters
@@ -25,6 +26,8 @@ from bot.engine.postmortem import DraftPostmortem
 from bot.keeper import Keeper
 from bot.outbox import Outbox
 from bot.pipeline import Pipeline
+from bot.platforms import Connected, Parts
+from bot.platforms import discover as discover_platforms
 from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
@@ -38,7 +41,7 @@ from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.people import Directory
-from commands.ports import Clock, Deployments, Logs, OnCall, Telemetry
+from commands.ports import ChatPlatform, Clock, Deployments, Logs, OnCall, Telemetry
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -132,10 +135,11 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         durable = DbosDurable(database, executor=executor)
         ending.push_async_callback(asyncio.to_thread, durable.close)
         app = _assemble(settings, found, database, durable, executor)
+        platforms = connect(settings, Parts(app.pipeline, app.registry, app.services.directory))
         ending.callback(app.hub.close)
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
-        tasks = [asyncio.create_task(loop) for loop in _loops(app, database)]
+        tasks = [asyncio.create_task(loop) for loop in _loops(app, database, platforms)]
         ending.push_async_callback(_stop, app, tasks)
         yield app
 
@@ -216,10 +220,26 @@ def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
         )
 
 
-def _loops(app: App, database: Database) -> list[Coroutine[Any, Any, None]]:
-    outbox = Outbox(database, {ConsolePlatform.name: ConsolePlatform(app.hub)}, owner=app.store.owner)
+def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
+    """The platforms beside the console that the settings have. Raises SettingsError for unknown or wrong ones."""
+    known = discover_platforms()
+    connected: dict[str, Connected] = {}
+    for name, section in settings.platforms.items():
+        if name not in known:
+            allowed = ", ".join(sorted(known)) or "none yet"
+            raise SettingsError(f"platforms.{name}: there is no such platform. Allowed: {allowed}.")
+        try:
+            connected[name] = known[name].connect(parts, known[name].section.model_validate(section))
+        except ValidationError as error:
+            raise SettingsError(f"platforms.{name} is wrong: {error}") from None
+    return connected
+
+
+def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
+    chats: dict[str, ChatPlatform] = {ConsolePlatform.name: ConsolePlatform(app.hub)}
+    outbox = Outbox(database, chats | {name: one.chat for name, one in platforms.items()}, owner=app.store.owner)
     app.store.on_commit(outbox.wake)
-    loops = [outbox.run(), app.keeper.run()]
+    loops = [outbox.run(), app.keeper.run(), *(one.run() for one in platforms.values())]
     if app.settings.watch.enabled:
         watch = Watch(app.store, app.services, app.pipeline, app.settings.watch, platform=ConsolePlatform.name)
         loops.append(watch.run())

@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     people: tuple[PersonSettings, ...] = ()
     on_call: dict[str, tuple[str, ...]] = {}
     console: ConsoleSettings = ConsoleSettings()
+    platforms: dict[str, dict[str, Any]] = {}
     gateway: GatewaySettings = GatewaySettings()
     adapters: AdapterSettings = AdapterSettings()
     policy: PolicySettings = PolicySettings()
