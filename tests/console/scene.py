@@ -28,9 +28,9 @@ from commands.cards import (
     rich,
     strong,
 )
-from commands.registry import discover
 from tests.console.fakes import PEOPLE, FakeIntake, FakeRecord
 from tests.console.serving import build_console
+from tests.console.vocabulary import vocabulary
 
 INCIDENT = "incident-20261121-001"
 POSTMORTEM = """# Checkout answers 502
@@ -101,21 +101,37 @@ def incident_card(started: datetime, *, due: datetime | None, status: str = "ide
     )
     owed = (fact("Next update due", When(at=due)),) if due else ()
     return Card(
-        title="SEV1 · Checkout answers 502 for a third of all orders", tone=Tone.CRITICAL, facts=facts + owed,
+        title="SEV1 · Checkout answers 502 for a third of all orders",
+        tone=Tone.CRITICAL,
+        facts=facts + owed,
         buttons=(Button(label="Be communications lead", action="a", subject="s", token="t-comms"),),
         footer=rich(INCIDENT),
-    )  # fmt: skip
+    )
 
 
 def _earlier(record: FakeRecord) -> None:
-    record.put("incident-20261119-004", Card(
-        title="SEV3 · Slow searches in the evening", tone=Tone.GOOD,
-        facts=(fact("Status", strong("closed")), fact("Severity", "SEV3, medium"), fact("Lasted", "1 h 12 min")),
-    ), pinned=True)  # fmt: skip
-    record.put("incident-20261121-002", Card(
-        title="SEV2 · Suspicious sign-ins from one network", tone=Tone.WARNING,
-        facts=(fact("Status", strong("investigating")), fact("Severity", "SEV2, high"), fact("Declared", When(at=record.clock))),
-    ), pinned=True)  # fmt: skip
+    record.put(
+        "incident-20261119-004",
+        Card(
+            title="SEV3 · Slow searches in the evening",
+            tone=Tone.GOOD,
+            facts=(fact("Status", strong("closed")), fact("Severity", "SEV3, medium"), fact("Lasted", "1 h 12 min")),
+        ),
+        pinned=True,
+    )
+    record.put(
+        "incident-20261121-002",
+        Card(
+            title="SEV2 · Suspicious sign-ins from one network",
+            tone=Tone.WARNING,
+            facts=(
+                fact("Status", strong("investigating")),
+                fact("Severity", "SEV2, high"),
+                fact("Declared", When(at=record.clock)),
+            ),
+        ),
+        pinned=True,
+    )
 
 
 def _channel_talk(record: FakeRecord) -> None:
@@ -138,8 +154,17 @@ def _channel_talk(record: FakeRecord) -> None:
 
 
 def _first_steps(record: FakeRecord) -> None:
-    record.put(INCIDENT, card("First steps", rich("On duty: ", Who(person="ben")), rich(
-        "Take a role: ", Code(text="/incident role claim ic"), ". Look around: ", Code(text="/gw status"), "."), tone=Tone.INFO))  # fmt: skip
+    record.put(
+        INCIDENT,
+        card(
+            "First steps",
+            rich("On duty: ", Who(person="ben")),
+            rich(
+                "Take a role: ", Code(text="/incident role claim ic"), ". Look around: ", Code(text="/gw status"), "."
+            ),
+            tone=Tone.INFO,
+        ),
+    )
     record.later(minutes=3)
     record.put(INCIDENT, "I take command. @ben can you look at the upstreams?", author="ana")
     record.later(seconds=40)
@@ -157,30 +182,64 @@ def _diagnosis(record: FakeRecord) -> None:
         ("/cart", "40,112", "4.1 %", "220 ms"),
         ("/search?q=a-very-long-query-string-that-does-not-break", "9,120", "0.2 %", "48 ms"),
     )
-    record.put(INCIDENT, Card(
-        title="gateway is unhealthy", tone=Tone.CRITICAL,
-        paragraphs=(rich("Errors are over the objective of ", strong("1 %"), " since ", When(at=record.clock), "."),),
-        facts=(fact("Requests", "1,124 / s"), fact("Errors", strong("12.4 %")), fact("p95", "1,840 ms"), fact("Copies", "3 of 3 ready")),
-        table=Table(columns=("Route", "Requests", "Errors", "p95"), rows=tuple(tuple(rich(cell) for cell in row) for row in routes), numeric=(1, 2, 3)),
-        footer=rich("measured over 5 minutes · ", Link(url="https://grafana.example/d/gw", text="dashboard")),
-    ))  # fmt: skip
+    record.put(
+        INCIDENT,
+        Card(
+            title="gateway is unhealthy",
+            tone=Tone.CRITICAL,
+            paragraphs=(
+                rich("Errors are over the objective of ", strong("1 %"), " since ", When(at=record.clock), "."),
+            ),
+            facts=(
+                fact("Requests", "1,124 / s"),
+                fact("Errors", strong("12.4 %")),
+                fact("p95", "1,840 ms"),
+                fact("Copies", "3 of 3 ready"),
+            ),
+            table=Table(
+                columns=("Route", "Requests", "Errors", "p95"),
+                rows=tuple(tuple(rich(cell) for cell in row) for row in routes),
+                numeric=(1, 2, 3),
+            ),
+            footer=rich("measured over 5 minutes · ", Link(url="https://grafana.example/d/gw", text="dashboard")),
+        ),
+    )
     record.later(minutes=2)
-    record.put(INCIDENT, Card(
-        title="Newest errors", tone=Tone.NEUTRAL,
-        preformatted='11:24:07 ERROR upstream=orders status=502 error="connect timeout after 500 ms" pool=20/20 waiting=141 request=7f3a…\n'
-        '11:24:07 ERROR upstream=orders status=502 error="pool exhausted"\n11:24:08 WARN  worker=2 queue=88',
-    ), only_for="ana")  # fmt: skip
+    record.put(
+        INCIDENT,
+        Card(
+            title="Newest errors",
+            tone=Tone.NEUTRAL,
+            preformatted='11:24:07 ERROR upstream=orders status=502 error="connect timeout after 500 ms" pool=20/20 waiting=141 request=7f3a…\n'
+            '11:24:07 ERROR upstream=orders status=502 error="pool exhausted"\n11:24:08 WARN  worker=2 queue=88',
+        ),
+        only_for="ana",
+    )
 
 
 def _mitigation(record: FakeRecord) -> None:
     record.later(minutes=4)
     record.put(INCIDENT, "The pool is exhausted. Scaling to 5 should give us 40 more connections.", author="ben")
-    record.put(INCIDENT, Card(
-        title="Scale gateway from 3 to 5?", tone=Tone.WARNING,
-        facts=(fact("Now", "3 copies"), fact("Then", "5 copies"), fact("Policy", "1 to 10"), fact("Undo", Code(text="/gw undo")), fact("Confirm before", When(at=record.clock + timedelta(minutes=5)))),
-        buttons=(Button(label="Confirm", action="a", subject="s", style="primary", token="t-confirm"), Button(label="Cancel", action="a", subject="s", token="t-cancel")),
-        footer=rich("asked by ", Who(person="ben"), " · plan-7"),
-    ), key="plan")  # fmt: skip
+    record.put(
+        INCIDENT,
+        Card(
+            title="Scale gateway from 3 to 5?",
+            tone=Tone.WARNING,
+            facts=(
+                fact("Now", "3 copies"),
+                fact("Then", "5 copies"),
+                fact("Policy", "1 to 10"),
+                fact("Undo", Code(text="/gw undo")),
+                fact("Confirm before", When(at=record.clock + timedelta(minutes=5))),
+            ),
+            buttons=(
+                Button(label="Confirm", action="a", subject="s", style="primary", token="t-confirm"),
+                Button(label="Cancel", action="a", subject="s", token="t-cancel"),
+            ),
+            footer=rich("asked by ", Who(person="ben"), " · plan-7"),
+        ),
+        key="plan",
+    )
     record.later(minutes=1)
     record.put(
         INCIDENT,
@@ -201,7 +260,7 @@ async def _serve() -> None:
     hub = Hub()
     settings = ConsoleSettings(port=8799)
     app = build_console(
-        record=busy_night(), intake=FakeIntake(), hub=hub, settings=settings, registry=discover(), people=PEOPLE
+        record=busy_night(), intake=FakeIntake(), hub=hub, settings=settings, registry=vocabulary(), people=PEOPLE
     )
     await ConsoleServer(app, settings, hub).serve()
 

@@ -33,6 +33,7 @@ export class Thread {
   }
 
   take(message) {
+    if (this.key === null) return;
     if (message.thread === this.key) this.log.put(message);
     else if (message.key === this.key) this.#refreshRoot(message);
   }
