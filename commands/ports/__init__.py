@@ -1,0 +1,59 @@
+"""The ports: what the core asks of the outside, as small Protocols. Adapters live in `bot/`.
+
+Two kinds. The asynchronous ones reach other systems and are used before a decision (to gather facts) or
+after it (by durable work). The synchronous ones, grouped in a `Transaction`, are the record: a decision
+reads and writes them in one database transaction and awaits nothing.
+
+Errors: an adapter that gets no answer raises `Unavailable`; one whose request was refused with certainty
+raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
+"""
+
+from commands.ports.outside import ChatPlatform, Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
+from commands.ports.record import Audit, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
+from commands.ports.values import (
+    AuditEntry,
+    AuditReport,
+    Change,
+    Contact,
+    ErrorGroup,
+    LogLine,
+    Notice,
+    Operation,
+    OutcomeUnknown,
+    Pod,
+    Rejected,
+    RouteReading,
+    Workload,
+)
+
+__all__ = [
+    "Audit",
+    "AuditEntry",
+    "AuditReport",
+    "Change",
+    "ChatPlatform",
+    "Clock",
+    "Contact",
+    "Deployments",
+    "ErrorGroup",
+    "Incidents",
+    "LogLine",
+    "Logs",
+    "Messages",
+    "Notice",
+    "OnCall",
+    "Operation",
+    "OutcomeUnknown",
+    "Plans",
+    "Pod",
+    "Postmortems",
+    "Rejected",
+    "RouteReading",
+    "Samples",
+    "StatusPage",
+    "Telemetry",
+    "Texts",
+    "Transaction",
+    "Work",
+    "Workload",
+]

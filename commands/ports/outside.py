@@ -1,0 +1,125 @@
+"""The asynchronous ports: other systems, used before a decision or after it, never within."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from commands.cards import Card
+from commands.domain.incident import Status
+from commands.domain.plan import Target
+from commands.domain.sli import Reading
+from commands.ports.values import (
+    Change,
+    Contact,
+    ErrorGroup,
+    LogLine,
+    Notice,
+    Operation,
+    Pod,
+    RouteReading,
+    Workload,
+)
+
+
+class Clock(Protocol):
+    """The time, injected."""
+
+    def now(self) -> datetime:
+        """Aware, UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class Deployments(Protocol):
+    """Runs copies of the gateway and changes how many."""
+
+    async def find(self, name: str) -> Workload:
+        """The workload with this name.
+
+        Raises:
+            NotFound: there is none; the message lists those there are.
+            Unavailable: no answer.
+        """
+
+    async def pods(self, target: Target) -> Sequence[Pod]: ...
+
+    async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
+        """Ask once for `replicas` copies, if there are `expected` now. Never retries.
+
+        Raises:
+            Rejected: refused with certainty. OutcomeUnknown: no clear answer.
+        """
+
+    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+        """Ask once for a rolling restart. Never retries. Raises as `scale`."""
+
+    async def operation(self, target: Target, operation: str) -> Operation | None:
+        """What became of a request; None: it never arrived."""
+
+    async def config(self, target: Target) -> str:
+        """The running configuration as YAML, secrets masked."""
+
+    async def history(self, target: Target, *, limit: int) -> Sequence[Change]: ...
+
+
+class Telemetry(Protocol):
+    """What the gateway says of itself."""
+
+    async def reading(self, service: str, *, window: timedelta) -> Reading:
+        """A reading; `up` is False when nothing answers (no exception)."""
+
+    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]: ...
+
+    async def health(self, service: str) -> dict[str, str]:
+        """Each health check and its answer."""
+
+
+class Logs(Protocol):
+    """Recent log lines."""
+
+    async def lines(
+        self, service: str, *, limit: int, level: str, grep: str, since: timedelta
+    ) -> Sequence[LogLine]: ...
+
+    async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]: ...
+
+
+class OnCall(Protocol):
+    """Who is on duty."""
+
+    async def on_duty(self, service: str, *, at: datetime) -> Sequence[Contact]: ...
+
+
+class Texts(Protocol):
+    """Texts for the outside, from templates."""
+
+    def status_update(self, status: Status, values: Mapping[str, Any]) -> str:
+        """A status-page update (runbook 002, section 2.4.5) for one of the four statuses of an incident at work.
+
+        `values`: `title` (required), `impact`, `symptom`, `cause`, `resolution`, `service`, `update_every`
+        (timedelta), `next_update` (aware) and `zone`; what is missing is worded around.
+        """
+
+
+class StatusPage(Protocol):
+    """The public page."""
+
+    async def publish(self, notice: Notice, *, key: str) -> str:
+        """Publish once for a key; the address where it can be read."""
+
+
+class ChatPlatform(Protocol):
+    """A chat system, as the outbox drives it. Every call may come again after a crash: `key` tells."""
+
+    name: str
+
+    async def open_channel(self, name: str, *, private: bool, topic: str, members: Sequence[str]) -> str:
+        """Make the channel, or find it; its reference on the platform."""
+
+    async def post(self, channel: str, card: Card, *, key: str, only_for: str | None) -> str:
+        """Say something; the message's reference on the platform."""
+
+    async def edit(self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None) -> None: ...

@@ -1,0 +1,138 @@
+"""Values that the ports exchange, and the two answers that are no success."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from commands.domain.plan import Target
+
+
+class Rejected(Exception):  # noqa: N818 - an answer of the other side
+    """The other system refused with certainty: nothing was changed."""
+
+
+class OutcomeUnknown(Exception):  # noqa: N818 - a state of knowledge
+    """The request may or may not have had its effect; only a read-back can tell."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Workload(_Value):
+    """What runs: identity, wished and ready copies, the limits it enforces itself."""
+
+    target: Target
+    version: str
+    desired: int
+    ready: int
+    minimum: int
+    maximum: int
+    revision: str
+    started_at: AwareDatetime
+    busy_with: str = ""
+
+
+class Pod(_Value):
+    """One running copy."""
+
+    name: str
+    state: str
+    started_at: AwareDatetime
+    restarts: int
+    requests: int
+    errors: int
+    memory_bytes: int | None = None
+
+
+class Change(_Value):
+    """One entry of a target's history."""
+
+    at: AwareDatetime
+    kind: str
+    actor: str
+    reason: str
+    before: str
+    after: str
+    outcome: str
+    operation: str = ""
+
+
+class Operation(_Value):
+    """How far a requested change has come, as the target itself reports it."""
+
+    id: str
+    state: str  # running, done, failed
+    done: int
+    total: int
+    error: str = ""
+
+
+class LogLine(_Value):
+    """One log record; `fields` are what else it carried."""
+
+    at: AwareDatetime
+    level: str
+    message: str
+    fields: dict[str, Any] = {}
+
+
+class ErrorGroup(_Value):
+    """Like errors counted together."""
+
+    route: str
+    status: int
+    error_type: str
+    count: int
+    last_seen: AwareDatetime
+
+
+class RouteReading(_Value):
+    """One route's share of a reading."""
+
+    route: str
+    requests: int
+    error_rate: float
+    p95_ms: float | None
+
+
+class Contact(_Value):
+    """Somebody on duty."""
+
+    person: str
+    level: int
+    until: AwareDatetime | None = None
+
+
+class Notice(_Value):
+    """One public status update. `impact`: none, minor, major or critical."""
+
+    incident: str
+    at: AwareDatetime
+    status: str
+    title: str
+    body: str
+
+
+class AuditEntry(_Value):
+    """One link of the chain. `kind`: command, refused, intent, outcome, system."""
+
+    sequence: int
+    at: AwareDatetime
+    actor: str
+    kind: str
+    subject: str
+    detail: dict[str, Any]
+    previous: str
+    digest: str
+
+
+class AuditReport(_Value):
+    """What verification found. `broken_at` None: intact."""
+
+    entries: int
+    head: str
+    broken_at: int | None = None
+    why: str = ""
