@@ -7,7 +7,10 @@ so no secret is ever in its arguments or environment.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -183,11 +186,21 @@ class Worker:
         self._channel.close()
 
 
+def _allow_many_descriptors() -> None:
+    """Each client may need two descriptors; the usual soft limit is far below the connections that are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def serve(descriptor: int) -> None:
     """Run one worker on its end of the control channel until it has drained."""
     # The supervisor decides when a worker stops; a Ctrl-C at the terminal reaches the whole process group.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    _allow_many_descriptors()
+    # What was loaded at the start lives as long as the process; the collector need not look at it again.
+    gc.freeze()
     worker = Worker(socket.socket(fileno=descriptor))
     worker.announce()
     await worker.finished.wait()

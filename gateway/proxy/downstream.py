@@ -36,12 +36,17 @@ class DownstreamConnection(asyncio.Protocol):
         self._last_read: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._refused: Refused | None = None
+        self._full = False
+        self._out: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
         self._pumping = False
         self._body_paused = False
         self._reading = True
         self._closing = False
         self._deadline = _NEVER
         self._idle_since = 0.0
+        self._unsent = 0
+        """Bytes of the last answer that the client had yet to take when the closing began."""
 
     # What the loop calls.
 
@@ -58,6 +63,7 @@ class DownstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self.plane.forget(self)
         self._closing = True
+        self._out.clear()
         exchange, self._current = self._current, None
         self._waiting.clear()
         if exchange is not None:
@@ -80,12 +86,15 @@ class DownstreamConnection(asyncio.Protocol):
         return False
 
     def pause_writing(self) -> None:
+        self._full = True
         if self._current is not None:
             self._current.client_full()
 
     def resume_writing(self) -> None:
+        self._full = False
         if self._current is not None:
             self._current.client_ready()
+        self._pump()
 
     # What the reader calls.
 
@@ -107,8 +116,15 @@ class DownstreamConnection(asyncio.Protocol):
     # What the exchange calls.
 
     def write(self, part: bytes) -> None:
-        """Send `part` to the client."""
-        self.transport.write(part)
+        """Send `part` to the client, together with what else is written in this turn of the loop."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(part)
+
+    def _flush(self) -> None:
+        if self._out:
+            parts, self._out = self._out, []
+            self.transport.write(b"".join(parts))
 
     def pause_body(self) -> None:
         """Read no more of the request until `resume_body`."""
@@ -136,6 +152,7 @@ class DownstreamConnection(asyncio.Protocol):
         """Break the connection at once."""
         self._current = None
         self._closing = True
+        self._out.clear()
         self.transport.abort()
 
     # The queue of requests.
@@ -145,12 +162,13 @@ class DownstreamConnection(asyncio.Protocol):
         if self._pumping:
             return
         self._pumping = True
-        while self._current is None and self._waiting and not self._closing:
+        # A client that does not read its answers gets no further ones: they would pile up here.
+        while self._current is None and self._waiting and not self._closing and not self._full:
             self._current = self._waiting.popleft()
             self._deadline = _NEVER
             self.plane.dispatch(self._current)
         self._pumping = False
-        if self._current is None and self._refused is not None and not self._closing:
+        if self._current is None and not self._waiting and self._refused is not None and not self._closing:
             self._answer_refusal(self._refused)
         self._adjust_reading()
 
@@ -168,7 +186,7 @@ class DownstreamConnection(asyncio.Protocol):
     def _answer_refusal(self, refused: Refused) -> None:
         correlation = self.plane.refused(self.peer, refused)
         reply = error_reply(refused, correlation)
-        self.transport.write(reply.encoded(correlation=correlation, close=True, without_body=False))
+        self.write(reply.encoded(correlation=correlation, close=True, without_body=False))
         self._close_gently()
 
     def _turn_away(self) -> None:
@@ -192,11 +210,13 @@ class DownstreamConnection(asyncio.Protocol):
             return
         self._closing = True
         self._waiting.clear()
-        self._deadline = self.plane.clock() + _LINGER_SECS
         if self.transport.is_closing():
             return
+        self._flush()
+        self._unsent = self.transport.get_write_buffer_size()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        self._deadline = self.plane.clock() + (self.plane.client_timeout if self._unsent else _LINGER_SECS)
         self._adjust_reading()
 
     def check_deadlines(self, now: float) -> None:
@@ -210,12 +230,21 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _expire(self) -> None:
         if self._closing:
-            self.transport.abort()
+            self._stop_lingering()
         elif self._reader.started:
             self._refused = Refused(408, "header_timeout", "the request head did not arrive in time")
             self._answer_refusal(self._refused)
         else:
             self._close_gently()
+
+    def _stop_lingering(self) -> None:
+        """Cut the connection, unless the client is still reading the end of its answer."""
+        unsent = self.transport.get_write_buffer_size()
+        if 0 < unsent < self._unsent:
+            self._unsent = unsent
+            self._deadline = self.plane.clock() + self.plane.client_timeout
+        else:
+            self.transport.abort()
 
     def _close_if_idle(self, now: float) -> None:
         # A client may be sending its next request right now: it gets a moment to do so, and is then answered

@@ -192,6 +192,9 @@ class Exchange:
 
     def _attach(self, connection: UpstreamConnection, *, reused: bool) -> None:
         self._connecting = None
+        if not connection.reusable:
+            self._upstream_error(502, "disconnected", "the upstream closed the connection at once")
+            return
         self._upstream, self._reused = connection, reused
         self._upstream_since = self.plane.clock()
         self._touch_upstream()

@@ -73,6 +73,7 @@ class UpstreamPool:
             _, connection = await asyncio.get_running_loop().create_connection(
                 self._new_connection, self.address.host, self.address.port, ssl=self._tls
             )
+        self.open += 1
         return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:
@@ -95,10 +96,9 @@ class UpstreamPool:
             self._idle.popleft().abandon()
 
     def _new_connection(self) -> UpstreamConnection:
-        self.open += 1
         return UpstreamConnection(self._forget)
 
     def _forget(self, connection: UpstreamConnection) -> None:
-        self.open -= 1
+        self.open -= connection.made
         if connection in self._idle:
             self._idle.remove(connection)

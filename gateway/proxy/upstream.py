@@ -59,6 +59,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.idle_since = 0.0
         self.closed = False
+        self.made = False
+        """Whether there ever was a connection; a failed TLS handshake makes none."""
         self.answer_began = False
         """Whether any byte of the current answer has arrived."""
 
@@ -103,6 +105,7 @@ class UpstreamConnection(asyncio.Protocol):
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made = True
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
 

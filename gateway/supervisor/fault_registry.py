@@ -48,13 +48,15 @@ class FaultRegistry:
     def __init__(self) -> None:
         self._faults: dict[str, InjectedFault] = {}
 
-    def add(self, *, expires_in_seconds: float, **fields: Any) -> InjectedFault:
-        """Add a fault that expires by itself."""
+    def drafted(self, *, expires_in_seconds: float, **fields: Any) -> InjectedFault:
+        """A fault that expires by itself, not yet added."""
         now = time.time()
         fault_id = f"fault-{secrets.token_hex(4)}"
-        fault = InjectedFault(id=fault_id, created_at=now, expires_at=now + expires_in_seconds, **fields)
-        self._faults[fault_id] = fault
-        return fault
+        return InjectedFault(id=fault_id, created_at=now, expires_at=now + expires_in_seconds, **fields)
+
+    def add(self, fault: InjectedFault) -> None:
+        """Add a fault."""
+        self._faults[fault.id] = fault
 
     def active(self) -> list[InjectedFault]:
         """What applies now."""

@@ -182,7 +182,7 @@ class Fleet:
                 async with asyncio.timeout(self._settings.workers.start_timeout_secs):
                     await self._bring_up(worker)
             except (TimeoutError, OSError) as error:
-                worker.kill()
+                worker.abandon()
                 self._others.discard(worker)
                 raise FleetError(f"{worker.name} did not start: {error or 'timeout'}") from None
         return worker
@@ -305,6 +305,8 @@ class Fleet:
 
     async def stop(self) -> None:
         """Drain all workers at once, within the drain timeout."""
+        if self._stopping:
+            return
         self._stopping = True
         self._listeners.close()
         for worker in self.workers:

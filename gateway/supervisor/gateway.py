@@ -25,6 +25,9 @@ from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
 from gateway.telemetry.window import RouteWindow, total_of
 
+# Removing a fault takes no body, so nobody is named.
+_UNNAMED = "admin-api"
+
 Expected = dict[str, Any]
 
 
@@ -123,12 +126,13 @@ class Gateway:
         self, operation: Operation, expected: Expected, run: Callable[[Operation], Awaitable[None]]
     ) -> Operation:
         self._require(expected)
+        self.operations.begin(operation, run)
         self.revision += 1
         self.log(
             "INFO", f"{operation.kind}_started", f"{operation.kind} asked for by {operation.actor}",
             operation_id=operation.operation_id, actor=operation.actor, reason=operation.reason,
         )  # fmt: skip
-        return self.operations.begin(operation, run)
+        return operation
 
     def _require(self, expected: Expected) -> None:
         found = {"uid": self.uid, "replicas": self.fleet.desired}
@@ -152,25 +156,32 @@ class Gateway:
             raise OutOfLimitsError(f"route {fields['route']!r} is not known; allowed: {', '.join(routes)}")
         if len(self.faults.active()) >= MAX_FAULTS:
             raise OutOfLimitsError(f"there are {MAX_FAULTS} faults already; remove some first")
-        fault = self.faults.add(actor=actor, reason=reason, **fields)
-        self._faults_changed("fault_added", actor, reason, None, fault.described())
+        fault = self.faults.drafted(actor=actor, reason=reason, **fields)
+        self._record_fault_change("fault_added", actor, reason, None, fault.described())
+        self.faults.add(fault)
+        self._broadcast_faults()
         return fault
 
     def remove_fault(self, fault: InjectedFault) -> None:
         """Remove one fault."""
+        self._record_fault_change("fault_removed", _UNNAMED, "", fault.described(), None)
         self.faults.remove(fault.id)
-        self._faults_changed("fault_removed", "admin-api", "", fault.described(), None)
+        self._broadcast_faults()
 
     def clear_faults(self) -> None:
         """Remove all faults."""
         before = [fault.id for fault in self.faults.active()]
-        self.faults.clear()
         if before:
-            self._faults_changed("faults_cleared", "admin-api", "", {"faults": before}, None)
+            self._record_fault_change("faults_cleared", _UNNAMED, "", {"faults": before}, None)
+            self.faults.clear()
+            self._broadcast_faults()
 
-    def _faults_changed(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
+    def _broadcast_faults(self) -> None:
         self.revision += 1
         self.fleet.broadcast_faults([fault.for_workers() for fault in self.faults.active()])
+
+    def _record_fault_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
+        """Record a change before it is made: one that cannot be recorded is not made."""
         self.log("WARNING", kind, f"{kind} by {actor}", actor=actor, reason=reason, before=before, after=after)
         change = {
             "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "reason": reason,

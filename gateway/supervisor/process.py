@@ -76,6 +76,12 @@ class WorkerProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
+    def abandon(self) -> None:
+        """End a process that did not start properly."""
+        self.kill()
+        if self._channel is not None:
+            self._channel.close()
+
     def _received(self, message: Message, _sockets: list[socket.socket]) -> None:
         self.last_heard = asyncio.get_running_loop().time()
         if message["type"] == "hello":

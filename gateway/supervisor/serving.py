@@ -56,17 +56,23 @@ def _history(settings: Settings) -> History:
 
 async def _run(gateway: Gateway, admin: AdminServer, admin_url: str) -> None:
     stopping = _stop_on_signals()
+    try:
+        # Operators are listened to when there is something to operate; until then their connections wait.
+        if await _started(gateway, stopping):
+            await _serve_operators(gateway, admin, admin_url, stopping)
+    finally:
+        await gateway.stop()
+
+
+async def _serve_operators(gateway: Gateway, admin: AdminServer, admin_url: str, stopping: asyncio.Event) -> None:
     serving = asyncio.create_task(admin.serve())
     watching = asyncio.create_task(gateway.fleet.watch_silence())
-    try:
-        if await _started(gateway, stopping):
-            _announce(gateway, admin_url)
-            await stopping.wait()
-    finally:
-        watching.cancel()
-        await gateway.stop()
-        admin.stop()
-        await serving
+    _announce(gateway, admin_url)
+    await stopping.wait()
+    watching.cancel()
+    await gateway.stop()
+    admin.stop()
+    await serving
 
 
 def _stop_on_signals() -> asyncio.Event:

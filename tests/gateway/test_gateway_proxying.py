@@ -26,7 +26,7 @@ def echoed(gateway: RunningGateway, request: str | bytes) -> Received:
 
 def test_a_request_reaches_the_upstream_with_forwarding_headers(shared: RunningGateway) -> None:
     received = echoed(shared, get("/a/b?c=d", "X-Custom: yes"))
-    headers = {name: value for name, value in received.headers}
+    headers = dict(received.headers)
     assert received.target == "/a/b?c=d"
     assert headers["x-custom"] == "yes"
     assert headers["x-forwarded-for"] == "127.0.0.1"
@@ -68,7 +68,7 @@ def test_hop_by_hop_headers_stay_on_their_hop(shared: RunningGateway) -> None:
             "Proxy-Authorization: Basic abc",
             "Proxy-Connection: keep-alive",
             "X-Public: 2",
-        ),  # fmt: skip
+        ),
     )
     names = {name for name, _ in received.headers}
     assert "x-public" in names
