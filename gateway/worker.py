@@ -88,6 +88,10 @@ class Worker:
     async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
         """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
         plane = self._started()
+        if self._drain_secs is not None:
+            for sock in sockets:
+                sock.close()
+            return
         for slot, sock in zip(add, sockets, strict=True):
             server = await asyncio.get_running_loop().create_server(
                 lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog

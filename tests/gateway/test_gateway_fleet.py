@@ -241,3 +241,39 @@ def test_a_history_that_cannot_be_written_is_found_at_the_start(
     assert result.returncode == 1
     assert "history_path" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_connections_beyond_the_limit_are_answered_with_503(upstream: ControlledUpstream, tmp_path: Path) -> None:
+    with fleet(upstream, tmp_path, 1, server={"max_connections": 3}) as gateway:
+        inside = [gateway.connect() for _ in range(3)]
+        for client in inside:
+            client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.answer()[0] == 200
+        with gateway.connect() as outside:
+            status, headers, _ = outside.answer()
+            assert (status, headers["connection"]) == (503, "close")
+        for client in inside:
+            client.sock.close()
+        with gateway.client() as client:
+            wait_for(lambda: client.get("/x").status_code == 200)
+
+
+def test_text_logs_suit_the_runbook(upstream: ControlledUpstream, tmp_path: Path) -> None:
+    with fleet(upstream, tmp_path, 1, logging={"format": "text"}) as gateway:
+        with gateway.client() as client:
+            client.get("/status-503")
+        lines = wait_for(lambda: [line for line in gateway.log_path.read_text().splitlines() if '"GET' in line])
+        assert lines[0].split()[8] == "503"
+
+
+def test_good_requests_are_sampled_and_bad_ones_always_logged(upstream: ControlledUpstream, tmp_path: Path) -> None:
+    with fleet(upstream, tmp_path, 1, logging={"sampling_rate": 0}) as gateway:
+        with gateway.client() as client:
+            for path in ("/x", "/health", "/status-404", "/status-500"):
+                client.get(path)
+        wait_for(lambda: len(requests_in(gateway)) == 2)
+        assert [record["status"] for record in requests_in(gateway)] == [404, 500]
+
+
+def requests_in(gateway: RunningGateway) -> list[dict[str, Any]]:
+    return [record for record in gateway.log_records() if record["event_type"] == "request"]

@@ -247,12 +247,13 @@ def test_an_answer_that_nobody_asked_for_reaches_nobody(shared: RunningGateway) 
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("request_text", [get("/silent"), f"POST {get('/silent', 'Content-Length: 3')[4:]}abc"])
 def test_a_client_that_leaves_aborts_the_upstream_request(
-    shared: RunningGateway, shared_upstream: ControlledUpstream, how: str
+    shared: RunningGateway, shared_upstream: ControlledUpstream, how: str, request_text: str
 ) -> None:
     waiting, given_up = shared_upstream.seen["waiting"], shared_upstream.seen["given_up"]
     with shared.connect() as client:
-        client.send(get("/silent"))
+        client.send(request_text)
         wait_for(lambda: shared_upstream.seen["waiting"] > waiting)
         if how == "reset":
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,38 @@ def test_a_slow_upstream_slows_the_client_down(gateway: RunningGateway, upstream
         client.send(b"x" * (SIZE - sent))
         status, _, body = client.answer()
         assert (status, json.loads(body)["body_size"]) == (200, SIZE)
+
+
+def test_pipelined_answers_to_a_client_that_does_not_read_stay_bounded(
+    gateway: RunningGateway, upstream: ControlledUpstream
+) -> None:
+    before = rss(gateway)
+    with RawClient(gateway.host, gateway.port, receive_buffer=65_536) as client:
+        client.send(f"GET /big-{8 * MEBIBYTE} HTTP/1.1\r\nHost: a\r\n\r\n" * 10)
+        client.send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n" * 500)
+        settled(upstream, "sent_bytes")
+        assert rss(gateway) < before + MOST_GROWTH
+        for _ in range(10):
+            status, _, body = client.answer()
+            assert (status, len(body)) == (200, 8 * MEBIBYTE)
+        for _ in range(500):
+            assert client.answer()[0] == 200
+
+
+def test_the_end_of_a_last_answer_waits_for_a_slow_reader(
+    gateway: RunningGateway, upstream: ControlledUpstream
+) -> None:
+    size = 12 * MEBIBYTE
+    with RawClient(gateway.host, gateway.port, receive_buffer=65_536) as client:
+        client.send(f"GET /big-{size} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        client.head()
+        while upstream.seen["sent_bytes"] < size:
+            client.exactly(65_536)
+        # Longer than a lingering connection without unread bytes would be kept.
+        threading.Event().wait(2.5)
+        remaining = len(client.rest())
+    assert remaining > 0
+    assert gateway.workers()[0]["open_connections"] == 0
 
 
 def settled(upstream: ControlledUpstream, name: str) -> int:

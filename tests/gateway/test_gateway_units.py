@@ -18,8 +18,9 @@ from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.rewriting import peer_of
 from gateway.proxy.routing import NoRoute, Route, RoutingTable
+from gateway.supervisor import listeners as listeners_module
 from gateway.supervisor.history import History
-from gateway.supervisor.listeners import assignment
+from gateway.supervisor.listeners import Listeners, PortUnavailableError, assignment
 from gateway.telemetry.buckets import bin_middle, fine_bin, quantile
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.ledger import Ledger
@@ -173,6 +174,18 @@ def test_every_socket_is_served_exactly_once(slots: set[int], serving: set[int])
 
 def test_nobody_serves_when_nobody_is_there() -> None:
     assert assignment([1, 2], []) == {}
+
+
+def test_without_balancing_all_slots_share_one_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    # There is no macOS here: the platform's answer is the only thing that is replaced.
+    monkeypatch.setattr(listeners_module, "BALANCED", False)
+    listeners = Listeners("127.0.0.1", 0, 16)
+    try:
+        assert {listeners.for_slot(slot).getsockname()[1] for slot in (1, 2, 3)} == {listeners.port}
+        with pytest.raises(PortUnavailableError, match="already in use"):
+            Listeners("127.0.0.1", listeners.port, 16)
+    finally:
+        listeners.close()
 
 
 def test_credentials_in_text_are_masked() -> None:
