@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,6 +24,7 @@ class ConsoleServer(uvicorn.Server):
                 app,
                 host=settings.host,
                 port=settings.port,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -32,6 +34,11 @@ class ConsoleServer(uvicorn.Server):
             )
         )
         self._hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a signal handler's shape
+        """End in order at the first signal, at once at the second. Nobody is interrupted while tidying up."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then stop as uvicorn does."""
