@@ -210,7 +210,8 @@ def _diagnosis(record: FakeRecord) -> None:
         Card(
             title="Newest errors",
             tone=Tone.NEUTRAL,
-            preformatted='11:24:07 ERROR upstream=orders status=502 error="connect timeout after 500 ms" pool=20/20 waiting=141 request=7f3a…\n'
+            preformatted='11:24:07 ERROR upstream=orders status=502 error="connect timeout after 500 ms" '
+            "pool=20/20 waiting=141 request=7f3a9c2e\n"
             '11:24:07 ERROR upstream=orders status=502 error="pool exhausted"\n11:24:08 WARN  worker=2 queue=88',
         ),
         only_for="ana",

@@ -52,7 +52,8 @@ def test_every_kind_of_span_has_its_element(renderer: Renderer) -> None:
             "Look",
             rich(
                 "plain ", strong("strong "), Code(text="/gw status"), Who(person="ben"), Who(person="ana"),
-                Who(person="stranger"), When(at=NOON), Channel(name="a b"), Link(url="https://x.example/?a=1&b=2", text="out"),
+                Who(person="stranger"), When(at=NOON), Channel(name="a b"),
+                Link(url="https://x.example/?a=1&b=2", text="out"),
                 Link(url="/postmortems/1", text="in"),
             ),
         ),

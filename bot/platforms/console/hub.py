@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 
 class Subscription:
@@ -26,7 +26,7 @@ class Subscription:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._rung.set)
 
-    async def beats(self) -> AsyncIterator[None]:
+    async def beats(self) -> AsyncGenerator[None, None]:
         """At once, then after each wake and at least every `every` seconds, until the hub closes."""
         while not self.closed:
             self._rung.clear()

@@ -25,7 +25,7 @@ async def form(request: Request, console: TheConsole, next: str = "/") -> Respon
     _only_with_passwords(console)
     if reader_of(request):
         return RedirectResponse(_own(next), status_code=303)
-    return _form(console, _anonymous(request, console), next=next)
+    return _form(console, _anonymous(request, console), then=next)
 
 
 @routes.post("/login")
@@ -94,13 +94,13 @@ def _form(
     console: Console,
     session: Session,
     person: str = "",
-    next: str = "/",
+    then: str = "/",
     *,
     status: int = 200,
     error: str = "",
 ) -> Response:
     html = console.renderer.page(
-        "login", csrf=console.sessions.csrf(session), person=person, next=_own(next), error=error
+        "login", csrf=console.sessions.csrf(session), person=person, next=_own(then), error=error
     )
     return keep(console, Reader(_NOBODY, session), HTMLResponse(html, status_code=status))
 

@@ -57,7 +57,7 @@ class Feed:
         self._cursor = cursor
         self._channels = ""
         self._reads = -1
-        self._quiet_since = 0.0
+        self._quiet_since = float("-inf")
         self._trouble = ""
 
     async def lines(self) -> AsyncIterator[str]:
@@ -71,15 +71,20 @@ class Feed:
                     yield line
 
     async def _due(self) -> list[str]:
-        """What is to be sent now. A store that does not answer is said once, and asked again at the next beat."""
+        """What is to be sent now. A store that does not answer is said, and asked again at the next beat."""
         try:
             lines = await self._news()
         except StoreUnavailable as error:
-            lines = [] if str(error) == self._trouble else [_event("trouble", {"error": str(error)})]
-            self._trouble = str(error)
-            return lines
+            return self._in_trouble(str(error))
         recovered, self._trouble = bool(self._trouble), ""
         return lines + self._beat(now=recovered)
+
+    def _in_trouble(self, error: str) -> list[str]:
+        """Said when it begins, and then as often as a beat: silence would look like a dead connection."""
+        if error == self._trouble and not self._is_quiet():
+            return []
+        self._trouble, self._quiet_since = error, time.monotonic()
+        return [_event("trouble", {"error": error})]
 
     async def _news(self) -> list[str]:
         newest = await self._console.record.cursor()

@@ -3,7 +3,7 @@ import { get } from "./api.js";
 import { listen } from "./buttons.js";
 import { localise, run, setServerTime } from "./clocks.js";
 import { Composer } from "./composer.js";
-import { element, Log } from "./log.js";
+import { element, Log, swap } from "./log.js";
 import { notify } from "./notices.js";
 import { Reading } from "./reading.js";
 import { setUp, showChannels } from "./sidebar.js";
@@ -14,6 +14,8 @@ import { Thread } from "./thread.js";
 const body = document.body;
 const here = body.dataset.channel;
 const STATES = { live: "Live", connecting: "Connecting", lost: "Reconnecting", trouble: "Record not answering", ended: "Signed out" };
+
+let trouble = "";
 
 setServerTime(body.dataset.now);
 setUp();
@@ -33,7 +35,7 @@ function openChannel() {
   listen(here);
   stream.addEventListener("message", ({ detail }) => take(detail, { log, thread, reading }));
   stream.addEventListener("state", () => showState(stream.state));
-  stream.addEventListener("trouble", ({ detail }) => notify(detail.error));
+  stream.addEventListener("trouble", ({ detail }) => showTrouble(detail.error));
   for (const one of [composer, thread.composer]) one.addEventListener("sent", ({ detail }) => sent(detail, { log, thread, reading }));
   document.addEventListener("click", (event) => openThread(event, thread));
   document.getElementById("older").addEventListener("click", (event) => loadOlder(event.currentTarget, log));
@@ -62,7 +64,8 @@ function sent(answer, parts) {
 function showPinned(message) {
   const place = document.getElementById("pinned");
   const fresh = element(message.html);
-  place.replaceChildren(fresh);
+  if (place.firstElementChild) swap(place.firstElementChild, fresh, document.getElementById("log"));
+  else place.replaceChildren(fresh);
   localise(place);
   setUpPinned();
 }
@@ -131,7 +134,14 @@ function setUpKeys(composer) {
   });
 }
 
+// Said once, however often the stream repeats it.
+function showTrouble(error) {
+  if (error !== trouble) notify(error);
+  trouble = error;
+}
+
 function showState(state) {
+  if (state === "live") trouble = "";
   const place = document.getElementById("connection");
   place.dataset.state = state;
   document.getElementById("connection-words").textContent = STATES[state];

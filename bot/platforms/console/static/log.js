@@ -9,6 +9,15 @@ export function element(html) {
   return template.content.firstElementChild;
 }
 
+// Puts a newer state in the place of an older one. Somebody on the keyboard who was on a button of it stays in it.
+export function swap(known, fresh, otherwise) {
+  const focused = known.contains(document.activeElement) ? document.activeElement.textContent.trim() : null;
+  known.replaceWith(fresh);
+  if (focused === null) return;
+  const buttons = [...fresh.querySelectorAll("button:not(:disabled)")];
+  (buttons.find((button) => button.textContent.trim() === focused) ?? buttons[0] ?? otherwise).focus({ preventScroll: true });
+}
+
 export class Log extends EventTarget {
   constructor(box) {
     super();
@@ -35,7 +44,8 @@ export class Log extends EventTarget {
   put(message) {
     const fresh = element(message.html);
     const known = this.find(message.key);
-    if (known) this.#replace(known, fresh);
+    if (!known && this.#isFurtherUp(message)) return null;
+    if (known) swap(known, fresh, this.box);
     else this.#insert(fresh, { live: true });
     localise(fresh);
     this.tidy();
@@ -88,14 +98,10 @@ export class Log extends EventTarget {
     if (live) fresh.classList.add("is-fresh");
   }
 
-  #replace(known, fresh) {
-    const focused = known.contains(document.activeElement) ? document.activeElement.textContent.trim() : null;
-    known.replaceWith(fresh);
-    // Somebody on the keyboard was on a button of this card: keep them in the card.
-    if (focused !== null) {
-      const buttons = [...fresh.querySelectorAll(".buttons button")];
-      (buttons.find((button) => button.textContent.trim() === focused) ?? buttons[0] ?? this.box).focus({ preventScroll: true });
-    }
+  // An old message that changed, from before what is shown here: it comes when the reader goes there.
+  #isFurtherUp(message) {
+    const first = this.messages[0];
+    return Boolean(this.box.dataset.before) && first && message.id < Number(first.dataset.id);
   }
 
   #scrolled() {

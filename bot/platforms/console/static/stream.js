@@ -1,5 +1,8 @@
 // Live updates. The browser resumes a broken stream by itself; where it gives up, we begin again after a while.
 const SILENCE_MS = 26_000;
+// A browser opens six connections to a server, for all tabs together: tabs out of sight only look in now and then.
+const HIDDEN_MS = 20_000;
+const LOOK_IN_MS = 15_000;
 const WAITS_MS = [1000, 2000, 4000, 8000, 15_000];
 
 export class Stream extends EventTarget {
@@ -8,9 +11,11 @@ export class Stream extends EventTarget {
     this.cursor = cursor;
     this.tries = 0;
     this.state = "connecting";
+    this.source = null;
     window.addEventListener("online", () => this.#again(0));
     window.addEventListener("pagehide", () => this.source?.close());
-    document.addEventListener("visibilitychange", () => !document.hidden && this.state !== "live" && this.#again(0));
+    document.addEventListener("visibilitychange", () => this.#seen());
+    this.hiddenAt = document.hidden ? Date.now() : null;
     this.open();
   }
 
@@ -32,6 +37,18 @@ export class Stream extends EventTarget {
     this.#alive(name === "trouble" ? "trouble" : "live");
     const news = new CustomEvent(name, { detail: JSON.parse(event.data) });
     this.dispatchEvent(news);
+    if (name === "beat" && this.hiddenAt && Date.now() - this.hiddenAt > HIDDEN_MS) this.#rest();
+  }
+
+  #seen() {
+    this.hiddenAt = document.hidden ? Date.now() : null;
+    if (!document.hidden && this.state !== "ended" && (this.state !== "live" || this.source?.readyState === EventSource.CLOSED)) this.open();
+  }
+
+  #rest() {
+    this.source.close();
+    clearTimeout(this.silence);
+    this.timer = setTimeout(() => this.open(), LOOK_IN_MS);
   }
 
   #alive(state) {

@@ -49,7 +49,7 @@ export class Thread {
   }
 
   #refreshRoot(message) {
-    this.log.put(message).classList.add("is-root");
+    this.log.put(message)?.classList.add("is-root");
   }
 
   async #load(key) {
