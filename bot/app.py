@@ -104,7 +104,7 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
                 await one.close()
 
 
-def services(settings: Settings, found: Outside) -> Services:
+def services(settings: Settings, found: Outside, registry: Registry) -> Services:
     """The core's view of the outside and of the configuration."""
     limits = Limits(**settings.policy.model_dump())
     return Services(
@@ -118,6 +118,7 @@ def services(settings: Settings, found: Outside) -> Services:
         directory=Directory(settings.persons()),
         limits=limits,
         objectives=settings.objectives,
+        registry=registry,
         default_service=settings.gateway.name,
         announce_in=settings.announce_in,
         postmortem_template=settings.postmortem_template,
@@ -157,7 +158,8 @@ def _open_database(settings: Settings, executor: str) -> Database:
 
 def _assemble(settings: Settings, found: Outside, database: Database, durable: Durable, executor: str) -> App:
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
-    known, registry, hub = services(settings, found), discover(), Hub()
+    registry, hub = discover(), Hub()
+    known = services(settings, found, registry)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)

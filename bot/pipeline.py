@@ -24,6 +24,7 @@ from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
 from commands.presentation.incident import refresh
 from commands.presentation.words import cut
+from commands.redaction import redact
 from commands.registry import ActionClass, Click, Registry, Reply, Where
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Pipeline:
         """Take a command. Raises StoreUnavailable when it could not be stored: nothing happened then."""
         person = self._person(delivery.person)
         key = f"{delivery.platform}:{delivery.id}"
+        delivery = replace(delivery, text=redact(delivery.text))  # a secret that was typed is stored nowhere
         call = self._call(delivery, person, key)
         understood = self._understand(delivery, person)
         receipt, work = await self._store.transact(key, lambda tx: self._take(tx, key, delivery, call, understood))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from commands import ports
 from commands.domain.incident import Incident
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives
 from commands.people import Directory, Person
+
+if TYPE_CHECKING:
+    from commands.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Services:
     directory: Directory
     limits: Limits
     objectives: Objectives
+    registry: Registry
     default_service: str = "gateway"
     announce_in: str = "incidents"
     postmortem_template: str = "002"

@@ -37,6 +37,7 @@ class Pace:
 
     poll: float = 0.5
     effect_within: float = 120
+    absent_for: float = 5
     verify_within: float = 60
     verify_every: float = 2
     readings: int = 3
@@ -119,20 +120,22 @@ class Mitigate:
         plan = self._state(plan_id)
         if plan.state is not PlanState.EXECUTING:
             return
-        interrupted = plan.executor != self._executor
-        deadline = self._services.clock.now() + timedelta(seconds=self._pace.effect_within)
-        seen = ""
+        clock, pace = self._services.clock, self._pace
+        began, present, seen = clock.now(), clock.now(), ""
         while True:
             found = await self._observe(plan)
-            if self._settled(plan, found, interrupted=interrupted):
+            # A request whose answer was lost may still be on its way: its absence must last to be believed.
+            present = present if found.state == "absent" else clock.now()
+            late = clock.now() - present < timedelta(seconds=pace.absent_for)
+            if not (found.state == "absent" and late) and self._settled(plan, found):
                 return
-            if self._services.clock.now() >= deadline:
+            if clock.now() - began >= timedelta(seconds=pace.effect_within):
                 self._end(plan, PlanState.UNKNOWN, f"no clear result in time; last seen: {found.detail}")
                 return
             if found.detail != seen:
                 seen = found.detail
                 self._tell(plan, found)
-            await self._services.clock.sleep(self._pace.poll)
+            await clock.sleep(pace.poll)
 
     async def _observe(self, plan: Plan) -> Observation:
         try:
@@ -140,9 +143,10 @@ class Mitigate:
         except Refusal as refusal:
             return Observation("running", refusal.message)
 
-    def _settled(self, plan: Plan, found: Observation, *, interrupted: bool) -> bool:
+    def _settled(self, plan: Plan, found: Observation) -> bool:
         """Move on when what was found decides it. After a restart, the message says so."""
-        note = " (Tocsin was restarted meanwhile; this is what the read-back found)" if interrupted else ""
+        restarted = plan.executor != self._executor
+        note = " (Tocsin was restarted meanwhile; this is what the read-back found)" if restarted else ""
         match found.state:
             case "done":
                 self._tx(plan.id, "verifying", lambda tx: mitigation.verifying(plan.id, found.detail + note, tx))

@@ -15,6 +15,7 @@ from bot.store.messages import SqlMessages, may_read
 from bot.store.views import ChannelView, MessageView
 from commands.cards import Card
 from commands.errors import NotFound
+from commands.redaction import redact
 
 _table = schema.messages
 
@@ -64,7 +65,7 @@ class ChatRecord:
 
         def store(connection: sa.Connection) -> MessageView:
             _check(connection, channel, person)
-            SqlMessages(connection, self._now()).say(channel, person, text, key=key, thread=thread)
+            SqlMessages(connection, self._now()).say(channel, person, redact(text), key=key, thread=thread)
             return _view(connection.execute(_select().where(_table.c.key == key)).one())
 
         said = await self._database.write(store)

@@ -11,7 +11,7 @@ from commands.errors import NotFound
 from commands.grammar.arguments import Rest
 from commands.grammar.parser import described, usage
 from commands.ports import Transaction
-from commands.registry import READERS, ActionClass, Command, Registry, Reply
+from commands.registry import READERS, ActionClass, Command, Reply
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class HelpArgs:
 
 def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """All commands, those of one family, or one in full."""
-    visible = _registry().visible(call.person, tx.incidents.in_channel(call.channel))
+    visible = call.services.registry.visible(call.person, tx.incidents.in_channel(call.channel))
     words = tuple(args.command.replace("/", " ").casefold().split())
     exact = next((one for one in visible if one.path == words), None)
     if exact and not any(one.path[: len(words)] == words and one is not exact for one in visible):
@@ -36,12 +36,6 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
             example="/help",
         )
     return Reply(_list(family), private=True)
-
-
-def _registry() -> Registry:
-    from commands.registry import discover
-
-    return discover()
 
 
 def _one(command: Command) -> Card:
