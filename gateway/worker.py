@@ -109,8 +109,6 @@ class Worker:
 
     async def _drain(self, timeout: float) -> None:
         if self._plane is not None:
-            # New connections that the kernel has already handed over are accepted before the listeners close.
-            await asyncio.sleep(0)
             for server in self._servers.values():
                 server.close()
             self._servers.clear()
@@ -150,7 +148,7 @@ class Worker:
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
                 "pools": plane.pool_sizes(),
-                "log_dropped": self._writer.dropped,
+                "log_dropped": self._writer.take_dropped(),
             }
         )
 

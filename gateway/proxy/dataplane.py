@@ -148,6 +148,8 @@ class Dataplane:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""
         self.draining = True
         deadline = self.clock() + timeout
+        # The first pause is for connections that the kernel has handed over and the loop has yet to announce.
+        await asyncio.sleep(TICK_SECS / 2)
         while self._connections and self.clock() < deadline:  # noqa: ASYNC110 - deadlines are checked by ticks anyway
             await asyncio.sleep(TICK_SECS / 2)
         remaining = tuple(self._connections)

@@ -250,8 +250,10 @@ class DownstreamConnection(asyncio.Protocol):
         # A client may be sending its next request right now: it gets a moment to do so, and is then answered
         # with `Connection: close`. Only a connection that stayed silent is closed from this side.
         quiet = now - self._idle_since >= self.plane.settings.server.drain_idle_secs
-        if quiet and not self._closing and not self._reader.started and not self._has_unread_bytes():
+        busy = self._closing or self._waiting or self._reader.started
+        if quiet and not busy and not self._has_unread_bytes():
             self._closing = True
+            self._flush()
             self.transport.close()
 
     def _has_unread_bytes(self) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+# A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
+_BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
 _DISCARDABLE_BODY = 65_536
 _SMALL_CHUNK = 4096
 
@@ -77,7 +79,8 @@ class Exchange:
         self._upstream_full = False
         self._client_full = False
         self._framing = Framing.NONE
-        self._close = not head.keep_alive
+        self._isolated = head.has_body and head.method in _BODY_UNDEFINED
+        self._close = not head.keep_alive or self._isolated
         self._answer_done = False
         self._upstream_since = 0.0
         self._client_deadline = self.started_at + plane.client_timeout
@@ -89,9 +92,9 @@ class Exchange:
     def request_body(self, chunk: bytes) -> None:
         """A part of the request's body arrived."""
         self.received_bytes += len(chunk)
-        self._client_deadline = self.plane.clock() + self.plane.client_timeout
+        self._touch_client()
         if self._answer_done or self.over:
-            self._discard()
+            self._unsent.clear()
         elif self._upstream is not None:
             self._send_body(self._upstream, chunk)
         else:
@@ -116,7 +119,7 @@ class Exchange:
     def client_full(self) -> None:
         """The client does not read; stop reading its answer."""
         self._client_full = True
-        self._client_deadline = self.plane.clock() + self.plane.client_timeout
+        self._touch_client()
         if self._upstream is not None:
             self._upstream.pause_reading()
 
@@ -148,6 +151,7 @@ class Exchange:
         if self.request_done or self._close:
             self._end()
         else:
+            self._touch_client()
             self.client.resume_body()
 
     def _may_keep_alive(self) -> bool:
@@ -157,9 +161,6 @@ class Exchange:
         length = self.head.content_length
         small = length is not None and length <= _DISCARDABLE_BODY and not self.head.expects_continue
         return self.request_done or small or not self.head.has_body
-
-    def _discard(self) -> None:
-        self._unsent.clear()
 
     # Towards the upstream.
 
@@ -198,6 +199,7 @@ class Exchange:
         self._upstream, self._reused = connection, reused
         self._upstream_since = self.plane.clock()
         self._touch_upstream()
+        self._touch_client()
         connection.begin(self, self._upstream_head(), to_head_request=self.head.method == b"HEAD")
         if self._client_full:
             connection.pause_reading()
@@ -230,6 +232,9 @@ class Exchange:
         if self.head.chunked:
             connection.transport.write(b"0\r\n\r\n")
 
+    def _touch_client(self) -> None:
+        self._client_deadline = self.plane.clock() + self.plane.client_timeout
+
     def _touch_upstream(self) -> None:
         if self._pool is not None:
             self._upstream_deadline = self.plane.clock() + self._pool.timeout
@@ -243,6 +248,7 @@ class Exchange:
     def upstream_ready(self) -> None:
         self._upstream_full = False
         self._touch_upstream()
+        self._touch_client()
         self.client.resume_body()
 
     def interim_answer(self, head: ResponseHead) -> None:
@@ -345,7 +351,7 @@ class Exchange:
         connection, self._upstream = self._upstream, None
         if connection is None or self._pool is None:
             return
-        if self.request_done:
+        if self.request_done and not self._isolated:
             self._pool.give_back(connection)
         else:
             connection.abandon()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gateway.proxy.message import Headers, Refused
 
 _SPECIAL = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"})
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_IMITATED = frozenset({b"contentlength", b"transferencoding"})
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
@@ -48,7 +48,7 @@ def gather(headers: Headers) -> Special:
     for name, value in headers:
         if name in _SPECIAL:
             kinds[name].append(value)
-        elif b"_" in name and name.replace(b"_", b"-") in _FRAMING:
+        elif (b"_" in name or b"--" in name) and name.translate(None, b"_-") in _IMITATED:
             raise Refused(400, "suspicious_header", "a header name imitates a framing header")
     return special
 

@@ -33,7 +33,6 @@ class Moment:
     in_flight: int = 0
     pools: dict[str, tuple[int, int]] = field(default_factory=dict)
     worker_restarts: int = 0
-    log_dropped: int = 0
 
 
 def exposition(ledger: Ledger, moment: Moment) -> str:
@@ -104,7 +103,7 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield _counter(
         "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
     )
-    yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), moment.log_dropped)])
+    yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), ledger.log_dropped)])
 
 
 def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:

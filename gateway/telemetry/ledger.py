@@ -27,6 +27,7 @@ class Ledger:
         self.window = Window()
         self.requests_total = 0
         self.errors_total = 0
+        self.log_dropped = 0
         self._records: deque[tuple[float, str, str]] = deque(maxlen=recent_records)
         self._groups: deque[tuple[float, dict[str, Any]]] = deque(maxlen=_GROUP_ENTRIES)
 
@@ -41,6 +42,7 @@ class Ledger:
         errors = sum(piece[1] for piece in counted["slices"].values())
         self.requests_total += requests
         self.errors_total += errors
+        self.log_dropped += report["log_dropped"]
         return requests, errors
 
     def _absorb_counters(self, counted: dict[str, Any]) -> None:

@@ -35,6 +35,11 @@ class LogWriter:
         if not self._wake.is_set():
             self._wake.set()
 
+    def take_dropped(self) -> int:
+        """How many lines were dropped since the last call."""
+        taken, self.dropped = self.dropped, 0
+        return taken
+
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""
         self._stopping = True

@@ -199,6 +199,20 @@ def test_an_answer_before_the_end_of_the_request_closes_the_connection(shared: R
         assert client.rest() == b""
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_without_meaning_ends_both_connections(
+    shared: RunningGateway, shared_upstream: ControlledUpstream, method: str
+) -> None:
+    with shared.connect() as client:
+        client.send(f"{method} /lonely HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        status, headers = client.head()
+        assert (status, headers["connection"]) == (200, "close")
+        client.rest()
+    used = shared_upstream.requests[-1].connection
+    with shared.client() as other:
+        assert other.get("/x").json()["connection"] != used
+
+
 def test_upgrades_are_not_tunnelled(shared: RunningGateway) -> None:
     received = echoed(shared, get("/x", "Connection: upgrade", "Upgrade: websocket"))
     assert received.header("upgrade") == []

@@ -40,6 +40,8 @@ REFUSED: dict[str, tuple[str, int]] = {
     "only line feeds": ("GET /probe HTTP/1.1\nHost: a\n\n", 400),
     "an imitated length": (POST + "Content_Length: 4\r\n\r\n", 400),
     "an imitated coding": (POST + "Transfer_Encoding: chunked\r\n\r\n", 400),
+    "a coding with many hyphens": (POST + "Transfer---Encoding: chunked\r\n\r\n", 400),
+    "a coding with many underscores": (POST + "Transfer___Encoding: chunked\r\n\r\n", 400),
     "a bad chunk size": (POST + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     "a bad chunk end": (POST + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n", 400),
     "no host": ("GET /probe HTTP/1.1\r\n\r\n", 400),
