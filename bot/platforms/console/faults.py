@@ -43,7 +43,8 @@ def is_for_script(request: Request) -> bool:
 
 
 async def _store_unavailable(request: Request, error: Exception) -> Response:
-    return say(request, 503, str(error), "What you typed is still in the box; try again in a moment.")
+    kept = "What you typed is still in the box; try again in a moment."
+    return say(request, 503, str(error), kept if is_for_script(request) else "Load the page again in a moment.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
