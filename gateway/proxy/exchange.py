@@ -7,10 +7,10 @@ happens on both sides by method calls; it awaits nothing but a new upstream conn
 from __future__ import annotations
 
 import asyncio
-from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
+from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded
 from gateway.proxy.message import Refused, RequestHead, ResponseHead
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
@@ -24,16 +24,6 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 # A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
 _BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
 _DISCARDABLE_BODY = 65_536
-_SMALL_CHUNK = 4096
-
-
-class Framing(Enum):
-    """How the client learns where the answer's body ends."""
-
-    NONE = "none"
-    LENGTH = "length"
-    CHUNKED = "chunked"
-    CLOSE = "close"
 
 
 class ClientSide(Protocol):
@@ -225,12 +215,15 @@ class Exchange:
 
     def _send_body(self, connection: UpstreamConnection, chunk: bytes) -> None:
         self._touch_upstream()
-        _write_chunk(connection.transport, chunk, chunked=self.head.chunked)
+        if self.head.chunked:
+            connection.transport.writelines(encoded(chunk))
+        else:
+            connection.transport.write(chunk)
 
     def _send_end(self, connection: UpstreamConnection) -> None:
         self._touch_upstream()
         if self.head.chunked:
-            connection.transport.write(b"0\r\n\r\n")
+            connection.transport.write(LAST_CHUNK)
 
     def _touch_client(self) -> None:
         self._client_deadline = self.plane.clock() + self.plane.client_timeout
@@ -260,7 +253,7 @@ class Exchange:
         self.status = head.status
         self._touch_upstream()
         self._count_upstream(str(head.status))
-        self._framing = self._chosen_framing(head)
+        self._framing = chosen_framing(self.head, head)
         self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
         bodiless = head.status == 204
         self.client.write(
@@ -273,28 +266,18 @@ class Exchange:
             )
         )
 
-    def _chosen_framing(self, head: ResponseHead) -> Framing:
-        if self.head.method == b"HEAD" or head.status in (204, 304):
-            return Framing.NONE
-        if head.content_length is not None and not head.chunked:
-            return Framing.LENGTH
-        return Framing.CHUNKED if self.head.version == "1.1" else Framing.CLOSE
-
     def answer_body(self, chunk: bytes) -> None:
         self._touch_upstream()
         self.sent_bytes += len(chunk)
-        if self._framing is not Framing.CHUNKED:
-            self.client.write(chunk)
-        elif len(chunk) <= _SMALL_CHUNK:
-            self.client.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if self._framing is Framing.CHUNKED:
+            for part in encoded(chunk):
+                self.client.write(part)
         else:
-            self.client.write(b"%x\r\n" % len(chunk))
             self.client.write(chunk)
-            self.client.write(b"\r\n")
 
     def answer_ended(self) -> None:
         if self._framing is Framing.CHUNKED:
-            self.client.write(b"0\r\n\r\n")
+            self.client.write(LAST_CHUNK)
         self._answer_done = True
         self._return_upstream()
         # A request that is still arriving cannot be told from the next one: `_end` closes.
@@ -394,12 +377,3 @@ class Exchange:
         self.error_type = error_type
         self._drop_upstream()
         self.plane.concluded(self)
-
-
-def _write_chunk(transport: asyncio.Transport, chunk: bytes, *, chunked: bool) -> None:
-    if not chunked:
-        transport.write(chunk)
-    elif len(chunk) <= _SMALL_CHUNK:
-        transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-    else:
-        transport.writelines([b"%x\r\n" % len(chunk), chunk, b"\r\n"])

@@ -21,7 +21,7 @@ _POLL_SECS = 0.02
 _KILL_GRACE_SECS = 3.0
 _MAX_BACKOFF_SECS = 5.0
 _HEALTHY_AFTER_SECS = 30.0
-_SILENT_TOO_LONG_SECS = 15.0
+_SILENT_TOO_LONG_CHECKS = 15
 
 Progress = Callable[[], None]
 Logger = Callable[..., None]
@@ -111,18 +111,21 @@ class Fleet:
         await asyncio.gather(*(self._drain(worker, progress) for worker in retired))
 
     async def _drain(self, worker: WorkerProcess, progress: Progress) -> None:
-        timeout = self._settings.server.drain_timeout_secs
         worker.state = "draining"
         self._others.add(worker)
-        worker.send({"type": "drain", "timeout": timeout})
+        worker.send({"type": "drain", "timeout": self._settings.server.drain_timeout_secs})
+        await self._wait_for_end(worker)
+        progress()
+
+    async def _wait_for_end(self, worker: WorkerProcess) -> None:
+        """Wait for a draining worker; one that does not keep its time is killed."""
         try:
-            async with asyncio.timeout(timeout + _KILL_GRACE_SECS):
+            async with asyncio.timeout(self._settings.server.drain_timeout_secs + _KILL_GRACE_SECS):
                 await worker.exited.wait()
         except TimeoutError:
             self._log("ERROR", "worker_killed", f"{worker.name} did not drain in time", worker=worker.name)
             worker.kill()
             await worker.exited.wait()
-        progress()
 
     # Restarting.
 
@@ -261,9 +264,10 @@ class Fleet:
         """Kill workers that have said nothing for long: they hang, and a hanging worker answers nobody."""
         while True:
             await asyncio.sleep(1.0)
-            now = asyncio.get_running_loop().time()
             for worker in self._by_slot.values():
-                if now - worker.last_heard > _SILENT_TOO_LONG_SECS:
+                # Checks are counted, not seconds: after a pause of the supervisor itself nobody is to blame.
+                worker.silent_checks += 1
+                if worker.silent_checks > _SILENT_TOO_LONG_CHECKS:
                     self._log("ERROR", "worker_hung", f"{worker.name} does not react", worker=worker.name)
                     worker.kill()
 
@@ -312,11 +316,14 @@ class Fleet:
         for worker in self.workers:
             if worker.state == "starting":
                 worker.kill()
+        draining = [worker for worker in self._others if worker.state == "draining"]
         serving = list(self._by_slot.values())
         self._by_slot.clear()
-        await asyncio.gather(*(self._drain(worker, lambda: None) for worker in serving))
-        leftover = [worker for worker in self.workers if worker.pid]
-        for worker in leftover:
+        await asyncio.gather(
+            *(self._drain(worker, lambda: None) for worker in serving),
+            *(self._wait_for_end(worker) for worker in draining),
+        )
+        for worker in self.workers:
             worker.kill()
 
     def _spawn(self, work: Any) -> None:

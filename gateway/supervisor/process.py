@@ -34,7 +34,7 @@ class WorkerProcess:
         self.requests_total = 0
         self.errors_total = 0
         self.last_report: dict[str, Any] = {}
-        self.last_heard = 0.0
+        self.silent_checks = 0
         self.accepting: set[int] = set()
         self.hello = asyncio.Event()
         self.listening = asyncio.Event()
@@ -49,11 +49,10 @@ class WorkerProcess:
         self._channel = ControlChannel(ours, self._received, lambda: None)
         with theirs:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway.worker", str(theirs.fileno()),
+                sys.executable, "-P", "-m", "gateway.worker", str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, env=_environment(),
             )  # fmt: skip
         self.pid = self._process.pid
-        self.last_heard = asyncio.get_running_loop().time()
 
     async def wait(self) -> int:
         """Wait until the process is gone; its exit status."""
@@ -83,7 +82,7 @@ class WorkerProcess:
             self._channel.close()
 
     def _received(self, message: Message, _sockets: list[socket.socket]) -> None:
-        self.last_heard = asyncio.get_running_loop().time()
+        self.silent_checks = 0
         if message["type"] == "hello":
             self.hello.set()
         elif message["type"] == "listening":

@@ -183,6 +183,19 @@ def test_sigterm_finishes_what_runs(upstream: ControlledUpstream, tmp_path: Path
         assert not any(psutil.pid_exists(pid) and is_worker(pid) for pid in pids)
 
 
+def test_a_worker_that_drains_already_is_waited_for_at_the_end(upstream: ControlledUpstream, tmp_path: Path) -> None:
+    with fleet(upstream, tmp_path, 1) as gateway, gateway.connect() as client:
+        client.send("GET /deaf HTTP/1.1\r\nHost: a\r\n\r\n")
+        wait_for(lambda: upstream.seen["waiting"])
+        gateway.admin.post("/admin/restart", json={"operation_id": "r", "actor": "ana"})
+        wait_for(lambda: gateway.workers("draining") and gateway.workers("ready"))
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: refuses_connections(gateway))
+        upstream.release.set()
+        assert client.answer()[0] == 200
+        assert gateway.process.wait(10) == 0
+
+
 def refuses_connections(gateway: RunningGateway) -> bool:
     try:
         with gateway.connect():
