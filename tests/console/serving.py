@@ -73,9 +73,10 @@ class Stage:
             yield client
 
     @contextmanager
-    def served(self) -> Iterator[str]:
-        """The console on a free port, in a thread; its address."""
-        settings = self.settings.model_copy(update={"port": 0})
+    def served(self, port: int = 0) -> Iterator[str]:
+        """The console on a port (0: a free one), in a thread; its address. It ends with its hub."""
+        settings = self.settings.model_copy(update={"port": port})
+        self.hub = Hub(every=0.05)
         server = ConsoleServer(self.app(), settings, self.hub)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
         thread.start()

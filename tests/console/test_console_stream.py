@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bot.platforms.console import channels
 from bot.platforms.console.console import Reader
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.settings import ConsoleSettings, hash_password
@@ -259,3 +260,12 @@ def test_waking_a_loop_that_has_ended_is_harmless() -> None:
     asyncio.run(leave_open())
     hub.wake()
     hub.close()
+
+
+async def test_what_is_remembered_of_channels_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "_MOST_KEPT", 2)  # thousands of incidents would only make the test slow
+    for number in range(4):
+        stage.record.room(f"incident-{number}", incident=f"incident-{number}")
+    kept = stage.app().state.console.channels
+    assert "incident-3" in await kept.html(ANA)
+    assert len(kept._bars) == 2

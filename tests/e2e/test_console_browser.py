@@ -182,12 +182,22 @@ def test_being_somebody_else(page: Page) -> None:
     expect(page.get_by_text("Newest errors")).to_have_count(0)
 
 
-def test_the_page_resumes_after_the_server_was_away(page: Page, stage: Stage) -> None:
-    page.context.set_offline(True)
+def test_the_page_resumes_after_the_server_was_away(context: BrowserContext, stage: Stage) -> None:
+    page = context.new_page()
+    with stage.served() as address:
+        page.goto(f"{address}/c/{INCIDENT}")
+        expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live")
+    expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "lost")
+    box = page.get_by_test_id("composer-text")
+    box.fill("Typed while it was away")
+    box.press("Enter")
+    expect(page.get_by_test_id("composer").get_by_test_id("send-error")).to_contain_text("cannot be reached")
     stage.record.put(INCIDENT, "said while away", author="ben")
-    page.context.set_offline(False)
-    stage.hub.wake()
-    expect(page.get_by_test_id("log").get_by_test_id("message").last).to_contain_text("said while away")
+    with stage.served(int(address.rpartition(":")[2])):
+        expect(page.get_by_test_id("connection")).to_have_attribute("data-state", "live", timeout=20_000)
+        expect(page.get_by_test_id("log").get_by_test_id("message").last).to_contain_text("said while away")
+        box.press("Enter")
+        expect(page.get_by_test_id("log").get_by_test_id("message").last).to_contain_text("Typed while it was away")
 
 
 def test_dark_by_system_and_by_choice(page: Page, context: BrowserContext) -> None:

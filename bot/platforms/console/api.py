@@ -20,7 +20,7 @@ routes = APIRouter(prefix="/api")
 @routes.post("/messages")
 async def send(said: Said, console: TheConsole, writer: AWriter) -> dict[str, Any]:
     """A line that starts with a slash is a command; any other is said."""
-    await console.channel_in_sight(said.channel, writer.person)
+    await console.check_in_sight(said.channel, writer.person)
     is_command = said.text.lstrip().startswith("/")
     answer = await (_command if is_command else _say)(said, console, writer)
     console.hub.wake()
@@ -49,7 +49,7 @@ async def _say(said: Said, console: Console, writer: Reader) -> dict[str, Any]:
 @routes.post("/clicks")
 async def click(clicked: Clicked, console: TheConsole, writer: AWriter) -> dict[str, Any]:
     """A click on a button."""
-    await console.channel_in_sight(clicked.channel, writer.person)
+    await console.check_in_sight(clicked.channel, writer.person)
     delivery = ClickDelivery(
         platform="console",
         id=clicked.id,

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from bot.platforms.console import spoken
 from bot.platforms.console.incident_bar import IncidentBar, bar_of
 from bot.store.views import MessageView
-from commands.cards import Card, plain
+from commands.cards import Card
 from commands.people import SYSTEM, Directory, OrgRole, Person
 
 HUES = 8
@@ -36,9 +36,7 @@ class Renderer:
         self._environment.globals.update(
             names=self._names, version=version, assets=assets, system=SYSTEM.id, role_names=role_names
         )
-        self._environment.filters.update(
-            utc=utc, iso=iso, initials=initials, hue=hue, spoken=self._spoken, words=self._words
-        )
+        self._environment.filters.update(utc=utc, iso=iso, initials=initials, hue=hue, spoken=self._spoken)
         self._environment.tests.update(safe_link=spoken.is_safe, own_path=spoken.is_own, shown_image=spoken.is_shown)
 
     def page(self, name: str, **values: Any) -> str:
@@ -63,9 +61,6 @@ class Renderer:
 
     def _spoken(self, text: str) -> tuple[Any, ...]:
         return spoken.spans(text, self._names)
-
-    def _words(self, spans: Any) -> str:
-        return plain(spans, self._names)
 
 
 def markdown(text: str) -> Markup:
