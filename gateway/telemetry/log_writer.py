@@ -9,6 +9,7 @@ from collections import deque
 _QUEUE_LINES = 10_000
 # Writes of up to PIPE_BUF bytes are atomic on a pipe, so the lines of several processes never mix.
 _ATOMIC_BYTES = 4096
+_BATCH_SECS = 0.02
 
 
 class LogWriter:
@@ -18,7 +19,7 @@ class LogWriter:
         self._descriptor = descriptor
         self._lines: deque[bytes] = deque()
         self._wake = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self.dropped = 0
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         if descriptor is not None:
@@ -42,7 +43,7 @@ class LogWriter:
 
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -50,10 +51,12 @@ class LogWriter:
     def _run(self) -> None:
         while True:
             self._wake.wait()
+            # Waking for every line would take the interpreter away from the loop again and again.
+            self._stopping.wait(_BATCH_SECS)
             self._wake.clear()
             while self._lines:
                 self._write_all(self._next_batch())
-            if self._stopping:
+            if self._stopping.is_set():
                 return
 
     def _next_batch(self) -> bytes:
