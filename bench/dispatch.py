@@ -29,7 +29,7 @@ from typing import Any
 
 import yaml
 
-from bench.client import HOST, BenchError, Connection, round_of
+from bench.client import HOST, BenchError, Body, Connection, round_of
 
 _START_SECONDS = 20.0
 
