@@ -1,0 +1,88 @@
+"""Bots as processes. Starting one takes seconds, so the tests of a run share them where that weakens nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.faults.processes import Scene, scene
+from tests.simulators.gateway.server import GatewaySimulator, gateway_simulator
+
+NewDatabase = Callable[[Path], AbstractContextManager[str]]
+
+
+class Pool:
+    """At most one idle bot. One that a test leaves in disorder is thrown away, and the next test gets a new one."""
+
+    def __init__(self, directory: Callable[[str], Path], database: NewDatabase) -> None:
+        self._directory = directory
+        self._database = database
+        self._kept: tuple[Scene, contextlib.ExitStack] | None = None
+        self._numbers = itertools.count()
+
+    def take(self) -> Scene:
+        """A running bot with a fresh gateway."""
+        self._kept = self._kept or self._make()
+        self._kept[0].gateway.reset()
+        return self._kept[0]
+
+    def put_back(self) -> None:
+        """Keep it, if it is at rest."""
+        assert self._kept
+        found, _ = self._kept
+        found.gateway.faults.clear()
+        if not (found.bot.is_alive and found.record.at_rest()):
+            self.close()
+
+    def close(self) -> None:
+        """End it."""
+        if self._kept:
+            _, ending = self._kept
+            self._kept = None
+            ending.close()
+
+    def _make(self) -> tuple[Scene, contextlib.ExitStack]:
+        directory = self._directory(f"bot{next(self._numbers)}")
+        with contextlib.ExitStack() as ending:
+            gateway = ending.enter_context(gateway_simulator())
+            url = ending.enter_context(self._database(directory))
+            acting = ending.enter_context(scene(directory, url, gateway))
+            return acting, ending.pop_all()
+        raise AssertionError("unreachable")
+
+
+@pytest.fixture(scope="session")
+def sqlite_bots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    """The bots of this run on SQLite."""
+    pool = Pool(tmp_path_factory.mktemp, lambda path: contextlib.nullcontext(f"sqlite:///{path / 'tocsin.db'}"))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_bots(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Pool]:
+    """The bots of this run on Postgres."""
+    pool = Pool(tmp_path_factory.mktemp, lambda _: postgres.database(postgres_server))
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def acting(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A running bot on each kind of database; it may have served other tests before."""
+    pool: Pool = request.getfixturevalue(f"{request.param}_bots")
+    yield pool.take()
+    pool.put_back()
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewaySimulator]:
+    """A gateway of one's own."""
+    with gateway_simulator() as simulator:
+        yield simulator

@@ -1,0 +1,109 @@
+"""kill -9 at each step of a confirmed mitigation, then a restart: the end is true, and nothing happened twice."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+
+from commands.domain.plan import Plan, PlanState
+from tests.faults.processes import Scene
+from tests.faults.waiting import eventually
+from tests.simulators.gateway.faults import Hold
+
+Reach = Callable[[Scene, str, str], Hold]
+
+
+def _at(request: str, when: str) -> Reach:
+    """Confirm, and wait until the bot has sent a request, which is held."""
+
+    def reach(acting: Scene, plan_id: str, channel: str) -> Hold:
+        held = acting.gateway.faults.hold(request, "after" if when == "after" else "before")
+        acting.confirm(plan_id, channel)
+        assert held.arrived.wait(30), f"{request} never came: {acting.bot.said()}"
+        return held
+
+    return reach
+
+
+def _verifying(acting: Scene, plan_id: str, channel: str) -> Hold:
+    """Confirm, and wait for the first reading after the effect."""
+    read_back = _at("GET /admin/operations", "before")(acting, plan_id, channel)
+    held = acting.gateway.faults.hold("GET /admin/metrics/summary")
+    read_back.release()
+    assert held.arrived.wait(30), acting.bot.said()
+    return held
+
+
+STEPS: dict[str, tuple[Reach, PlanState, PlanState, int]] = {
+    "check": (_at("GET /admin/status", "before"), PlanState.LOCKED, PlanState.DONE, 1),
+    "baseline": (_at("GET /admin/metrics/summary", "before"), PlanState.LOCKED, PlanState.DONE, 1),
+    "before the effect": (_at("POST /admin/scale", "before"), PlanState.EXECUTING, PlanState.INTERRUPTED, 0),
+    "after the effect": (_at("POST /admin/scale", "after"), PlanState.EXECUTING, PlanState.DONE, 1),
+    "read-back": (_at("GET /admin/operations", "before"), PlanState.EXECUTING, PlanState.DONE, 1),
+    "verification": (_verifying, PlanState.VERIFYING, PlanState.DONE, 1),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_scale_killed_at_any_step_ends_in_the_truth(acting: Scene, step: str) -> None:
+    reach, state, end, effects = STEPS[step]
+    unique = uuid.uuid4().hex
+    channel = acting.declare(f"declare-{unique}")
+    plan_id = acting.plan(channel, "/gw scale 5", delivery=f"scale-{unique}")
+    held = reach(acting, plan_id, channel)
+    acting.bot.kill()
+    assert acting.record.plan(plan_id).state is state
+    held.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    plan = _ended(acting, plan_id)
+    assert (plan.state, acting.gateway.state.effects[plan_id]) == (end, effects), plan.detail
+    assert acting.gateway.state.desired == (5 if effects else 3)
+    acting.record.check_plan(plan, began=True)
+    _tells_the_truth(acting, plan, effects)
+
+
+def _ended(acting: Scene, plan_id: str) -> Plan:
+    return eventually(lambda: acting.record.ended(plan_id), f"{plan_id} ends; {acting.bot.said()}")
+
+
+def _tells_the_truth(acting: Scene, plan: Plan, effects: int) -> None:
+    shown = acting.record.text(acting.message_of(plan.id))
+    if effects:
+        assert "5 of 5 workers ready" in shown
+    else:
+        assert "it did not happen: still 3 workers" in shown
+        assert "Tocsin was restarted meanwhile" in shown
+
+
+def test_a_confirmation_whose_work_had_not_begun_is_carried_out(acting: Scene) -> None:
+    unique = uuid.uuid4().hex
+    channel = acting.declare(f"declare-{unique}")
+    plan_id = acting.plan(channel, "/gw scale 6", delivery=f"scale-{unique}")
+    held = acting.gateway.faults.hold("GET /admin/status")
+    acting.confirm(plan_id, channel)
+    acting.bot.kill()
+    assert acting.record.plan(plan_id).state in {PlanState.APPROVED, PlanState.LOCKED}
+    acting.gateway.faults.clear()
+    held.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    plan = _ended(acting, plan_id)
+    assert (plan.state, acting.gateway.state.effects[plan_id]) == (PlanState.DONE, 1), plan.detail
+    acting.record.check_plan(plan, began=True)
+
+
+def test_a_diagnostic_that_was_stored_but_not_answered_is_answered_once(acting: Scene) -> None:
+    unique = uuid.uuid4().hex
+    held = acting.gateway.faults.hold("GET /admin/status")
+    acting.bot.console.command("ana", "general", "/gw status", delivery=f"status-{unique}")
+    assert held.arrived.wait(30)
+    acting.bot.kill()
+    assert acting.record.answered(f"status-{unique}") == ""
+    held.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    key = acting.answered(f"status-{unique}")
+    assert "3" in acting.record.text(key)
+    again = acting.bot.console.command("ana", "general", "/gw status", delivery=f"status-{unique}")
+    assert (again["duplicate"], again["reply_key"]) == (True, key)
+    assert [one for one in acting.record.messages("general") if unique in one] == [key]
