@@ -1,0 +1,120 @@
+"""The rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.reading import ROOMS, ROOT, named, sources
+
+MOST_LINES = 400
+_WRITTEN = ("*.py", "*.j2", "*.js", "*.css", "*.html", "*.mako", "*.svg")
+
+#: Who may import what comes from outside. What is not listed is imported by nobody.
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "alembic": ("bot/store/migrations/*",),
+    "anyio": ("bot/platforms/console/passwords.py",),
+    "argon2": ("bot/platforms/console/*",),
+    "click": ("commands/grammar/*",),
+    "dbos": ("bot/engine/durable.py",),
+    "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
+    "httptools": ("gateway/proxy/*",),
+    "httpx": ("bot/adapters/*", "bot/demo/*"),
+    "itsdangerous": ("bot/platforms/console/sessions.py",),
+    "jinja2": ("templates/render.py", "bot/platforms/console/rendering.py"),
+    "markdown_it": ("bot/platforms/console/rendering.py",),
+    "markupsafe": ("bot/platforms/console/rendering.py",),
+    "prometheus_client": ("gateway/telemetry/exposition.py",),
+    "psutil": ("gateway/supervisor/gateway.py", "bot/demo/*"),
+    "pydantic": ("bot/*", "commands/*", "gateway/*"),
+    "pydantic_settings": ("bot/settings.py",),
+    "sqlalchemy": ("bot/store/*", "bot/engine/durable.py", "bot/outbox.py", "bot/keeper.py"),
+    "starlette": ("bot/platforms/console/*", "gateway/admin/*"),
+    "tenacity": ("bot/store/database.py",),
+    "typer": ("bot/cli.py", "gateway/cli.py"),
+    "uvicorn": ("bot/platforms/console/server.py", "bot/demo/upstream.py", "gateway/admin/server.py"),
+    "uvloop": ("gateway/cli.py", "gateway/worker.py"),
+    "yaml": ("bot/settings.py", "bot/adapters/*", "bot/demo/*", "gateway/cli.py", "gateway/config_file.py"),
+}
+
+
+@pytest.mark.parametrize("path", sources(*_WRITTEN), ids=named)
+def test_no_module_is_long(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("path", sources(*_WRITTEN), ids=named)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    assert not re.search(r"\b(TODO|FIXME|XXX|HACK)\b", path.read_text(encoding="utf-8"))
+
+
+def test_names_are_of_the_field() -> None:
+    empty = {"utils", "util", "helpers", "helper", "manager", "managers", "data", "misc"}
+    bad = [named(path) for path in sources("*.py") if empty & set(path.stem.split("_")) or path.parent.name in empty]
+    assert not bad
+
+
+def test_classes_are_no_managers() -> None:
+    found = [
+        f"{named(path)}: {node.name}"
+        for path in sources("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and re.search(r"(Manager|Helper|Utils?)$", node.name)
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("path", sources("*.py"), ids=named)
+def test_each_module_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+def _outside(path: Path) -> set[str]:
+    """The top names of the packages from outside that a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - set(ROOMS)
+
+
+@pytest.mark.parametrize("path", sources("*.py"), ids=named)
+def test_packages_from_outside_stay_where_they_belong(path: Path) -> None:
+    strays = [
+        name for name in _outside(path) if not any(fnmatch(named(path), where) for where in ALLOWED.get(name, ()))
+    ]
+    assert not strays, f"{named(path)} imports {strays}; a new home for a package is a decision: add it to ALLOWED"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=named)
+def test_requirements_are_locked_and_name_no_host(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    pinned = re.findall(r"^[a-z0-9][\w.-]*==\S+.*?(?=^[a-z0-9]|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(pinned) > 20
+    assert all("--hash=sha256:" in one for one in pinned)
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host| @ ", text)
+
+
+def test_what_is_required_at_run_time_is_locked_alike_for_development() -> None:
+    runtime, dev = (
+        dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
+        for name in ("runtime.txt", "dev.txt")
+    )
+    assert {name: version for name, version in dev.items() if name in runtime and runtime[name] != version} == {}
+
+
+def test_import_contracts_cover_every_room() -> None:
+    import tomllib
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    assert set(contracts["root_packages"]) == set(ROOMS)
+    sources_named = {name.split(".")[0] for one in contracts["contracts"] for name in one.get("source_modules", ())}
+    assert sources_named == set(ROOMS)

@@ -1,0 +1,76 @@
+"""`config/tocsin.yaml` is the documentation of the settings: every key, its default, and examples that load."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.settings import LevelSettings, PersonSettings, Settings, load
+from tests.architecture.reading import ROOT
+
+FILE = ROOT / "config" / "tocsin.yaml"
+TEXT = FILE.read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("TOCSIN_"):
+            monkeypatch.delenv(name)
+
+
+def _flat(values: dict[str, Any], model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of the model's sections and their values; a map or a list that people fill in is one value."""
+    for key, value in values.items():
+        field = model.model_fields.get(key)
+        section = getattr(field, "annotation", None)
+        if isinstance(value, dict) and hasattr(section, "model_fields"):
+            yield from _flat(value, section, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def test_every_key_is_there_with_its_default_and_no_other() -> None:
+    defaults = dict(_flat(load(Path("/dev/null")).model_dump(mode="json"), Settings))
+    documented = dict(_flat(yaml.safe_load(TEXT), Settings))
+    assert documented == defaults
+
+
+def test_every_key_is_explained() -> None:
+    """By a comment on its line, or above it."""
+    lines, silent = TEXT.splitlines(), []
+    for number, line in enumerate(lines):
+        if re.match(r"^\s*[a-z_0-9]+:", line) and "#" not in line and not lines[number - 1].lstrip().startswith("#"):
+            silent.append(line.strip())
+    assert silent == ["admin_url: http://127.0.0.1:9901"], silent
+
+
+def _examples() -> list[str]:
+    """The commented-out blocks under each `# Example:`."""
+    found = re.findall(r"^# Example:\n((?:# .*\n)+)", TEXT, re.MULTILINE)
+    return [re.sub(r"^# ", "", block, flags=re.MULTILINE) for block in found]
+
+
+@pytest.mark.parametrize("example", _examples())
+def test_examples_load(example: str, tmp_path: Path) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(TEXT) | yaml.safe_load(example)), encoding="utf-8")
+    assert load(file)
+
+
+@pytest.mark.parametrize(("key", "model"), [("people", PersonSettings), ("severities", LevelSettings)])
+def test_the_keys_of_list_entries_are_shown_in_an_example(key: str, model: Any) -> None:
+    shown = [entry for example in map(yaml.safe_load, _examples()) for entry in example.get(key, ())]
+    assert {name for entry in shown for name in entry} == set(model.model_fields)
+
+
+def test_environment_variables_that_are_named_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(re.findall(r"TOCSIN_[A-Z_]+[A-Z]", TEXT)):
+        monkeypatch.setenv(name, '["general"]' if name == "TOCSIN_CHANNELS" else "8701")
+    assert load(FILE).console.port == 8701
