@@ -65,7 +65,7 @@ _TYPES: dict[type, click.ParamType[Any]] = {
     datetime: types.TimeType(),
     Role: types.ROLE,
     Status: types.STATUS,
-    int: click.INT,
+    int: types.WholeNumberType(),
     str: click.STRING,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -12,6 +13,7 @@ import click
 from commands.errors import Malformed
 from commands.grammar import arguments, lexer
 from commands.grammar.types import Vocabulary
+from commands.presentation.words import cut
 from commands.registry import Command, Registry
 
 MAX_TEXT = 8000
@@ -80,20 +82,19 @@ def near(names: list[str], registry: Registry) -> Command | None:
 
 
 def read_arguments(command: Command, words: list[lexer.Word], vocabulary: Vocabulary) -> Any:
-    """An instance of the command's argument class from the words after its name."""
+    """An instance of the command's argument class from the words after its name.
+
+    The options are taken out first, so that in what is left a dash is a letter: `-1` is a number, and a note may
+    hold ` -- `.
+    """
+    written = _written(command)
+    options, text = _apart(command, words, [how for how in written.values() if not isinstance(how, arguments.Word)])
     parser = click.Command(command.name, params=arguments.parameters(command.args), add_help_option=False)
     try:
-        with parser.make_context(
-            command.name, list(words), obj=vocabulary, ignore_unknown_options=takes_text(command)
-        ) as context:
+        with parser.make_context(command.name, [*options, "--", *text], obj=vocabulary) as context:
             return _instance(command, dict(context.params))
     except click.UsageError as error:
         raise _malformed(command, error) from None
-
-
-def takes_text(command: Command) -> bool:
-    """Whether the command ends in free text, in which a lone dash is no option."""
-    return any(isinstance(how, arguments.Rest) for how in _written(command).values())
 
 
 def _written(command: Command) -> dict[str, arguments.Written]:
@@ -104,23 +105,84 @@ def _written(command: Command) -> dict[str, arguments.Written]:
 def _instance(command: Command, values: dict[str, Any]) -> Any:
     for name, how in _written(command).items():
         if isinstance(how, arguments.Rest):
-            _refuse_unknown_options(command, values[name])
-            values[name] = lexer.join(values[name])
+            given = values[name]
+            values[name] = lexer.join(given)
+            if given and not values[name]:
+                raise click.UsageError(f"{name} is empty.")
     return command.args(**values)
 
 
-def _refuse_unknown_options(command: Command, words: tuple[str, ...]) -> None:
+def _apart(
+    command: Command, words: list[lexer.Word], known: list[arguments.Written]
+) -> tuple[list[str], list[lexer.Word]]:
+    """The options with their values, and the words that are none. Raises Malformed for an option that is mistyped."""
+    valued = {how.flag for how in known if isinstance(how, arguments.Option)}
+    flags = {how.flag for how in known if isinstance(how, arguments.Flag)}
+    options: list[str] = []
+    text: list[lexer.Word] = []
+    rest = iter(words)
+    for word in rest:
+        option = _option(word, valued | flags)
+        if option is None:
+            _refuse_mistyped(command, word, text[-1:], valued, flags)
+            text.append(word)
+            continue
+        options.append(option)
+        if option in valued:
+            options.append(_value(command, option, next(rest, None), valued | flags))
+    return options, text
+
+
+def _value(command: Command, option: str, word: lexer.Word | None, known: set[str]) -> str:
+    """The word after an option. Raises Malformed where there is none, or another option in its place."""
+    if word is None or _option(word, known):
+        raise Malformed(
+            f"{command.name}: {option} needs a value.", hint=f"Usage: {usage(command)}", example=command.example
+        )
+    return word
+
+
+#: What phones, word processors and other keyboards make of a dash.
+_DASH = r"[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+_DASHED = re.compile(rf"{_DASH}+(?P<name>[^\W\d_][\w-]*)(?P<value>=.*)?", re.DOTALL)
+_LONE_DASH = re.compile(rf"{_DASH}+")
+
+
+def _option(word: lexer.Word, known: set[str]) -> str | None:
+    """The option that a word is, with whatever dashes it was typed."""
+    found = None if word.quoted else _DASHED.fullmatch(word)
+    if found is None or f"--{found['name']}" not in known or (word.startswith("-") and not word.startswith("--")):
+        return None
+    return f"--{found['name']}{found['value'] or ''}"
+
+
+def _refuse_mistyped(
+    command: Command, word: lexer.Word, before: list[lexer.Word], valued: set[str], flags: set[str]
+) -> None:
     """A mistyped `--privat` must not end up in a title that everybody reads."""
-    flags = [how.flag for how in _written(command).values() if isinstance(how, arguments.Option | arguments.Flag)]
-    for word in words:
-        if word.startswith("--") and len(word) > 2 and word[2].isalpha() and not getattr(word, "quoted", False):
-            near_flags = difflib.get_close_matches(word.split("=")[0], flags, n=1, cutoff=0.5)
-            known = f"Did you mean {near_flags[0]}?" if near_flags else _known(flags)
-            raise Malformed(
-                f"{command.name} has no option {word[:40]}.",
-                hint=f"{known} Quote it to use it as text.",
-                example=command.example,
-            )
+    if word.quoted:
+        return
+    if before and not before[0].quoted and _LONE_DASH.fullmatch(before[0]) and f"--{word.casefold()}" in flags:
+        raise _no_option(command, f"{before[0]} {word}", [f"--{word.casefold()}"], valued | flags)
+    dashed = _DASHED.fullmatch(word)
+    if dashed is None:
+        return
+    # Two dashes are meant as an option; one dash, or a long one, may be prose, unless an option is near.
+    meant = word.startswith("--")
+    near_flags = difflib.get_close_matches(
+        f"--{dashed['name'].casefold()}", valued | flags, n=1, cutoff=0.5 if meant else 0.8
+    )
+    if meant or near_flags:
+        raise _no_option(command, word, near_flags, valued | flags)
+
+
+def _no_option(command: Command, written: str, near_flags: list[str], known: set[str]) -> Malformed:
+    advice = f"Did you mean {near_flags[0]}?" if near_flags else _known(sorted(known))
+    return Malformed(
+        f"{command.name} has no option {written[:40]}.",
+        hint=f"{advice} Quote it to use it as text.",
+        example=command.example,
+    )
 
 
 def _known(flags: list[str]) -> str:
@@ -138,7 +200,7 @@ def _words(error: click.UsageError) -> str:
         case click.BadParameter(param=click.Parameter(name=name), message=message):
             return f"{name}: {message}"
         case _:
-            return error.format_message()
+            return cut(error.format_message(), 200)
 
 
 def usage(command: Command) -> str:

@@ -50,6 +50,8 @@ class SeverityType(ChatType):
     def read(self, word: str, vocabulary: Vocabulary | None) -> Severity:
         """`sev1`, `SEV-1`, `p0`, `1`."""
         assert vocabulary is not None
+        if not any(c.isalnum() for c in word):
+            raise Refusal("A severity is a word or a number.", hint=f"For example {vocabulary.scheme.levels[0].id}.")
         return vocabulary.scheme.parse(word)
 
 
@@ -60,6 +62,16 @@ class PersonType(ChatType):
         """`@ana`, `ana`, `<@ana>`."""
         assert vocabulary is not None
         return vocabulary.directory.find(word)
+
+
+class WholeNumberType(ChatType):
+    name = "number"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> int:  # noqa: ARG002 - the same for all readers
+        """`10`; digits only, and few enough to be meant."""
+        if not re.fullmatch(r"[+-]?[0-9]{1,9}", word):
+            raise Refusal(f"{word[:40]!r} is no whole number.", hint="Write it in digits, as 10.")
+        return int(word)
 
 
 class EnumType(ChatType):
