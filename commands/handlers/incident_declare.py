@@ -14,10 +14,10 @@ from commands.grammar.arguments import Flag, Option, Rest, Word
 from commands.people import SYSTEM
 from commands.ports import Contact, Transaction
 from commands.presentation.incident import card_key, headline, incident_card, incident_tone
-from commands.presentation.words import lasting
+from commands.presentation.words import cut, lasting
 from commands.registry import RESPONDERS, Command, Reply
 
-MAX_TITLE = 300
+MAX_TITLE, MAX_SERVICE = 300, 63
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,17 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
             f"That title has {len(title):,} characters; at most {MAX_TITLE} fit.",
             hint="Declare with a short title, then put the rest into /incident note.",
         )
+    service = args.service.strip() or call.services.default_service
+    if len(service) > MAX_SERVICE or any(c.isspace() for c in service):
+        raise Malformed(
+            f"{cut(service, 40)!r} is no name of a service.",
+            hint=f"A name is one word of at most {MAX_SERVICE} letters.",
+        )
     declared = Declared(
         incident=tx.incidents.next_id(tx.now),
         severity=args.severity.id,
-        title=title or f"{args.severity.name.capitalize()} incident on {args.service or call.services.default_service}",
-        service=args.service or call.services.default_service,
+        title=title or f"{args.severity.name.capitalize()} incident on {service}",
+        service=service,
         private=args.private,
         declared_by=call.person.id,
         channel="",
@@ -58,7 +64,7 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
         source="watch" if call.person.id == SYSTEM.id else "person",
     )
     incident = open_incident(declared, call, tx, on_duty)
-    return Reply(_opened(incident), channel=call.channel)
+    return Reply(_opened(incident), private=incident.private, channel=call.channel)
 
 
 def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list[Contact]) -> Incident:
