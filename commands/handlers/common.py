@@ -29,7 +29,9 @@ def open_at_hand(call: Call, tx: Transaction) -> Incident:
     """As `at_hand`, for what makes sense only while an incident is open."""
     incident = at_hand(call, tx)
     if not incident.status.is_open:
-        raise Conflict(f"{incident.id} is {incident.status.value}.", hint="Reopen it first: /incident reopen why.")
+        raise Conflict(
+            f"{incident.id} has the status {incident.status.value}.", hint="Reopen it first: /incident reopen why."
+        )
     return incident
 
 
@@ -37,7 +39,8 @@ def named_or_at_hand(incident_id: str, call: Call, tx: Transaction) -> Incident:
     """The incident that was named, else the one of the channel. Private ones do not exist for outsiders."""
     if not incident_id:
         return at_hand(call, tx)
-    incident = tx.incidents.get(incident_id.lstrip("#"))
+    name = incident_id.lstrip("#")
+    incident = tx.incidents.get(name)
     if not tx.messages.may_read(incident.channel, call.person.id):
-        raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
+        raise NotFound(f"There is no incident {name[:60]}.", example="/incident list")
     return incident
