@@ -92,7 +92,7 @@ def _check_move(incident: Incident, to: Status) -> None:
             example="/incident resolve what fixed it",
         )
     if not incident.status.is_open and to.is_open:
-        raise Conflict(f"{incident.id} is {incident.status.value}.", example="/incident reopen why")
+        raise Conflict(f"{incident.id} has the status {incident.status.value}.", example="/incident reopen why")
 
 
 def severity(args: SeverityArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -132,19 +132,34 @@ def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     return Reply(card(title, noted.text))
 
 
+MAX_LABEL, MAX_URL = 200, 2000
+
+
 def link(args: LinkArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Add a dashboard, document or ticket."""
     incident = at_hand(call, tx)
-    parts = urlsplit(args.url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or len(args.url) > 2000:
+    if not _is_address(args.url):
         raise Malformed(
             f"{args.url[:80]} is no http(s) address.",
             example="/incident link https://grafana.example/d/1 errors",
         )
-    linked = Linked(url=redact(args.url), label=args.label[:200])
+    if len(args.label) > MAX_LABEL:
+        raise Malformed(
+            f"That label has {len(args.label):,} characters; at most {MAX_LABEL} fit.",
+            hint="Give the link a short label, then put the rest into /incident note.",
+        )
+    linked = Linked(url=redact(args.url), label=redact(args.label))
     tx.incidents.record(incident.id, linked, actor=call.person.id)
     shown = rich(Who(person=call.person.id), " added ", Link(url=linked.url, text=linked.label or linked.url))
     return Reply(card("Link added", shown))
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that opens no IPv6 address
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.netloc) and len(url) <= MAX_URL
 
 
 COMMANDS = (
