@@ -65,7 +65,7 @@ def _check_incoming(incoming: Person | None, outgoing: Person) -> None:
     if incoming is None:
         return
     if incoming.id == outgoing.id:
-        raise Conflict("You cannot hand over to yourself.", example="/handover @ana")
+        raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody: /handover")
     if not RESPONDERS.org & incoming.roles:
         raise NotAllowed(f"{incoming.name} is a viewer and cannot take a role.")
 
@@ -131,13 +131,15 @@ def accept(subject: str, call: Call, tx: Transaction) -> Reply:
         HandoverAnswered(offer=offered.offer, accepted=True, person=call.person.id),
         actor=call.person.id,
     )
-    for role in offered.roles:
-        if incident.holder(role) == offered.outgoing:
-            moved = RoleAssigned(role=role, person=call.person.id, previous=offered.outgoing, how="handover")
-            tx.incidents.record(incident.id, moved, actor=call.person.id)
+    moving = [role for role in offered.roles if incident.holder(role) == offered.outgoing]
+    for role in moving:
+        moved = RoleAssigned(role=role, person=call.person.id, previous=offered.outgoing, how="handover")
+        incident = tx.incidents.record(incident.id, moved, actor=call.person.id)
     tx.messages.add_member(incident.channel, call.person.id)
     _settle(offered, incident, f"Handover accepted by {call.person.name}", Tone.GOOD, call, tx)
-    titles = " and ".join(role.title.lower() for role in offered.roles)
+    titles = " and ".join(role.title.lower() for role in moving)
+    if not moving:
+        return Reply(card("Handover over", "Others hold the roles by now, so none has moved.", tone=Tone.WARNING))
     return Reply(
         card(
             "Handover done",
