@@ -25,10 +25,10 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """All commands, those of one family, or one in full."""
     visible = call.services.registry.visible(call.person, tx.incidents.in_channel(call.channel))
     words = tuple(args.command.replace("/", " ").casefold().split())
-    exact = next((one for one in visible if one.path == words), None)
-    if exact and not any(one.path[: len(words)] == words and one is not exact for one in visible):
-        return Reply(_one(exact), private=True)
     family = [one for one in visible if one.path[: len(words)] == words]
+    exact = next((one for one in family if one.path == words), None)
+    if exact:
+        return Reply(_one(exact, [one for one in family if one is not exact]), private=True)
     if not family:
         raise NotFound(
             f"There is no command /{' '.join(words)[:60]} that you can run.",
@@ -38,7 +38,7 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     return Reply(_list(family), private=True)
 
 
-def _one(command: Command) -> Card:
+def _one(command: Command, more: list[Command]) -> Card:
     rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command))
     details = rich(f"Who: {command.access.words()}. Where: {command.where.value}. Kind: {command.klass.value}.")
     return Card(
@@ -50,6 +50,7 @@ def _one(command: Command) -> Card:
             details,
         ),
         table=Table(columns=("Argument", "Meaning"), rows=rows) if rows else None,
+        footer=rich(f"more: {', '.join(one.name for one in more)}") if more else (),
     )
 
 
