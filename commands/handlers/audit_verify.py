@@ -18,7 +18,7 @@ def _card(report: AuditReport) -> Card:
     if report.broken_at is None:
         shown = card(
             "The audit is intact",
-            f"{report.entries:,} entries, each bound to the one before it.",
+            f"{report.entries:,} {'entry' if report.entries == 1 else 'entries'}, each bound to the one before it.",
             tone=Tone.GOOD,
         )
         return shown.model_copy(update={"facts": (fact("Head", report.head[:16]),)})

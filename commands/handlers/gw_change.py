@@ -68,7 +68,9 @@ def _last_done(plans: list[Plan]) -> Plan:
     for plan in plans:
         if plan.state is PlanState.DONE and plan.undoes is None:
             return plan
-    raise Conflict("There is nothing to undo: no change was made from here.", example="/gw history")
+    raise Conflict(
+        "There is nothing to undo: no change that was made from here is still in force.", example="/gw history"
+    )
 
 
 def confirm(subject: str, call: Call, tx: Transaction) -> None:

@@ -41,5 +41,5 @@ def cut_lines(lines: list[str], *, most: int = 60, characters: int = 8000) -> st
             break
         kept.append(short)
     left_out = len(lines) - len(kept)
-    head = [f"… {counted(left_out, 'earlier line')} left out; narrow it with --grep or --since"] if left_out else []
+    head = [f"… {counted(left_out, 'earlier line')} left out"] if left_out else []
     return "\n".join([*head, *reversed(kept)])
