@@ -123,9 +123,12 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     return plan
 
 
+_TOO_LATE = "confirmed too long ago to run now"
+
+
 def _refused(plan: Plan, tx: Transaction) -> str:
     if tx.now >= plan.execute_by:
-        return "confirmed too long ago to run now"
+        return _TOO_LATE
     holder = tx.plans.lock(plan.target.key, plan.id)
     return f"locked by “{tx.plans.get(holder).summary}”" if holder else ""
 
@@ -153,13 +156,36 @@ def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: T
         _stop(tx, services, tx.plans.get(plan_id), source, why)
 
 
+def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> None:
+    """A fault in the middle: the plan ends with what is certain, and lets go of its target."""
+    plan = tx.plans.get(plan_id)
+    match plan.state:
+        case PlanState.APPROVED | PlanState.LOCKED:
+            _stop(tx, services, plan, plan.state, f"{why}; nothing was changed")
+        case PlanState.EXECUTING:
+            unsure = f"{why}; whether it happened is not known: look at it yourself"
+            finish(plan.id, PlanState.EXECUTING, PlanState.UNKNOWN, unsure, services, tx)
+        case PlanState.VERIFYING:
+            unsure = f"{plan.detail}; not verified: look at it yourself; {why}"
+            finish(plan.id, PlanState.VERIFYING, PlanState.DONE, unsure, services, tx)
+        case _:
+            return
+
+
 def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str) -> None:
     finish(plan.id, source, PlanState.FAILED, why, services, tx)
 
 
-def begin(plan_id: str, executor: str, baseline: Reading, tx: Transaction) -> Plan | None:
-    """The intent, before the effect (rule 12). None: it was begun before, and must not run a second time."""
-    if tx.plans.get(plan_id).state is not PlanState.LOCKED:
+def begin(plan_id: str, executor: str, baseline: Reading, services: Services, tx: Transaction) -> Plan | None:
+    """The intent, before the effect (rule 12). None: it was begun before, and must not run a second time.
+
+    The clock is looked at again: between the lock and here, this process may have been dead for hours.
+    """
+    plan = tx.plans.get(plan_id)
+    if plan.state is not PlanState.LOCKED:
+        return None
+    if tx.now >= plan.execute_by:
+        _stop(tx, services, plan, PlanState.LOCKED, f"{_TOO_LATE}; nothing was changed")
         return None
     plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
     detail = {"plan": plan.id, "digest": plan.digest, "before": plan.before, "after": plan.after}

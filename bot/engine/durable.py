@@ -8,26 +8,33 @@ queues are polled calmly (8), finished work is collected (9), and nothing of dbo
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
 from bot.store.database import Database
+from bot.store.errors import StoreUnavailable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Pinned by hand. Raise it only together with code that still runs the workflows of the version before.
 APPLICATION_VERSION = "tocsin-1"
 _SERIAL, _WORK = "serial", "work"
+_PATIENCE_SECONDS = 2.0
 
 
 class Steps(Protocol):
     """What a workflow is given: each step's result is kept, and a step that is done is not run again."""
 
-    def run(self, name: str, step: Callable[[], T]) -> T: ...
+    def run(self, name: str, step: Callable[[], T], *, otherwise: Callable[[Exception], T] | None = None) -> T:
+        """Run a step once. While the store takes nothing it is tried again; `otherwise` answers any other error."""
 
 
 Workflow = Callable[[Steps, dict[str, Any]], None]
@@ -60,11 +67,38 @@ class Durable(Protocol):
     def close(self) -> None: ...
 
 
-class _DbosSteps:
-    """Each result is kept as plain JSON."""
+class _Ending(BaseException):
+    """This process ends in the middle of a step. The engine records no such thing, so the next life goes on there."""
 
-    def run(self, name: str, step: Callable[[], T]) -> T:
-        return DBOS.run_step({"name": name}, step)
+
+class _DbosSteps:
+    """Each result is kept as plain JSON. An error that the engine saw would be the end of the work, for good."""
+
+    def __init__(self, ending: threading.Event) -> None:
+        self._ending = ending
+
+    def run(self, name: str, step: Callable[[], T], *, otherwise: Callable[[Exception], T] | None = None) -> T:
+        return DBOS.run_step({"name": name}, lambda: self._insist(name, step, otherwise))
+
+    def _insist(self, name: str, step: Callable[[], T], otherwise: Callable[[Exception], T] | None) -> T:
+        while True:
+            try:
+                return step()
+            except Exception as error:
+                if isinstance(error, CancelledError) or self._ending.is_set():
+                    raise _Ending from error
+                if isinstance(error, StoreUnavailable):
+                    self._wait(name, error)
+                elif otherwise:
+                    log.exception("step %s failed", name)
+                    step, otherwise = partial(otherwise, error), None
+                else:
+                    raise
+
+    def _wait(self, name: str, gone: StoreUnavailable) -> None:
+        log.warning("step %s waits for the store: %s", name, gone)
+        if self._ending.wait(_PATIENCE_SECONDS):
+            raise _Ending from gone
 
 
 class DbosDurable:
@@ -72,6 +106,7 @@ class DbosDurable:
 
     def __init__(self, database: Database, *, executor: str, poll_seconds: float = 0.2) -> None:
         self._poll = poll_seconds
+        self._ending = threading.Event()
         logging.getLogger("dbos").setLevel(logging.WARNING)
         self._url = database.url
         config = DBOSConfig(
@@ -92,7 +127,7 @@ class DbosDurable:
         """Make a workflow known; before `launch`."""
 
         def run(payload: dict[str, Any]) -> None:
-            workflow(_DbosSteps(), payload)
+            workflow(_DbosSteps(self._ending), payload)
 
         run.__qualname__ = run.__name__ = name
         DBOS.workflow(name=name)(run)
@@ -150,6 +185,7 @@ class DbosDurable:
 
     def close(self) -> None:
         """Stop taking work; what is in flight is given a moment, and goes on at the next start."""
+        self._ending.set()
         if self._client:
             self._client.destroy()
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=2)

@@ -56,16 +56,25 @@ class Mitigate:
     def __call__(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The whole path of one plan."""
         plan_id = payload["plan"]
-        steps.run("lock", lambda: self._tx(plan_id, "lock", lambda tx: self._lock(plan_id, tx)))
-        steps.run("check", lambda: self._check(plan_id))
-        steps.run("execute", lambda: self._execute(plan_id))
-        steps.run("read back", lambda: self._run(self._read_back(plan_id)))
-        steps.run("verify", lambda: self._run(self._verify(plan_id)))
+
+        def run(name: str, step: Callable[[], None]) -> None:
+            steps.run(name, step, otherwise=lambda error: self._stumbled(plan_id, error))
+
+        run("lock", lambda: self._tx(plan_id, "lock", lambda tx: self._lock(plan_id, tx)))
+        run("check", lambda: self._check(plan_id))
+        run("execute", lambda: self._execute(plan_id))
+        run("read back", lambda: self._run(self._read_back(plan_id)))
+        run("verify", lambda: self._run(self._verify(plan_id)))
 
     def expire(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The plan's time to be confirmed is over."""
         plan_id = payload["plan"]
         steps.run("expire", lambda: self._tx(plan_id, "expire", lambda tx: mitigation.expire(plan_id, tx)))
+
+    def _stumbled(self, plan_id: str, error: Exception) -> None:
+        """A fault of ours, or an answer that makes no sense: the plan must not hold its target for ever."""
+        why = f"something went wrong in Tocsin ({type(error).__name__}; its log says more)"
+        self._tx(plan_id, "stumbled", lambda tx: mitigation.stumbled(plan_id, why, self._services, tx))
 
     def _tx(self, plan_id: str, step: str, work: Callable[[SqlTransaction], T]) -> T:
         return self._store.transact_now(f"{plan_id}:{step}", work)
@@ -99,7 +108,7 @@ class Mitigate:
         if self._state(plan_id).state is not PlanState.LOCKED:
             return
         baseline = self._run(self._reading(plan_id))
-        plan = self._tx(plan_id, "begin", lambda tx: mitigation.begin(plan_id, self._executor, baseline, tx))
+        plan = self._tx(plan_id, "begin", lambda tx: self._begin(plan_id, baseline, tx))
         if plan is None:
             return
         try:
@@ -108,6 +117,9 @@ class Mitigate:
             self._give_up(plan, PlanState.EXECUTING, f"the target refused: {refused}; nothing was changed")
         except (OutcomeUnknown, Refusal) as unclear:
             log.warning("plan %s: no clear answer, reading back: %s", plan_id, unclear)
+
+    def _begin(self, plan_id: str, baseline: Reading, tx: SqlTransaction) -> Plan | None:
+        return mitigation.begin(plan_id, self._executor, baseline, self._services, tx)
 
     async def _reading(self, plan_id: str) -> Reading:
         service = self._state(plan_id).target.name

@@ -1,0 +1,194 @@
+"""The gateway fails in each way that it can; the plan's end says what is true, and nothing is asked twice.
+
+These need no kill, so they run on the bot of the tests with a fake gateway at the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from bot.store import schema
+from bot.store.transaction import SqlTransaction
+from commands.domain.incident import ActionFinished
+from commands.domain.plan import Plan, PlanState
+from tests.world import World
+
+NOTHING = "nothing was changed"
+
+
+async def planned(tocsin: World, text: str = "/gw scale 10") -> tuple[str, str]:
+    """An incident with a plan; its channel, and the key of the plan's message."""
+    incident = await tocsin.declare()
+    receipt = await tocsin.command("ben", incident.channel, text)
+    return incident.channel, receipt.reply_key
+
+
+async def confirmed(tocsin: World, key: str) -> Plan:
+    """Confirm, and wait for the end."""
+    receipt = await tocsin.click("ana", key, "Confirm")
+    assert receipt.accepted, await tocsin.read(receipt.reply_key)
+    return await tocsin.settled()
+
+
+async def traces(tocsin: World, plan: Plan) -> tuple[list[str], list[str]]:
+    """The audit's kinds for a plan, oldest first, and the results on the timeline."""
+
+    def read(tx: SqlTransaction) -> tuple[list[str], list[str]]:
+        assert plan.incident
+        kinds = [one.kind for one in reversed(tx.audit.entries(1000)) if one.detail.get("plan") == plan.id]
+        events = [entry.event for entry in tx.incidents.timeline(plan.incident)]
+        assert tx.audit.verify().broken_at is None
+        assert tx.connection.execute(sa.select(schema.locks)).all() == []
+        return kinds, [one.outcome for one in events if isinstance(one, ActionFinished) and one.plan == plan.id]
+
+    return await tocsin.app.store.look(read)
+
+
+async def test_a_lost_answer_is_read_back_and_not_asked_again(tocsin_on: World) -> None:
+    _, key = await planned(tocsin_on)
+    tocsin_on.gateway.lose_answer = True
+    plan = await confirmed(tocsin_on, key)
+    assert (plan.state, tocsin_on.gateway.desired, tocsin_on.gateway.asked) == (PlanState.DONE, 10, ["scale"])
+    assert "10 of 10 workers ready" in await tocsin_on.read(key)
+
+
+async def test_a_request_that_never_arrived_is_said_not_to_have_happened(tocsin_on: World) -> None:
+    _, key = await planned(tocsin_on)
+    tocsin_on.gateway.never_arrives = True
+    plan = await confirmed(tocsin_on, key)
+    assert (plan.state, tocsin_on.gateway.desired, tocsin_on.gateway.asked) == (PlanState.INTERRUPTED, 3, ["scale"])
+    assert plan.detail.startswith("it did not happen: still 3 workers. Ask for it again")
+    assert await traces(tocsin_on, plan) == (["confirmed", "intent", "outcome"], ["interrupted"])
+
+
+async def test_a_gateway_that_refuses_changed_nothing(tocsin: World) -> None:
+    _, key = await planned(tocsin)
+    tocsin.gateway.refuse = "expected 3, found 4"
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, plan.detail) == (PlanState.FAILED, f"the target refused: expected 3, found 4; {NOTHING}")
+    assert await traces(tocsin, plan) == (["confirmed", "intent", "outcome"], ["failed"])
+
+
+async def test_a_gateway_that_died_before_the_check_is_not_asked(tocsin: World) -> None:
+    _, key = await planned(tocsin)
+    tocsin.gateway.down = True
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
+    assert plan.detail == "The admin API of gateway does not answer (ConnectError). Nothing was changed"
+    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["failed"])
+
+
+async def test_drift_between_plan_and_execution_voids_the_confirmation(tocsin_on: World) -> None:
+    _, key = await planned(tocsin_on)
+    tocsin_on.gateway.desired = 4
+    plan = await confirmed(tocsin_on, key)
+    assert (plan.state, tocsin_on.gateway.asked, tocsin_on.gateway.desired) == (PlanState.FAILED, [], 4)
+    assert "replicas was 3 and is 4" in plan.detail
+    assert NOTHING in await tocsin_on.read(key)
+
+
+async def test_a_target_that_was_replaced_voids_the_confirmation(tocsin: World) -> None:
+    _, key = await planned(tocsin)
+    tocsin.gateway.uid = "99999999-2222-3333-4444-555555555555"
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
+    assert "uid was 11111111" in plan.detail
+
+
+async def test_an_answer_that_makes_no_sense_does_not_hold_the_lock_for_ever(tocsin: World) -> None:
+    """A bug here, or there: the plan ends, the next one can run."""
+    channel, key = await planned(tocsin)
+
+    async def nonsense(*_: object) -> None:
+        raise KeyError("progress")
+
+    tocsin.gateway.operation = nonsense  # type: ignore[method-assign, assignment]
+    plan = await confirmed(tocsin, key)
+    assert plan.state is PlanState.UNKNOWN
+    assert "look at it yourself" in plan.detail
+    del tocsin.gateway.operation  # type: ignore[attr-defined]
+    receipt = await tocsin.command("ben", channel, "/gw scale 5")
+    plan = await confirmed(tocsin, receipt.reply_key)
+    assert (plan.state, tocsin.gateway.desired) == (PlanState.DONE, 5)
+
+
+async def test_a_second_plan_is_refused_while_one_runs(tocsin_on: World) -> None:
+    channel, key = await planned(tocsin_on)
+    tocsin_on.gateway.operations.clear()
+    hold = asyncio.Event()
+    find = tocsin_on.gateway.find
+
+    async def slow(name: str) -> object:
+        await hold.wait()
+        return await find(name)
+
+    tocsin_on.gateway.find = slow  # type: ignore[method-assign, assignment]
+    await tocsin_on.click("ana", key, "Confirm")
+
+    async def locked() -> bool:
+        return (await tocsin_on.plan()).state is PlanState.LOCKED
+
+    await tocsin_on.until(locked)
+    tocsin_on.gateway.find = find  # type: ignore[method-assign]
+    told = await tocsin_on.say("ben", channel, "/gw scale 12")
+    assert "gateway is busy: Scale gateway up from 3 to 10 workers is locked." in told
+    assert "@ana started it" in told
+    hold.set()
+    plan = await tocsin_on.settled()
+    assert (plan.state, tocsin_on.gateway.asked) == (PlanState.DONE, ["scale"])
+
+
+async def test_two_plans_confirmed_one_after_the_other_do_not_both_run(tocsin_on: World) -> None:
+    channel, first = await planned(tocsin_on)
+    second = (await tocsin_on.command("ben", channel, "/gw scale 12")).reply_key
+    await tocsin_on.click("ana", first, "Confirm")
+    await tocsin_on.click("ana", second, "Confirm")
+
+    async def both() -> list[Plan]:
+        found = await tocsin_on.app.store.look(lambda tx: tx.plans.recent(target=None, limit=2))
+        return found if all(one.state in {PlanState.DONE, PlanState.FAILED} for one in found) else []
+
+    ended = await tocsin_on.until(both)
+    assert sorted(one.state for one in ended) == [PlanState.DONE, PlanState.FAILED]
+    assert tocsin_on.gateway.asked == ["scale"]
+
+
+async def test_undo_refuses_when_somebody_else_changed_the_target(tocsin_on: World) -> None:
+    channel, key = await planned(tocsin_on)
+    await confirmed(tocsin_on, key)
+    tocsin_on.gateway.desired = 6
+    told = await tocsin_on.say("ben", channel, "/gw undo")
+    assert "Somebody changed gateway since: it was left at 10 workers and has 6." in told
+    assert tocsin_on.gateway.desired == 6
+
+
+async def test_undo_that_was_planned_is_void_when_somebody_else_changes_the_target(tocsin_on: World) -> None:
+    channel, key = await planned(tocsin_on)
+    await confirmed(tocsin_on, key)
+    undo = await tocsin_on.command("ben", channel, "/gw undo")
+    tocsin_on.gateway.desired = 6
+    plan = await confirmed(tocsin_on, undo.reply_key)
+    assert (plan.state, tocsin_on.gateway.desired) == (PlanState.FAILED, 6)
+    assert "replicas was 10 and is 6" in plan.detail
+
+
+async def test_a_restart_that_is_stuck_ends_as_unknown(tocsin: World) -> None:
+    _, key = await planned(tocsin, "/gw restart")
+    tocsin.gateway.stuck = True
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, tocsin.gateway.asked) == (PlanState.UNKNOWN, ["restart"])
+    assert plan.detail == "no clear result in time; last seen: 0 of 2 workers restarted"
+
+
+@pytest.mark.parametrize("late", [timedelta(seconds=300), timedelta(hours=3)])
+async def test_a_click_after_the_time_is_over_changes_nothing(tocsin: World, late: timedelta) -> None:
+    _, key = await planned(tocsin)
+    token = await tocsin.token(key, "ana", "Confirm")
+    tocsin.clock.advance(late)
+    receipt = await tocsin.click("ana", key, "", token=token)
+    assert not receipt.accepted
+    assert tocsin.gateway.asked == []

@@ -1,0 +1,167 @@
+"""The same delivery again, old buttons, forged buttons, buttons of others, and races for one decision."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+
+from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.store.transaction import SqlTransaction
+from commands import mitigation
+from commands.cards import card
+from commands.domain.plan import FINAL, Plan, PlanState
+from commands.errors import Conflict
+from tests.world import World
+
+ROUNDS = 30
+
+
+async def test_a_command_delivered_many_times_at_once_is_done_once(tocsin_on: World) -> None:
+    incident = await tocsin_on.declare()
+    same = TextDelivery("console", "again-1", "ana", incident.channel, "/incident note seen once")
+    receipts = await asyncio.gather(*(tocsin_on.app.pipeline.command(same) for _ in range(8)))
+    assert Counter(one.duplicate for one in receipts) == {True: 7, False: 1}
+    events = await tocsin_on.app.store.look(lambda tx: tx.incidents.timeline(incident.id))
+    assert sum(getattr(entry.event, "text", "") == "seen once" for entry in events) == 1
+
+
+async def test_a_mitigation_delivered_many_times_at_once_makes_one_plan(tocsin_on: World) -> None:
+    incident = await tocsin_on.declare()
+    same = TextDelivery("console", "again-2", "ben", incident.channel, "/gw scale 10")
+    await asyncio.gather(*(tocsin_on.app.pipeline.command(same) for _ in range(8)))
+    await tocsin_on.app.pipeline.drain()
+    plans = await tocsin_on.app.store.look(lambda tx: tx.plans.recent(target=None, limit=10))
+    assert len(plans) == 1
+
+
+async def test_a_delivery_that_two_processes_work_on_is_decided_once(tocsin_on: World) -> None:
+    """Both took it over from one that died."""
+    incident = await tocsin_on.declare()
+    text = TextDelivery("console", "again-3", "ben", incident.channel, "/gw scale 10")
+    await tocsin_on.app.store.transact("stored", lambda tx: tx.inbox.receive("console:again-3", text))
+    await asyncio.gather(*(tocsin_on.app.pipeline.resume([text]) for _ in range(2)))
+    await tocsin_on.app.pipeline.drain()
+    plans = await tocsin_on.app.store.look(lambda tx: tx.plans.recent(target=None, limit=10))
+    assert len(plans) == 1
+
+
+async def test_a_click_delivered_many_times_at_once_is_done_once(tocsin_on: World) -> None:
+    key = await _plan(tocsin_on)
+    same = ClickDelivery("console", "click-1", "ana", "", await tocsin_on.token(key, "ana", "Confirm"))
+    receipts = await asyncio.gather(*(tocsin_on.app.pipeline.click(same) for _ in range(8)))
+    assert all(one.accepted for one in receipts)
+    assert Counter(one.duplicate for one in receipts) == {True: 7, False: 1}
+    plan = await tocsin_on.settled()
+    assert (plan.state, tocsin_on.gateway.asked) == (PlanState.DONE, ["scale"])
+
+
+async def test_a_double_click_confirms_once(tocsin_on: World) -> None:
+    key = await _plan(tocsin_on)
+    token = await tocsin_on.token(key, "ana", "Confirm")
+    receipts = await asyncio.gather(*(tocsin_on.click("ana", key, "", token=token) for _ in range(6)))
+    assert Counter(one.accepted for one in receipts) == {False: 5, True: 1}
+    assert (await tocsin_on.settled()).state is PlanState.DONE
+    assert tocsin_on.gateway.asked == ["scale"]
+
+
+async def test_a_forged_token_is_nothing(tocsin: World) -> None:
+    key = await _plan(tocsin)
+    receipt = await tocsin.click("ana", key, "", token="A" * 22)
+    assert not receipt.accepted
+    assert (await tocsin.plan()).state is PlanState.PLANNED
+
+
+async def test_a_used_token_is_nothing_and_says_so(tocsin: World) -> None:
+    key = await _plan(tocsin)
+    token = await tocsin.token(key, "ana", "Cancel")
+    await tocsin.click("ana", key, "", token=token)
+    click = ClickDelivery("console", "click-2", "ana", "general", token)
+    receipt = await tocsin.app.pipeline.click(click)
+    assert not receipt.accepted
+    assert "That button was used already." in await tocsin.read(receipt.reply_key)
+    assert (await tocsin.plan()).state is PlanState.CANCELLED
+
+
+async def test_a_click_by_somebody_who_may_not_is_refused_and_audited_and_uses_nothing_up(tocsin: World) -> None:
+    key = await _plan(tocsin)
+    token = await tocsin.token(key, "ana", "Confirm")
+    receipt = await tocsin.click("eve", key, "", token=token)
+    assert not receipt.accepted
+    assert (await tocsin.plan()).state is PlanState.PLANNED
+    kinds = await tocsin.app.store.look(lambda tx: [(one.kind, one.actor) for one in tx.audit.entries(5)])
+    assert ("refused", "eve") in kinds
+    assert (await tocsin.click("ana", key, "", token=token)).accepted
+    assert (await tocsin.settled()).state is PlanState.DONE
+
+
+async def test_confirm_cancel_and_expiry_at_once_make_one_decision(tocsin_on: World) -> None:
+    """Thirty races; whoever wins, it is decided once, audited once, and run only if it was confirmed."""
+    order = random.Random(7)
+    wins: Counter[str] = Counter()
+    for _ in range(ROUNDS):
+        tocsin_on.gateway.desired = 3
+        wins[await _race(tocsin_on, order)] += 1
+    assert sum(wins.values()) == ROUNDS
+    assert tocsin_on.gateway.asked == ["scale"] * wins[PlanState.DONE]
+
+
+async def _race(tocsin: World, order: random.Random) -> str:
+    key = await _plan(tocsin)
+    plan = await tocsin.plan(key.split(":")[0])
+    tokens = {label: await tocsin.token(key, "ana", label) for label in ("Confirm", "Cancel")}
+    runs = [_press(tocsin, key, token, order.random()) for token in tokens.values()]
+    runs.append(_expire(tocsin, plan, order.random()))
+    order.shuffle(runs)
+    outcomes = await asyncio.gather(*runs)
+    ended = await tocsin.until(lambda: _ended(tocsin, plan.id))
+    decisions = await tocsin.app.store.look(lambda tx: _decisions(tx, plan))
+    assert len(decisions) == 1, decisions
+    wanted = {"confirmed": PlanState.DONE, "cancelled": PlanState.CANCELLED, "expired": PlanState.EXPIRED}
+    assert ended.state is wanted[decisions[0]]
+    assert sum(bool(one) for one in outcomes if one is not None) == (decisions[0] != "expired")
+    return ended.state
+
+
+async def _ended(tocsin: World, plan_id: str) -> Plan | None:
+    plan = await tocsin.plan(plan_id)
+    return plan if plan.state in FINAL else None
+
+
+async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
+    await asyncio.sleep(delay / 100)
+    return (await tocsin.click("ana", key, "", token=token)).accepted
+
+
+async def _expire(tocsin: World, plan: Plan, delay: float) -> None:
+    await asyncio.sleep(delay / 100)
+    await tocsin.app.store.transact(f"{plan.id}:race", lambda tx: mitigation.expire(plan.id, tx))
+
+
+def _decisions(tx: SqlTransaction, plan: Plan) -> list[str]:
+    kinds = {"confirmed", "cancelled", "expired"}
+    return [one.kind for one in tx.audit.entries(50) if one.kind in kinds and one.detail.get("plan") == plan.id]
+
+
+async def test_a_refusal_after_something_was_said_does_not_give_a_change_number_twice(tocsin_on: World) -> None:
+    """Pages follow the changes by number: of two with the same one, they would miss the second."""
+
+    def refused(tx: SqlTransaction) -> None:
+        try:
+            with tx.connection.begin_nested():
+                tx.messages.post("general", card("never said"), key="never")
+                raise Conflict("no")
+        except Conflict:
+            tx.forget()
+        tx.messages.post("general", card("refused"), key="refused")
+
+    await tocsin_on.app.store.transact("refused", refused)
+    await tocsin_on.app.store.transact("next", lambda tx: tx.messages.post("general", card("next"), key="next"))
+    changes = [(await tocsin_on.message(key)).change for key in ("refused", "next")]
+    assert changes[0] < changes[1]
+
+
+async def _plan(tocsin: World) -> str:
+    receipt: Receipt = await tocsin.command("ben", "general", "/gw scale 10")
+    assert receipt.accepted, await tocsin.read(receipt.reply_key, "ben")
+    return receipt.reply_key
