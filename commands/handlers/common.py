@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.errors import Conflict, NotFound, WrongPlace
 from commands.ports import Transaction
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+#: How long an answer is waited for that is good to have and that nothing depends on.
+PATIENCE_SECONDS = 8.0
+
+
+async def if_it_answers(question: Awaitable[T]) -> T | None:
+    """The answer of another system, or None: one that is down, slow or broken never stops an incident's course."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await question
+    except Exception as error:  # whatever goes wrong there is no reason to refuse here
+        log.warning("going on without an answer: %s: %s", type(error).__name__, error)
+        return None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from commands.domain.plan import FINAL, Plan
 from commands.domain.sli import Reading
 from commands.errors import Conflict, NotAllowed
 from commands.grammar.arguments import Word
-from commands.handlers.common import open_at_hand
+from commands.handlers.common import if_it_answers, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
 from commands.presentation.incident import headline, role_facts
@@ -28,12 +28,12 @@ class HandoverArgs:
     incoming: Annotated[Person | None, Word("who takes over; without it, whoever accepts first")] = None
 
 
-async def measure(_args: HandoverArgs, call: Call) -> Reading:
-    """Current error rate and latency."""
-    return await current_reading(call)
+async def measure(_args: HandoverArgs, call: Call) -> Reading | None:
+    """Current error rate and latency, where they can be told."""
+    return await if_it_answers(current_reading(call))
 
 
-def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading) -> Reply:
+def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
     """Post the summary, with the button that accepts."""
     incident = open_at_hand(call, tx)
     roles = incident.held_by(call.person.id)
@@ -70,7 +70,9 @@ def _check_incoming(incoming: Person | None, outgoing: Person) -> None:
         raise NotAllowed(f"{incoming.name} is a viewer and cannot take a role.")
 
 
-def _summary(incident: Incident, offered: HandoverOffered, plans: list[Plan], reading: Reading, call: Call) -> Card:
+def _summary(
+    incident: Incident, offered: HandoverOffered, plans: list[Plan], reading: Reading | None, call: Call
+) -> Card:
     to: tuple[Part, ...] = (Who(person=offered.incoming),) if offered.incoming else ("whoever accepts",)
     titles = " and ".join(role.title.lower() for role in offered.roles)
     return Card(

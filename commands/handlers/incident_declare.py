@@ -11,6 +11,7 @@ from commands.domain.incident import Declared, Incident
 from commands.domain.severity import Severity
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest, Word
+from commands.handlers.common import if_it_answers
 from commands.people import SYSTEM
 from commands.ports import Contact, Transaction
 from commands.presentation.incident import card_key, headline, incident_card, incident_tone
@@ -32,10 +33,8 @@ class Declare:
 
 async def gather(args: Declare, call: Call) -> list[Contact]:
     """Who is on duty for the service; an on-call system that is down never stops a declaration."""
-    try:
-        return list(await call.services.on_call.on_duty(args.service or call.services.default_service, at=call.now))
-    except Exception:
-        return []
+    service = args.service or call.services.default_service
+    return list(await if_it_answers(call.services.on_call.on_duty(service, at=call.now)) or ())
 
 
 def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -> Reply:

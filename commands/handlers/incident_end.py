@@ -13,7 +13,7 @@ from commands.domain.sli import Reading
 from commands.drafting import order_draft
 from commands.errors import Conflict
 from commands.grammar.arguments import Rest
-from commands.handlers.common import at_hand, open_at_hand
+from commands.handlers.common import at_hand, if_it_answers, open_at_hand
 from commands.ports import Transaction
 from commands.presentation.public import offer_public_text
 from commands.presentation.words import lasting
@@ -36,20 +36,21 @@ class ReopenArgs:
     reason: Annotated[str, Rest("why")] = ""
 
 
-async def measure(_args: object, call: Call) -> Reading:
-    """How the service does at this moment."""
-    return await current_reading(call)
+async def measure(_args: object, call: Call) -> Reading | None:
+    """How the service does at this moment, where that can be told."""
+    return await if_it_answers(current_reading(call))
 
 
-def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading) -> Reply:
+def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
     """It is over: the clock stops and the draft is ordered. A service that still does badly is pointed out."""
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
     resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
     order_draft(resolved, tx)
     offer_public_text(resolved, call.services, tx)
-    still_bad = call.services.objectives.breached(reading)
-    warning = [f"Careful: {reading.words()} right now, outside the objectives. /incident reopen takes this back."]
+    now = reading.words() if reading else "not known: the measurements did not answer"
+    still_bad = reading is not None and call.services.objectives.breached(reading)
+    warning = [f"Careful: {now} right now, outside the objectives. /incident reopen takes this back."]
     shown = card(
         f"Resolved after {lasting(resolved.duration(tx.now))}",
         *([args.summary] if args.summary else []),
@@ -57,7 +58,7 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading) ->
         rich(Who(person=call.person.id), " resolved it. The postmortem is being drafted."),
         tone=Tone.WARNING if still_bad else Tone.GOOD,
     )
-    return Reply(shown.model_copy(update={"facts": (fact("Now", reading.words()),)}))
+    return Reply(shown.model_copy(update={"facts": (fact("Now", now),)}))
 
 
 def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
