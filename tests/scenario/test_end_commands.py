@@ -1,0 +1,218 @@
+"""Transcripts of the end of an incident: resolve, reopen, the postmortem."""
+
+from __future__ import annotations
+
+from tests.scenario.stage import Stage, golden, transcript
+
+
+@transcript("/incident resolve")
+async def test_resolve_stops_the_clock_and_orders_the_draft(stage: Stage) -> None:
+    incident = await stage.declares()
+    stage.later(minutes=42)
+    said = await stage.types("ana", incident.channel, "/incident resolve scaled to 10 workers")
+    await stage.drafted(incident)
+    said = f"{said}\n{await stage.news()}".strip()
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: resolved
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Lasted: 42 min
+          [Reopen]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Resolved after 42 min
+          scaled to 10 workers
+          @Ana Ruiz resolved it. The postmortem is being drafted.
+          Now: errors 0.2%, p95 40 ms, 100 requests/s
+          (@Ana Ruiz: /incident resolve scaled to 10 workers)
+        [#incident-20260301-001, all]
+        Postmortem of SEV1 · API answers 502
+          Read the postmortem draft (/postmortems/incident-20260301-001).
+          Mark what is missing, then it is drafted anew: /incident note --as cause ... (also resolution, impact, action, lesson).
+        """)  # noqa: E501
+    assert await stage.asks("ben", incident.channel, "/incident resolve again") == golden("""
+        incident-20260301-001 has the status resolved.
+          Reopen it first: /incident reopen why.
+          (you typed: /incident resolve again)
+        """)
+    assert await stage.asks("ben", incident.channel, "/incident severity sev2") == golden("""
+        incident-20260301-001 has the status resolved.
+          Reopen it first: /incident reopen why.
+          (you typed: /incident severity sev2)
+        """)
+
+
+@transcript("/incident resolve")
+async def test_resolve_is_questioned_while_the_measurements_are_red(stage: Stage) -> None:
+    incident = await stage.declares()
+    reading = stage.world.gateway.reading_now
+    stage.world.gateway.reading_now = reading.model_copy(update={"errors": 310, "error_rate": 0.31, "p95_ms": 900.0})
+    said = await stage.types("ana", incident.channel, "/incident resolve I think it is over")
+    assert said.split("[#incident-20260301-001, all]")[-1].strip() == golden("""
+        Resolved after 0 s
+          I think it is over
+          Careful: errors 31.0%, p95 900 ms, 100 requests/s right now, outside the objectives. /incident reopen takes this back.
+          @Ana Ruiz resolved it. The postmortem is being drafted.
+          Now: errors 31.0%, p95 900 ms, 100 requests/s
+          (@Ana Ruiz: /incident resolve I think it is over)
+        """)  # noqa: E501
+    assert not (await stage.world.incident(incident.id)).status.is_open
+
+
+@transcript("/incident reopen")
+async def test_reopen_runs_the_clock_on_by_command_and_by_button(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    await stage.drafted(incident)
+    stage.later(minutes=5)
+    await stage.news()
+    said = await stage.types("ben", incident.channel, "/incident reopen errors are back")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: investigating
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:20 UTC
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Reopened
+          errors are back
+          The clock runs on from the declaration.
+          (@Ben Okafor: /incident reopen errors are back)
+        """)
+    assert await stage.asks("ben", incident.channel, "/incident reopen") == golden("""
+        incident-20260301-001 is open: investigating.
+          (you typed: /incident reopen)
+        """)
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    said = await stage.presses("chloe", incident.channel, "Reopen")
+    assert said.split("[#incident-20260301-001, all]")[-1].strip() == golden("""
+        Reopened
+          The clock runs on from the declaration.
+        """)
+    assert (await stage.world.incident(incident.id)).status.is_open
+
+
+@transcript("/postmortem", "/postmortem show")
+async def test_the_postmortem_is_drafted_and_shown(stage: Stage) -> None:
+    incident = await stage.declares()
+    assert await stage.types("ana", incident.channel, "/postmortem") == golden("""
+        [#incident-20260301-001, only ana]
+        incident-20260301-001 has no postmortem yet.
+          It is drafted when the incident is resolved.
+          For example: /incident resolve what fixed it
+          (you typed: /postmortem)
+        """)
+    await stage.quietly(
+        "ana",
+        incident.channel,
+        "/incident role claim ic",
+        "/incident note --as cause the connection pool was exhausted",
+        "/incident note --as action @ben add an alert by 2026-03-20",
+    )
+    stage.later(minutes=30)
+    await stage.quietly("ana", incident.channel, "/incident resolve rolled back")
+    await stage.drafted(incident)
+    await stage.news()
+    assert await stage.types("eve", incident.channel, "/postmortem") == golden("""
+        [#incident-20260301-001, only eve]
+        Postmortem of SEV1 · API answers 502
+          Read the postmortem draft (/postmortems/incident-20260301-001).
+          Mark what is missing, then it is drafted anew: /incident note --as cause ... (also resolution, impact, action, lesson).
+          | # Incident Post-Mortem: API answers 502
+          |
+          | **Date:** 2026-03-01
+          | **Severity:** SEV1 (critical)
+          | **Duration:** 30 minutes
+          | **Impact:** No measurements were taken during the incident, so its impact in numbers is not known.
+          | **Incident:** incident-20260301-001 (gateway), status resolved
+          |
+          | ## Timeline
+          |
+          | Times are in UTC.
+          |
+          | **2026-03-01**
+          |
+          | - 12:00 - Ana Ruiz declared SEV1: API answers 502
+          | - 12:00 - Ana Ruiz took the role of incident commander
+          | - 12:00 - Ana Ruiz noted a cause: the connection pool was exhausted
+          | - 12:00 - Ana Ruiz noted an action item: @ben add an alert by 2026-03-20
+          | - 12:30 - Ana Ruiz resolved the incident (rolled back)
+          |
+          | ### Measured
+          |
+          | | Figure | Value |
+          | |--------|-------|
+          | | Impact | no measurements |
+          | | First bad reading to declaration | not known |
+          | | Declaration to first role taken | 0 seconds (asked for: 15 minutes) |
+          | | Declaration to resolution | 30 minutes |
+          |
+          | ### People
+          |
+          | - Declared by: Ana Ruiz
+          | - Incident commander: Ana Ruiz, 12:00 to the end
+          | - Took part: Ana Ruiz
+          |
+          | ## Root Cause
+          |
+          | the connection pool was exhausted
+          |
+          | *Noted by Ana Ruiz at 12:00.*
+          |
+          | ## Resolution
+          |
+          | rolled back
+          |
+          | *Said by Ana Ruiz on resolving at 12:30.*
+          |
+          | ### Mitigations
+          |
+          | Nothing was changed through Tocsin.
+          |
+          | ## Action Items
+          |
+          | 1. [ ] add an alert - Assigned to: Ben Okafor - Due: 2026-03-20
+          |
+          | ## Lessons Learned
+          |
+          | None noted yet: add them with `/incident note --as lesson ...`
+        """)  # noqa: E501
+    shown = await stage.asks("eve", "general", f"/postmortem show {incident.id}")
+    assert shown == await stage.asks("eve", incident.channel, "/postmortem show")
+
+
+async def test_a_marked_note_after_the_end_is_drafted_in(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    first = await stage.drafted(incident)
+    await stage.quietly("ana", incident.channel, "/incident note --as cause a cable was cut")
+
+    async def redrafted() -> bool:
+        return "a cable was cut" in await stage.drafted(incident)
+
+    assert "a cable was cut" not in first
+    await stage.world.until(redrafted)
+
+
+@transcript("/postmortem export")
+async def test_export_links_to_the_markdown(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    text = await stage.drafted(incident)
+    said = await stage.asks("eve", incident.channel, "/postmortem export")
+    assert said.replace(f"{len(text):,}", "N") == golden("""
+        Postmortem of incident-20260301-001
+          Markdown: incident-20260301-001.md (/postmortems/incident-20260301-001.md) (N characters).
+        """)

@@ -1,0 +1,216 @@
+"""Transcripts of what is read from the gateway; everybody in the channel sees it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from commands.ports import Change, ErrorGroup, LogLine
+from tests.fakes import START
+from tests.scenario.stage import Stage, golden, transcript
+
+
+@transcript("/gw status")
+async def test_status(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw status") == golden("""
+        [#general, all]
+        gateway: healthy
+          Workers: 3 of 3 ready
+          Errors: 0.2% of 1,000 requests
+          Latency: p50 8 ms, p95 40 ms, p99 90 ms
+          Traffic: 100 requests/s over 10 s
+          Version: 1.2.3, revision 7
+          Running since: 2026-03-01 07:00 UTC
+          (@Eve Larsson: /gw status)
+        """)
+    reading = stage.world.gateway.reading_now
+    stage.world.gateway.reading_now = reading.model_copy(update={"errors": 310, "error_rate": 0.31})
+    assert await stage.asks("eve", "general", "/gw status") == golden("""
+        gateway: in trouble
+          Workers: 3 of 3 ready
+          Errors: 31.0% of 1,000 requests
+          Latency: p50 8 ms, p95 40 ms, p99 90 ms
+          Traffic: 100 requests/s over 10 s
+          Version: 1.2.3, revision 7
+          Running since: 2026-03-01 07:00 UTC
+          (@Eve Larsson: /gw status)
+        """)
+    stage.world.gateway.reading_now = reading.model_copy(update={"requests": 0, "errors": 0, "p95_ms": None})
+    assert await stage.asks("eve", "general", "/gw status") == golden("""
+        gateway: healthy
+          Workers: 3 of 3 ready
+          Traffic: no requests
+          Version: 1.2.3, revision 7
+          Running since: 2026-03-01 07:00 UTC
+          (@Eve Larsson: /gw status)
+        """)
+
+
+@transcript("/gw health")
+async def test_health(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw health") == golden("""
+        [#general, all]
+        gateway: all health checks pass
+          /health: ok (200)
+          /health/live: ok (200)
+          /health/ready: ok (200)
+          (@Eve Larsson: /gw health)
+        """)
+    stage.world.gateway.down = True
+    assert await stage.asks("eve", "general", "/gw health") == golden("""
+        gateway: a health check fails
+          /health: no answer (ConnectError)
+          /health/live: no answer (ConnectError)
+          /health/ready: no answer (ConnectError)
+          (@Eve Larsson: /gw health)
+        """)
+
+
+@transcript("/gw pods")
+async def test_pods(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw pods") == golden("""
+        [#general, all]
+        3 workers of gateway, 3 wanted
+          Worker     State  Since      Restarts  Requests  Errors  Memory
+          gateway-1  ready  12:00 UTC  0         10        0       40 MB
+          gateway-2  ready  12:00 UTC  0         20        0       40 MB
+          gateway-3  ready  12:00 UTC  0         30        0       40 MB
+          (@Eve Larsson: /gw pods)
+        """)
+
+
+@transcript("/gw metrics")
+async def test_metrics(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw metrics --window 5m") == golden("""
+        [#general, all]
+        gateway: errors 0.2%, p95 40 ms, 100 requests/s
+          Errors: 0.2% of 1,000 requests
+          Latency: p50 8 ms, p95 40 ms, p99 90 ms
+          Traffic: 100 requests/s over 10 s
+          Route   Requests  Errors  p95
+          users   600       0.1%    35 ms
+          orders  400       0.4%    48 ms
+          (@Eve Larsson: /gw metrics --window 5m)
+        """)
+    assert await stage.asks("eve", "general", "/gw metrics --window soon") == golden("""
+        /gw metrics: window: 'soon' is no duration. Write it as 45s, 15m, 2h, 1h30m or 2d.
+          Usage: /gw metrics [--window window]
+          For example: /gw metrics
+          (you typed: /gw metrics --window soon)
+        """)
+
+
+@transcript("/gw config")
+async def test_config_masks_secrets(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw config") == golden("""
+        [#general, all]
+        Configuration of gateway
+          | server:
+          |   port: 8080
+          | admin:
+          |   token: [redacted]
+          (@Eve Larsson: /gw config)
+        """)
+
+
+@transcript("/gw logs")
+async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
+    stage.world.gateway.log_lines = [
+        LogLine(at=START, level="INFO", message="started", fields={"worker_id": 1, "pid": 77}),
+        LogLine(at=START + timedelta(seconds=3), level="ERROR", message="upstream timeout", fields={"route": "orders"}),
+        LogLine(at=START + timedelta(seconds=4), level="ERROR", message="upstream said Bearer abcdef0123456789abcdef"),
+    ]
+    assert await stage.types("eve", "general", "/gw logs upstream --level error --since 1h") == golden("""
+        [#general, all]
+        2 log lines of gateway, last 1 h
+          | 12:00:03 ERROR   upstream timeout route=orders
+          | 12:00:04 ERROR   upstream said Bearer [redacted]
+          (@Eve Larsson: /gw logs upstream --level error --since 1h)
+        """)
+    assert await stage.asks("eve", "general", "/gw logs --limit 1") == golden("""
+        1 log line of gateway, last 15 min
+          | 12:00:04 ERROR   upstream said Bearer [redacted]
+          (@Eve Larsson: /gw logs --limit 1)
+        """)
+    assert await stage.asks("eve", "general", "/gw logs --level LOUD") == golden("""
+        'LOUD' is no log level.
+          Levels: DEBUG, INFO, WARNING, ERROR.
+          For example: /gw logs --level ERROR
+          (you typed: /gw logs --level LOUD)
+        """)
+    assert await stage.asks("eve", "general", "/gw logs nothing like this") == golden("""
+        0 log lines of gateway, last 15 min
+          (@Eve Larsson: /gw logs nothing like this)
+        """)
+
+
+@transcript("/gw errors")
+async def test_errors_are_counted_together(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw errors") == golden("""
+        [#general, all]
+        No errors on gateway in the last 15 min
+          (@Eve Larsson: /gw errors)
+        """)
+    seen = START - timedelta(minutes=2)
+    stage.world.gateway.groups = [
+        ErrorGroup(route="users", status=502, error_type="connect", count=4, last_seen=seen),
+        ErrorGroup(route="orders", status=504, error_type="timeout", count=1234, last_seen=START),
+    ]
+    assert await stage.asks("eve", "general", "/gw errors --since 30m") == golden("""
+        1,238 errors on gateway in the last 30 min
+          Count  Route   Status  Kind     Last
+          1,234  orders  504     timeout  12:00 UTC
+          4      users   502     connect  11:58 UTC
+          (@Eve Larsson: /gw errors --since 30m)
+        """)
+
+
+@transcript("/gw history")
+async def test_history_joins_our_plans_with_what_the_gateway_saw(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw history") == golden("""
+        [#general, all]
+        Nothing has changed gateway yet
+          (@Eve Larsson: /gw history)
+        """)
+    stage.world.gateway.changes = [
+        Change(
+            at=START - timedelta(hours=2),
+            kind="restart",
+            actor="cron",
+            reason="nightly",
+            before="",
+            after="",
+            outcome="done",
+        )
+    ]
+    await stage.runs("ben", "general", "/gw scale 5")
+    await stage.news()
+    assert await stage.types("eve", "general", "/gw history --limit 5") == golden("""
+        [#general, all]
+        Changes of gateway
+          When                  Who          What                                  Result
+          2026-03-01 12:00 UTC  @Ben Okafor  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
+          2026-03-01 10:00 UTC  cron         restart                               done
+          (@Eve Larsson: /gw history --limit 5)
+        """)  # noqa: E501
+
+
+@pytest.mark.parametrize("command", ["status", "pods", "config", "history"])
+async def test_a_gateway_that_does_not_answer_is_said_so(stage: Stage, command: str) -> None:
+    stage.world.gateway.down = True
+    said = await stage.types("ana", "general", f"/gw {command}")
+    assert said.splitlines()[:3] == [
+        "[#general, only ana]",
+        "The admin API of gateway does not answer (ConnectError).",
+        "  Is the gateway running?",
+    ]
+
+
+async def test_in_an_incident_the_service_of_the_incident_is_asked_for(stage: Stage) -> None:
+    incident = await stage.declares("sev2 slow --service billing")
+    assert await stage.asks("ana", incident.channel, "/gw pods") == golden("""
+        There is no service 'billing' that I can act on.
+          I know: gateway.
+          (you typed: /gw pods)
+        """)

@@ -1,0 +1,166 @@
+"""Transcripts of handovers: offered, accepted, declined, to somebody and to anybody."""
+
+from __future__ import annotations
+
+from tests.scenario.stage import Stage, golden, transcript
+
+
+@transcript("/handover")
+async def test_a_handover_sums_up_and_moves_the_roles_when_it_is_accepted(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/incident role claim tech")
+    await stage.runs("ana", incident.channel, "/gw scale 5")
+    await stage.quietly("ana", incident.channel, "/incident status monitoring")
+    await stage.world.command("ana", incident.channel, "/gw restart")
+    stage.later(minutes=12)
+    await stage.news()
+    said = await stage.types("ana", incident.channel, "/handover @ben")
+    assert said == golden("""
+        [#incident-20260301-001, all]
+        Handover: SEV1 · API answers 502
+          @Ana Ruiz hands over as incident commander and technical lead to @Ben Okafor.
+          State: monitoring, SEV1
+          For: 12 min
+          Incident commander: @Ana Ruiz
+          Technical lead: @Ana Ruiz
+          Communications lead: nobody yet
+          Now: errors 0.2%, p95 40 ms, 100 requests/s
+          Pending: Restart gateway: 5 workers, one by one (planned)
+          Next update due: 12:15 UTC
+          At         Tried                                 Result
+          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
+          [Accept] [Decline]
+          (@Ana Ruiz: /handover @ben)
+        """)  # noqa: E501
+    said = await stage.presses("ben", incident.channel, "Accept")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: monitoring
+          Severity: SEV1, critical
+          Incident commander: @Ben Okafor
+          Technical lead: @Ben Okafor
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:15 UTC
+          [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all, edited]
+        Handover accepted by Ben Okafor
+          SEV1 · API answers 502
+          State: monitoring, SEV1
+          For: 12 min
+          Incident commander: @Ben Okafor
+          Technical lead: @Ben Okafor
+          Communications lead: nobody yet
+          Pending: Restart gateway: 5 workers, one by one (planned)
+          At         Tried                                 Result
+          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
+        [#incident-20260301-001, all]
+        Handover done
+          @Ben Okafor is incident commander and technical lead now. Thank you, @Ana Ruiz.
+        """)  # noqa: E501
+    assert (await stage.world.incident(incident.id)).roles == {"ic": "ben", "tech": "ben"}
+
+
+async def test_a_handover_is_for_whom_it_names(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/handover ben")
+    said = await stage.presses("chloe", incident.channel, "Accept")
+    assert said == golden("""
+        [#incident-20260301-001, only chloe]
+        This handover is for Ben Okafor.
+          The outgoing person can decline it and offer it anew.
+        """)
+    said = await stage.presses("ana", incident.channel, "Accept")
+    assert said == golden("""
+        [#incident-20260301-001, only ana]
+        You cannot accept your own handover.
+        """)
+    said = await stage.presses("eve", incident.channel, "Accept")
+    assert said == golden("""
+        [#incident-20260301-001, only eve]
+        That is not for you to decide.
+          Who may: responders, operators, admins, the incident commander, the technical lead, the communications lead.
+        """)
+    assert (await stage.world.incident(incident.id)).roles == {"ic": "ana"}
+
+
+async def test_a_handover_is_declined_and_the_role_stays(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/handover ben")
+    offer = await stage.message_with("Accept", incident.channel)
+    said = await stage.presses("ben", incident.channel, "Decline")
+    assert said == golden("""
+        [#incident-20260301-001, all, edited]
+        Handover declined by Ben Okafor
+          SEV1 · API answers 502
+          State: investigating, SEV1
+          For: 0 s
+          Incident commander: @Ana Ruiz
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Pending: nothing
+        [#incident-20260301-001, all]
+        Handover declined
+          @Ana Ruiz keeps the role. Ask somebody else: /handover @next
+        """)
+    assert not (await stage.clicks("ben", offer, "Accept")).accepted
+    assert (await stage.world.incident(incident.id)).roles == {"ic": "ana"}
+
+
+async def test_without_a_name_the_first_who_accepts_takes_over(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic")
+    said = await stage.types("ana", incident.channel, "/handover")
+    assert "@Ana Ruiz hands over as incident commander to whoever accepts." in said
+    said = await stage.presses("chloe", incident.channel, "Accept")
+    assert "@Chloé Martin is incident commander now. Thank you, @Ana Ruiz." in said
+
+
+async def test_handovers_that_make_no_sense_are_refused(stage: Stage) -> None:
+    incident = await stage.declares()
+    assert await stage.asks("ben", incident.channel, "/handover @ana") == golden("""
+        You hold no role in this incident, so there is nothing to hand over.
+          For example: /incident role ic @ana
+          (you typed: /handover @ana)
+        """)
+    await stage.quietly("ana", incident.channel, "/incident role claim ic")
+    assert await stage.asks("ana", incident.channel, "/handover @ana") == golden("""
+        You cannot hand over to yourself.
+          Name who takes over, or nobody: /handover
+          (you typed: /handover @ana)
+        """)
+    assert await stage.asks("ana", incident.channel, "/handover @eve") == golden("""
+        Eve Larsson is a viewer and cannot take a role.
+          (you typed: /handover @eve)
+        """)
+    assert await stage.asks("ana", incident.channel, "/handover @nobody") == golden("""
+        /handover: incoming: I know nobody called @nobody. People I know: @ana, @ben, @chloe, @dev, @eve.
+          Usage: /handover [incoming]
+          For example: /handover @ben
+          (you typed: /handover @nobody)
+        """)
+    await stage.quietly("ana", incident.channel, "/handover @ben")
+    assert await stage.asks("ana", incident.channel, "/handover @chloe") == golden("""
+        A handover is waiting for its answer already.
+          It is accepted or declined with its buttons.
+          (you typed: /handover @chloe)
+        """)
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    said = await stage.presses("ben", incident.channel, "Accept")
+    assert said == golden("""
+        [#incident-20260301-001, only ben]
+        This handover was answered already, or the incident is over.
+        """)
+
+
+async def test_a_role_that_changed_hands_meanwhile_does_not_move_with_the_handover(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly(
+        "ana", incident.channel, "/incident role claim ic", "/incident role claim tech", "/handover ben"
+    )
+    await stage.quietly("chloe", incident.channel, "/incident role tech @chloe")
+    await stage.presses("ben", incident.channel, "Accept")
+    assert (await stage.world.incident(incident.id)).roles == {"ic": "ben", "tech": "chloe"}

@@ -1,0 +1,350 @@
+"""Transcripts of what responders record: declare, list, show, status, severity, note, link, timeline."""
+
+from __future__ import annotations
+
+from tests.scenario.stage import Stage, golden, transcript
+
+
+@transcript("/incident declare")
+async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_announcement(stage_on: Stage) -> None:
+    said = await stage_on.types("ana", "general", "/incident declare sev1 API answers 502 --service gateway")
+    assert said == golden("""
+        [#general, all]
+        incident-20260301-001 is open
+          Work on it in #incident-20260301-001.
+          (@Ana Ruiz: /incident declare sev1 API answers 502 --service gateway)
+        [#incident-20260301-001, all, pinned]
+        SEV1 · API answers 502
+          Status: investigating
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:15 UTC
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        First steps
+          On duty: @Ana Ruiz
+          SEV1 asks for a response within 15 min.
+          Take a role: /incident role claim ic. Look around: /gw status, /gw errors. Write down what you learn: /incident note ....
+        [#incidents, all]
+        SEV1 · API answers 502
+          @Ana Ruiz opened #incident-20260301-001
+        """)  # noqa: E501
+    channels = {view.name: view for view in await stage_on.world.app.record.channels("eve")}
+    opened = channels["incident-20260301-001"]
+    assert (opened.topic, opened.private, opened.incident) == ("SEV1 · API answers 502", False, opened.name)
+
+
+@transcript("/incident declare")
+async def test_declare_without_a_title_says_what_is_affected(stage: Stage) -> None:
+    incident = await stage.declares("sev3 --service billing")
+    assert (incident.title, incident.service) == ("Medium incident on billing", "billing")
+
+
+@transcript("/incident list")
+async def test_list_shows_open_incidents_newest_first_to_the_asker_alone(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/incident list") == golden("""
+        [#general, only eve]
+        No incident is open.
+        """)
+    first = await stage.declares("sev2 Orders are slow")
+    stage.later(minutes=90)
+    await stage.declares("sev1 API answers 502", person="ben")
+    await stage.quietly("ben", first.channel, "/incident role claim ic")
+    assert await stage.types("eve", "general", "/incident list") == golden("""
+        [#general, only eve]
+        2 open incidents
+          Incident                Severity  Status         Title            Commander    For
+          #incident-20260301-002  SEV1      investigating  API answers 502  nobody       0 s
+          #incident-20260301-001  SEV2      investigating  Orders are slow  @Ben Okafor  1 h 30 min
+        """)
+    await stage.quietly("ben", first.channel, "/incident resolve a replica was removed")
+    assert await stage.asks("eve", "general", "/incident list") == golden("""
+        1 open incident
+          Incident                Severity  Status         Title            Commander  For
+          #incident-20260301-002  SEV1      investigating  API answers 502  nobody     0 s
+        """)
+    assert await stage.asks("eve", "general", "/incident list --all") == golden("""
+        2 incidents
+          Incident                Severity  Status         Title            Commander    For
+          #incident-20260301-002  SEV1      investigating  API answers 502  nobody       0 s
+          #incident-20260301-001  SEV2      resolved       Orders are slow  @Ben Okafor  1 h 30 min
+        """)
+
+
+@transcript("/incident show")
+async def test_show_is_the_card_without_buttons_for_the_asker_alone(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly(
+        "ana", incident.channel, "/incident role claim ic", "/incident link https://grafana.example/d/1 errors"
+    )
+    stage.later(minutes=7)
+    assert await stage.types("eve", "general", f"/incident show {incident.id}") == golden("""
+        [#general, only eve]
+        SEV1 · API answers 502
+          Status: investigating
+          Severity: SEV1, critical
+          Incident commander: @Ana Ruiz
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:15 UTC
+          Link: errors (https://grafana.example/d/1)
+          (incident-20260301-001)
+        """)
+    assert await stage.asks("eve", incident.channel, "/incident show") == await stage.asks(
+        "eve", "general", f"/incident show #{incident.id}"
+    )
+    assert await stage.asks("eve", "general", "/incident show incident-20260301-099") == golden("""
+        There is no incident incident-20260301-099.
+          For example: /incident list
+          (you typed: /incident show incident-20260301-099)
+        """)
+    assert await stage.asks("eve", "general", "/incident show") == golden("""
+        That works in an incident's channel only.
+          Open one, or find yours with /incident list.
+          (you typed: /incident show)
+        """)
+
+
+@transcript("/incident status")
+async def test_status_moves_posts_updates_and_keeps_the_card_true(stage: Stage) -> None:
+    incident = await stage.declares()
+    stage.later(minutes=6)
+    said = await stage.types("ana", incident.channel, "/incident status identified bad deploy of the auth service")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: identified
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:21 UTC
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Status: identified
+          bad deploy of the auth service
+          Next update due: 12:21 UTC
+          (@Ana Ruiz: /incident status identified bad deploy of the auth service)
+        """)
+    stage.later(minutes=5)
+    said = await stage.types("ana", incident.channel, "/incident status identified rolling back\nnow")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: identified
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:26 UTC
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Update (identified)
+          rolling back
+        now
+          Next update due: 12:26 UTC
+          (@Ana Ruiz: /incident status identified rolling back now)
+        """)
+    assert await stage.types("eve", incident.channel, "/incident status") == golden("""
+        [#incident-20260301-001, only eve]
+        /incident status is not for you.
+          Who may: responders, operators, admins, the incident commander, the technical lead, the communications lead. Ask one of them to run it.
+          (you typed: /incident status)
+        """)  # noqa: E501
+    await stage.quietly("ana", incident.channel, "/incident status")
+    assert await stage.asks("ana", incident.channel, "/incident status resolved all good") == golden("""
+        Resolving has its own command.
+          For example: /incident resolve what fixed it
+          (you typed: /incident status resolved all good)
+        """)
+    assert await stage.asks("ana", incident.channel, "/incident status closed") == golden("""
+        incident-20260301-001 is still open; closed comes after it is resolved.
+          For example: /incident resolve what fixed it
+          (you typed: /incident status closed)
+        """)
+
+
+@transcript("/incident status")
+async def test_status_after_the_end_goes_to_postmortem_and_closed_but_not_back(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident resolve", "/incident status postmortem")
+    assert await stage.asks("ana", incident.channel, "/incident status monitoring") == golden("""
+        incident-20260301-001 has the status postmortem.
+          For example: /incident reopen why
+          (you typed: /incident status monitoring)
+        """)
+    await stage.quietly("ana", incident.channel, "/incident status closed")
+    assert (await stage.world.incident(incident.id)).status == "closed"
+
+
+@transcript("/incident severity")
+async def test_severity_changes_with_its_criteria_and_reason(stage: Stage) -> None:
+    incident = await stage.declares()
+    said = await stage.types("ben", incident.channel, "/incident severity SEV-3 only one route is affected")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV3 · API answers 502
+          Status: investigating
+          Severity: SEV3, medium
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 13:00 UTC
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Severity: SEV1 → SEV3
+          only one route is affected
+          SEV3: Minor degradation (errors 10 to 50%).
+          (@Ben Okafor: /incident severity SEV-3 only one route is affected)
+        """)
+    assert await stage.asks("ben", incident.channel, "/incident severity 3") == golden("""
+        incident-20260301-001 is SEV3 already.
+          (you typed: /incident severity 3)
+        """)
+    assert await stage.asks("ben", incident.channel, "/incident severity sev9") == golden("""
+        /incident severity: severity: 'sev9' is no severity here. Severities: SEV1 (critical), SEV2 (high), SEV3 (medium), SEV4 (low).
+          Usage: /incident severity <severity> [reason...]
+          For example: /incident severity sev2 only one route is affected
+          (you typed: /incident severity sev9)
+        """)  # noqa: E501
+
+
+@transcript("/incident note")
+async def test_notes_keep_their_lines_and_can_be_marked(stage: Stage) -> None:
+    incident = await stage.declares()
+    said = await stage.types("chloe", incident.channel, "/incident note first line\n  second line, it's odd\nthird")
+    assert said == golden("""
+        [#incident-20260301-001, all]
+        Noted
+          first line
+          second line, it's odd
+        third
+          (@Chloé Martin: /incident note first line second line, it's odd third)
+        """)
+    said = await stage.types("chloe", incident.channel, "/incident note --as cause pool exhausted -- see the graph")
+    assert said == golden("""
+        [#incident-20260301-001, all]
+        Noted as cause
+          pool exhausted -- see the graph
+          (@Chloé Martin: /incident note --as cause pool exhausted -- see the graph)
+        """)
+    assert await stage.asks("chloe", incident.channel, "/incident note") == golden("""
+        /incident note: text is missing.
+          Usage: /incident note <text...> [--as marked]
+          For example: /incident note --as cause connection pool exhausted
+          (you typed: /incident note)
+        """)
+    assert await stage.asks("chloe", incident.channel, "/incident note --as reason x") == golden("""
+        /incident note: marked: 'reason' is not one of note, cause, resolution, impact, decision, action, lesson.
+          Usage: /incident note <text...> [--as marked]
+          For example: /incident note --as cause connection pool exhausted
+          (you typed: /incident note --as reason x)
+        """)
+    assert await stage.asks("chloe", incident.channel, f"/incident note {'x' * 4001}") == golden("""
+        That note has 4,001 characters; at most 4,000 fit.
+          Put long output into a file and add /incident link.
+          (you typed: /incident note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
+        """)  # noqa: E501
+
+
+@transcript("/incident link")
+async def test_links_show_on_the_card(stage: Stage) -> None:
+    incident = await stage.declares()
+    said = await stage.types("ana", incident.channel, "/incident link https://grafana.example/d/1 error rate")
+    assert said == golden("""
+        [#incident-20260301-001, all, pinned, edited]
+        SEV1 · API answers 502
+          Status: investigating
+          Severity: SEV1, critical
+          Incident commander: nobody yet
+          Technical lead: nobody yet
+          Communications lead: nobody yet
+          Service: gateway
+          Declared: 2026-03-01 12:00 UTC
+          Next update due: 12:15 UTC
+          Link: error rate (https://grafana.example/d/1)
+          [Be incident commander] [Be technical lead] [Be communications lead]
+          (incident-20260301-001)
+        [#incident-20260301-001, all]
+        Link added
+          @Ana Ruiz added error rate (https://grafana.example/d/1)
+          (@Ana Ruiz: /incident link https://grafana.example/d/1 error rate)
+        """)
+    assert await stage.asks("ana", incident.channel, "/incident link javascript:alert(1) x") == golden("""
+        javascript:alert(1) is no http(s) address.
+          For example: /incident link https://grafana.example/d/1 errors
+          (you typed: /incident link javascript:alert(1) x)
+        """)
+    assert await stage.asks("ana", incident.channel, "/incident link") == golden("""
+        /incident link: url is missing.
+          Usage: /incident link <url> [label...]
+          For example: /incident link https://grafana.example/d/gateway error rate
+          (you typed: /incident link)
+        """)
+
+
+@transcript("/incident timeline")
+async def test_a_timeline_over_days_shows_each_date_once_in_the_readers_zone(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/incident status identified bad deploy")
+    stage.later(hours=11, minutes=30)
+    await stage.quietly("ben", incident.channel, "/incident note still looking")
+    stage.later(hours=1)
+    await stage.quietly(
+        "ben", incident.channel, "/incident severity sev2 fewer routes", "/incident link https://g.example/x"
+    )
+    stage.later(days=2)
+    await stage.quietly("ana", incident.channel, "/incident resolve rolled back", "/incident reopen errors are back")
+    assert await stage.types("chloe", incident.channel, "/incident timeline") == golden("""
+        [#incident-20260301-001, only chloe]
+        Timeline of SEV2 · API answers 502
+          Time                  What happened
+          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
+          12:00 UTC             @Ana Ruiz took the role of incident commander
+          12:00 UTC             @Ana Ruiz set the status to identified (bad deploy)
+          2026-03-01 23:30 UTC  @Ben Okafor: still looking
+          00:30 UTC             @Ben Okafor changed the severity from SEV1 to SEV2 (fewer routes)
+          00:30 UTC             @Ben Okafor added a link: https://g.example/x
+          2026-03-04 00:30 UTC  @Ana Ruiz resolved the incident (rolled back)
+          00:30 UTC             @Ana Ruiz reopened the incident (errors are back)
+        """)
+    india = await stage.asks("dev", "general", f"/incident timeline {incident.id}")
+    assert [line.split()[0] for line in india.splitlines()[2:] if "2026" in line.split()[0]] == [
+        "2026-03-01",  # 17:30 in Kolkata
+        "2026-03-01",  # 05:00 on the second
+        "2026-03-04",
+    ]
+
+
+async def test_the_pinned_card_follows_every_change(stage: Stage) -> None:
+    incident = await stage.declares()
+    for line, expected in (
+        ("/incident role claim ic", "Incident commander: @Ana Ruiz"),
+        ("/incident role tech @ben", "Technical lead: @Ben Okafor"),
+        ("/incident role release ic", "Incident commander: nobody yet"),
+        ("/incident severity sev2", "Severity: SEV2, high"),
+        ("/incident status monitoring", "Status: monitoring"),
+        ("/incident link https://g.example/x graph", "Link: graph (https://g.example/x)"),
+        ("/incident resolve", "Status: resolved"),
+        ("/incident reopen", "Status: investigating"),
+    ):
+        await stage.quietly("ana", incident.channel, line)
+        pinned = await stage.world.app.record.pinned(incident.channel, "eve")
+        assert pinned is not None
+        assert expected in await stage.world.read(pinned.key, "eve"), line

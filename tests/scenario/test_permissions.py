@@ -1,0 +1,74 @@
+"""Who may run what, and where; asked of every command that there is."""
+
+from __future__ import annotations
+
+from commands.people import OrgRole
+from commands.registry import ActionClass, Where, discover
+from tests.scenario.stage import Stage, golden
+
+COMMANDS = list(discover().commands.values())
+
+
+async def test_a_viewer_reads_and_changes_nothing(stage: Stage) -> None:
+    incident = await stage.declares()
+    before = await stage.world.incident(incident.id)
+    for command in COMMANDS:
+        receipt = await stage.world.command("eve", incident.channel, command.example)
+        said = await stage.world.read(receipt.reply_key, "eve")
+        refused = f"{command.name} is not for you." in said
+        assert refused == (command.klass is not ActionClass.DIAGNOSTIC), command.name
+        if refused:
+            assert "Who may: " in said
+            assert "Ask one of them to run it." in said
+    assert await stage.world.incident(incident.id) == before
+    assert stage.world.gateway.asked == []
+
+
+async def test_only_operators_and_the_leads_plan_a_mitigation(stage: Stage) -> None:
+    assert await stage.asks("chloe", "general", "/gw scale 10") == golden("""
+        /gw scale is not for you.
+          Who may: operators, admins, the incident commander, the technical lead. Ask one of them to run it.
+          (you typed: /gw scale 10)
+        """)
+    assert await stage.asks("chloe", "general", "/gw restart") == golden("""
+        /gw restart is not for you.
+          Who may: operators, admins, the incident commander, the technical lead. Ask one of them to run it.
+          (you typed: /gw restart)
+        """)
+
+
+def test_no_viewer_may_run_what_changes_anything() -> None:
+    for command in COMMANDS:
+        open_to_viewers = OrgRole.VIEWER in command.access.org
+        assert open_to_viewers == (command.klass is ActionClass.DIAGNOSTIC), command.name
+
+
+async def test_what_needs_an_incident_says_so_elsewhere(stage: Stage) -> None:
+    for command in COMMANDS:
+        said = await stage.asks("ana", "general", command.example)
+        refused = f"{command.name} works in an incident's channel only." in said
+        assert refused == (command.where is Where.INCIDENT), command.name
+        if refused:
+            assert "Find yours with /incident list." in said
+            assert f"For example: {command.example}" in said
+
+
+async def test_somebody_who_is_not_configured_is_refused_before_anything_is_stored(stage: Stage) -> None:
+    from commands.errors import NotAllowed
+
+    try:
+        await stage.world.command("mallory", "general", "/incident declare sev1 let me in")
+    except NotAllowed as refusal:
+        assert refusal.message == "mallory is not known here."
+        assert refusal.hint == "An administrator can add them to the settings."
+    else:
+        raise AssertionError("mallory was let in")
+    assert await stage.news() == ""
+
+
+async def test_refused_attempts_are_in_the_audit(stage: Stage) -> None:
+    await stage.world.command("eve", "general", "/gw scale 10")
+    entries = await stage.world.app.store.look(lambda tx: tx.audit.entries(10))
+    assert [(entry.kind, entry.actor, entry.detail["why"]) for entry in entries] == [
+        ("refused", "eve", "/gw scale is not for you.")
+    ]
