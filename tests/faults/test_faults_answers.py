@@ -110,7 +110,8 @@ async def test_an_answer_that_makes_no_sense_does_not_hold_the_lock_for_ever(toc
     plan = await confirmed(tocsin, key)
     assert plan.state is PlanState.UNKNOWN
     assert "look at it yourself" in plan.detail
-    del tocsin.gateway.operation  # type: ignore[attr-defined]
+    del tocsin.gateway.operation
+    tocsin.clock.advance(timedelta(seconds=1))
     receipt = await tocsin.command("ben", channel, "/gw scale 5")
     plan = await confirmed(tocsin, receipt.reply_key)
     assert (plan.state, tocsin.gateway.desired) == (PlanState.DONE, 5)
@@ -169,6 +170,7 @@ async def test_undo_refuses_when_somebody_else_changed_the_target(tocsin_on: Wor
 async def test_undo_that_was_planned_is_void_when_somebody_else_changes_the_target(tocsin_on: World) -> None:
     channel, key = await planned(tocsin_on)
     await confirmed(tocsin_on, key)
+    tocsin_on.clock.advance(timedelta(seconds=1))
     undo = await tocsin_on.command("ben", channel, "/gw undo")
     tocsin_on.gateway.desired = 6
     plan = await confirmed(tocsin_on, undo.reply_key)

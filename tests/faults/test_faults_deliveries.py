@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
+
+import psycopg
+import pytest
+from psycopg import sql
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.store.transaction import SqlTransaction
 from commands import mitigation
+from commands.actions.scale import SCALE
 from commands.cards import card
-from commands.domain.plan import FINAL, Plan, PlanState
+from commands.context import Call
+from commands.domain.plan import FINAL, PlanState, Target
 from commands.errors import Conflict
-from tests.world import World
+from commands.ports import Workload
+from commands.presentation.plan import plan_card_key
+from tests.fakes import FakeClock, FakeGateway
+from tests.world import World, settings_for, world
 
 ROUNDS = 30
 
@@ -65,6 +75,21 @@ async def test_a_double_click_confirms_once(tocsin_on: World) -> None:
     assert tocsin_on.gateway.asked == ["scale"]
 
 
+async def test_a_fault_in_a_handler_is_answered_and_not_tried_for_ever(
+    tocsin: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patched, since no handler is known to fail: the decision of a command that gathers raises."""
+    command = next(one for one in tocsin.app.registry.commands.values() if one.path == ("gw", "status"))
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(tocsin.app.registry.commands, command.path, replace(command, decide=broken))
+    told = await tocsin.say("ana", "general", "/gw status")
+    assert "Something went wrong" in told
+    assert await tocsin.app.store.look(lambda tx: tx.inbox.waiting(tocsin.app.store.owner, besides=frozenset())) == 0
+
+
 async def test_a_forged_token_is_nothing(tocsin: World) -> None:
     key = await _plan(tocsin)
     receipt = await tocsin.click("ana", key, "", token="A" * 22)
@@ -95,37 +120,78 @@ async def test_a_click_by_somebody_who_may_not_is_refused_and_audited_and_uses_n
     assert (await tocsin.settled()).state is PlanState.DONE
 
 
-async def test_confirm_cancel_and_expiry_at_once_make_one_decision(tocsin_on: World) -> None:
+class ManyGateways(FakeGateway):
+    """Answers to any name, so that each race has a target of its own and all can be run at once."""
+
+    async def find(self, name: str) -> Workload:
+        found = await super().find("gateway")
+        return found.model_copy(update={"target": found.target.model_copy(update={"name": name}), "desired": 3})
+
+
+async def test_confirm_cancel_and_expiry_at_once_make_one_decision(database_url: str) -> None:
     """Thirty races; whoever wins, it is decided once, audited once, and run only if it was confirmed."""
-    order = random.Random(7)
-    wins: Counter[str] = Counter()
-    for _ in range(ROUNDS):
-        tocsin_on.gateway.desired = 3
-        wins[await _race(tocsin_on, order)] += 1
-    assert sum(wins.values()) == ROUNDS
-    assert tocsin_on.gateway.asked == ["scale"] * wins[PlanState.DONE]
+    _notice_deadlocks_fast(database_url)
+    clock, order = FakeClock(), random.Random(7)
+    gateway = ManyGateways(clock)
+    async with world(settings_for(database_url), clock=clock, gateway=gateway) as tocsin:
+        wins: Counter[str] = Counter()
+        for number in range(ROUNDS):
+            wins[await _race(tocsin, f"gateway-{number}", order)] += 1
+
+        async def at_rest() -> bool:
+            plans = await tocsin.app.store.look(lambda tx: tx.plans.recent(target=None, limit=ROUNDS))
+            return all(plan.state in FINAL for plan in plans)
+
+        await tocsin.until(at_rest, within=60)
+        plans = await tocsin.app.store.look(lambda tx: tx.plans.recent(target=None, limit=ROUNDS))
+        assert Counter(plan.state.value for plan in plans) == Counter(
+            {"done": wins["confirmed"], "cancelled": wins["cancelled"], "expired": wins["expired"]}
+        )
+        assert gateway.asked == ["scale"] * wins["confirmed"]
+        assert (await tocsin.app.store.look(lambda tx: tx.audit.verify())).broken_at is None
 
 
-async def _race(tocsin: World, order: random.Random) -> str:
-    key = await _plan(tocsin)
-    plan = await tocsin.plan(key.split(":")[0])
-    tokens = {label: await tocsin.token(key, "ana", label) for label in ("Confirm", "Cancel")}
-    runs = [_press(tocsin, key, token, order.random()) for token in tokens.values()]
+def _notice_deadlocks_fast(url: str) -> None:
+    """A click and an expiry take their rows in opposite order; Postgres lets both wait a second before one retries."""
+    if url.startswith("postgresql"):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '20ms'").format(
+                    sql.Identifier(connection.info.dbname)
+                )
+            )
+
+
+async def _race(tocsin: World, target: str, order: random.Random) -> str:
+    """What was decided."""
+    key = f"{target}-plan"
+    plan = await tocsin.app.store.transact(key, lambda tx: _propose(tx, tocsin, target))
+    card_key = plan_card_key(plan)
+    tokens = {label: await tocsin.token(card_key, "ana", label) for label in ("Confirm", "Cancel")}
+    runs = [_press(tocsin, card_key, token, order.random()) for token in tokens.values()]
     runs.append(_expire(tocsin, plan, order.random()))
     order.shuffle(runs)
     outcomes = await asyncio.gather(*runs)
-    ended = await tocsin.until(lambda: _ended(tocsin, plan.id))
     decisions = await tocsin.app.store.look(lambda tx: _decisions(tx, plan))
     assert len(decisions) == 1, decisions
-    wanted = {"confirmed": PlanState.DONE, "cancelled": PlanState.CANCELLED, "expired": PlanState.EXPIRED}
-    assert ended.state is wanted[decisions[0]]
-    assert sum(bool(one) for one in outcomes if one is not None) == (decisions[0] != "expired")
-    return ended.state
+    assert outcomes.count(True) == (decisions[0] != "expired")
+    return decisions[0]
 
 
-async def _ended(tocsin: World, plan_id: str) -> Plan | None:
-    plan = await tocsin.plan(plan_id)
-    return plan if plan.state in FINAL else None
+def _propose(tx: SqlTransaction, tocsin: World, target: str) -> str:
+    services, person = tocsin.app.services, tocsin.app.services.directory.get("ben")
+    assert person
+    call = Call(
+        person=person, platform="console", channel="general", delivery=target, now=tx.now, incident=None,
+        services=services, thread=None,
+    )  # fmt: skip
+    workload = Workload(
+        target=Target(kind="gateway", name=target, uid=tocsin.gateway.uid), version="1", desired=3, ready=3,
+        minimum=1, maximum=20, revision="7", started_at=tx.now,
+    )  # fmt: skip
+    reply = mitigation.propose(SCALE.proposal(call, workload, 10), call, tx)
+    tx.messages.post("general", reply.card, key=reply.key)
+    return reply.key.removesuffix(":card")
 
 
 async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
@@ -133,14 +199,14 @@ async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
     return (await tocsin.click("ana", key, "", token=token)).accepted
 
 
-async def _expire(tocsin: World, plan: Plan, delay: float) -> None:
+async def _expire(tocsin: World, plan: str, delay: float) -> None:
     await asyncio.sleep(delay / 100)
-    await tocsin.app.store.transact(f"{plan.id}:race", lambda tx: mitigation.expire(plan.id, tx))
+    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(plan, tx))
 
 
-def _decisions(tx: SqlTransaction, plan: Plan) -> list[str]:
+def _decisions(tx: SqlTransaction, plan: str) -> list[str]:
     kinds = {"confirmed", "cancelled", "expired"}
-    return [one.kind for one in tx.audit.entries(50) if one.kind in kinds and one.detail.get("plan") == plan.id]
+    return [one.kind for one in tx.audit.entries(50) if one.kind in kinds and one.detail.get("plan") == plan]
 
 
 async def test_a_refusal_after_something_was_said_does_not_give_a_change_number_twice(tocsin_on: World) -> None:
