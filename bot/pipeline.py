@@ -187,6 +187,17 @@ class Pipeline:
             await self._store.transact(work.key, lambda tx: self._finish(tx, work, facts))
         except StoreUnavailable as gone:
             log.warning("delivery %s is kept for later: %s", work.key, gone)
+        except Exception:
+            log.exception("deciding %s failed", work.parsed.command.name)
+            await self._apologise(work)
+
+    async def _apologise(self, work: _Work) -> None:
+        """A fault in a handler is answered; a delivery that is kept for later would fail again, for ever."""
+        fault = Unavailable("Something went wrong; nothing was changed.", hint="The log of the bot says more.")
+        try:
+            await self._store.transact(work.key, lambda tx: self._finish(tx, work, fault))
+        except StoreUnavailable as gone:
+            log.warning("delivery %s is kept for later: %s", work.key, gone)
 
     async def _gather(self, work: _Work) -> Any:
         gather = work.parsed.command.gather
@@ -205,8 +216,7 @@ class Pipeline:
             )
 
     def _finish(self, tx: SqlTransaction, work: _Work, facts: Any) -> None:
-        seen = tx.inbox.seen(work.key)
-        if seen is None or seen.reply_key:
+        if not tx.inbox.claim(work.key):
             return
         if isinstance(facts, Refusal):
             self._refuse(tx, work.key, work.call, work.delivery.text, facts)

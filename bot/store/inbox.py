@@ -41,6 +41,11 @@ class Inbox:
             )
         )
 
+    def claim(self, key: str) -> bool:
+        """Whether it is still to be worked. Its row stays locked, so of two that work on it one decides."""
+        query = sa.select(_table.c.state).where(_table.c.id == key).with_for_update()
+        return self._connection.execute(query).scalar_one_or_none() == RECEIVED
+
     def finish(self, key: str, state: str, *, reply_key: str = "", channel: str = "") -> bool:
         """Mark it worked; False when that had happened before."""
         swap = _table.update().where(_table.c.id == key, _table.c.state == RECEIVED)
