@@ -47,6 +47,8 @@ class Keeper:
                 await self.once()
             except StoreUnavailable as gone:
                 log.warning("keeper: %s", gone)
+            except Exception:
+                log.exception("keeper: it goes on; without its beats this process would be taken for dead")
             await self._clock.sleep(BEAT_SECONDS)
 
     async def once(self) -> None:

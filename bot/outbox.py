@@ -52,6 +52,9 @@ class Outbox:
             except StoreUnavailable as gone:
                 log.warning("outbox: %s", gone)
                 await asyncio.sleep(_IDLE_SECONDS)
+            except Exception:
+                log.exception("outbox: what was to be sent is kept")
+                await asyncio.sleep(_IDLE_SECONDS)
 
     async def _idle(self) -> None:
         try:
