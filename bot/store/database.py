@@ -81,7 +81,7 @@ class Database:
         try:
             result: T = _retrying(self._once, operation)
         except DBAPIError as error:
-            raise StoreUnavailable(_why(error)) from error
+            raise StoreUnavailable(explained(error)) from error
         return result
 
     def read_now(self, operation: Operation[T]) -> T:
@@ -90,7 +90,7 @@ class Database:
             with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
                 return operation(connection)
         except DBAPIError as error:
-            raise StoreUnavailable(_why(error)) from error
+            raise StoreUnavailable(explained(error)) from error
 
     def _once(self, operation: Operation[T]) -> T:
         with self.engine.begin() as connection:
@@ -119,7 +119,8 @@ _retrying = tenacity.Retrying(
 )
 
 
-def _why(error: DBAPIError) -> str:
+def explained(error: DBAPIError) -> str:
+    """What went wrong and what to do, for people."""
     text = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
     for sign, words in _REASONS.items():
         if sign in text:
