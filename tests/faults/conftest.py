@@ -29,6 +29,7 @@ class Pool:
     def take(self) -> Scene:
         """A running bot with a fresh gateway."""
         self._kept = self._kept or self._make()
+        self._kept[0].gateway.come_back()
         self._kept[0].gateway.reset()
         return self._kept[0]
 
@@ -79,6 +80,13 @@ def acting(request: pytest.FixtureRequest) -> Iterator[Scene]:
     pool: Pool = request.getfixturevalue(f"{request.param}_bots")
     yield pool.take()
     pool.put_back()
+
+
+@pytest.fixture
+def sqlite_acting(sqlite_bots: Pool) -> Iterator[Scene]:
+    """The same on SQLite alone, for what does not depend on the database."""
+    yield sqlite_bots.take()
+    sqlite_bots.put_back()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bot.store import schema
 from bot.store.transaction import SqlTransaction
 from commands.domain.incident import ActionFinished
 from commands.domain.plan import Plan, PlanState
-from tests.world import World
+from tests.world import World, settings_for, world
 
 NOTHING = "nothing was changed"
 
@@ -178,12 +178,14 @@ async def test_undo_that_was_planned_is_void_when_somebody_else_changes_the_targ
     assert "replicas was 10 and is 6" in plan.detail
 
 
-async def test_a_restart_that_is_stuck_ends_as_unknown(tocsin: World) -> None:
-    _, key = await planned(tocsin, "/gw restart")
-    tocsin.gateway.stuck = True
-    plan = await confirmed(tocsin, key)
-    assert (plan.state, tocsin.gateway.asked) == (PlanState.UNKNOWN, ["restart"])
-    assert plan.detail == "no clear result in time; last seen: 0 of 2 workers restarted"
+async def test_a_restart_that_is_stuck_ends_as_unknown(sqlite_url: str) -> None:
+    pace = {"poll_seconds": 0.05, "effect_within_seconds": 3}
+    async with world(settings_for(sqlite_url, verify=pace)) as tocsin:
+        _, key = await planned(tocsin, "/gw restart")
+        tocsin.gateway.stuck = True
+        plan = await confirmed(tocsin, key)
+        assert (plan.state, tocsin.gateway.asked) == (PlanState.UNKNOWN, ["restart"])
+        assert plan.detail == "no clear result in time; last seen: 0 of 2 workers restarted"
 
 
 @pytest.mark.parametrize("late", [timedelta(seconds=300), timedelta(hours=3)])

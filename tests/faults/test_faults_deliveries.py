@@ -50,7 +50,7 @@ async def test_a_delivery_that_two_processes_work_on_is_decided_once(tocsin_on: 
     incident = await tocsin_on.declare()
     text = TextDelivery("console", "again-3", "ben", incident.channel, "/gw scale 10")
     await tocsin_on.app.store.transact("stored", lambda tx: tx.inbox.receive("console:again-3", text))
-    await asyncio.gather(*(tocsin_on.app.pipeline.resume([text]) for _ in range(2)))
+    await asyncio.gather(*(tocsin_on.app.pipeline.resume([text]) for _ in range(5)))
     await tocsin_on.app.pipeline.drain()
     plans = await tocsin_on.app.store.look(lambda tx: tx.plans.recent(target=None, limit=10))
     assert len(plans) == 1

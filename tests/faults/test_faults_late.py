@@ -33,10 +33,10 @@ def test_a_plan_whose_time_ran_out_while_the_bot_was_dead_expires(
 
 
 def test_a_confirmed_plan_is_not_begun_after_its_time_to_execute(
-    tmp_path: Path, database_url: str, gateway: GatewaySimulator
+    tmp_path: Path, sqlite_url: str, gateway: GatewaySimulator
 ) -> None:
     """Checked, then killed before the intent: after a long night, what was checked then says nothing about now."""
-    with scene(tmp_path, database_url, gateway, policy={"execute_within_seconds": 6}) as acting:
+    with scene(tmp_path, sqlite_url, gateway, policy={"execute_within_seconds": 6}) as acting:
         channel = acting.declare("declare-1")
         held = gateway.faults.hold("GET /admin/metrics/summary")
         plan_id = acting.plan(channel, "/gw scale 5", delivery="scale-0001")

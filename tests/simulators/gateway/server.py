@@ -74,6 +74,12 @@ class GatewaySimulator:
         if self._server and self._thread:
             self._server.should_exit = True
             self._thread.join(10)
+            self._thread = None
+
+    def come_back(self) -> None:
+        """Listen again, if it was stopped."""
+        if self._thread is None:
+            self.start()
 
     async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = f"{scope['method']} {scope['path']}"
