@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenario.stage import Stage, golden, transcript
 
 
+@pytest.mark.filterwarnings("ignore:The Result.tuples")  # asked for by the list of channels
 @transcript("/incident declare")
 async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_announcement(stage_on: Stage) -> None:
     said = await stage_on.types("ana", "general", "/incident declare sev1 API answers 502 --service gateway")

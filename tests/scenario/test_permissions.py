@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from commands.errors import NotAllowed
 from commands.people import OrgRole
 from commands.registry import ActionClass, Where, discover
 from tests.scenario.stage import Stage, golden
@@ -54,15 +57,10 @@ async def test_what_needs_an_incident_says_so_elsewhere(stage: Stage) -> None:
 
 
 async def test_somebody_who_is_not_configured_is_refused_before_anything_is_stored(stage: Stage) -> None:
-    from commands.errors import NotAllowed
-
-    try:
+    with pytest.raises(NotAllowed) as refused:
         await stage.world.command("mallory", "general", "/incident declare sev1 let me in")
-    except NotAllowed as refusal:
-        assert refusal.message == "mallory is not known here."
-        assert refusal.hint == "An administrator can add them to the settings."
-    else:
-        raise AssertionError("mallory was let in")
+    assert refused.value.message == "mallory is not known here."
+    assert refused.value.hint == "An administrator can add them to the settings."
     assert await stage.news() == ""
 
 

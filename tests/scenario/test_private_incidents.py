@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from commands.domain.incident import Incident
@@ -13,11 +11,13 @@ from tests.fakes import START
 from tests.scenario.stage import Stage, golden
 
 SECRET = "payroll leak"
+#: The list of channels asks SQLAlchemy in a way that it has given up; until that is changed there.
+TUPLES = pytest.mark.filterwarnings("ignore:The Result.tuples")
 OUTSIDERS = ("chloe", "dev", "eve")
 
 
 @pytest.fixture
-async def hidden(stage: Stage) -> AsyncIterator[tuple[Stage, Incident]]:
+async def hidden(stage: Stage) -> tuple[Stage, Incident]:
     """A private incident with a life behind it; Ben declared it, Ana is on duty."""
     incident = await stage.declares(f"sev1 {SECRET} --private", person="ben")
     await stage.quietly(
@@ -33,7 +33,7 @@ async def hidden(stage: Stage) -> AsyncIterator[tuple[Stage, Incident]]:
     await stage.quietly("ben", incident.channel, "/incident resolve payroll is shut", "/incident reopen payroll again")
     await stage.drafted(incident)
     await stage.news()
-    yield stage, incident
+    return stage, incident
 
 
 async def test_a_private_declaration_is_answered_in_private_and_announced_nowhere(stage: Stage) -> None:
@@ -59,89 +59,93 @@ async def test_a_private_declaration_is_answered_in_private_and_announced_nowher
         [#general, only ben]
         incident-20260301-001 is open
           Work on it in #incident-20260301-001.
-        """)
+        """)  # noqa: E501
 
 
-@pytest.mark.parametrize("outsider", OUTSIDERS)
-async def test_nothing_that_an_outsider_can_read_tells_of_it(hidden: tuple[Stage, Incident], outsider: str) -> None:
+@TUPLES
+async def test_nothing_that_an_outsider_can_read_tells_of_it(hidden: tuple[Stage, Incident]) -> None:
     stage, incident = hidden
-    record = stage.world.app.record
-    channels = await record.channels(outsider)
-    assert incident.channel not in {view.name for view in channels}
-    read = [view.topic for view in channels]
-    for view in channels:
-        assert view.unread == len(await record.messages(view.name, outsider))
-        read += [message.model_dump_json() for message in await record.messages(view.name, outsider)]
-    read += [message.model_dump_json() for message in await record.changes(0, outsider, limit=1000)]
-    assert "payroll" not in " ".join(read)
-    assert incident.id not in " ".join(read)
-    assert await record.pinned(incident.channel, outsider) is None
-    for read_it in (
-        record.messages(incident.channel, outsider),
-        record.message(f"{incident.id}:card", outsider),
-        record.postmortem(incident.id, outsider),
-        record.say(incident.channel, outsider, "hello?", key="knock"),
-        record.mark_read(incident.channel, outsider, 1),
-    ):
-        with pytest.raises(NotFound):
-            await read_it
+    for outsider in OUTSIDERS:
+        record = stage.world.app.record
+        channels = await record.channels(outsider)
+        assert incident.channel not in {view.name for view in channels}
+        read = [view.topic for view in channels]
+        for view in channels:
+            assert view.unread == len(await record.messages(view.name, outsider))
+            read += [message.model_dump_json() for message in await record.messages(view.name, outsider)]
+        read += [message.model_dump_json() for message in await record.changes(0, outsider, limit=1000)]
+        assert "payroll" not in " ".join(read)
+        assert incident.id not in " ".join(read)
+        assert await record.pinned(incident.channel, outsider) is None
+        for read_it in (
+            record.messages(incident.channel, outsider),
+            record.message(f"{incident.id}:card", outsider),
+            record.postmortem(incident.id, outsider),
+            record.say(incident.channel, outsider, "hello?", key="knock"),
+            record.mark_read(incident.channel, outsider, 1),
+        ):
+            with pytest.raises(NotFound):
+                await read_it
 
 
-@pytest.mark.parametrize("outsider", OUTSIDERS)
-async def test_no_command_tells_an_outsider_of_it(hidden: tuple[Stage, Incident], outsider: str) -> None:
+async def test_no_command_tells_an_outsider_of_it(hidden: tuple[Stage, Incident]) -> None:
     stage, incident = hidden
-    plan = await stage.world.plan()
-    stage.world.gateway.changes = [
-        Change(
-            at=START, kind="scale", actor="ben", reason=SECRET, before="3", after="5", outcome="done", operation=plan.id
-        )
-    ]
-    for line in ("/incident list", "/incident list --all", "/gw history", "/gw status", "/help"):
-        said = await stage.asks(outsider, "general", line)
-        assert "payroll" not in said
-        assert incident.id not in said
-        assert plan.summary not in said
-    for command in ("incident show", "incident timeline", "postmortem", "postmortem show", "postmortem export"):
-        for name in (incident.id, f"#{incident.id}"):
-            denied = await stage.asks(outsider, "general", f"/{command} {name}")
-            absent = await stage.asks(outsider, "general", f"/{command} {name.replace('-001', '-999')}")
-            assert denied == absent.replace("-999", "-001")
+    for outsider in OUTSIDERS:
+        plan = await stage.world.plan()
+        stage.world.gateway.changes = [
+            Change(
+                at=START,
+                kind="scale",
+                actor="ben",
+                reason=SECRET,
+                before="3",
+                after="5",
+                outcome="done",
+                operation=plan.id,
+            )
+        ]
+        for line in ("/incident list", "/incident list --all", "/gw history", "/gw status", "/help"):
+            said = await stage.asks(outsider, "general", line)
+            assert "payroll" not in said
+            assert incident.id not in said
+            assert plan.summary not in said
+        for command in ("incident show", "incident timeline", "postmortem", "postmortem show", "postmortem export"):
+            for name in (incident.id, f"#{incident.id}"):
+                denied = await stage.asks(outsider, "general", f"/{command} {name}")
+                absent = await stage.asks(outsider, "general", f"/{command} {name.replace('-001', '-999')}")
+                assert denied == absent.replace("-999", "-001")
 
 
-@pytest.mark.parametrize("outsider", OUTSIDERS)
-async def test_an_outsider_who_types_in_its_channel_changes_nothing(
-    hidden: tuple[Stage, Incident], outsider: str
-) -> None:
+async def test_an_outsider_who_types_in_its_channel_changes_nothing(hidden: tuple[Stage, Incident]) -> None:
     stage, incident = hidden
-    before = await stage.world.incident(incident.id)
-    for line in (
-        "/incident note hi",
-        "/incident role claim tech",
-        "/incident show",
-        "/gw scale 9",
-        "/handover",
-        "/help",
-    ):
-        receipt = await stage.world.command(outsider, incident.channel, line)
-        assert not receipt.accepted
-    assert await stage.world.incident(incident.id) == before
-    assert await stage.news() == ""
+    for outsider in OUTSIDERS:
+        before = await stage.world.incident(incident.id)
+        for line in (
+            "/incident note hi",
+            "/incident role claim tech",
+            "/incident show",
+            "/gw scale 9",
+            "/handover",
+            "/help",
+        ):
+            receipt = await stage.world.command(outsider, incident.channel, line)
+            assert not receipt.accepted
+        assert await stage.world.incident(incident.id) == before
+        assert await stage.news() == ""
 
 
-@pytest.mark.parametrize("outsider", OUTSIDERS)
-async def test_a_token_that_came_into_the_hands_of_an_outsider_is_worth_nothing(
-    hidden: tuple[Stage, Incident], outsider: str
-) -> None:
+async def test_a_token_that_came_into_the_hands_of_an_outsider_is_worth_nothing(hidden: tuple[Stage, Incident]) -> None:
     stage, incident = hidden
-    message = await stage.message_with("Be technical lead", incident.channel)
-    stolen = message.model_copy(update={"channel": "general"})
-    assert not (await stage.clicks(outsider, stolen, "Be technical lead")).accepted
-    assert (await stage.world.incident(incident.id)).roles == {"ic": "ben"}
-    assert await stage.news() == golden(f"""
-        [#general, only {outsider}]
-        That button is out of date.
-          Use the newest message.
-        """)
+    for outsider in OUTSIDERS:
+        message = await stage.message_with("Be technical lead", incident.channel)
+        stolen = message.model_copy(update={"channel": "general"})
+        assert not (await stage.clicks(outsider, stolen, "Be technical lead")).accepted
+        assert (await stage.world.incident(incident.id)).roles == {"ic": "ben"}
+        assert await stage.news() == golden(f"""
+            [#general, only {outsider}]
+            That button is out of date.
+              Use the newest message.
+            """)
     assert (await stage.clicks("ana", message, "Be technical lead")).accepted
 
 

@@ -21,7 +21,8 @@ async def test_the_same_declaration_delivered_twice_is_one_incident(stage_on: St
     receipts = await asyncio.gather(
         *(stage_on.world.command("ana", "general", line, delivery="the-same") for _ in range(4))
     )
-    assert {receipt.reply_key for receipt in receipts} == {"console:the-same:reply"}
+    assert all(receipt.accepted for receipt in receipts)
+    await stage_on.world.app.pipeline.drain()
     said = await stage_on.asks("ana", "general", "/incident list --all")
     assert said.splitlines()[0] == "1 incident"
     assert (await stage_on.news()).count("[#incidents, all]") == 1
@@ -38,10 +39,12 @@ async def test_the_same_click_delivered_twice_is_one_decision(stage_on: Stage) -
     assert (await stage_on.asks("ana", incident.channel, "/incident timeline")).count("took the role") == 1
 
 
-@pytest.mark.parametrize("title", ["APIが遅い", "الخدمة متوقفة", "🔥🔥", "x" * 300, "../../etc/passwd", "incident"])
-async def test_no_title_spoils_the_name_of_the_channel(stage: Stage, title: str) -> None:
-    incident = await stage.declares(f"sev1 {title}")
-    assert (incident.channel, incident.title) == ("incident-20260301-001", title)
+async def test_no_title_spoils_the_name_of_the_channel(stage: Stage) -> None:
+    titles = ["APIが遅い", "الخدمة متوقفة", "🔥🔥", "x" * 300, "../../etc/passwd", "incident"]
+    for number, title in enumerate(titles, start=1):
+        stage.later(seconds=1)
+        incident = await stage.declares(f"sev1 {title}")
+        assert (incident.channel, incident.title) == (f"incident-20260301-{number:03d}", title)
 
 
 async def test_plans_expire_after_a_restart_too(sqlite_url: str) -> None:
