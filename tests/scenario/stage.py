@@ -113,7 +113,7 @@ class Stage:
             for view in await self.world.app.record.changes(self.read_to, person.id, limit=1000):
                 views[view.id] = view
                 readers.setdefault(view.id, set()).add(person.id)
-        ordered = sorted(views.values(), key=lambda view: view.change)
+        ordered = sorted(views.values(), key=lambda view: (view.change, view.id))
         said = [self._shown(view, readers[view.id]) for view in ordered]
         self.read_to = max((view.change for view in ordered), default=self.read_to)
         return "\n".join(said)

@@ -12,10 +12,6 @@ from tests.scenario.stage import Stage, golden, transcript
 async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_announcement(stage_on: Stage) -> None:
     said = await stage_on.types("ana", "general", "/incident declare sev1 API answers 502 --service gateway")
     assert said == golden("""
-        [#general, all]
-        incident-20260301-001 is open
-          Work on it in #incident-20260301-001.
-          (@Ana Ruiz: /incident declare sev1 API answers 502 --service gateway)
         [#incident-20260301-001, all, pinned]
         SEV1 · API answers 502
           Status: investigating
@@ -36,6 +32,10 @@ async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_ann
         [#incidents, all]
         SEV1 · API answers 502
           @Ana Ruiz opened #incident-20260301-001
+        [#general, all]
+        incident-20260301-001 is open
+          Work on it in #incident-20260301-001.
+          (@Ana Ruiz: /incident declare sev1 API answers 502 --service gateway)
         """)  # noqa: E501
     channels = {view.name: view for view in await stage_on.world.app.record.channels("eve")}
     opened = channels["incident-20260301-001"]
