@@ -15,11 +15,14 @@ from zoneinfo import available_timezones
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableSource
 
 from bot.platforms.console.settings import ConsoleSettings
 from commands.domain.severity import PRESETS, Scheme, Severity
 from commands.domain.sli import Objectives
-from commands.people import OrgRole, Person
+from commands.errors import Malformed
+from commands.people import SYSTEM, OrgRole, Person
+from commands.redaction import redact, redact_value
 
 DEFAULT_FILE = Path("config/tocsin.yaml")
 PREFIX = "TOCSIN_"
@@ -178,6 +181,8 @@ class Settings(BaseSettings):
         ids = [person.id for person in self.people]
         if len(set(ids)) != len(ids):
             raise ValueError("two people have the same id")
+        if SYSTEM.id in ids:
+            raise ValueError(f"people: {SYSTEM.id} is the bot itself; give the person another id")
         for service, duty in self.on_call.items():
             missing = [person for person in duty if person not in ids]
             if missing:
@@ -188,8 +193,11 @@ class Settings(BaseSettings):
     def _scheme_is_whole(self) -> Settings:
         if self.severity_scheme == "own" and not self.severities:
             raise ValueError("severity_scheme is own, but severities is empty")
-        if self.watch.severity:
-            self.scheme().parse(self.watch.severity)
+        scheme = self.scheme()
+        try:
+            scheme.parse(self.watch.severity or scheme.worst.id)
+        except Malformed as refused:
+            raise ValueError(f"watch.severity: {refused.message} {refused.hint}") from None
         return self
 
     def scheme(self) -> Scheme:
@@ -255,6 +263,8 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError(_explain(error, path)) from None
+    except UnreadableSource as error:
+        raise SettingsError(_explain_source(str(error))) from None
     finally:
         _CurrentFile.path = None
 
@@ -286,13 +296,21 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     return "The settings are wrong:\n" + "\n".join(f"  - {line}" for line in lines)
 
 
+def _explain_source(said: str) -> str:
+    """A variable that holds a list or a map, but no JSON. What it holds is not shown: it may be a secret."""
+    names = [name for name in Settings.model_fields if f'"{name}"' in said]
+    variable = PREFIX + names[0].upper() if names else "a variable"
+    return f'The environment variable {variable} is no JSON; lists and maps are written as ["a", "b"] or {{"a": 1}}.'
+
+
 def _explain_one(one: dict[str, Any], path: Path | None) -> str:
     key = ".".join(str(part) for part in one["loc"]) or "(the whole)"
     source = _where_from(one["loc"], path)
     if one["type"] == "extra_forbidden":
         return f"{key}: there is no such key ({source}). {_allowed(one['loc'])}"
-    value = "" if isinstance(one["input"], dict) or "secret" in key or "password" in key else f" = {one['input']!r}"
-    return f"{key}{value}: {one['msg']} ({source})"
+    shown_input = redact_value({str(one["loc"][-1]): one["input"]} if one["loc"] else {})
+    value = "".join(f" = {redact(repr(item))}" for item in shown_input.values() if not isinstance(one["input"], dict))
+    return f"{key}{value}: {one['msg'].removeprefix('Value error, ')} ({source})"
 
 
 def _where_from(location: tuple[Any, ...], path: Path | None) -> str:
@@ -317,4 +335,4 @@ def _allowed(location: tuple[Any, ...]) -> str:
 
 def shown(settings: Settings) -> str:
     """The effective values as YAML; secrets are masked."""
-    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(redact_value(settings.model_dump(mode="json")), sort_keys=False, allow_unicode=True)
