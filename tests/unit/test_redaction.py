@@ -1,0 +1,120 @@
+"""Secrets are masked, words are not, and no text takes long."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.redaction import MASK, redact, redact_value
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("password=hunter2", "password=[redacted]"),
+        ("DB_PASSWORD: hunter2", "DB_PASSWORD: [redacted]"),
+        ("passwd = 'two words'", "passwd = '[redacted]'"),
+        ('{"client_secret": "abc def", "user": "ana"}', '{"client_secret": "[redacted]", "user": "ana"}'),
+        ('token: "never closed', 'token: "[redacted] closed'),
+        ("https://x.example/?api_key=abc123&page=2", "https://x.example/?api_key=[redacted]&page=2"),
+        ("env: access_token=abcdef", "env: access_token=[redacted]"),
+        ("mysql --password hunter2 -h db", "mysql --password [redacted] -h db"),
+        ("Authorization: Bearer abcdefgh", "Authorization: Bearer [redacted]"),
+        ("authorization: basic dXNlcjpwYXNz", "authorization: basic [redacted]"),
+        ("eyJhbGciOi.eyJzdWIi.SflKxw", MASK),
+        ("xoxb-1234567890-abc", MASK),
+        ("AKIAIOSFODNN7EXAMPLE", MASK),
+        ("ghp_abcdefghij0123456789", MASK),
+        ("sk_live_abcdefgh", MASK),
+        ("https://hooks.slack.com/services/T0/B0/XXXX", f"https://{MASK}"),
+        ("postgres://tocsin:hunter2@db.example/x", "postgres://tocsin:[redacted]@db.example/x"),
+        ("amqp://a:p@ss@mq.example", "amqp://a:[redacted]@mq.example"),
+        ("redis://:hunter2@cache", "redis://:[redacted]@cache"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY----- after", f"{MASK} after"),
+        ("-----BEGIN PRIVATE KEY-----\nMII cut short", MASK),
+        ("ana.ruiz+x@mail.example.org said", "a***@mail.example.org said"),
+        ("pass\x00word=hunter2", "password=[redacted]"),
+    ],
+)
+def test_secrets_are_masked(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token is expired",
+        "passwords do not work any more",
+        "basic functionality is down",
+        "oauth endpoints answer 502",
+        "secret sauce",
+        "http://127.0.0.1:8080/health answers",
+        "@ana look at #incident-20260301-001",
+        "ratio 3:1, at 14:05, for a:b",
+        "rate 5/s @ 200 rps",
+    ],
+)
+def test_words_are_left_alone(text: str) -> None:
+    assert redact(text) == text
+
+
+_NAMES = ["password", "token", "--", "bearer", "Bearer ", "basic", "-----BEGIN PRIVATE KEY-----", "://", "@", ".com"]
+_VALUES = ["hunter2", "eyJabcdefgh.eyJx.y", "xoxb-12345678", "a", "1", MASK, "-----END PRIVATE KEY-----"]
+_PIECES = st.sampled_from([*_NAMES, *_VALUES, "=", ": ", '"', "'", " ", "\n", "&", "\x00"])
+
+
+@given(st.one_of(st.text(), st.lists(_PIECES).map("".join)))
+def test_redacting_again_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9]{8,40}", fullmatch=True), st.sampled_from(["password={}", 'secret: "{}"', "--token {}"])
+)
+def test_no_value_of_a_named_secret_stays(value: str, form: str) -> None:
+    assert redact(f"before {form.format(value)} after") == f"before {form.format(MASK)} after"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "token-",
+        "a-",
+        "a.",
+        "eyJaaaaaa-",
+        "password=",
+        "a://b:",
+        "-----BEGIN PRIVATE KEY-----",
+        " ",
+        "bearer ",
+        "'\"",
+        "x@",
+        "--token ",
+    ],
+)
+def test_a_hundred_kilobytes_take_no_time(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    began = time.perf_counter()
+    redact(text)
+    assert time.perf_counter() - began < 2
+
+
+def test_values_are_redacted_in_depth_and_by_their_name() -> None:
+    found = redact_value(
+        {
+            "text": "password=hunter2",
+            "apiKey": 7,
+            "nested": [{"db_token": "x", "n": 1}, ("Bearer abcdefgh1",)],
+            "empty_token": "",
+        }
+    )
+    assert found == {
+        "text": "password=[redacted]",
+        "apiKey": MASK,
+        "nested": [{"db_token": MASK, "n": 1}, ["Bearer [redacted]"]],
+        "empty_token": "",
+    }

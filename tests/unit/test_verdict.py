@@ -1,0 +1,61 @@
+"""What the measurements say of a mitigation: passed, failed, or nothing that is certain."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.domain.sli import Objectives, Reading
+from commands.verdict import judge, undecided
+from tests.fakes import START
+
+LIMITS = Objectives(error_rate=0.05, p95_ms=500)
+GOOD = Reading(at=START, requests=100, error_rate=0.01, p95_ms=40, rps=10)
+BAD = GOOD.model_copy(update={"error_rate": 0.4, "errors": 40})
+SLOW = GOOD.model_copy(update={"p95_ms": 900.0})
+IDLE = Reading(at=START)
+DOWN = Reading(at=START, up=False)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "after", "value"),
+    [
+        (BAD, [GOOD, GOOD, GOOD], "passed"),
+        (GOOD, [GOOD, GOOD, GOOD], "passed"),
+        (GOOD, [BAD, BAD, GOOD, GOOD, GOOD], "passed"),
+        (GOOD, [BAD, SLOW, DOWN], "failed"),
+        (BAD, [BAD, BAD, BAD], None),  # it did not help, but it did no harm either
+        (DOWN, [BAD, BAD, BAD], None),
+        (IDLE, [BAD, BAD, BAD], None),  # nobody knows what it was before
+        (GOOD, [GOOD, GOOD], None),
+        (GOOD, [GOOD, BAD, GOOD], None),
+        (GOOD, [IDLE, IDLE, IDLE], None),  # no traffic says nothing
+        (GOOD, [], None),
+    ],
+)
+def test_the_newest_readings_decide_when_they_agree(baseline: Reading, after: list[Reading], value: str | None) -> None:
+    verdict = judge(baseline, after, LIMITS, needed=3)
+    assert (verdict.value if verdict else None) == value
+
+
+def test_the_words_compare_before_and_now() -> None:
+    passed = judge(BAD, [GOOD], LIMITS, needed=1)
+    assert passed is not None
+    assert (
+        passed.words
+        == "verified, before: errors 40.0%, p95 40 ms, 10 requests/s; now: errors 1.0%, p95 40 ms, 10 requests/s"
+    )
+    assert undecided(BAD, []).words.endswith("now: no reading")
+    assert undecided(BAD, [DOWN]).words.endswith("now: the gateway does not answer")
+    assert undecided(BAD, [IDLE]).value == "inconclusive"
+
+
+@given(st.lists(st.sampled_from([GOOD, BAD, SLOW, IDLE, DOWN]), max_size=8), st.sampled_from([GOOD, BAD, IDLE, DOWN]))
+def test_no_verdict_without_agreement(after: list[Reading], baseline: Reading) -> None:
+    verdict = judge(baseline, after, LIMITS, needed=3)
+    newest = after[-3:]
+    if verdict is not None:
+        assert len(newest) == 3
+        agree = LIMITS.met if verdict.value == "passed" else LIMITS.breached
+        assert all(agree(reading) for reading in newest)
