@@ -163,8 +163,19 @@ class GatewayAdmin:
         if answer.status_code == httpx.codes.NOT_FOUND and missing_ok:
             return None
         if not answer.is_success:
-            raise self._gone(f"status {answer.status_code}")
+            raise self._refused(answer)
         return answer.json()
+
+    def _refused(self, answer: httpx.Response) -> Unavailable:
+        """It is there, and does not answer this: for want of the token, or because of the question."""
+        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            return Unavailable(
+                f"The admin API of {self._name} does not accept the token (status {answer.status_code}).",
+                hint="gateway.admin_token must be the token of the gateway's admin API.",
+            )
+        if answer.is_client_error:
+            return Unavailable(f"The admin API of {self._name} does not answer that: {_error(answer)}")
+        return self._gone(f"status {answer.status_code}")
 
     def _gone(self, why: str) -> Unavailable:
         return Unavailable(
