@@ -18,6 +18,7 @@ from commands.reading import service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Reply
 
+_FURTHEST, _LONGEST_GREP = timedelta(days=1), 200
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NOT_SHOWN = {"timestamp", "level", "message", "service", "component", "user_agent", "worker", "worker_id"}
 
@@ -46,6 +47,11 @@ class HistoryArgs:
     limit: Annotated[int, Option("--limit", "how many changes, at most 50")] = 15
 
 
+def _at_most_a_day(since: timedelta, example: str) -> None:
+    if since > _FURTHEST:
+        raise Malformed(f"Logs are kept for a day; {lasting(since)} is further back.", example=example)
+
+
 async def logs(args: LogsArgs, call: Call) -> Card:
     """`kubectl logs --tail | grep`, redacted and bounded."""
     level = args.level.upper()
@@ -55,6 +61,9 @@ async def logs(args: LogsArgs, call: Call) -> Card:
             hint=f"Levels: {', '.join(_LEVELS)}.",
             example="/gw logs --level ERROR",
         )
+    if len(args.grep) > _LONGEST_GREP:
+        raise Malformed(f"Search for {_LONGEST_GREP} characters at most; those are {len(args.grep):,}.")
+    _at_most_a_day(args.since, "/gw logs --since 24h")
     limit = min(max(args.limit, 1), 200)
     lines = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
     title = f"{counted(len(lines), 'log line')} of {service_of(call)}, last {lasting(args.since)}"
@@ -70,6 +79,7 @@ def _line(line: LogLine) -> str:
 
 async def errors(args: ErrorsArgs, call: Call) -> Card:
     """Like errors counted together, the most frequent first."""
+    _at_most_a_day(args.since, "/gw errors --since 24h")
     groups = await call.services.logs.errors(service_of(call), since=args.since)
     total = sum(group.count for group in groups)
     if not groups:

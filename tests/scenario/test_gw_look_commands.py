@@ -137,6 +137,12 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
           For example: /gw logs --level ERROR
           (you typed: /gw logs --level LOUD)
         """)
+    assert await stage.asks("eve", "general", "/gw logs --since 2d") == golden("""
+        Logs are kept for a day; 2 d is further back.
+          For example: /gw logs --since 24h
+          (you typed: /gw logs --since 2d)
+        """)
+    assert "Search for 200 characters at most" in await stage.asks("eve", "general", f"/gw logs {'x' * 201}")
     assert await stage.asks("eve", "general", "/gw logs nothing like this") == golden("""
         0 log lines of gateway, last 15 min
           (@Eve Larsson: /gw logs nothing like this)
