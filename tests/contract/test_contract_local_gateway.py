@@ -1,0 +1,102 @@
+"""The adapter of the gateway's admin API, against a real gateway process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from bot.adapters.gateway import GatewayAdmin
+from commands.errors import NotFound, Unavailable
+from tests.contract.gateways import NAME, SECRET, DeploymentsContract, LogsContract, TelemetryContract, Traffic
+from tests.gateway.running import TOKEN, RunningGateway, running, settings_for
+from tests.gateway.upstream import ControlledUpstream
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway of two workers before an upstream that answers and one that is not there."""
+    with ControlledUpstream() as upstream:
+        document = settings_for(
+            upstream.url,
+            workers={"count": 2, "min": 1, "max": 4},
+            server={"drain_idle_secs": 0, "drain_timeout_secs": 1},
+        )
+        document["upstreams"].append({"id": "absent", "base_url": "http://127.0.0.1:1"})
+        document["routes"] = [
+            {"id": "good", "path": "/good", "upstream_id": "backend"},
+            {"id": "broken", "path": "/broken", "upstream_id": "absent"},
+        ]
+        with running(document, tmp_path_factory.mktemp("contract")) as gateway:
+            yield gateway
+
+
+@pytest.fixture
+async def gateway(process: RunningGateway) -> AsyncIterator[GatewayAdmin]:
+    adapter = GatewayAdmin(name=NAME, admin_url=process.ready["admin"], token=TOKEN)
+    yield adapter
+    await adapter.close()
+
+
+@pytest.fixture
+def limits() -> tuple[int, int]:
+    return 1, 4
+
+
+@pytest.fixture
+async def dead() -> AsyncIterator[GatewayAdmin]:
+    adapter = GatewayAdmin(name=NAME, admin_url="http://127.0.0.1:1", token=TOKEN)
+    yield adapter
+    await adapter.close()
+
+
+@pytest.fixture
+def traffic(process: RunningGateway) -> Traffic:
+    """Some requests that go well and some that cannot."""
+
+    async def send() -> None:
+        async with httpx.AsyncClient(base_url=process.url, trust_env=False) as client:
+            for path in ("/good", "/good", "/good", "/good", "/broken", "/broken"):
+                await client.get(path)
+
+    return send
+
+
+class TestDeployments(DeploymentsContract):
+    """See the contract."""
+
+    def test_the_secret_of_the_contract_is_the_one_in_use(self) -> None:
+        assert SECRET == TOKEN
+
+    async def test_a_wrong_token_is_said_so(self, process: RunningGateway) -> None:
+        stranger = GatewayAdmin(name=NAME, admin_url=process.ready["admin"], token="not-the-token")
+        with pytest.raises(Unavailable) as refused:
+            await stranger.find(NAME)
+        await stranger.close()
+        assert refused.value.message == "The admin API of gateway does not accept the token (status 401)."
+        assert "gateway.admin_token" in refused.value.hint
+
+
+class TestTelemetry(TelemetryContract):
+    """See the contract."""
+
+    async def test_routes_are_named_by_their_id(self, gateway: GatewayAdmin, traffic: Traffic) -> None:
+        await traffic()
+        routes = {route.route: route for route in await gateway.routes(NAME, window=timedelta(minutes=5))}
+        assert routes["broken"].error_rate == 1
+        assert routes["good"].error_rate == 0
+
+    async def test_a_service_that_is_not_watched_is_not_found(self, gateway: GatewayAdmin) -> None:
+        with pytest.raises(NotFound):
+            await gateway.reading("billing", window=timedelta(seconds=10))
+
+
+class TestLogs(LogsContract):
+    """See the contract."""
+
+    async def test_a_question_that_the_gateway_refuses_is_not_taken_for_silence(self, gateway: GatewayAdmin) -> None:
+        with pytest.raises(Unavailable) as refused:
+            await gateway.lines(NAME, limit=1, level="INFO", grep="x" * 300, since=timedelta(minutes=1))
+        assert refused.value.message.startswith("The admin API of gateway does not answer that: grep: ")
