@@ -7,7 +7,9 @@ message that changed five times while the platform was slow is edited once.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +25,8 @@ from commands.ports import ChatPlatform
 log = logging.getLogger(__name__)
 
 _BATCH, _LEASE_SECONDS, _IDLE_SECONDS = 200, 15.0, 2.0
+#: Between two batches: what comes in the meantime is sent, and marked, together.
+_PAUSE_SECONDS = 0.05
 _messages, _channels = schema.messages, schema.channels
 
 
@@ -35,6 +39,7 @@ class Outbox:
         self._owner = owner
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
+        self._leased_until = 0.0
 
     def wake(self) -> None:
         """There may be something to send; from any thread."""
@@ -49,6 +54,7 @@ class Outbox:
             try:
                 if not await self._send_all():
                     await self._idle()
+                await asyncio.sleep(_PAUSE_SECONDS)
             except StoreUnavailable as gone:
                 log.warning("outbox: %s", gone)
                 await asyncio.sleep(_IDLE_SECONDS)
@@ -68,7 +74,7 @@ class Outbox:
         waiting = await self._database.read(_waiting)
         if not waiting:
             return False
-        if not await self._database.write(lambda c: lease(c, "outbox", self._owner, _LEASE_SECONDS)):
+        if not await self._may_send():
             await asyncio.sleep(_IDLE_SECONDS)
             return False
         sent: list[dict[str, Any]] = []
@@ -79,6 +85,15 @@ class Outbox:
         if sent:
             await self._database.write(lambda c: _mark_sent(c, sent))
         return bool(sent) and len(waiting) == _BATCH
+
+    async def _may_send(self) -> bool:
+        """Hold the lease; it is renewed when half of it is over."""
+        now = time.monotonic()
+        if now < self._leased_until - _LEASE_SECONDS / 2:
+            return True
+        mine = await self._database.write(lambda c: lease(c, "outbox", self._owner, _LEASE_SECONDS))
+        self._leased_until = now + _LEASE_SECONDS if mine else 0.0
+        return mine
 
     async def _send(self, row: sa.Row[Any], sent: list[dict[str, Any]]) -> bool:
         platform = self._platforms.get(row.platform)
@@ -102,8 +117,6 @@ class Outbox:
         return str(row.reference)
 
     async def _open(self, platform: ChatPlatform, row: sa.Row[Any]) -> str:
-        import json
-
         reference = await platform.open_channel(
             row.channel, private=row.private, topic=row.topic, members=json.loads(row.members)
         )

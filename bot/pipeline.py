@@ -22,7 +22,7 @@ from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPla
 from commands.grammar.parser import Parsed, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
-from commands.presentation.incident import refresh
+from commands.presentation.incident import incident_card, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
 from commands.registry import ActionClass, Click, Registry, Reply, Where
@@ -97,10 +97,8 @@ class Pipeline:
         self, tx: SqlTransaction, key: str, delivery: TextDelivery, call: Call, understood: Parsed | Refusal
     ) -> tuple[Receipt, _Work | None]:
         """Store the delivery; decide it at once if that needs no I/O."""
-        seen = tx.inbox.seen(key)
-        if seen:
-            return seen, None
-        tx.inbox.receive(key, replace(delivery, text=cut(delivery.text, 20_000)))
+        if not tx.inbox.receive(key, replace(delivery, text=cut(delivery.text, 20_000))):
+            return tx.inbox.receipt(key), None
         call = replace(call, incident=tx.incidents.in_channel(delivery.channel))
         try:
             parsed = self._admit(tx, call, understood)
@@ -142,11 +140,15 @@ class Pipeline:
                 self._refresh(tx)
                 return self._answer(tx, work.key, work.call, reply, work.delivery.text)
         except Refusal as refusal:
+            tx.forget()
             return self._refuse(tx, work.key, work.call, work.delivery.text, refusal)
 
     def _refresh(self, tx: SqlTransaction) -> None:
-        for incident in tx.incidents.touched.values():
-            refresh(incident, tx.messages, self._services)
+        """Bring the pinned card of each incident up to date, where it now reads otherwise."""
+        for incident_id, incident in tx.incidents.touched.items():
+            before = tx.incidents.before.get(incident_id)
+            if before and incident_card(before, self._services) != incident_card(incident, self._services):
+                refresh(incident, tx.messages, self._services)
 
     def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, text: str) -> Receipt:
         message, channel = reply.key or f"{key}:reply", reply.channel or call.channel
@@ -263,14 +265,13 @@ class Pipeline:
         return await self._store.transact(key, lambda tx: self._take_click(tx, key, delivery, call))
 
     def _take_click(self, tx: SqlTransaction, key: str, delivery: ClickDelivery, call: Call) -> Receipt:
-        seen = tx.inbox.seen(key)
-        if seen:
-            return seen
-        tx.inbox.receive(key, delivery)
+        if not tx.inbox.receive(key, delivery):
+            return tx.inbox.receipt(key)
         try:
             with tx.connection.begin_nested():
                 return self._decide_click(tx, key, delivery, call)
         except Refusal as refusal:
+            tx.forget()
             return self._refuse(tx, key, call, "", refusal)
 
     def _decide_click(self, tx: SqlTransaction, key: str, delivery: ClickDelivery, call: Call) -> Receipt:

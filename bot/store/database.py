@@ -7,7 +7,7 @@ anyway), several on Postgres. A transaction that lost a race is run again from i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 import tenacity
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from bot.store.errors import AlreadyRunning, StoreUnavailable
@@ -103,6 +104,14 @@ class Database:
         self.engine.dispose()
         if self._lock:
             self._lock.release()
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
+    """Insert a row; False, and nothing, when a row with one of its unique keys is there (committed or coming)."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # Postgres's driver reports no count for such an insert; what comes back says whether there was one.
+    once = dialect.insert(table).values(dict(row)).on_conflict_do_nothing().returning(sa.literal_column("1"))
+    return connection.execute(once).first() is not None
 
 
 def _lost_a_race(error: BaseException) -> bool:

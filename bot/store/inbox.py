@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import TypeAdapter
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.store import schema
+from bot.store.database import insert_once
 
 _TEXT = TypeAdapter(TextDelivery)
 _table = schema.inbox
@@ -31,15 +33,22 @@ class Inbox:
         row = self._connection.execute(sa.select(_table).where(_table.c.id == key)).one_or_none()
         return None if row is None else _receipt(row)
 
-    def receive(self, key: str, delivery: TextDelivery | ClickDelivery) -> None:
-        """Store it. Two replicas that receive the same one collide here, and the second finds it seen."""
+    def receipt(self, key: str) -> Receipt:
+        """The receipt of a delivery that is known to be there."""
+        return _receipt(self._connection.execute(sa.select(_table).where(_table.c.id == key)).one())
+
+    def receive(self, key: str, delivery: TextDelivery | ClickDelivery) -> bool:
+        """Store it; False when it was taken before. Two replicas that receive the same one take turns here."""
         kind = "command" if isinstance(delivery, TextDelivery) else "click"
-        payload = TypeAdapter(dict[str, Any]).dump_json(asdict(delivery)).decode()
-        self._connection.execute(
-            _table.insert().values(
-                id=key, kind=kind, state=RECEIVED, payload=payload, received_at=self._now, owner=self._owner
-            )
-        )
+        row = {
+            "id": key,
+            "kind": kind,
+            "state": RECEIVED,
+            "payload": json.dumps(asdict(delivery)),
+            "received_at": self._now,
+            "owner": self._owner,
+        }
+        return insert_once(self._connection, _table, row)
 
     def claim(self, key: str) -> bool:
         """Whether it is still to be worked. Its row stays locked, so of two that work on it one decides."""

@@ -18,27 +18,46 @@ _OPEN = [status.value for status in Status if status.is_open]
 
 
 class SqlIncidents:
-    """`next_key` gives each event of a transaction its idempotency key."""
+    """`next_key` gives each event of a transaction its idempotency key.
+
+    `touched` are the incidents that changed, as they are now; `before` how the transaction found them.
+    """
 
     def __init__(self, connection: sa.Connection, now: datetime, next_key: Callable[[], str]) -> None:
         self._connection = connection
         self._now = now
         self._next_key = next_key
+        self._seen: dict[str, Incident] = {}
+        self.before: dict[str, Incident] = {}
         self.touched: dict[str, Incident] = {}
 
     def get(self, incident_id: str) -> Incident:
         """The state, locked until the end of the transaction, so that a decision on it holds."""
-        query = sa.select(schema.incidents.c.state).where(schema.incidents.c.id == incident_id).with_for_update()
-        state = self._connection.execute(query).scalar_one_or_none()
-        if state is None:
+        if incident_id not in self._seen:
+            self._read(schema.incidents.c.id == incident_id)
+        if incident_id not in self._seen:
             raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
-        return Incident.model_validate_json(state)
+        return self._seen[incident_id]
 
     def in_channel(self, channel: str) -> Incident | None:
         """The incident whose channel this is."""
-        query = sa.select(schema.incidents.c.id).where(schema.incidents.c.channel == channel)
-        incident_id = self._connection.execute(query).scalar_one_or_none()
-        return self.get(incident_id) if incident_id else None
+        known = next((one for one in self._seen.values() if one.channel == channel), None)
+        return known or self._read(schema.incidents.c.channel == channel)
+
+    def _read(self, which: sa.ColumnElement[bool]) -> Incident | None:
+        """Read and lock one row; the transaction reads each incident once."""
+        query = sa.select(schema.incidents.c.state).where(which).with_for_update()
+        state = self._connection.execute(query).scalar_one_or_none()
+        if state is None:
+            return None
+        incident = Incident.model_validate_json(state)
+        self.before[incident.id] = self._seen[incident.id] = incident
+        return incident
+
+    def forget(self) -> None:
+        """What was read or changed is no longer so: it was rolled back."""
+        for known in (self._seen, self.before, self.touched):
+            known.clear()
 
     def recent(self, *, open_only: bool, limit: int) -> list[Incident]:
         """Newest first."""
@@ -74,7 +93,7 @@ class SqlIncidents:
         return incident
 
     def _append(self, incident: Incident, event: IncidentEvent, actor: str) -> None:
-        self.touched[incident.id] = incident
+        self.touched[incident.id] = self._seen[incident.id] = incident
         self._connection.execute(
             schema.events.insert().values(
                 stream=incident.id,

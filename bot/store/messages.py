@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.store import schema
+from bot.store.database import insert_once
 from commands.cards import Card
 from commands.errors import Conflict, NotFound
 
@@ -23,6 +24,7 @@ class SqlMessages:
     def __init__(self, connection: sa.Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self._number: int | None = None
 
     def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None:
         """Create the channel, once for a name."""
@@ -78,28 +80,15 @@ class SqlMessages:
         self._insert(channel, person, key, thread, text=text, pinned=False)
 
     def _insert(self, channel: str, author: str, key: str, thread: str | None, **content: Any) -> None:
-        table = schema.messages
-        if self._connection.execute(sa.select(table.c.id).where(table.c.key == key)).one_or_none():
-            return
-        self._connection.execute(
-            table.insert().values(
-                key=key,
-                channel=channel,
-                author=author,
-                at=self._now,
-                thread=thread,
-                change=self._next_change(),
-                delivered=0,
-                **content,
-            )
-        )
+        row = {"key": key, "channel": channel, "author": author, "at": self._now, "thread": thread}
+        insert_once(self._connection, schema.messages, row | {"change": self._change(), "delivered": 0} | content)
 
     def edit(self, key: str, card: Card) -> None:
         """Replace a card; the buttons that it had are void."""
         buttons, table = schema.buttons, schema.messages
         self._connection.execute(buttons.delete().where(buttons.c.message == key, buttons.c.used_by.is_(None)))
         shown = self._mint(key, card).model_dump_json()
-        changed = {"card": shown, "edited_at": self._now, "change": self._next_change()}
+        changed = {"card": shown, "edited_at": self._now, "change": self._change()}
         self._connection.execute(table.update().where(table.c.key == key).values(changed))
 
     def _mint(self, key: str, card: Card) -> Card:
@@ -111,8 +100,17 @@ class SqlMessages:
         self._connection.execute(schema.buttons.insert(), rows)
         return card.model_copy(update={"buttons": minted})
 
+    def forget(self) -> None:
+        """The number that was taken is free again: it was rolled back."""
+        self._number = None
+
+    def _change(self) -> int:
+        """This transaction's number: it grows in the order of commits, since its row stays locked until then."""
+        if self._number is None:
+            self._number = self._next_change()
+        return self._number
+
     def _next_change(self) -> int:
-        """A number that grows in the order of commits: its row is locked until this transaction ends."""
         table = schema.counters
         bump = table.update().where(table.c.name == _CHANGE).values(value=table.c.value + 1).returning(table.c.value)
         value = self._connection.execute(bump).scalar_one_or_none()

@@ -57,4 +57,3 @@ class SqlPostmortems:
         table = schema.postmortems
         query = sa.select(table.c.markdown).where(table.c.incident == incident_id)
         return self._connection.execute(query).scalar_one_or_none()
-

@@ -71,6 +71,11 @@ class SqlTransaction:
         self.postmortems = SqlPostmortems(connection, now)
         self.inbox = Inbox(connection, now, owner)
 
+    def forget(self) -> None:
+        """What was read or counted since a savepoint is no longer so: it was rolled back."""
+        self.incidents.forget()
+        self.messages.forget()
+
     def _next_key(self) -> str:
         self._events += 1
         return f"{self._cause}#{self._events}"

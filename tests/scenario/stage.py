@@ -146,6 +146,17 @@ class Stage:
         self.world.clock.advance(timedelta(**span))
 
 
+async def answered(stage: Stage, person: str, channel: str, text: str) -> tuple[bool, str]:
+    """Whether a line was accepted, and what its author reads: never nothing."""
+    receipt = await stage.world.command(person, channel, text)
+    said = await stage.world.read(receipt.reply_key, person)
+    assert said.strip()
+    assert len(said) < 20_000
+    assert "Something went wrong" not in said
+    assert "Traceback" not in said
+    return receipt.accepted, said
+
+
 def stable(text: str) -> str:
     """Without the parts that are random, and without white space that nobody sees."""
     for pattern, instead in _RANDOM:
