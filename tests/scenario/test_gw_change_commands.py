@@ -300,9 +300,11 @@ async def test_a_request_that_never_arrived_is_reported_and_not_asked_again(stag
     assert stage.world.gateway.asked == ["scale"]
 
 
-async def test_an_effect_that_does_not_come_in_time_is_unknown(stage: Stage) -> None:
-    stage.world.gateway.stuck = True
-    shown = await stage.runs("ben", "general", "/gw restart")
+async def test_an_effect_that_does_not_come_in_time_is_unknown(sqlite_url: str) -> None:
+    pace = {"poll_seconds": 0.5, "effect_within_seconds": 5}
+    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
+        running.gateway.stuck = True
+        shown = await Stage(running).runs("ben", "general", "/gw restart")
     assert shown == golden("""
         Outcome unknown: Restart gateway: 3 workers, one by one
           no clear result in time; last seen: 0 of 2 workers restarted
