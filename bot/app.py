@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from bot import keeper
+from bot.adapters import Adapter
 from bot.adapters import discover as discover_adapters
 from bot.adapters.clock import SystemClock
 from bot.engine.durable import DbosDurable, Durable
@@ -88,14 +88,14 @@ class App:
 async def outside(settings: Settings) -> AsyncIterator[Outside]:
     """The adapters that the settings choose. Raises SettingsError for a name that no adapter has."""
     known = discover_adapters()
-    made: dict[str, Any] = {}
+    made: dict[Adapter, Any] = {}
     chosen: dict[str, Any] = {}
     for port, name in settings.adapters.model_dump().items():
         adapter = known.get((port, name))
         if adapter is None:
             allowed = ", ".join(sorted(one for other, one in known if other == port))
             raise SettingsError(f"adapters.{port} = {name!r}: there is no such adapter. Allowed: {allowed}.")
-        chosen[port] = made[name] = made.get(name) or adapter.build(settings)
+        chosen[port] = made[adapter] = made.get(adapter) or adapter.build(settings)
     try:
         yield Outside(clock=SystemClock(), **chosen)
     finally:
@@ -262,7 +262,7 @@ def signing_secret(settings: Settings) -> bytes:
     given = settings.secret.get_secret_value()
     if given:
         return given.encode()
-    file = Path("var/secret")
+    file = settings.sqlite_directory() / "secret"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)

@@ -154,6 +154,7 @@ class FileLock:
         self._file = None
         if path and path != ":memory:":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).touch(mode=0o600)  # the incidents of a company are not for every user of the machine
             self._file = _hold(Path(f"{path}.lock"), path)
 
     def release(self) -> None:

@@ -95,7 +95,7 @@ def _proposal(service: str, workload: Workload, replicas: int, low: int, high: i
         after={"replicas": replicas},
         undoes=undoes.id if undoes else None,
         summary=f"{'Undo: scale' if undoes else 'Scale'} {service} {verb} from {before} to {replicas} workers",
-        undo=f"/gw undo puts back {counted(before, 'worker')}",
+        undo=f"/gw scale {before} puts it back" if undoes else f"/gw undo puts back {counted(before, 'worker')}",
         facts=(
             fact("Now", f"{counted(before, 'worker')} ({workload.ready} ready)"),
             fact("Will be", counted(replicas, "worker")),

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_type_hints
 
 import click
@@ -89,14 +90,19 @@ def read_arguments(command: Command, words: list[lexer.Word], vocabulary: Vocabu
     """
     written = _written(command)
     options, text = _apart(command, words, [how for how in written.values() if not isinstance(how, arguments.Word)])
-    parser = click.Command(command.name, params=arguments.parameters(command.args), add_help_option=False)
     try:
-        with parser.make_context(command.name, [*options, "--", *text], obj=vocabulary) as context:
+        with _parser(command).make_context(command.name, [*options, "--", *text], obj=vocabulary) as context:
             return _instance(command, dict(context.params))
     except click.UsageError as error:
         raise _malformed(command, error) from None
 
 
+@cache
+def _parser(command: Command) -> click.Command:
+    return click.Command(command.name, params=arguments.parameters(command.args), add_help_option=False)
+
+
+@cache
 def _written(command: Command) -> dict[str, arguments.Written]:
     hints = get_type_hints(command.args, include_extras=True)
     return {field.name: arguments.how_written(hints[field.name]) for field in dataclasses.fields(command.args)}

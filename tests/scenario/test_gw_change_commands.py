@@ -135,7 +135,7 @@ async def test_undo_puts_back_what_was_before(stage: Stage) -> None:
           Will be: 3 workers
           Policy: 1 to 20 workers
           Target: gateway/gateway (11111111)
-          Undo: /gw undo puts back 7 workers
+          Undo: /gw scale 7 puts it back
           Verified by: read-back, then error rate and p95 before and after
           Confirm before: 12:06 UTC
           [Confirm] [Cancel]

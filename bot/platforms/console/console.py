@@ -89,7 +89,7 @@ def reader_of(request: Request) -> Reader | None:
     return Reader(person, session) if session and person else None
 
 
-def signed_in(request: Request) -> Reader:
+async def signed_in(request: Request) -> Reader:
     """Who is asking; refuses where nobody is."""
     reader = reader_of(request)
     if reader is None:
@@ -97,7 +97,7 @@ def signed_in(request: Request) -> Reader:
     return reader
 
 
-def from_own_page(
+async def from_own_page(
     request: Request,
     reader: Annotated[Reader, Depends(signed_in)],
     token: Annotated[str | None, Header(alias="X-CSRF-Token")] = None,
@@ -108,7 +108,12 @@ def from_own_page(
     return reader
 
 
-TheConsole = Annotated[Console, Depends(console_of)]
+async def the_console(request: Request) -> Console:
+    """As `console_of`; a coroutine, because FastAPI runs plain functions in its thread pool."""
+    return console_of(request)
+
+
+TheConsole = Annotated[Console, Depends(the_console)]
 AReader = Annotated[Reader, Depends(signed_in)]
 AWriter = Annotated[Reader, Depends(from_own_page)]
 
