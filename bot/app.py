@@ -33,7 +33,7 @@ from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.settings import Settings, SettingsError
 from bot.store.chat import ChatRecord
-from bot.store.database import Database
+from bot.store.database import Database, directory_of
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.watch import Watch
@@ -262,7 +262,7 @@ def signing_secret(settings: Settings) -> bytes:
     given = settings.secret.get_secret_value()
     if given:
         return given.encode()
-    file = settings.sqlite_directory() / "secret"
+    file = directory_of(settings.database_url) / "secret"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)

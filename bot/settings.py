@@ -16,7 +16,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableSource
-from sqlalchemy import make_url
 
 from bot.platforms.console.settings import ConsoleSettings
 from commands.domain.severity import PRESETS, Scheme, Severity
@@ -206,11 +205,6 @@ class Settings(BaseSettings):
         if self.severity_scheme != "own":
             return PRESETS[self.severity_scheme]
         return Scheme(name="own", levels=tuple(_level(rank, one) for rank, one in enumerate(self.severities, start=1)))
-
-    def sqlite_directory(self) -> Path:
-        """Where the SQLite file is; `var` when the database is elsewhere."""
-        file = make_url(self.database_url).database if self.database_url.startswith("sqlite") else None
-        return Path(file).parent if file and file != ":memory:" else Path("var")
 
     def persons(self) -> list[Person]:
         """The people, as the core knows them."""

@@ -146,6 +146,12 @@ _REASONS = {
 }
 
 
+def directory_of(url: str) -> Path:
+    """Where a SQLite file is; `var` when the database is elsewhere."""
+    file = sa.make_url(url).database if url.startswith("sqlite") else None
+    return Path(file).parent if file and file != ":memory:" else Path("var")
+
+
 class FileLock:
     """One process on a SQLite file (durable.md, pitfall 5), held until the process ends, however it ends."""
 
