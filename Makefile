@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-WORKERS ?= 4
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo drill test check bench fmt lock clean
@@ -32,7 +32,7 @@ drill: $(RUNTIME) ## the same unattended: an incident from detection to postmort
 	@$(BIN)/tocsin drill $(ARGS)
 
 test: check ## make check, then every test, in random order and in parallel
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: $(DEV) ## ruff, mypy strict, import contracts, unused dependencies
 	@$(BIN)/ruff check .

@@ -6,7 +6,7 @@ reader's own zone, and so that what people typed is never taken for markup.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -87,9 +87,9 @@ def _word(span: Part, names: dict[str, str]) -> str:
         case Who(person=person):
             return f"@{names.get(person, person)}"
         case When(at=at, style="clock"):
-            return f"{at:%H:%M} UTC"
+            return f"{at.astimezone(UTC):%H:%M} UTC"
         case When(at=at):
-            return f"{at:%Y-%m-%d %H:%M} UTC"
+            return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         case Link(url=url, text=text):
             return text if text == url else f"{text} ({url})"
         case Channel(name=name):

@@ -119,6 +119,7 @@ class DbosDurable:
             use_listen_notify=not database.is_sqlite,
             notification_listener_polling_interval_sec=1.0,
             max_executor_threads=32,
+            sys_db_pool_size=8,  # of a Postgres that has a hundred connections for everybody
         )
         self._dbos = DBOS(config=config)
         self._client: DBOSClient | None = None
@@ -138,7 +139,10 @@ class DbosDurable:
         DBOS.register_queue(_WORK, worker_concurrency=16, polling_interval_sec=self._poll)
         DBOS.register_queue(_SERIAL, partition_concurrency=1, polling_interval_sec=self._poll)
         self._client = DBOSClient(
-            system_database_url=self._url, application_name="tocsin", serializer=DBOSPortableJSONSerializer()
+            system_database_url=self._url,
+            application_name="tocsin",
+            serializer=DBOSPortableJSONSerializer(),
+            system_database_pool_size=2,
         )
 
     def enqueue(

@@ -108,7 +108,8 @@ def _visible(connection: sa.Connection, person: str) -> list[sa.Row[Any]]:
 
 
 def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:
-    incidents = dict(connection.execute(sa.select(schema.incidents.c.channel, schema.incidents.c.id)).tuples().all())
+    known = connection.execute(sa.select(schema.incidents.c.channel, schema.incidents.c.id))
+    incidents = {row.channel: row.id for row in known}
     unread = _unread(connection, person)
     views = [
         ChannelView(
@@ -168,9 +169,17 @@ def _message(connection: sa.Connection, key: str, person: str) -> MessageView:
 
 
 def _changes(connection: sa.Connection, since: int, person: str, limit: int) -> list[MessageView]:
+    """In order. The messages of one transaction share a number and are never parted: the last group comes whole."""
     visible = [row.name for row in _visible(connection, person)]
     query = _select().where(_table.c.change > since, _table.c.channel.in_(visible), _for(person))
-    return [_view(row) for row in connection.execute(query.order_by(_table.c.change).limit(limit))]
+    ordered = query.order_by(_table.c.change, _table.c.id)
+    rows = list(connection.execute(ordered.limit(limit)))
+    if len(rows) == limit:
+        shown = {row.id for row in rows}
+        rows += [
+            row for row in connection.execute(ordered.where(_table.c.change == rows[-1].change)) if row.id not in shown
+        ]
+    return [_view(row) for row in rows]
 
 
 def _mark_read(connection: sa.Connection, channel: str, person: str, message: int) -> None:
