@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from commands import mitigation
 from commands.cards import Tone, Who, card, fact, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Reopened, Resolved
-from commands.domain.plan import FINAL
+from commands.domain.plan import FINAL, PlanState
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
 from commands.errors import Conflict
@@ -45,6 +46,7 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
     """It is over: the clock stops and the draft is ordered. A service that still does badly is pointed out."""
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
+    _cancel_waiting(incident, call, tx)
     resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
     order_draft(resolved, tx)
     offer_public_text(resolved, call.services, tx)
@@ -63,12 +65,19 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
 
 def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
     running = [plan for plan in tx.plans.of_incident(incident.id) if plan.state not in FINAL]
-    acting = [plan for plan in running if plan.state.value != "planned"]
+    acting = [plan for plan in running if plan.state is not PlanState.PLANNED]
     if acting:
         raise Conflict(
             f"{acting[0].summary} is still {acting[0].state.value}.",
             hint="Wait for its result, then resolve.",
         )
+
+
+def _cancel_waiting(incident: Incident, call: Call, tx: Transaction) -> None:
+    """Nobody may confirm, after the end, what was planned for the incident."""
+    for plan in tx.plans.of_incident(incident.id):
+        if plan.state is PlanState.PLANNED:
+            mitigation.cancel(plan.id, call, tx)
 
 
 def reopen(args: ReopenArgs, call: Call, tx: Transaction, _facts: None) -> Reply:

@@ -19,3 +19,12 @@ async def test_a_scale_is_planned_confirmed_executed_and_verified(tocsin_on: Wor
     plan = await tocsin_on.settled()
     assert (plan.state, tocsin_on.gateway.desired, tocsin_on.gateway.asked) == ("done", 10, ["scale"])
     assert re.match(r"10 of 10 workers ready; verified, before: .*; now: errors 0.2%", plan.detail)
+
+
+async def test_a_plan_that_waits_is_cancelled_when_the_incident_is_resolved(tocsin: World) -> None:
+    incident = await tocsin.declare()
+    receipt = await tocsin.command("ben", incident.channel, "/gw scale 10")
+    await tocsin.command("ana", incident.channel, "/incident resolve it was a false alarm")
+    assert (await tocsin.read(receipt.reply_key)).splitlines()[0] == "Cancelled: Scale gateway up from 3 to 10 workers"
+    assert (await tocsin.plan()).state == "cancelled"
+    assert tocsin.gateway.asked == []
