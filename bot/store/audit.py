@@ -17,6 +17,14 @@ from commands.redaction import redact_value
 GENESIS = "0" * 64
 _HEAD = "audit"
 
+_counters = schema.counters
+_LOCK_AND_READ_HEAD = (
+    sa.select(_counters.c.value, _counters.c.digest).where(_counters.c.name == _HEAD).with_for_update()
+)
+_INSERT_HEAD = _counters.insert().values(name=_HEAD, value=0, digest=GENESIS)
+_MOVE_HEAD = _counters.update().where(_counters.c.name == _HEAD)
+_APPEND = schema.audit.insert()
+
 
 def digest(entry: dict[str, Any]) -> str:
     """The hash of an entry's content together with the hash before it."""
@@ -44,26 +52,21 @@ class SqlAudit:
             "previous": head.digest,
         }
         entry["digest"] = digest(entry)
-        self._connection.execute(schema.audit.insert().values(entry))
-        self._move_head(entry["sequence"], entry["digest"])
+        self._connection.execute(_APPEND, entry)
+        self._connection.execute(_MOVE_HEAD, {"value": entry["sequence"], "digest": entry["digest"]})
         return _entry(entry)
 
-    def _head(self) -> sa.Row[Any]:
-        query = sa.select(schema.counters).where(schema.counters.c.name == _HEAD).with_for_update()
-        row = self._connection.execute(query).one_or_none()
+    def _head(self) -> sa.Row[int, str]:
+        row = self._connection.execute(_LOCK_AND_READ_HEAD).one_or_none()
         if row is None:
-            self._connection.execute(schema.counters.insert().values(name=_HEAD, value=0, digest=GENESIS))
-            row = self._connection.execute(query).one()
+            self._connection.execute(_INSERT_HEAD)
+            row = self._connection.execute(_LOCK_AND_READ_HEAD).one()
         return row
-
-    def _move_head(self, sequence: int, value: str) -> None:
-        head = schema.counters.update().where(schema.counters.c.name == _HEAD)
-        self._connection.execute(head.values(value=sequence, digest=value))
 
     def verify(self) -> AuditReport:
         """Walk the chain from its start; the first entry that does not fit is named."""
         head = self._connection.execute(
-            sa.select(schema.counters.c.value, schema.counters.c.digest).where(schema.counters.c.name == _HEAD)
+            sa.select(_counters.c.value, _counters.c.digest).where(_counters.c.name == _HEAD)
         ).one_or_none()
         rows = self._connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence))
         return verify_chain((dict(row._mapping) for row in rows), *(head or (0, GENESIS)))

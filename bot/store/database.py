@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,10 +109,15 @@ class Database:
 
 def insert_once(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
     """Insert a row; False, and nothing, when a row with one of its unique keys is there (committed or coming)."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    # Postgres's driver reports no count for such an insert; what comes back says whether there was one.
-    once = dialect.insert(table).values(dict(row)).on_conflict_do_nothing().returning(sa.literal_column("1"))
-    return connection.execute(once).first() is not None
+    return connection.execute(_insert_once(table, connection.dialect.name), row).first() is not None
+
+
+@cache
+def _insert_once(table: sa.Table, dialect_name: str) -> sa.Executable:
+    """The statement, built once a table. Postgres's driver reports no count for it, so what was stored is returned."""
+    dialect = sqlite if dialect_name == "sqlite" else postgresql
+    once: sa.Executable = dialect.insert(table).on_conflict_do_nothing().returning(sa.literal_column("1"))
+    return once
 
 
 def _lost_a_race(error: BaseException) -> bool:

@@ -19,6 +19,11 @@ _table = schema.inbox
 
 RECEIVED, DONE, REFUSED = "received", "done", "refused"
 
+_IS_IT = _table.c.id == sa.bindparam("key")
+_READ = sa.select(_table).where(_IS_IT)
+_LOCK_AND_READ_STATE = sa.select(_table.c.state).where(_IS_IT).with_for_update()
+_FINISH_IF_RECEIVED = _table.update().where(_IS_IT, _table.c.state == RECEIVED)
+
 
 class Inbox:
     """The deliveries of one transaction. The key is the platform's name and the delivery's id."""
@@ -30,12 +35,12 @@ class Inbox:
 
     def seen(self, key: str) -> Receipt | None:
         """The receipt of a delivery that was taken before."""
-        row = self._connection.execute(sa.select(_table).where(_table.c.id == key)).one_or_none()
+        row = self._connection.execute(_READ, {"key": key}).one_or_none()
         return None if row is None else _receipt(row)
 
     def receipt(self, key: str) -> Receipt:
         """The receipt of a delivery that is known to be there."""
-        return _receipt(self._connection.execute(sa.select(_table).where(_table.c.id == key)).one())
+        return _receipt(self._connection.execute(_READ, {"key": key}).one())
 
     def receive(self, key: str, delivery: TextDelivery | ClickDelivery) -> bool:
         """Store it; False when it was taken before. Two replicas that receive the same one take turns here."""
@@ -52,14 +57,12 @@ class Inbox:
 
     def claim(self, key: str) -> bool:
         """Whether it is still to be worked. Its row stays locked, so of two that work on it one decides."""
-        query = sa.select(_table.c.state).where(_table.c.id == key).with_for_update()
-        return self._connection.execute(query).scalar_one_or_none() == RECEIVED
+        return self._connection.execute(_LOCK_AND_READ_STATE, {"key": key}).scalar_one_or_none() == RECEIVED
 
     def finish(self, key: str, state: str, *, reply_key: str = "", channel: str = "") -> bool:
         """Mark it worked; False when that had happened before."""
-        swap = _table.update().where(_table.c.id == key, _table.c.state == RECEIVED)
         values = {"state": state, "finished_at": self._now, "reply_key": reply_key, "reply_channel": channel}
-        return self._connection.execute(swap.values(values)).rowcount == 1
+        return self._connection.execute(_FINISH_IF_RECEIVED, {"key": key, **values}).rowcount == 1
 
     def waiting(self, owner: str, *, besides: frozenset[str]) -> int:
         """How many commands of an owner are stored but not answered, nor being worked on."""

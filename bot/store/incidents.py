@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
@@ -15,6 +16,16 @@ from commands.errors import NotFound
 
 _EVENT: TypeAdapter[IncidentEvent] = TypeAdapter(IncidentEvent)
 _OPEN = [status.value for status in Status if status.is_open]
+
+_table = schema.incidents
+_IS_IT = _table.c.id == sa.bindparam("incident")
+_LOCK_AND_READ = sa.select(_table.c.state).where(_IS_IT).with_for_update()
+_LOCK_AND_READ_BY_CHANNEL = (
+    sa.select(_table.c.state).where(_table.c.channel == sa.bindparam("in_channel")).with_for_update()
+)
+_INSERT = _table.insert()
+_CHANGE = _table.update().where(_IS_IT)
+_APPEND_EVENT = schema.events.insert()
 
 
 class SqlIncidents:
@@ -34,7 +45,7 @@ class SqlIncidents:
     def get(self, incident_id: str) -> Incident:
         """The state, locked until the end of the transaction, so that a decision on it holds."""
         if incident_id not in self._seen:
-            self._read(schema.incidents.c.id == incident_id)
+            self._read(_LOCK_AND_READ, {"incident": incident_id})
         if incident_id not in self._seen:
             raise NotFound(f"There is no incident {incident_id[:60]}.", example="/incident list")
         return self._seen[incident_id]
@@ -42,12 +53,11 @@ class SqlIncidents:
     def in_channel(self, channel: str) -> Incident | None:
         """The incident whose channel this is."""
         known = next((one for one in self._seen.values() if one.channel == channel), None)
-        return known or self._read(schema.incidents.c.channel == channel)
+        return known or self._read(_LOCK_AND_READ_BY_CHANNEL, {"in_channel": channel})
 
-    def _read(self, which: sa.ColumnElement[bool]) -> Incident | None:
+    def _read(self, query: sa.Select[str], which: dict[str, str]) -> Incident | None:
         """Read and lock one row; the transaction reads each incident once."""
-        query = sa.select(schema.incidents.c.state).where(which).with_for_update()
-        state = self._connection.execute(query).scalar_one_or_none()
+        state = self._connection.execute(query, which).scalar_one_or_none()
         if state is None:
             return None
         incident = Incident.model_validate_json(state)
@@ -61,50 +71,45 @@ class SqlIncidents:
 
     def recent(self, *, open_only: bool, limit: int) -> list[Incident]:
         """Newest first."""
-        table = schema.incidents
-        query = sa.select(table.c.state).order_by(table.c.declared_at.desc(), table.c.id.desc()).limit(limit)
+        query = sa.select(_table.c.state).order_by(_table.c.declared_at.desc(), _table.c.id.desc()).limit(limit)
         if open_only:
-            query = query.where(table.c.status.in_(_OPEN))
+            query = query.where(_table.c.status.in_(_OPEN))
         return [Incident.model_validate_json(state) for state in self._connection.execute(query).scalars()]
 
     def next_id(self, at: datetime) -> str:
         """The day's next number; two that take the same collide on insert, and the later one is run again."""
         day = f"{at:%Y%m%d}"
-        table = schema.incidents
-        last = self._connection.execute(sa.select(sa.func.max(table.c.number)).where(table.c.day == day)).scalar()
+        last = self._connection.execute(sa.select(sa.func.max(_table.c.number)).where(_table.c.day == day)).scalar()
         return f"incident-{day}-{(last or 0) + 1:03d}"
 
     def declare(self, event: Declared, *, actor: str) -> Incident:
         """The first event and the projection's row."""
         incident = begin(event, self._now)
         _, day, number = incident.id.rsplit("-", 2)
-        self._connection.execute(
-            schema.incidents.insert().values(id=incident.id, day=day, number=int(number), **_row(incident))
-        )
+        row = {"id": incident.id, "day": day, "number": int(number), **_state(incident)}
+        self._connection.execute(_INSERT, row | {"channel": incident.channel, "declared_at": incident.declared_at})
         self._append(incident, event, actor)
         return incident
 
     def record(self, incident_id: str, event: IncidentEvent, *, actor: str) -> Incident:
         """One more event, and the state that follows."""
         incident = evolve(self.get(incident_id), event, actor=actor, at=self._now)
-        table = schema.incidents
-        self._connection.execute(table.update().where(table.c.id == incident_id).values(**_row(incident)))
+        self._connection.execute(_CHANGE, {"incident": incident_id, **_state(incident)})
         self._append(incident, event, actor)
         return incident
 
     def _append(self, incident: Incident, event: IncidentEvent, actor: str) -> None:
         self.touched[incident.id] = self._seen[incident.id] = incident
-        self._connection.execute(
-            schema.events.insert().values(
-                stream=incident.id,
-                sequence=incident.version,
-                type=event.type,
-                actor=actor,
-                at=self._now,
-                data=event.model_dump_json(),
-                idempotency_key=self._next_key(),
-            )
-        )
+        row = {
+            "stream": incident.id,
+            "sequence": incident.version,
+            "type": event.type,
+            "actor": actor,
+            "at": self._now,
+            "data": event.model_dump_json(),
+            "idempotency_key": self._next_key(),
+        }
+        self._connection.execute(_APPEND_EVENT, row)
 
     def timeline(self, incident_id: str) -> list[Entry]:
         """Every event, oldest first."""
@@ -116,14 +121,9 @@ class SqlIncidents:
         ]
 
 
-def _row(incident: Incident) -> dict[str, object]:
-    return {
-        "status": incident.status.value,
-        "channel": incident.channel,
-        "declared_at": incident.declared_at,
-        "state": incident.model_dump_json(),
-        "version": incident.version,
-    }
+def _state(incident: Incident) -> dict[str, Any]:
+    """What an event can change; an incident keeps its channel and the time of its declaration."""
+    return {"status": incident.status.value, "state": incident.model_dump_json(), "version": incident.version}
 
 
 def rebuild(entries: list[Entry]) -> Incident:

@@ -17,6 +17,26 @@ from commands.errors import Conflict, NotFound
 
 _CHANGE = "change"
 
+_channels, _messages, _buttons, _counters = schema.channels, schema.messages, schema.buttons, schema.counters
+_READ_SIGHT = sa.select(_channels.c.private, _channels.c.members).where(_channels.c.name == sa.bindparam("channel"))
+_EDIT = _messages.update().where(_messages.c.key == sa.bindparam("message"))
+_VOID_BUTTONS = _buttons.delete().where(_buttons.c.message == sa.bindparam("edited"), _buttons.c.used_by.is_(None))
+_ADD_BUTTONS = _buttons.insert()
+_LOCK_AND_READ_BUTTON = (
+    sa.select(_buttons, _messages.c.channel, _messages.c.only_for)
+    .join(_messages, _messages.c.key == _buttons.c.message)
+    .where(_buttons.c.token == sa.bindparam("pressed"))
+    .with_for_update()
+)
+_USE_IF_UNUSED = _buttons.update().where(_buttons.c.token == sa.bindparam("pressed"), _buttons.c.used_by.is_(None))
+_TAKE_NEXT_CHANGE = (
+    _counters.update()
+    .where(_counters.c.name == _CHANGE)
+    .values(value=_counters.c.value + 1)
+    .returning(_counters.c.value)
+)
+_INSERT_FIRST_CHANGE = _counters.insert().values(name=_CHANGE, value=1)
+
 
 class SqlMessages:
     """See the Messages port."""
@@ -28,11 +48,10 @@ class SqlMessages:
 
     def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None:
         """Create the channel, once for a name."""
-        table = schema.channels
-        if self._connection.execute(sa.select(table.c.name).where(table.c.name == name)).one_or_none():
+        if self._connection.execute(sa.select(_channels.c.name).where(_channels.c.name == name)).one_or_none():
             return
         self._connection.execute(
-            table.insert().values(
+            _channels.insert().values(
                 name=name,
                 platform=platform,
                 private=private,
@@ -44,11 +63,11 @@ class SqlMessages:
 
     def add_member(self, channel: str, person: str) -> None:
         """Let somebody into a channel."""
-        table = schema.channels
-        row = self._connection.execute(sa.select(table).where(table.c.name == channel).with_for_update()).one_or_none()
+        which = _channels.c.name == channel
+        row = self._connection.execute(sa.select(_channels).where(which).with_for_update()).one_or_none()
         if row is not None:
             members = json.dumps(sorted({*json.loads(row.members), person}))
-            self._connection.execute(table.update().where(table.c.name == channel).values(members=members))
+            self._connection.execute(_channels.update().where(which).values(members=members))
 
     def may_read(self, channel: str, person: str) -> bool:
         """Whether the channel exists and is in sight of a person."""
@@ -81,15 +100,14 @@ class SqlMessages:
 
     def _insert(self, channel: str, author: str, key: str, thread: str | None, **content: Any) -> None:
         row = {"key": key, "channel": channel, "author": author, "at": self._now, "thread": thread}
-        insert_once(self._connection, schema.messages, row | {"change": self._change(), "delivered": 0} | content)
+        insert_once(self._connection, _messages, row | {"change": self._change(), "delivered": 0} | content)
 
     def edit(self, key: str, card: Card) -> None:
         """Replace a card; the buttons that it had are void."""
-        buttons, table = schema.buttons, schema.messages
-        self._connection.execute(buttons.delete().where(buttons.c.message == key, buttons.c.used_by.is_(None)))
+        self._connection.execute(_VOID_BUTTONS, {"edited": key})
         shown = self._mint(key, card).model_dump_json()
         changed = {"card": shown, "edited_at": self._now, "change": self._change()}
-        self._connection.execute(table.update().where(table.c.key == key).values(changed))
+        self._connection.execute(_EDIT, {"message": key, **changed})
 
     def _mint(self, key: str, card: Card) -> Card:
         """The card with a fresh random token in each button."""
@@ -97,7 +115,7 @@ class SqlMessages:
             return card
         minted = tuple(b.model_copy(update={"token": secrets.token_urlsafe(16)}) for b in card.buttons)
         rows = [{"token": b.token, "message": key, "action": b.action, "subject": b.subject} for b in minted]
-        self._connection.execute(schema.buttons.insert(), rows)
+        self._connection.execute(_ADD_BUTTONS, rows)
         return card.model_copy(update={"buttons": minted})
 
     def forget(self) -> None:
@@ -111,11 +129,9 @@ class SqlMessages:
         return self._number
 
     def _next_change(self) -> int:
-        table = schema.counters
-        bump = table.update().where(table.c.name == _CHANGE).values(value=table.c.value + 1).returning(table.c.value)
-        value = self._connection.execute(bump).scalar_one_or_none()
+        value = self._connection.execute(_TAKE_NEXT_CHANGE).scalar_one_or_none()
         if value is None:
-            self._connection.execute(table.insert().values(name=_CHANGE, value=1))
+            self._connection.execute(_INSERT_FIRST_CHANGE)
             return 1
         return int(value)
 
@@ -125,14 +141,7 @@ class SqlMessages:
         Raises:
             NotFound: never sent, or void since its message changed. Conflict: used already.
         """
-        buttons, table = schema.buttons, schema.messages
-        query = (
-            sa.select(buttons, table.c.channel, table.c.only_for)
-            .join(table, table.c.key == buttons.c.message)
-            .where(buttons.c.token == token)
-            .with_for_update()
-        )
-        row = self._connection.execute(query).one_or_none()
+        row = self._connection.execute(_LOCK_AND_READ_BUTTON, {"pressed": token}).one_or_none()
         if row is None:
             raise NotFound("That button is out of date.", hint="Use the newest message.")
         if row.used_by:
@@ -141,14 +150,12 @@ class SqlMessages:
 
     def use(self, token: str, person: str) -> None:
         """Consume a token. Raises Conflict when another click was first."""
-        table = schema.buttons
-        swap = table.update().where(table.c.token == token, table.c.used_by.is_(None))
-        if self._connection.execute(swap.values(used_by=person, used_at=self._now)).rowcount != 1:
+        used = {"pressed": token, "used_by": person, "used_at": self._now}
+        if self._connection.execute(_USE_IF_UNUSED, used).rowcount != 1:
             raise Conflict("That button was used already.", hint="The message shows what came of it.")
 
 
 def may_read(connection: sa.Connection, channel: str, person: str) -> bool:
     """Whether a channel exists and is in sight of a person."""
-    table = schema.channels
-    row = connection.execute(sa.select(table.c.private, table.c.members).where(table.c.name == channel)).one_or_none()
+    row = connection.execute(_READ_SIGHT, {"channel": channel}).one_or_none()
     return row is not None and (not row.private or person in json.loads(row.members))
