@@ -32,6 +32,10 @@ class ChatRecord:
         """Standing channels first, then incidents, newest first."""
         return await self._database.read(lambda c: _channels(c, person))
 
+    async def check_in_sight(self, channel: str, person: str) -> None:
+        """Raises NotFound for a channel out of sight."""
+        await self._database.read(lambda c: _check(c, channel, person))
+
     async def messages(
         self,
         channel: str,

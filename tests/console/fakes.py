@@ -84,6 +84,10 @@ class FakeRecord:
             last_message=max(ids, default=0),
         )  # fmt: skip
 
+    async def check_in_sight(self, channel: str, person: str) -> None:
+        self._answer()
+        self._check(channel, person)
+
     async def messages(
         self, channel: str, person: str, *, before: int | None = None, limit: int = 100, thread: str | None = None
     ) -> list[MessageView]:

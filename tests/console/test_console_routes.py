@@ -162,7 +162,7 @@ async def test_a_mistake_of_ours_is_told_without_its_inside(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("inner detail")
 
-    monkeypatch.setattr(stage.record, "messages", broken)
+    monkeypatch.setattr(stage.record, "say", broken)
     answer = await ana.post("/api/messages", json=message("x"))
     assert answer.status_code == 500
     assert "inner detail" not in answer.text

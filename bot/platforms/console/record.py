@@ -16,6 +16,9 @@ class ConsoleRecord(Protocol):
     async def channels(self, person: str) -> list[ChannelView]:
         """The channels that a person may read: standing ones first, then incidents, newest first."""
 
+    async def check_in_sight(self, channel: str, person: str) -> None:
+        """Raises NotFound for a channel out of sight; that it is private, or that it is not, looks the same."""
+
     async def messages(
         self,
         channel: str,
