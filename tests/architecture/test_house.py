@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "tenacity": ("bot/store/database.py",),
     "typer": ("bot/cli.py", "gateway/cli.py"),
     "uvicorn": ("bot/platforms/console/server.py", "bot/demo/upstream.py", "gateway/admin/server.py"),
-    "uvloop": ("gateway/cli.py", "gateway/worker.py"),
+    "uvloop": ("bot/cli.py", "gateway/cli.py", "gateway/worker.py"),
     "yaml": ("bot/settings.py", "bot/adapters/*", "bot/demo/*", "gateway/cli.py", "gateway/config_file.py"),
 }
 
