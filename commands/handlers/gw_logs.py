@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from commands.cards import Card, Rich, Table, Tone, When, Who, rich
 from commands.context import Call
@@ -71,10 +72,18 @@ async def logs(args: LogsArgs, call: Call) -> Card:
 
 
 def _line(line: LogLine) -> str:
-    extra = " ".join(
-        f"{key}={value}" for key, value in line.fields.items() if key not in _NOT_SHOWN and value not in {"", None}
-    )
+    fields = ((key, _text(value)) for key, value in line.fields.items() if key not in _NOT_SHOWN)
+    extra = " ".join(f"{key}={text}" for key, text in fields if text)
     return redact(f"{line.at:%H:%M:%S} {line.level:<7} {line.message} {extra}".rstrip())
+
+
+def _text(value: Any) -> str:
+    """A field's value on one line; what nests is written as JSON."""
+    if value is None or value == {} or value == []:
+        return ""
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(value)
 
 
 async def errors(args: ErrorsArgs, call: Call) -> Card:

@@ -2,7 +2,7 @@
 
 An adapter inherits these classes and provides the fixtures: `gateway` (it runs, with 2 copies), `limits` (the fewest
 and the most copies that it takes), `dead` (the same where nothing answers) and `traffic` (a function that lets requests
-through, some of which fail on a route called `broken`).
+through, some of which fail on a route called `broken`, and after which a log line has a field that nests).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Protocol
+from types import SimpleNamespace
+from typing import Protocol, cast
 
 import pytest
 import yaml
 
+from commands.context import Call
 from commands.domain.plan import Target
 from commands.errors import NotFound, Unavailable
+from commands.handlers.gw_logs import LogsArgs, logs
 from commands.ports import Deployments, Logs, Operation, Rejected, Telemetry
 
 NAME, SECRET = "gateway", "a-token-for-tests"
@@ -210,6 +213,14 @@ class LogsContract:
         found = await gateway.lines(NAME, limit=200, level="WARNING", grep="", since=MINUTES)
         assert found
         assert {line.level for line in found} <= {"WARNING", "ERROR"}
+
+    async def test_fields_that_nest_are_shown(self, gateway: GatewayPorts, traffic: Traffic) -> None:
+        await traffic()
+        found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
+        assert any(isinstance(value, dict) for line in found for value in line.fields.values())
+        asked = SimpleNamespace(incident=None, services=SimpleNamespace(default_service=NAME, logs=gateway))
+        shown = await logs(LogsArgs(level="DEBUG", limit=200), cast("Call", asked))
+        assert '{"' in shown.preformatted
 
     async def test_like_errors_are_counted_together(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()

@@ -54,9 +54,10 @@ async def dead() -> AsyncIterator[GatewayAdmin]:
 
 @pytest.fixture
 def traffic(process: RunningGateway) -> Traffic:
-    """Some requests that go well and some that cannot."""
+    """Some requests that go well and some that cannot, and a change by an operator."""
 
     async def send() -> None:
+        process.admin.post("/admin/faults", json={"route": "good", "expires_in_seconds": 1, "actor": "ana"})
         async with httpx.AsyncClient(base_url=process.url, trust_env=False) as client:
             for path in ("/good", "/good", "/good", "/good", "/broken", "/broken"):
                 await client.get(path)
