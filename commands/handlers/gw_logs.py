@@ -79,7 +79,7 @@ def _line(line: LogLine) -> str:
 
 def _text(value: Any) -> str:
     """A field's value on one line; what nests is written as JSON."""
-    if value is None or value == {} or value == []:
+    if value is None or value in ({}, []):
         return ""
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
