@@ -72,9 +72,11 @@ async def test_a_restart_does_not_start_workers_while_the_gateway_stops(listener
     fleet = fleet_of(listeners, Told())
     await fleet.scale_to(2, lambda: None)
     restarting = asyncio.create_task(fleet.restart_all(lambda: None))
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        while not any(worker.state == "draining" for worker in fleet.workers):  # noqa: ASYNC110 - a process's state
+            await asyncio.sleep(0.005)
     await fleet.stop()
-    with pytest.raises(FleetError):
+    with pytest.raises(FleetError, match="the gateway is stopping"):
         await restarting
     assert fleet.ready == 0
     assert fleet.workers == []
