@@ -143,6 +143,7 @@ class Worker:
                 "id": request_id,
                 "counted": self._tally.take(),
                 "records": self._journal.take_recent(),
+                "missed": self._journal.take_missed(),
                 "groups": self._journal.take_groups(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
