@@ -15,22 +15,21 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import uvloop
 
+from gateway.background import Background, described
 from gateway.control import ControlChannel, Message
-from gateway.proxy.dataplane import Dataplane
+from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
-from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
 
 REPORT_SECS = 0.5
 _METRICS_TIMEOUT_SECS = 2.0
 _ORPHAN_DRAIN_SECS = 2.0
-_DESCRIPTORS = {"stdout": 1, "stderr": 2, "none": None}
 
 
 class Worker:
@@ -46,7 +45,7 @@ class Worker:
         self._servers: dict[int, asyncio.Server] = {}
         self._metrics_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(self._failed)
         self._drain_secs: float | None = None
 
     # Messages.
@@ -56,7 +55,7 @@ class Worker:
         if kind == "start":
             self._start(message)
         elif kind == "listen":
-            self._run(self._listen(message["add"], message["drop"], sockets))
+            self._background.spawn(self._listen(message["add"], message["drop"], sockets))
         elif kind == "report":
             self._report(message.get("id"))
         elif kind == "faults":
@@ -68,7 +67,7 @@ class Worker:
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
-        self._writer = LogWriter(_DESCRIPTORS[settings.logging.output])
+        self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
         self._plane = Dataplane(
             settings,
@@ -78,8 +77,8 @@ class Worker:
             fetch_metrics=self._fetch_metrics,
         )
         self._plane.faults.replace(message["faults"])
-        self._run(self._plane.tick())
-        self._run(self._report_regularly())
+        self._background.repeat(TICK_SECS, self._plane.tick)
+        self._background.repeat(REPORT_SECS, self._report_unless_congested)
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
@@ -105,17 +104,19 @@ class Worker:
     def _begin_drain(self, timeout: float) -> None:
         if self._drain_secs is None:
             self._drain_secs = timeout
-            self._run(self._drain(timeout))
+            self._background.spawn(self._drain(timeout))
 
     async def _drain(self, timeout: float) -> None:
-        if self._plane is not None:
-            for server in self._servers.values():
-                server.close()
-            self._servers.clear()
-            cut = await self._plane.drain(timeout)
-            self._log_drained(cut)
-            self._report(None)
-        self.finished.set()
+        try:
+            if self._plane is not None:
+                for server in self._servers.values():
+                    server.close()
+                self._servers.clear()
+                cut = await self._plane.drain(timeout)
+                self._log_drained(cut)
+                self._report(None)
+        finally:
+            self.finished.set()
 
     def _log_drained(self, cut: int) -> None:
         if self._journal is not None:
@@ -128,11 +129,9 @@ class Worker:
 
     # Reports.
 
-    async def _report_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(REPORT_SECS)
-            if not self._channel.congested:
-                self._report(None)
+    def _report_unless_congested(self) -> None:
+        if not self._channel.congested:
+            self._report(None)
 
     def _report(self, request_id: int | None) -> None:
         if self._plane is None or self._journal is None or self._writer is None:
@@ -144,6 +143,7 @@ class Worker:
                 "id": request_id,
                 "counted": self._tally.take(),
                 "records": self._journal.take_recent(),
+                "missed": self._journal.take_missed(),
                 "groups": self._journal.take_groups(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
@@ -171,15 +171,13 @@ class Worker:
         """Tell the supervisor that this process reads its channel."""
         self._channel.send({"type": "hello", "pid": os.getpid()})
 
-    def _run(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _failed(self, task: str, error: Exception) -> None:
+        if self._journal is not None:
+            self._journal.event("ERROR", "worker", "task_failed", f"{task} failed: {described(error)}", task=task)
 
     async def stop(self) -> None:
         """Send and write what is left."""
-        for task in self._tasks:
-            task.cancel()
+        self._background.cancel()
         deadline = asyncio.get_running_loop().time() + 1.0
         while self._channel.congested and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the end
             await asyncio.sleep(0.01)

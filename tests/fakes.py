@@ -11,8 +11,10 @@ from commands.errors import NotFound, Unavailable
 from commands.ports import (
     Change,
     Contact,
+    ErrorCount,
     ErrorGroup,
     LogLine,
+    LogPage,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -66,6 +68,8 @@ class FakeGateway:
         )
         self.log_lines: list[LogLine] = []
         self.groups: list[ErrorGroup] = []
+        self.kept_since: datetime | None = None
+        self.missed = 0
         self.changes: list[Change] = []
         self.settings = "server:\n  port: 8080\nadmin:\n  token: super-secret-value\n"
         self.down = False
@@ -147,11 +151,13 @@ class FakeGateway:
         return dict.fromkeys(("/health", "/health/live", "/health/ready"), answer)
 
     # logs
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> Sequence[LogLine]:
-        return [line for line in self.log_lines if grep in line.message][-limit:]
+    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+        found = [line for line in self.log_lines if grep in line.message]
+        return LogPage(lines=tuple(found[-limit:]), total=len(found), kept_since=self.kept_since, missed=self.missed)
 
-    async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]:
-        return self.groups
+    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+        total = sum(group.count for group in self.groups)
+        return ErrorCount(groups=tuple(self.groups), total=total, kept_since=self.kept_since)
 
 
 class FakeOnCall:

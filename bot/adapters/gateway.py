@@ -16,8 +16,9 @@ from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import (
     Change,
-    ErrorGroup,
+    ErrorCount,
     LogLine,
+    LogPage,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -28,7 +29,6 @@ from commands.ports import (
 
 _READ_TRIES = 2
 _HEALTH = ("/health", "/health/live", "/health/ready")
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class GatewayAdmin:
@@ -125,8 +125,8 @@ class GatewayAdmin:
 
     # ------------------------------------------------------------ logs
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> Sequence[LogLine]:
-        """Oldest first."""
+    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+        """See Logs."""
         self._check_name(service)
         query: dict[str, object] = {"limit": limit, "since_seconds": max(1, int(since.total_seconds()))}
         if level != "DEBUG":
@@ -134,13 +134,18 @@ class GatewayAdmin:
         if grep:
             query["grep"] = grep
         found = await self._get("/admin/logs", query)
-        return [_line(record) for record in found["records"]]
+        return LogPage(
+            lines=tuple(_line(record) for record in found["records"]),
+            total=found["total_matched"],
+            kept_since=found["kept_since"],
+            missed=found["missed"],
+        )
 
-    async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]:
+    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
         """See Logs."""
         self._check_name(service)
         found = await self._get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
-        return [ErrorGroup.model_validate(group) for group in found["groups"]]
+        return ErrorCount.model_validate({name: found[name] for name in ErrorCount.model_fields})
 
     # ------------------------------------------------------------ the wire
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from commands.cards import Card, Rich, Table, Tone, When, Who, rich
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Option, Rest
-from commands.ports import Change, LogLine, Transaction
+from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
 from commands.presentation.words import counted, cut, cut_lines, lasting
 from commands.reading import service_of
 from commands.redaction import redact
@@ -20,7 +21,13 @@ from commands.registry import READERS, ActionClass, Command, Reply
 
 _FURTHEST, _LONGEST_GREP = timedelta(days=1), 200
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_NOT_SHOWN = {"timestamp", "level", "message", "service", "component", "user_agent", "worker", "worker_id"}
+_ALIASES = {"WARN": "WARNING"}
+_NOT_SHOWN = {
+    "timestamp", "level", "message", "service", "component", "event_type", "user_agent", "worker", "worker_id",
+    "client_ip", "request_size",
+}  # fmt: skip
+_MOST_KINDS = 20
+_SAME_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -49,56 +56,94 @@ class HistoryArgs:
 
 def _at_most_a_day(since: timedelta, example: str) -> None:
     if since > _FURTHEST:
-        raise Malformed(f"Logs are kept for a day; {lasting(since)} is further back.", example=example)
+        raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
+
+
+def _level(typed: str) -> str:
+    level = _ALIASES.get(typed.upper(), typed.upper())
+    if level not in _LEVELS:
+        raise Malformed(
+            f"{typed[:20]!r} is no log level.",
+            hint=f"Levels: {', '.join(_LEVELS)}.",
+            example="/gw logs --level ERROR",
+        )
+    return level
 
 
 async def logs(args: LogsArgs, call: Call) -> Card:
     """`kubectl logs --tail | grep`, redacted and bounded."""
-    level = args.level.upper()
-    if level not in _LEVELS:
-        raise Malformed(
-            f"{args.level[:20]!r} is no log level.",
-            hint=f"Levels: {', '.join(_LEVELS)}.",
-            example="/gw logs --level ERROR",
-        )
+    level = _level(args.level)
     if len(args.grep) > _LONGEST_GREP:
         raise Malformed(f"Search for {_LONGEST_GREP} characters at most; those are {len(args.grep):,}.")
     _at_most_a_day(args.since, "/gw logs --since 24h")
     limit = min(max(args.limit, 1), 200)
-    lines = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
-    title = f"{counted(len(lines), 'log line')} of {service_of(call)}, last {lasting(args.since)}"
-    return Card(title=title, preformatted=cut_lines([_line(line) for line in lines], most=limit))
+    page = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
+    missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
+    return Card(
+        title=f"{_how_many(page)} of {service_of(call)}, last {lasting(args.since)}",
+        paragraphs=(*_kept(page.kept_since, args.since, call), *missed),
+        preformatted=cut_lines([_line(line) for line in page.lines], most=limit),
+    )
+
+
+def _how_many(page: LogPage) -> str:
+    shown = len(page.lines)
+    return f"Newest {shown} of {counted(page.total, 'log line')}" if shown < page.total else counted(shown, "log line")
+
+
+def _kept(since: datetime | None, asked: timedelta, call: Call) -> tuple[Rich, ...]:
+    """Says so, when what was asked for goes further back than what is kept."""
+    if since is None or since <= call.now - asked:
+        return ()
+    style: Literal["clock", "full"] = "clock" if call.now - since < _SAME_DAY else "full"
+    return (rich("Kept since ", When(at=since, style=style), "; what was before is not counted."),)
 
 
 def _line(line: LogLine) -> str:
-    extra = " ".join(
-        f"{key}={value}" for key, value in line.fields.items() if key not in _NOT_SHOWN and value not in {"", None}
-    )
+    fields = ((key, _text(value)) for key, value in line.fields.items() if key not in _NOT_SHOWN)
+    extra = " ".join(f"{key}={text}" for key, text in fields if text and not _said(text, line.message))
     return redact(f"{line.at:%H:%M:%S} {line.level:<7} {line.message} {extra}".rstrip())
+
+
+def _said(text: str, message: str) -> bool:
+    """Whether the message says it already: `GET /orders 502` has the method, the path and the status."""
+    return f" {text} " in f" {message} "
+
+
+def _text(value: Any) -> str:
+    """A field's value on one line; what nests is written as JSON."""
+    if value is None or value in ({}, []):
+        return ""
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return str(value)
 
 
 async def errors(args: ErrorsArgs, call: Call) -> Card:
     """Like errors counted together, the most frequent first."""
     _at_most_a_day(args.since, "/gw errors --since 24h")
-    groups = await call.services.logs.errors(service_of(call), since=args.since)
-    total = sum(group.count for group in groups)
-    if not groups:
-        return Card(title=f"No errors on {service_of(call)} in the last {lasting(args.since)}", tone=Tone.GOOD)
-    rows = tuple(
-        (
-            rich(f"{group.count:,}"),
-            rich(group.route),
-            rich(str(group.status)),
-            rich(redact(group.error_type)),
-            rich(When(at=group.last_seen)),
-        )
-        for group in sorted(groups, key=lambda group: -group.count)[:20]
-    )
-    table = Table(columns=("Count", "Route", "Status", "Kind", "Last"), rows=rows, numeric=(0,))
+    found = await call.services.logs.errors(service_of(call), since=args.since)
+    kept, where = _kept(found.kept_since, args.since, call), f"on {service_of(call)} in the last {lasting(args.since)}"
+    if not found.groups:
+        return Card(title=f"No errors {where}", paragraphs=kept, tone=Tone.GOOD)
+    kinds = sorted(found.groups, key=lambda group: -group.count)
+    rows = tuple(_error_row(group) for group in kinds[:_MOST_KINDS])
+    more = (rich(f"The {_MOST_KINDS} most frequent of {len(kinds):,} kinds."),) if len(kinds) > _MOST_KINDS else ()
     return Card(
-        title=f"{counted(total, 'error')} on {service_of(call)} in the last {lasting(args.since)}",
+        title=f"{counted(found.total, 'error')} {where}",
         tone=Tone.CRITICAL,
-        table=table,
+        paragraphs=(*kept, *more),
+        table=Table(columns=("Count", "Route", "Status", "Kind", "Last"), rows=rows, numeric=(0,)),
+    )
+
+
+def _error_row(group: ErrorGroup) -> tuple[Rich, ...]:
+    return (
+        rich(f"{group.count:,}"),
+        rich(group.route),
+        rich(str(group.status)),
+        rich(redact(group.error_type)),
+        rich(When(at=group.last_seen)),
     )
 
 

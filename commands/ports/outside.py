@@ -12,8 +12,8 @@ from commands.domain.sli import Reading
 from commands.ports.values import (
     Change,
     Contact,
-    ErrorGroup,
-    LogLine,
+    ErrorCount,
+    LogPage,
     Notice,
     Operation,
     Pod,
@@ -79,11 +79,11 @@ class Telemetry(Protocol):
 class Logs(Protocol):
     """Recent log lines."""
 
-    async def lines(
-        self, service: str, *, limit: int, level: str, grep: str, since: timedelta
-    ) -> Sequence[LogLine]: ...
+    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+        """The newest `limit` lines of at least this level with this text, and how many there are."""
 
-    async def errors(self, service: str, *, since: timedelta) -> Sequence[ErrorGroup]: ...
+    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+        """Like errors counted together."""
 
 
 class OnCall(Protocol):

@@ -79,6 +79,18 @@ class LogLine(_Value):
     fields: dict[str, Any] = {}
 
 
+class LogPage(_Value):
+    """The newest lines that match, oldest first, of `total` that do.
+
+    Lines from before `kept_since` may be gone (None: nobody can tell); `missed` came too fast to be kept.
+    """
+
+    lines: tuple[LogLine, ...]
+    total: int
+    kept_since: AwareDatetime | None = None
+    missed: int = 0
+
+
 class ErrorGroup(_Value):
     """Like errors counted together."""
 
@@ -87,6 +99,14 @@ class ErrorGroup(_Value):
     error_type: str
     count: int
     last_seen: AwareDatetime
+
+
+class ErrorCount(_Value):
+    """`total` errors in groups. Those from before `kept_since` may be gone (None: nobody can tell)."""
+
+    groups: tuple[ErrorGroup, ...]
+    total: int
+    kept_since: AwareDatetime | None = None
 
 
 class RouteReading(_Value):

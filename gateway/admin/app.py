@@ -56,14 +56,14 @@ def _reading(gateway: Gateway) -> APIRouter:
     ) -> dict[str, Any]:
         await gateway.fleet.collect()
         since = time.time() - since_seconds
-        return gateway.ledger.records(limit=limit, level=level, grep=grep, since=since)
+        return gateway.ledger.recent.found(limit=limit, level=level, grep=grep, since=since)
 
     @router.get("/errors")
     async def errors(
         since_seconds: Annotated[float, Query(gt=0, le=86_400, allow_inf_nan=False)] = 900,
     ) -> dict[str, Any]:
         await gateway.fleet.collect()
-        return gateway.ledger.errors(since_seconds)
+        return gateway.ledger.groups.answer(time.time() - since_seconds)
 
     @router.get("/metrics/summary")
     async def summary(window: Annotated[int, Query(ge=1, le=900)] = 30) -> dict[str, Any]:

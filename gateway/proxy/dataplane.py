@@ -134,15 +134,13 @@ class Dataplane:
 
     # Time and the end.
 
-    async def tick(self) -> None:
-        """Check every deadline, ten times a second, until cancelled."""
-        while True:
-            await asyncio.sleep(TICK_SECS)
-            now = self.clock()
-            for connection in tuple(self._connections):
-                connection.check_deadlines(now)
-            for pool in self._pools.values():
-                pool.close_idle(now)
+    def tick(self) -> None:
+        """Check every deadline; to be called each TICK_SECS."""
+        now = self.clock()
+        for connection in tuple(self._connections):
+            connection.check_deadlines(now)
+        for pool in self._pools.values():
+            pool.close_idle(now)
 
     async def drain(self, timeout: float) -> int:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from gateway.background import Background, described
 from gateway.control import Message
 from gateway.settings import ProxySettings, Settings
 from gateway.supervisor.listeners import Listeners, assignment
@@ -22,6 +23,7 @@ _KILL_GRACE_SECS = 3.0
 _MAX_BACKOFF_SECS = 5.0
 _HEALTHY_AFTER_SECS = 30.0
 _SILENT_TOO_LONG_CHECKS = 15
+_STOPPING = "the gateway is stopping"
 
 Progress = Callable[[], None]
 Logger = Callable[..., None]
@@ -57,7 +59,7 @@ class Fleet:
         self._failures: dict[int, int] = {}
         self._restarts: dict[int, int] = {}
         self._filling: set[int] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(self._failed)
         self._collecting: dict[int, tuple[set[WorkerProcess], asyncio.Event]] = {}
         self._collection = 0
         self._stopping = False
@@ -90,7 +92,7 @@ class Fleet:
 
     async def _fill(self, slots: range, progress: Progress) -> None:
         for slot in slots:
-            self._spawn(self._keep_filled(slot))
+            self._background.spawn(self._keep_filled(slot))
         deadline = asyncio.get_running_loop().time() + self._settings.workers.start_timeout_secs
         waiting = set(slots)
         while waiting:
@@ -133,11 +135,15 @@ class Fleet:
         """Replace every worker, one by one: the new one serves before the old one drains.
 
         Raises:
-            FleetError: a replacement did not become ready; the worker it was meant for goes on serving.
+            FleetError: a replacement did not become ready, and the worker it was meant for goes on serving; or the
+                gateway is stopping.
         """
         for slot in sorted(self._by_slot):
             old = self._by_slot.get(slot)
             replacement = await self._launch(slot)
+            if self._stopping:
+                await self._drain(replacement, progress)
+                raise FleetError(_STOPPING)
             current = self._by_slot.get(slot)
             if current is not None and current is not old:
                 # The old one died meanwhile and its slot was filled again: one of the two new ones is too many.
@@ -163,13 +169,11 @@ class Fleet:
             self._filling.discard(slot)
 
     async def _try_to_fill(self, slot: int) -> None:
-        failures = self._failures.get(slot, 0)
-        if failures:
-            await asyncio.sleep(min(_MAX_BACKOFF_SECS, 0.05 * 2.0**failures))
+        await asyncio.sleep(pause_after(self._failures.get(slot, 0)))
         try:
             worker = await self._launch(slot)
         except FleetError as error:
-            self._failures[slot] = failures + 1
+            self._failures[slot] = self._failures.get(slot, 0) + 1
             self._log("ERROR", "worker_failed", str(error), slot=slot)
             return
         if slot <= self.desired and slot not in self._by_slot and not self._stopping:
@@ -179,20 +183,22 @@ class Fleet:
 
     async def _launch(self, slot: int) -> WorkerProcess:
         async with self._starts:
+            if self._stopping:
+                raise FleetError(_STOPPING)
             worker = WorkerProcess(slot, self._restarts.get(slot, 0), self._received)
             self._others.add(worker)
             try:
                 async with asyncio.timeout(self._settings.workers.start_timeout_secs):
                     await self._bring_up(worker)
-            except (TimeoutError, OSError) as error:
+            except Exception as error:  # Whatever it was, nothing half started stays, and the slot is tried again.
                 worker.abandon()
                 self._others.discard(worker)
-                raise FleetError(f"{worker.name} did not start: {error or 'timeout'}") from None
+                raise FleetError(f"{worker.name} did not start: {_why(error)}") from None
         return worker
 
     async def _bring_up(self, worker: WorkerProcess) -> None:
         await worker.start()
-        self._spawn(self._watch(worker))
+        self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
         proxy = ProxySettings.of(self._settings).model_dump(mode="json")
         worker.send({"type": "start", "name": worker.name, "settings": proxy, "faults": self._faults})
@@ -243,8 +249,8 @@ class Fleet:
         message = f"{worker.name} exited with status {status}; it is being replaced"
         self._log("ERROR", "worker_crashed", message, worker=worker.name, pid=worker.pid, exit_status=status)
         if not self._stopping:
+            self._background.spawn(self._keep_filled(slot))
             self._reassign()
-            self._spawn(self._keep_filled(slot))
 
     def _received(self, worker: WorkerProcess, message: Message) -> None:
         if message["type"] == "report":
@@ -254,7 +260,7 @@ class Fleet:
             worker.last_report = message
             self._complete_collections(worker, message["id"])
         elif message["type"] == "metrics":
-            self._spawn(self._answer_metrics(worker, message["id"]))
+            self._background.spawn(self._answer_metrics(worker, message["id"]))
 
     async def _answer_metrics(self, worker: WorkerProcess, request_id: int) -> None:
         await self.collect()
@@ -326,10 +332,17 @@ class Fleet:
         for worker in self.workers:
             worker.kill()
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _failed(self, task: str, error: Exception) -> None:
+        self._log("ERROR", "task_failed", f"{task} failed: {described(error)}", task=task)
+
+
+def pause_after(failures: int) -> float:
+    """Seconds before the next start, after so many failures in a row."""
+    return min(_MAX_BACKOFF_SECS, 0.05 * 2.0 ** min(failures, 10)) if failures else 0.0
+
+
+def _why(error: Exception) -> str:
+    return "timeout" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
 
 
 async def _first_of(*events: asyncio.Event) -> None:

@@ -78,7 +78,7 @@ class Gateway:
         now = time.time()
         entry = record(now, level, "supervisor", event_type, message, **fields)
         line = as_json(entry)
-        self.ledger.note(now, level, line)
+        self.ledger.recent.add(now, level, line)
         self._writer.write(line if self.settings.logging.format == "json" else as_text(entry))
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:

@@ -15,10 +15,8 @@ from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
-from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
-
-_DESCRIPTORS = {"stdout": 1, "stderr": 2, "none": None}
 
 
 class StartError(Exception):
@@ -36,7 +34,7 @@ async def serve(settings: Settings, path: Path) -> None:
         admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
     except PortUnavailableError as error:
         raise StartError(str(error)) from None
-    writer = LogWriter(_DESCRIPTORS[settings.logging.output])
+    writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history = _history(settings)
     gateway = Gateway(settings, path=path, listeners=listeners, history=history, writer=writer)
     admin_url = url_of(settings.admin.bind_address, admin_socket.getsockname()[1])

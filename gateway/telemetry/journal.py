@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from gateway.proxy.faults import Verdict
@@ -31,9 +31,9 @@ class Journal:
         self._threshold = LEVELS[settings.level]
         self._worker = worker
         self._writer = writer
-        # Errors have their own room, so that a flood of good requests does not push them out.
-        self._recent: deque[list[Any]] = deque(maxlen=_RECENT_PER_REPORT)
-        self._recent_errors: deque[list[Any]] = deque(maxlen=_RECENT_PER_REPORT)
+        # Each level has its own room, so that a flood of good requests pushes no error out.
+        self._recent: dict[str, deque[list[Any]]] = {level: deque(maxlen=_RECENT_PER_REPORT) for level in LEVELS}
+        self._missed: Counter[str] = Counter()
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
 
     def event(self, level: str, component: str, event_type: str, message: str, **fields: Any) -> None:
@@ -75,10 +75,16 @@ class Journal:
         )  # fmt: skip
 
     def take_recent(self) -> list[list[Any]]:
-        """[epoch, level, JSON line] of what was logged since the last call, errors first to be kept."""
-        taken = [*self._recent, *self._recent_errors]
-        self._recent.clear()
-        self._recent_errors.clear()
+        """[epoch, level, JSON line] of the newest that were logged since the last call, level by level."""
+        taken = [entry for room in self._recent.values() for entry in room]
+        for room in self._recent.values():
+            room.clear()
+        return taken
+
+    def take_missed(self) -> dict[str, int]:
+        """How many more were logged than `take_recent` had room for, by level, since the last call."""
+        taken = dict(+self._missed)
+        self._missed.clear()
         return taken
 
     def take_groups(self) -> list[dict[str, Any]]:
@@ -113,10 +119,11 @@ class Journal:
 
     def _count_group(self, key: tuple[str, int, str], exchange: Exchange, seconds: float) -> None:
         now = time.time()
+        if key not in self._groups and len(self._groups) >= _GROUPS_PER_REPORT:
+            # One failure too many to be told apart is still counted.
+            key = ("_other", key[1] // 100 * 100, "other")
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= _GROUPS_PER_REPORT:
-                return
             route, status, error_type = key
             group = self._groups[key] = {
                 "route": route, "status": status, "error_type": error_type, "count": 0, "first_seen": iso(now),
@@ -127,8 +134,9 @@ class Journal:
 
     def _emit(self, now: float, entry: dict[str, Any]) -> None:
         line = as_json(entry)
-        room = self._recent_errors if entry["level"] == "ERROR" else self._recent
-        room.append([now, entry["level"], line])
+        level, room = entry["level"], self._recent[entry["level"]]
+        self._missed[level] += len(room) == room.maxlen
+        room.append([now, level, line])
         self._writer.write(line if self._settings.format == "json" else as_text(entry))
 
 

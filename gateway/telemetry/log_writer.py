@@ -6,6 +6,8 @@ import os
 import threading
 from collections import deque
 
+# What `logging.output` may say.
+DESCRIPTORS = {"stdout": 1, "stderr": 2, "none": None}
 _QUEUE_LINES = 10_000
 # Writes of up to PIPE_BUF bytes are atomic on a pipe, so the lines of several processes never mix.
 _ATOMIC_BYTES = 4096

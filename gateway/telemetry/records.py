@@ -39,8 +39,8 @@ def clean(raw: bytes) -> str:
 
 
 def as_json(entry: dict[str, Any]) -> str:
-    """One line of JSON."""
-    return json.dumps(entry, separators=(",", ":"))
+    """One line of JSON, in which text stands as it is read: it is searched."""
+    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
 
 
 def as_text(entry: dict[str, Any]) -> str:

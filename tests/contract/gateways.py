@@ -2,7 +2,7 @@
 
 An adapter inherits these classes and provides the fixtures: `gateway` (it runs, with 2 copies), `limits` (the fewest
 and the most copies that it takes), `dead` (the same where nothing answers) and `traffic` (a function that lets requests
-through, some of which fail on a route called `broken`).
+through, some of which fail on a route called `broken`, and after which a log line has a field that nests).
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Protocol, cast
 
 import pytest
 import yaml
 
+from commands.context import Call
 from commands.domain.plan import Target
 from commands.errors import NotFound, Unavailable
+from commands.handlers.gw_logs import LogsArgs, logs
 from commands.ports import Deployments, Logs, Operation, Rejected, Telemetry
 
 NAME, SECRET = "gateway", "a-token-for-tests"
@@ -193,28 +196,41 @@ class LogsContract:
     async def test_lines_are_searched(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
         ask = {"level": "DEBUG", "since": MINUTES}
-        lines = await gateway.lines(NAME, limit=200, grep="broken", **ask)  # type: ignore[arg-type]
+        lines = (await gateway.lines(NAME, limit=200, grep="broken", **ask)).lines  # type: ignore[arg-type]
         assert lines
         assert all("broken" in f"{line.message} {line.fields}" for line in lines)
         assert [line.at for line in lines] == sorted(line.at for line in lines)
-        assert await gateway.lines(NAME, limit=200, grep="no line has this", **ask) == []  # type: ignore[arg-type]
+        nothing = await gateway.lines(NAME, limit=200, grep="no line has this", **ask)  # type: ignore[arg-type]
+        assert (nothing.lines, nothing.total) == ((), 0)
 
     async def test_lines_are_bounded_to_the_newest(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
         found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
-        assert len(found) > 1
-        assert len(await gateway.lines(NAME, limit=1, level="DEBUG", grep="", since=MINUTES)) == 1
+        assert len(found.lines) == found.total > 1
+        newest = await gateway.lines(NAME, limit=1, level="DEBUG", grep="", since=MINUTES)
+        assert newest.lines == found.lines[-1:]
+        assert newest.total == found.total
 
     async def test_a_level_leaves_out_what_is_less(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
         found = await gateway.lines(NAME, limit=200, level="WARNING", grep="", since=MINUTES)
-        assert found
-        assert {line.level for line in found} <= {"WARNING", "ERROR"}
+        assert found.lines
+        assert {line.level for line in found.lines} <= {"WARNING", "ERROR"}
+
+    async def test_fields_that_nest_are_shown(self, gateway: GatewayPorts, traffic: Traffic) -> None:
+        await traffic()
+        found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
+        assert any(isinstance(value, dict) for line in found.lines for value in line.fields.values())
+        services = SimpleNamespace(default_service=NAME, logs=gateway)
+        call = cast("Call", SimpleNamespace(incident=None, services=services, now=datetime.now(UTC)))
+        shown = await logs(LogsArgs(level="DEBUG", limit=200), call)
+        assert '{"' in shown.preformatted
 
     async def test_like_errors_are_counted_together(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
-        groups = await gateway.errors(NAME, since=MINUTES)
-        broken = next(group for group in groups if group.route == "broken")
+        found = await gateway.errors(NAME, since=MINUTES)
+        assert found.total == sum(group.count for group in found.groups)
+        broken = next(group for group in found.groups if group.route == "broken")
         assert broken.count > 1
         assert broken.status >= 500
         assert broken.error_type

@@ -53,7 +53,7 @@ def dead() -> FakeGateway:
 def traffic(gateway: FakeGateway) -> Traffic:
     async def send() -> None:
         gateway.log_lines = [
-            LogLine(at=START, level="INFO", message="good"),
+            LogLine(at=START, level="INFO", message="good", fields={"after": {"replicas": 3}}),
             LogLine(at=START + timedelta(seconds=1), level="ERROR", message="broken"),
         ]
         gateway.groups = [ErrorGroup(route="broken", status=502, error_type="connect", count=2, last_seen=START)]

@@ -54,9 +54,10 @@ async def dead() -> AsyncIterator[GatewayAdmin]:
 
 @pytest.fixture
 def traffic(process: RunningGateway) -> Traffic:
-    """Some requests that go well and some that cannot."""
+    """Some requests that go well and some that cannot, and a change by an operator."""
 
     async def send() -> None:
+        process.admin.post("/admin/faults", json={"route": "good", "expires_in_seconds": 1, "actor": "ana"})
         async with httpx.AsyncClient(base_url=process.url, trust_env=False) as client:
             for path in ("/good", "/good", "/good", "/good", "/broken", "/broken"):
                 await client.get(path)
@@ -100,3 +101,19 @@ class TestLogs(LogsContract):
         with pytest.raises(Unavailable) as refused:
             await gateway.lines(NAME, limit=1, level="INFO", grep="x" * 300, since=timedelta(minutes=1))
         assert refused.value.message.startswith("The admin API of gateway does not answer that: grep: ")
+
+    async def test_since_when_they_are_kept_is_told(self, gateway: GatewayAdmin, process: RunningGateway) -> None:
+        started = (await gateway.find(NAME)).started_at
+        page = await gateway.lines(NAME, limit=1, level="INFO", grep="", since=timedelta(hours=1))
+        count = await gateway.errors(NAME, since=timedelta(hours=1))
+        for kept_since in (page.kept_since, count.kept_since):
+            assert kept_since is not None
+            assert abs(kept_since - started) < timedelta(seconds=5)
+        assert page.missed == 0
+
+    async def test_text_is_found_in_any_script(self, gateway: GatewayAdmin, process: RunningGateway) -> None:
+        fault = {"route": "good", "expires_in_seconds": 1, "actor": "Zoë Überall", "reason": 'said "später"'}
+        assert process.admin.post("/admin/faults", json=fault).status_code == 201
+        for grep in ("zoë", "ÜBERALL", 'said "SPÄTER"'):
+            page = await gateway.lines(NAME, limit=5, level="WARNING", grep=grep, since=timedelta(minutes=5))
+            assert [line.fields["actor"] for line in page.lines] == ["Zoë Überall"]

@@ -208,7 +208,13 @@ def test_text_lines_suit_awk() -> None:
 
 
 def report(tally: Tally) -> dict[str, Any]:
-    return {"counted": json.loads(json.dumps(tally.take())), "records": [], "groups": [], "log_dropped": 0}
+    return {
+        "counted": json.loads(json.dumps(tally.take())),
+        "records": [],
+        "missed": {},
+        "groups": [],
+        "log_dropped": 0,
+    }
 
 
 @given(

@@ -127,7 +127,7 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
           (@Eve Larsson: /gw logs upstream --level error --since 1h)
         """)
     assert await stage.asks("eve", "general", "/gw logs --limit 1") == golden("""
-        1 log line of gateway, last 15 min
+        Newest 1 of 3 log lines of gateway, last 15 min
           | 12:00:04 ERROR   upstream said Bearer [redacted]
           (@Eve Larsson: /gw logs --limit 1)
         """)
@@ -138,7 +138,7 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
           (you typed: /gw logs --level LOUD)
         """)
     assert await stage.asks("eve", "general", "/gw logs --since 2d") == golden("""
-        Logs are kept for a day; 2 d is further back.
+        I can look a day back at most; 2 d is further.
           For example: /gw logs --since 24h
           (you typed: /gw logs --since 2d)
         """)
@@ -147,6 +147,59 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
         0 log lines of gateway, last 15 min
           (@Eve Larsson: /gw logs nothing like this)
         """)
+
+
+async def test_a_line_says_nothing_twice_and_shows_what_nests(stage: Stage) -> None:
+    request = {
+        "timestamp": "2026-03-01T12:00:00Z", "level": "ERROR", "service": "tocsin-gateway", "component": "proxy",
+        "event_type": "request", "message": "GET /orders 502", "method": "GET", "path": "/orders", "status": 502,
+        "client_ip": "203.0.113.7", "request_size": 0, "response_size": 91, "route": "orders", "error_type": "connect",
+    }  # fmt: skip
+    added = {"event_type": "fault_added", "actor": "ana", "before": {}, "after": {"id": "f1", "token": "hunter2"}}
+    stage.world.gateway.log_lines = [
+        LogLine(at=START, level="ERROR", message="GET /orders 502", fields=request),
+        LogLine(at=START, level="WARNING", message="fault_added by ana", fields=added),
+    ]
+    assert await stage.asks("eve", "general", "/gw logs --level warn") == golden("""
+        2 log lines of gateway, last 15 min
+          | 12:00:00 ERROR   GET /orders 502 response_size=91 route=orders error_type=connect
+          | 12:00:00 WARNING fault_added by ana after={"id":"f1","token":"[redacted]"}
+          (@Eve Larsson: /gw logs --level warn)
+        """)
+
+
+async def test_what_is_not_kept_is_said(stage: Stage) -> None:
+    stage.world.gateway.kept_since = START - timedelta(minutes=4)
+    stage.world.gateway.missed = 1234
+    stage.world.gateway.log_lines = [LogLine(at=START, level="INFO", message="good")]
+    assert await stage.asks("eve", "general", "/gw logs") == golden("""
+        1 log line of gateway, last 15 min
+          Kept since 11:56 UTC; what was before is not counted.
+          1,234 more lines came too fast to be kept.
+          | 12:00:00 INFO    good
+          (@Eve Larsson: /gw logs)
+        """)
+    assert await stage.asks("eve", "general", "/gw errors") == golden("""
+        No errors on gateway in the last 15 min
+          Kept since 11:56 UTC; what was before is not counted.
+          (@Eve Larsson: /gw errors)
+        """)
+    assert "Kept since" not in await stage.asks("eve", "general", "/gw errors --since 4m")
+    stage.world.gateway.kept_since = START - timedelta(hours=20)
+    assert "Kept since 2026-02-28 16:00 UTC;" in await stage.asks("eve", "general", "/gw errors --since 24h")
+
+
+async def test_kinds_of_errors_that_are_not_shown_are_counted(stage: Stage) -> None:
+    stage.world.gateway.groups = [
+        ErrorGroup(route=f"r{number}", status=502, error_type="connect", count=number, last_seen=START)
+        for number in range(1, 31)
+    ]
+    said = await stage.asks("eve", "general", "/gw errors")
+    assert said.splitlines()[:2] == [
+        "465 errors on gateway in the last 15 min",
+        "  The 20 most frequent of 30 kinds.",
+    ]
+    assert len(said.splitlines()) == 2 + 1 + 20 + 1
 
 
 @transcript("/gw errors")

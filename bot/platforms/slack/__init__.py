@@ -1,0 +1,1 @@
+"""Tocsin in Slack."""

@@ -1,0 +1,1 @@
+"""The parts of a card as the parts of a Slack message."""
