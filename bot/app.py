@@ -36,6 +36,7 @@ from bot.store.chat import ChatRecord
 from bot.store.database import Database, directory_of
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import supervised
 from bot.undelivered import Undelivered
 from bot.watch import Watch
 from commands import drafting, mitigation
@@ -246,11 +247,10 @@ def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> 
     chats |= {name: one.chat for name, one in platforms.items()}
     outbox = Outbox(database, chats, owner=app.store.owner, tell=Undelivered(app.store, app.services).tell)
     app.store.on_commit(outbox.wake)
-    loops = [outbox.run(), app.keeper.run(), *(one.run() for one in platforms.values())]
+    loops = {"outbox": outbox.run, "keeper": app.keeper.run, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
-        watch = Watch(app.store, app.services, app.pipeline, app.settings.watch)
-        loops.append(watch.run())
-    return loops
+        loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run
+    return [supervised(name, run) for name, run in loops.items()]
 
 
 async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:

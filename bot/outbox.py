@@ -8,6 +8,7 @@ each in its order, the urgent first; one that fails waits, and holds up no other
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -67,19 +68,21 @@ class Outbox:
     async def run(self) -> None:
         """Until cancelled."""
         self._loop = asyncio.get_running_loop()
+        keeping = asyncio.create_task(self._keep_lease())
         try:
             while True:
                 self._wake.clear()
                 await self._look()
                 await asyncio.sleep(_PAUSE_SECONDS)
         finally:
-            for task in self._serving.values():
+            running = [keeping, *self._serving.values()]
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
 
     async def _look(self) -> None:
         try:
-            busy = await self._database.read(outgoing.busy_channels)
+            busy = await self._database.read(lambda c: outgoing.busy_channels(c, self._platforms))
             if busy and await self._may_send():
                 self._serve_all(busy)
             await self._idle()
@@ -101,16 +104,27 @@ class Outbox:
             return
 
     async def _may_send(self) -> bool:
-        """Hold the lease; it is renewed when half of it is over. After a time without it, nothing is certain."""
+        """Hold the lease, with enough of it left."""
+        if time.monotonic() > self._leased_until - _LEASE_SECONDS / 3:
+            await self._renew()
+        return time.monotonic() < self._leased_until - _LEASE_SECONDS / 3
+
+    async def _keep_lease(self) -> None:
+        """While something is being sent, however long that takes, nobody else sends."""
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 5)
+            if self._serving:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._renew()
+
+    async def _renew(self) -> None:
+        """After a time without the lease nothing is certain: another may have sent."""
         now = time.monotonic()
-        if now < self._leased_until - _LEASE_SECONDS / 2:
-            return True
         mine = await self._database.write(lambda c: lease(c, "outbox", self._owner, _LEASE_SECONDS))
         if not mine or now > self._leased_until:
             for course in self._courses.values():
                 course.sure = False
         self._leased_until = now + _LEASE_SECONDS if mine else 0.0
-        return mine
 
     def _serve_all(self, channels: list[str]) -> None:
         now = time.monotonic()
@@ -132,7 +146,6 @@ class Outbox:
             place = await self._database.read(lambda c: outgoing.place(c, channel))
             platform = self._platform_of(place) if place else None
             if place is None or platform is None:
-                await self._skip(channel)
                 return
             reference = place.reference or await self._open(platform, place, course)
             await self._send_waiting(platform, channel, reference, course)
@@ -141,9 +154,19 @@ class Outbox:
         except StoreUnavailable as gone:
             log.warning("outbox: %s", gone)
             self._put_off(course)
+        except Undeliverable as refused:
+            log.warning("outbox: #%s: %s", channel, refused)
+            await self._tell_of_channel(channel, str(refused))
+            self._put_off(course)
         except Exception as error:
             log.warning("outbox: #%s: kept for later: %s: %s", channel, type(error).__name__, error)
             self._put_off(course)
+
+    async def _tell_of_channel(self, channel: str, why: str) -> None:
+        """A channel that cannot be made: who waits for it hears so, once; it is tried again all the same."""
+        rows = await self._database.read(lambda c: outgoing.waiting(c, channel, 1))
+        for post in (row.post for row in rows if row.post):
+            await self._tell(channel, post, why)
 
     def _platform_of(self, place: Place) -> ChatPlatform | None:
         return self._platforms.get(place.room.platform.partition(":")[0])
@@ -152,15 +175,6 @@ class Outbox:
         course.sure = False
         course.failures += 1
         course.not_before = time.monotonic() + min(2.0 ** (course.failures - 2), _SLOWEST_RETRY)
-
-    async def _skip(self, channel: str) -> None:
-        """A channel whose platform is not connected: the record has it all the same."""
-        rows = await self._database.read(lambda c: outgoing.waiting(c, channel, _BATCH))
-        marks = [_mark(row, row.key) for row in rows]
-        await self._database.write(lambda c: outgoing.mark_sent(c, marks) if marks else None)
-        place = await self._database.read(lambda c: outgoing.place(c, channel))
-        if place and place.arranged < place.wish:
-            await self._database.write(lambda c: outgoing.mark_arranged(c, channel, place.wish, place.applied))
 
     async def _open(self, platform: ChatPlatform, place: Place, course: _Course) -> str:
         async with course.opening:
@@ -187,8 +201,8 @@ class Outbox:
     async def _find_sent(self, platform: ChatPlatform, channel: str, reference: str) -> None:
         """What an earlier attempt, or a process that is gone, may have said already."""
         rows = await self._database.read(lambda c: outgoing.waiting(c, channel, 1000))
-        keys = [row.key for row in rows if row.reference is None and row.post and row.post.only_for is None]
-        known = await platform.sent(reference, keys) if keys else {}
+        posts = [row.post for row in rows if row.reference is None and row.post and row.post.only_for is None]
+        known = await platform.sent(reference, posts) if posts else {}
         if known:
             await self._database.write(lambda c: outgoing.mark_known(c, known))
 
@@ -239,4 +253,4 @@ class Outbox:
 
 
 def _mark(row: Outgoing, reference: str | None, *, failed: str | None = None) -> dict[str, Any]:
-    return {"b_id": row.id, "delivered": row.change, "reference": reference, "failed": failed}
+    return {"b_id": row.id, "b_delivered": row.change, "reference": reference, "failed": failed}

@@ -150,6 +150,14 @@ class Image(_Frozen):
     alt: str
 
 
+class Document(_Frozen):
+    """A text that belongs to a card and is too long for it: the postmortem of an incident, as Markdown."""
+
+    incident: str
+    name: str
+    title: str
+
+
 class Button(_Frozen):
     """Something to click.
 
@@ -174,6 +182,7 @@ class Card(_Frozen):
     table: Table | None = None
     preformatted: str = ""
     image: Image | None = None
+    document: Document | None = None
     buttons: tuple[Button, ...] = ()
     footer: Rich = ()
 

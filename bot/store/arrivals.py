@@ -52,11 +52,14 @@ def get(connection: sa.Connection, arrival_id: str) -> Arrival | None:
     return None if row is None else _arrival(row)
 
 
-def orphans(connection: sa.Connection, platform: str, *, silent_for: float, owner: str) -> list[str]:
-    """The unfinished arrivals of processes that are gone, oldest first."""
-    horizon = database_seconds(connection) - silent_for
-    alive = sa.select(_replicas.c.executor).where(_replicas.c.seen_at > horizon)
-    lost = sa.and_(_table.c.owner != owner, _table.c.owner.not_in(alive))
+def orphans(connection: sa.Connection, platform: str, *, owner: str, silent_for: float | None) -> list[str]:
+    """The unfinished arrivals of processes that are gone, oldest first; None: all others are (SQLite has one only)."""
+    lost = _table.c.owner != owner
+    if silent_for is not None:
+        horizon = database_seconds(connection) - silent_for
+        lost = sa.and_(
+            lost, _table.c.owner.not_in(sa.select(_replicas.c.executor).where(_replicas.c.seen_at > horizon))
+        )
     return _unfinished(connection, platform, lost)
 
 
@@ -66,7 +69,8 @@ def own(connection: sa.Connection, platform: str, *, owner: str) -> list[str]:
 
 
 def _unfinished(connection: sa.Connection, platform: str, which: sa.ColumnElement[bool]) -> list[str]:
-    mine = sa.and_(_table.c.finished_at.is_(None), _table.c.platform == platform, which)
+    """`platform` without its workspace: those of all of them."""
+    mine = sa.and_(_table.c.finished_at.is_(None), _table.c.platform.startswith(f"{platform}:"), which)
     return list(connection.execute(sa.select(_table.c.id).where(mine).order_by(_table.c.position)).scalars())
 
 

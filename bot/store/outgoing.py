@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,17 @@ _messages, _channels = schema.messages, schema.channels
 _root = schema.messages.alias("root")
 
 _BEHIND = _messages.c.delivered < _messages.c.change
-_UNARRANGED = _channels.c.arranged < _channels.c.wish
+_FIRST_WAITING = (
+    sa.select(_messages.c.channel, _channels.c.platform, sa.func.min(_messages.c.urgency), sa.func.min(_messages.c.id))
+    .join(_channels, _channels.c.name == _messages.c.channel)
+    .where(_BEHIND)
+    .group_by(_messages.c.channel, _channels.c.platform)
+)
+_FIRST_UNARRANGED = (
+    sa.select(_channels.c.name, _channels.c.platform)
+    .where(_channels.c.arranged < _channels.c.wish)
+    .order_by(_channels.c.wish)
+)
 
 
 @dataclass(frozen=True)
@@ -41,16 +52,14 @@ class Place:
     applied: dict[str, Any]
 
 
-def busy_channels(connection: sa.Connection) -> list[str]:
-    """The channels with something to send or to arrange; the one with the most urgent message first."""
-    first = (
-        sa.select(_messages.c.channel, sa.func.min(_messages.c.urgency), sa.func.min(_messages.c.id))
-        .where(_BEHIND)
-        .group_by(_messages.c.channel)
-    )
-    waiting = sorted(connection.execute(first), key=lambda row: (row[1], row[2]))
-    unarranged = connection.execute(sa.select(_channels.c.name).where(_UNARRANGED).order_by(_channels.c.wish)).scalars()
-    return list(dict.fromkeys([*(row[0] for row in waiting), *unarranged]))
+def busy_channels(connection: sa.Connection, platforms: Collection[str]) -> list[str]:
+    """The channels with something to send or to arrange; the one with the most urgent message first.
+
+    What belongs to a platform that is not connected waits until it is.
+    """
+    waiting = sorted(connection.execute(_FIRST_WAITING), key=lambda row: (row[2], row[3]))
+    found = [*waiting, *connection.execute(_FIRST_UNARRANGED)]
+    return list(dict.fromkeys(row[0] for row in found if row[1].partition(":")[0] in platforms))
 
 
 def place(connection: sa.Connection, channel: str) -> Place | None:
@@ -108,9 +117,12 @@ def _post(row: sa.Row[Any]) -> Post:
 
 def mark_sent(connection: sa.Connection, sent: list[dict[str, Any]]) -> None:
     """What was delivered, unless the message changed again meanwhile (then it stays behind, and is edited)."""
-    update = _messages.update().where(_messages.c.id == sa.bindparam("b_id"))
-    values: dict[str, Any] = {name: sa.bindparam(name) for name in ("delivered", "reference", "failed")}
-    connection.execute(update.values(values), sent)
+    behind = _messages.c.delivered < sa.bindparam("b_delivered")
+    update = _messages.update().where(_messages.c.id == sa.bindparam("b_id"), behind)
+    changed = update.values(
+        delivered=sa.bindparam("b_delivered"), reference=sa.bindparam("reference"), failed=sa.bindparam("failed")
+    )
+    connection.execute(changed, sent)
 
 
 def mark_known(connection: sa.Connection, references: dict[str, str]) -> None:

@@ -111,8 +111,8 @@ def _announce(incident: Incident, services: Services, tx: Transaction) -> None:
     by = rich(who, " opened ", Channel(name=incident.channel))
     shown = card(headline(incident), by, tone=incident_tone(incident, services))
     tx.messages.post(services.announce_in, shown, key=f"{incident.id}:announcement")
-    if incident.platform != HOME:
-        there = services.standing(services.announce_in, incident.platform)
+    there = services.standing(services.announce_in, incident.platform)
+    if incident.platform != HOME and tx.messages.may_read(there, incident.declared_by):
         tx.messages.post(there, shown, key=f"{incident.id}:announcement:{incident.platform}")
 
 

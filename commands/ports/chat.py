@@ -77,7 +77,7 @@ class ChatPlatform(Protocol):
         `applied` is what the last call returned (empty at first): what the platform was given so far.
         """
 
-    async def sent(self, channel: str, keys: Sequence[str]) -> dict[str, str]:
+    async def sent(self, channel: str, posts: Sequence[Post]) -> dict[str, str]:
         """Which of these messages the platform has already, by key: their references.
 
         Asked where an earlier attempt may have gone out without our knowing.

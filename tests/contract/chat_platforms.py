@@ -41,7 +41,7 @@ class ChatPlatformContract:
         card_post = Post(key="incident-20260301-002:card", card=SHOWN)
         first = await platform.post(channel, card_post)
         assert first
-        known = await platform.sent(channel, [card_post.key, "never-said"])
+        known = await platform.sent(channel, [card_post, Post(key="never-said", card=SHOWN)])
         assert "never-said" not in known
         assert known.get(card_post.key) or await platform.post(channel, card_post) == first
         assert await platform.post(channel, Post(key="another", card=SHOWN)) != first

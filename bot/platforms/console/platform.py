@@ -28,7 +28,7 @@ class ConsolePlatform:
         self._hub.wake()
         return {}
 
-    async def sent(self, channel: str, keys: Sequence[str]) -> dict[str, str]:  # noqa: ARG002
+    async def sent(self, channel: str, posts: Sequence[Post]) -> dict[str, str]:  # noqa: ARG002
         """Nothing that matters: saying it again changes nothing."""
         return {}
 
