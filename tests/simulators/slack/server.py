@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.simulators.slack.web.gate import Gate
 
 METHODS = (auth, chat, conversations, files, marks, people, views)
 LARGEST = 64 * 2**20
+TICK = 0.1
 
 
 class Server:
@@ -37,6 +39,7 @@ class Server:
             ]
         )
         self._runner: web.AppRunner | None = None
+        self._ticking: asyncio.Task[None] | None = None
 
     async def start(self, port: int = 0) -> None:
         """Listen; on a free port, unless one is said."""
@@ -47,8 +50,20 @@ class Server:
         bound = self._runner.addresses[0][1]
         self.core.base_url = f"http://127.0.0.1:{bound}"
 
+    def tick(self) -> None:
+        """Run what is due by the wall's clock, from now on."""
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self.core.deliveries.due()
+            self.core.write_scheduled()
+
     async def stop(self) -> None:
         """Be gone."""
+        if self._ticking:
+            self._ticking.cancel()
         await self.core.deliveries.stop()
         await self.core.sockets.close()
         await self.core.http.close()

@@ -179,6 +179,19 @@ class Slack(Talk, Forms, Govern):
         self.core.deliveries.due(all_of_them=True)
         await self.settle()
 
+    async def until_shown(self, channel: Where, words: str, *, seconds: float = 5.0) -> str:
+        """Wait until a channel exists and shows these words; its transcript then."""
+
+        def shown() -> str:
+            known = [one for team in self.core.state.teams.values() for one in team.channels.values()]
+            if not any(channel in {one.id, one.name} or channel is one for one in known):
+                return ""
+            text = self.transcript(channel)
+            return text if words in text else ""
+
+        found: str = await self.until(shown, seconds=seconds)
+        return found
+
     async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0) -> Any:
         """Wait, without polling, until something is so."""
         return await self.core.until(holds, seconds=seconds)

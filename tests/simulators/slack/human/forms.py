@@ -23,13 +23,13 @@ class Forms(Press):
         stack = self.core.screens.stack(self._team_of(user), user.id)
         return stack[-1] if stack else None
 
-    def _visible(self, user: User, view: View | None) -> View:
+    def _visible(self, user: User, view: View | str | None) -> View:
         top = self.modal(user)
-        if top is None or (view is not None and view is not top):
+        if top is None or (view not in {None, top.id} if isinstance(view, str | None) else view is not top):
             raise NotPossible(f"{user.name} does not see this modal")
         return top
 
-    async def submit(self, who: Who, view: View | None = None, values: dict[str, Any] | None = None) -> Ack:
+    async def submit(self, who: Who, view: View | str | None = None, values: dict[str, Any] | None = None) -> Ack:
         """Fill in fields by block id, action id or label, and send; what the app said is done."""
         user = self._acting(who)
         shown, team = self._visible(user, view), self._team_of(user)
@@ -122,7 +122,7 @@ class Forms(Press):
         else:
             self.core.screens.push(team, view.user, ready)
 
-    async def close(self, who: Who, view: View | None = None, *, all_of_them: bool = False) -> None:
+    async def close(self, who: Who, view: View | str | None = None, *, all_of_them: bool = False) -> None:
         """Close the modal with its button, or the whole stack with the cross."""
         user = self._acting(who)
         shown, team = self._visible(user, view), self._team_of(user)

@@ -67,8 +67,9 @@ class Press(Person):
         if channel is not None:
             return self.message(channel, target)
         for team in self.core.state.teams.values():
-            if target in team.views:
-                return team.views[target]
+            for view in [*team.views.values(), *team.homes.values()]:
+                if view.id == target:
+                    return view
         raise NotPossible(f"say in which channel {target!r} is")
 
     def _blocks(self, target: Message | View) -> list[dict[str, Any]]:

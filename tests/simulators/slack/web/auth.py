@@ -10,7 +10,7 @@ from tests.simulators.slack.web.call import Answer, Call, method
 def api_test(call: Call) -> Answer:
     """Says what it was told."""
     if call.args.get("error"):
-        raise Refused("internal_error", error=call.text("error"))
+        return {"ok": False, "error": call.text("error"), "args": call.args}
     return {"args": call.args}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ class Gate:
         except arguments.Unreadable as error:
             self._core.violation(f"{name}: {error}")
             return web.json_response({"ok": False, "error": str(error)})
+        args |= _basic(request)
         token = _token(request, args)
         known = self._core.state.tokens.get(token)
         call = ApiCall(name, arguments.typed(name, args), known.team if known else "", self._core.state.now)
@@ -111,6 +113,9 @@ class Gate:
         except Refused as refused:
             call.answer = refused.answer()
             self._known_error(call.method, refused.error)
+        except Exception as error:
+            self._core.violation(f"{call.method}: the simulator itself failed: {error!r}")
+            call.answer = {"ok": False, "error": "internal_error"}
 
     def _authorised(self, name: str, value: str) -> Token | None:
         if name in WITHOUT_TOKEN:
@@ -160,6 +165,15 @@ def _token(request: web.Request, args: dict[str, Any]) -> str:
         args.pop("token", None)
         return header.removeprefix("Bearer ").strip()
     return str(args.pop("token", ""))
+
+
+def _basic(request: web.Request) -> dict[str, str]:
+    """The app's own id and secret, which some clients send in a header."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme != "Basic":
+        return {}
+    client_id, _, secret = base64.b64decode(value).decode().partition(":")
+    return {"client_id": client_id, "client_secret": secret}
 
 
 def _later(call: ApiCall, seconds: int) -> web.StreamResponse:
