@@ -192,6 +192,10 @@ def test_without_balancing_all_slots_share_one_socket(monkeypatch: pytest.Monkey
 
 def test_credentials_in_text_are_masked() -> None:
     assert "abc" not in clean(b"/login/token=abc/x?password=abc&api-key:abc Bearer abc")
+    assert clean(b"/reset/token/8f3a9c01") == "/reset/token/***"
+    assert clean(b"agent Basic YWJj/ZGVm== x") == "agent Basic *** x"
+    for path in (b"/api/basic/users", b"/oauth/token/refresh", b"/v1/secrets/list", b"/password/reset"):
+        assert clean(path) == path.decode()
     assert clean(b"\xff\n") == "\\xff\n"
     assert len(clean(b"a" * 5000)) == 512
 
