@@ -10,11 +10,30 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_NAMES = r"(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|credential|private[_-]?key|access[_-]?key)"
+# Words that tell a secret anywhere in a name, and words that do so as a whole part of it (`DB_PASS`, `dbPwd`).
+_ANYWHERE = (
+    r"passw(?:or)?d|passphrase|secret(?!ar)|token(?!i[sz])|api[_-]?key|credential|private[_-]?key|access[_-]?key"
+)
+_PART = r"(?:(?<![a-z])|(?-i:(?<=[a-z])(?=P)))(?:pass|passcode|pwd)(?![a-z])"
+_NAMES = rf"(?:{_ANYWHERE}|{_PART})"
 _NAME = rf"(?<![\w-])(?=[\w-]*?{_NAMES})[\w-]++"
-_VALUE = r"""(?:"[^"\n]++"|'[^'\n]++'|["']?[^\s"',;&}]{3,})"""
-_NAMED = re.compile(rf"(?i)(?P<name>{_NAME}[\"']?\s*+[:=]\s*+)(?P<value>{_VALUE})")
+# In quotes (with escaped quotes inside), in quotes that are escaped themselves (JSON in JSON), or one word.
+_VALUE = r"""(?:"(?:[^"\\\n]|\\.)++"|'(?:[^'\\\n]|\\.)++'|\\++"[^"\n]++"|["']?[^\s"',;&}]{3,})"""
+_NAMED = re.compile(rf"(?i)(?P<name>{_NAME}(?:\\*+[\"'])?\s*+[:=]\s*+)(?P<value>{_VALUE})")
 _OPTION = re.compile(rf"(?i)(?<!\S)(?=-)(?P<name>{_NAME}\s++)(?P<value>(?!-){_VALUE})")
+_NUMBER_OF = re.compile(
+    r"(?i)(?:(?:token|secret|password|credential|key)s|[_-](?:count|limit|length|size|ttl|age|expires_in))\W*\Z"
+)
+_LOGIN = re.compile(
+    r"(?<!\S)(?P<user>(?:-u|--(?:proxy-)?user)[\s=]\s*+[\"']?[^\s:/\"']*+:)(?P<password>[^\s/\"'][^\s\"']*+)"
+)
+_SHORT_OPTION = re.compile(
+    r"(?P<name>\b(?:mysql\w*+|mariadb[\w-]*+|sshpass|login)\s(?:[^\n]{0,200}?\s)??-p\s*+)(?P<value>(?!-)[^\s\"';&|]++)"
+)
+_COOKIE = re.compile(
+    r"""(?i)(?P<name>(?<![\w-])(?:set-)?cookie(?:\\*+["'])?\s*+:\s*+(?:\\*+["'])?)[^\s=;,"'\\]++=[^\n"'\\]*+"""
+)
+_SIGNATURE = re.compile(r"""(?i)(?P<name>(?<![\w-])(?:x-(?:amz|goog)-)?sig(?:nature)?=)[^\s"',;&}]{4,}""")
 _BEARER = re.compile(r"(?i)\b(?P<scheme>bearer|basic|oauth)\s++(?P<value>[A-Za-z0-9._~+/=-]{8,})")
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{6,}+\.[\w-]{4,}+\.[\w-]*+")
 _KEYS = re.compile(
@@ -26,6 +45,8 @@ _KEYS = re.compile(
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _URL = re.compile(r"(?i)(?<![a-z0-9+.-])(?P<user>[a-z][a-z0-9+.-]*+://[^\s:/@]*+):(?P<password>[^\s/]+)@")
 _EMAIL = re.compile(r"(?<![\w.+-])(?P<first>[\w.+-])[\w.+-]*+@(?P<domain>[\w-]++(?:\.[\w-]++)++)")
+
+_QUOTE = re.compile(r"""\\*["']""")
 
 MASK = "[redacted]"
 
@@ -40,16 +61,35 @@ def redact(text: str) -> str:
     text = _BEARER.sub(_without_credential, text)
     text = _JWT.sub(MASK, text)
     text = _KEYS.sub(MASK, text)
+    text = _COOKIE.sub(rf"\g<name>{MASK}", text)
+    text = _SIGNATURE.sub(rf"\g<name>{MASK}", text)
+    text = _LOGIN.sub(_without_password, text)
+    text = _SHORT_OPTION.sub(_without_value, text)
     text = _NAMED.sub(_without_value, text)
     text = _OPTION.sub(_without_value, text)
     return _EMAIL.sub(r"\g<first>***@\g<domain>", text)
 
 
 def _without_value(found: re.Match[str]) -> str:
-    """The name with a mask, inside the quotes that the value had."""
-    first, last = found["value"][0], found["value"][-1]
-    before = first if first in "\"'" else ""
-    return f"{found['name']}{before}{MASK}{last if before and last == before else ''}"
+    """The name with a mask, inside the quotes that the value had; what is no secret stays."""
+    name, value = found["name"], found["value"]
+    if _harmless(name, value):
+        return found[0]
+    quote = _QUOTE.match(value)
+    before = quote[0] if quote else ""
+    return f"{name}{before}{MASK}{before if before and value.endswith(before) and value != before else ''}"
+
+
+def _harmless(name: str, value: str) -> bool:
+    """`tokens=500` is a number of them, and `PWD=/srv` is where a shell stands."""
+    if value.isdigit():
+        return bool(_NUMBER_OF.search(name))
+    return name.casefold() == "pwd=" and value.startswith("/")
+
+
+def _without_password(found: re.Match[str]) -> str:
+    """`-u admin:hunter2`; but `-u 1000:1000` is a user and a group."""
+    return found[0] if found["password"].isdigit() else f"{found['user']}{MASK}"
 
 
 def _without_credential(found: re.Match[str]) -> str:
@@ -67,7 +107,7 @@ def redact_value(value: Any) -> Any:
         case str():
             return redact(value)
         case dict():
-            return {key: MASK if _secret_name(key) and item else redact_value(item) for key, item in value.items()}
+            return {key: MASK if _secret(key, item) else redact_value(item) for key, item in value.items()}
         case list() | tuple():
             return [redact_value(item) for item in value]
         case _:
@@ -77,5 +117,8 @@ def redact_value(value: Any) -> Any:
 _SECRET_WORD = re.compile(_NAMES, re.IGNORECASE)
 
 
-def _secret_name(key: Any) -> bool:
-    return isinstance(key, str) and bool(_SECRET_WORD.search(key))
+def _secret(key: Any, item: Any) -> bool:
+    """Whether the item is one by its name; nothing, yes and no are none, nor is a number of them."""
+    if not item or item is True or not isinstance(key, str) or not _SECRET_WORD.search(key):
+        return False
+    return not _harmless(key, str(item))

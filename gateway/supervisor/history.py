@@ -23,22 +23,30 @@ class History:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._changes: dict[str, Change] = {}
+        self._torn = False
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._read_back(path)
             # Opened once now, so that a path that cannot be written is found at the start.
             with path.open("ab"):
-                pass
+                self._torn = _ends_within_a_line(path)
 
     def append(self, key: str, change: Change) -> None:
         """Record a change; a later record with the same key replaces the earlier one."""
         if self._path is not None:
             line = json.dumps({"key": key, **change}, separators=(",", ":")) + "\n"
-            with self._path.open("ab") as file:
-                file.write(line.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            self._write(self._path, line.encode())
         self._keep(key, change)
+
+    def _write(self, path: Path, line: bytes) -> None:
+        # What a crash or a full disk cut off gets its line end, or it would take this line along.
+        start = b"\n" if self._torn else b""
+        self._torn = True
+        with path.open("ab") as file:
+            file.write(start + line)
+            file.flush()
+            os.fsync(file.fileno())
+        self._torn = False
 
     def newest(self, limit: int) -> list[Change]:
         """The last changes, newest first."""
@@ -68,3 +76,11 @@ class History:
         except (ValueError, KeyError, AttributeError, TypeError):
             return
         self._keep(str(key), change)
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -16,7 +16,7 @@ from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.tally import Distribution
 from gateway.telemetry.window import total_of
 
-_GAUGE_WINDOW_SECS = 60.0
+_GAUGE_WINDOW_SECS = 60
 _QUANTILES = (0.5, 0.95, 0.99)
 
 

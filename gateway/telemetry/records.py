@@ -10,7 +10,10 @@ from typing import Any
 SERVICE = "tocsin-gateway"
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 _MAX_TEXT = 512
-_CREDENTIAL = re.compile(r"(?i)(bearer|basic|token|api[-_]?key|password|secret)([ =:/]+)[^\s&;,/]+")
+_SCHEME = re.compile(r"(?i)\b(bearer|basic)([ =:]+)[\w.~+/=-]+")
+_CREDENTIAL = re.compile(r"(?i)(token|api[-_]?key|password|secret)([ =:][ =:/]*)[^\s&;,/]+")
+# A segment after `/token/` may be a word of the API; what is long and has a digit, or is very long, is none.
+_SEGMENT = re.compile(r"(?i)(/(?:token|api[-_]?key|password|secret)s?/)(?=[^\s/]*\d|[^\s/]{20})[^\s/&;,]{8,}")
 
 
 def iso(epoch: float) -> str:
@@ -35,7 +38,7 @@ def record(at: float, level: str, component: str, event_type: str, message: str,
 def clean(raw: bytes) -> str:
     """Text from a client for the log: printable, bounded, and without what looks like a credential."""
     text = raw[:_MAX_TEXT].decode("utf-8", "backslashreplace")
-    return _CREDENTIAL.sub(r"\1\2***", text)
+    return _SEGMENT.sub(r"\1***", _CREDENTIAL.sub(r"\1\2***", _SCHEME.sub(r"\1\2***", text)))
 
 
 def as_json(entry: dict[str, Any]) -> str:

@@ -53,11 +53,11 @@ class Window:
             piece.bins.update(dict(bins))
         self._forget_before(int(at) - KEPT_SECONDS)
 
-    def by_route(self, now: float, seconds: float) -> dict[str, RouteWindow]:
-        """The counts of the last `seconds`, by route."""
+    def by_route(self, now: float, seconds: int) -> dict[str, RouteWindow]:
+        """The counts of the last `seconds` that are over, by route; the one that runs is not whole yet."""
         routes: dict[str, RouteWindow] = {}
         for second, pieces in self._seconds.items():
-            if second > now - seconds - 1:
+            if int(now) - seconds <= second < int(now):
                 for route, piece in pieces.items():
                     routes.setdefault(route, RouteWindow()).add(piece)
         return routes

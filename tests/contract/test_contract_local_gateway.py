@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -61,6 +62,8 @@ def traffic(process: RunningGateway) -> Traffic:
         async with httpx.AsyncClient(base_url=process.url, trust_env=False) as client:
             for path in ("/good", "/good", "/good", "/good", "/broken", "/broken"):
                 await client.get(path)
+        # Readings are of whole seconds: the one that runs counts when it is over.
+        await asyncio.sleep(1.1)
 
     return send
 

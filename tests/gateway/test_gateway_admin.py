@@ -156,7 +156,13 @@ def test_the_summary_is_fresh(gateway: RunningGateway) -> None:
         for _ in range(2):
             client.get("/status-503")
         client.get("/health")
-    summary = gateway.admin.get("/admin/metrics/summary", params={"window": 60}).json()
+
+    def whole() -> Any:
+        """The second that runs is not in the window yet."""
+        found = gateway.admin.get("/admin/metrics/summary", params={"window": 60}).json()
+        return found if found["window"]["requests"] == 10 else None
+
+    summary = wait_for(whole, within=3)
     window = summary["window"]
     assert (window["seconds"], window["requests"], window["errors"], window["error_rate"]) == (60, 10, 2, 0.2)
     assert 0 < window["p50_ms"] <= window["p95_ms"] <= window["p99_ms"]
@@ -208,7 +214,11 @@ def test_faults_are_applied_counted_and_expire(gateway: RunningGateway) -> None:
         wait_for(lambda: client.get("/x").elapsed.total_seconds() > 0.3, within=1.0)
         wait_for(lambda: client.get("/x").elapsed.total_seconds() < 0.2, within=4.0)
     assert admin.get("/admin/faults").json() == {"faults": []}
-    assert admin.get("/admin/metrics/summary", params={"window": 60}).json()["window"]["errors"] >= 11
+
+    def errors() -> int:
+        return int(admin.get("/admin/metrics/summary", params={"window": 60}).json()["window"]["errors"])
+
+    wait_for(lambda: errors() >= 11, within=3)
     assert admin.get("/admin/logs", params={"grep": "fault_injected"}).json()["total_matched"] >= 11
 
 

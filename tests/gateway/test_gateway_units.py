@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.records import as_text, clean, record
 from gateway.telemetry.tally import Tally
+from gateway.telemetry.window import total_of
 
 LIMITS = Limits(head=4096, target=512, body=1000)
 
@@ -190,6 +192,10 @@ def test_without_balancing_all_slots_share_one_socket(monkeypatch: pytest.Monkey
 
 def test_credentials_in_text_are_masked() -> None:
     assert "abc" not in clean(b"/login/token=abc/x?password=abc&api-key:abc Bearer abc")
+    assert clean(b"/reset/token/8f3a9c01") == "/reset/token/***"
+    assert clean(b"agent Basic YWJj/ZGVm== x") == "agent Basic *** x"
+    for path in (b"/api/basic/users", b"/oauth/token/refresh", b"/v1/secrets/list", b"/password/reset"):
+        assert clean(path) == path.decode()
     assert clean(b"\xff\n") == "\\xff\n"
     assert len(clean(b"a" * 5000)) == 512
 
@@ -240,7 +246,7 @@ def test_the_exposition_names_the_catalogue() -> None:
     tally.upstream_answered("backend", "503", 0.02)
     tally.upstream_failed("backend", "timeout")
     ledger.absorb(report(tally), at=1.0)
-    moment = Moment(now=1.0, uptime_seconds=1, config_version="v", desired=1, ready=1, pools={"backend": (1, 2)})
+    moment = Moment(now=2.0, uptime_seconds=1, config_version="v", desired=1, ready=1, pools={"backend": (1, 2)})
     page = exposition(ledger, moment)
     for line in (
         'http_requests_total{method="GET",route="default",status="503"} 1.0',
@@ -257,6 +263,16 @@ def test_the_exposition_names_the_catalogue() -> None:
         assert line in page
     for name in ("gateway_latency_seconds", "gateway_uptime_seconds", "gateway_info", "http_requests_per_second"):
         assert f"# TYPE {name} gauge" in page
+
+
+def test_a_window_counts_as_many_seconds_as_it_says() -> None:
+    ledger, tally = Ledger(100), Tally()
+    for tenth in range(1000):
+        tally.request("GET", "default", 200, 0.02)
+        ledger.absorb(report(tally), at=tenth / 10)
+    for seconds in (1, 10, 60):
+        for now in (90.0, 90.05, 90.95):
+            assert total_of(ledger.window.by_route(now, seconds)).requests == 10 * seconds
 
 
 def test_faults_combine_and_expire() -> None:
@@ -282,3 +298,30 @@ def test_a_torn_history_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
         file.write('{"key": "three", "ki')
     again = History(path).newest(10)
     assert [change["outcome"] for change in again] == ["done", "interrupted"]
+
+
+def test_what_is_recorded_after_a_torn_line_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text('{"key": "one", "kind": "scale", "outcome": "done"}\n{"key": "two", "ki')
+    history = History(path)
+    history.append("three", {"kind": "restart", "outcome": "done"})
+    history.append("four", {"kind": "scale", "outcome": "done"})
+    assert [change["kind"] for change in History(path).newest(10)] == ["scale", "restart", "scale"]
+    assert "\n\n" not in path.read_text()
+
+
+def test_what_is_recorded_after_a_failed_write_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    history.append("one", {"kind": "scale", "outcome": "done"})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A file that may not grow is as good as a disk that is full: the line is cut off after ten bytes.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            history.append("two", {"kind": "restart", "outcome": "done"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    history.append("three", {"kind": "restart", "outcome": "done"})
+    assert [change["kind"] for change in history.newest(10)] == ["restart", "scale"]
+    assert [change["kind"] for change in History(path).newest(10)] == ["restart", "scale"]

@@ -37,6 +37,26 @@ from commands.redaction import MASK, redact, redact_value
         ("-----BEGIN PRIVATE KEY-----\nMII cut short", MASK),
         ("ana.ruiz+x@mail.example.org said", "a***@mail.example.org said"),
         ("pass\x00word=hunter2", "password=[redacted]"),
+        ("DB_PASS=hunter2", "DB_PASS=[redacted]"),
+        ("dbPass=hunter2", "dbPass=[redacted]"),
+        ("MYSQL_PWD=hunter2", "MYSQL_PWD=[redacted]"),
+        ("pass: hunter2", "pass: [redacted]"),
+        ("pass=123456", "pass=[redacted]"),
+        ("password=123456", "password=[redacted]"),
+        ("curl -u admin:hunter2 https://x.example", "curl -u admin:[redacted] https://x.example"),
+        ("curl --user 'admin:hunter2' -v", "curl --user 'admin:[redacted]' -v"),
+        ("curl --proxy-user=a:b", "curl --proxy-user=a:[redacted]"),
+        ("mysql -p hunter2", "mysql -p [redacted]"),
+        ("mysqldump -h db -u root -phunter2 shop", "mysqldump -h db -u root -p[redacted] shop"),
+        ("docker login -u ana -p hunter2", "docker login -u ana -p [redacted]"),
+        ("Cookie: session=abc; theme=dark", "Cookie: [redacted]"),
+        ("curl -H 'cookie: sid=abc; a=b' -v", "curl -H 'cookie: [redacted]' -v"),
+        ('{"Set-Cookie": "sid=abc; Path=/", "n": 1}', '{"Set-Cookie": "[redacted]", "n": 1}'),
+        ("https://s3.example/x?X-Amz-Signature=0a1b2c&n=1", "https://s3.example/x?X-Amz-Signature=[redacted]&n=1"),
+        ("https://blob.example/x?sv=1&sig=ab%2Fcd", "https://blob.example/x?sv=1&sig=[redacted]"),
+        (r'"password": "a\"bcd", "n": 1', '"password": "[redacted]", "n": 1'),
+        (r"password='a\'bcd' after", "password='[redacted]' after"),
+        (r"said {\"password\": \"hunter2\", \"n\": 1}", r"said {\"password\": \"[redacted]\", \"n\": 1}"),
     ],
 )
 def test_secrets_are_masked(text: str, shown: str) -> None:
@@ -55,6 +75,17 @@ def test_secrets_are_masked(text: str, shown: str) -> None:
         "@ana look at #incident-20260301-001",
         "ratio 3:1, at 14:05, for a:b",
         "rate 5/s @ 200 rps",
+        "tokens=500",
+        "max_tokens: 4096, token_count=1200",
+        "tokenizer: gpt2",
+        "secretary: Bob",
+        "bypass: enabled, compass=north",
+        "PWD=/srv/app",
+        "docker run -u 1000:1000 image",
+        "mysql -p -u root",
+        "mysql -h db -P 3306",
+        "ssh -p 2222 host, mkdir -p /srv/app",
+        "the cookie: it is gone",
     ],
 )
 def test_words_are_left_alone(text: str) -> None:
@@ -62,6 +93,7 @@ def test_words_are_left_alone(text: str) -> None:
 
 
 _NAMES = ["password", "token", "--", "bearer", "Bearer ", "basic", "-----BEGIN PRIVATE KEY-----", "://", "@", ".com"]
+_NAMES += ["DB_PASS", "pass", "tokens", "-u ", "a:", "mysql ", "-p ", "Cookie: ", "x-amz-", "sig=", "\\"]
 _VALUES = ["hunter2", "eyJabcdefgh.eyJx.y", "xoxb-12345678", "a", "1", MASK, "-----END PRIVATE KEY-----"]
 _PIECES = st.sampled_from([*_NAMES, *_VALUES, "=", ": ", '"', "'", " ", "\n", "&", "\x00"])
 
@@ -94,6 +126,18 @@ def test_no_value_of_a_named_secret_stays(value: str, form: str) -> None:
         "'\"",
         "x@",
         "--token ",
+        "mysql ",
+        "login -p",
+        "-u a",
+        "-u a:",
+        "cookie: ",
+        "cookie: a=",
+        'pass="\\"',
+        'pass=\\"',
+        "pass='a\\",
+        "pass",
+        "sig=",
+        "\\",
     ],
 )
 def test_a_hundred_kilobytes_take_no_time(piece: str) -> None:
@@ -110,6 +154,10 @@ def test_values_are_redacted_in_depth_and_by_their_name() -> None:
             "apiKey": 7,
             "nested": [{"db_token": "x", "n": 1}, ("Bearer abcdefgh1",)],
             "empty_token": "",
+            "tokens": 500,
+            "pass": True,
+            "db_pass": 1234,
+            "secretary": "Bob",
         }
     )
     assert found == {
@@ -117,4 +165,8 @@ def test_values_are_redacted_in_depth_and_by_their_name() -> None:
         "apiKey": MASK,
         "nested": [{"db_token": MASK, "n": 1}, ["Bearer [redacted]"]],
         "empty_token": "",
+        "tokens": 500,
+        "pass": True,
+        "db_pass": MASK,
+        "secretary": "Bob",
     }

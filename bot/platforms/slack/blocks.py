@@ -208,9 +208,12 @@ def _preformatted(text: str, layout: _Layout) -> None:
 
 
 def _footer(footer: Rich, layout: _Layout) -> Block | None:
-    """Small print: with mentions where Slack takes none of it for markup, else as plain words."""
+    """Small print, with times and links where Slack takes none of it for markup, else as plain words.
+
+    It says who asked; a mention would ring the phone of whoever has just typed.
+    """
     within = layout.room.part(600)
-    spans = fit(footer, within)
+    spans = fit(layout.names.unmentioned(footer), within)
     layout.miss(int(within.short), "part of the small print")
     text = mrkdwn.written(spans, layout.names)
     if text is not None and size(text) <= CONTEXT:

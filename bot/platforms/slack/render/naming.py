@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from bot.platforms.slack.render.measure import ENCODED, clean, cut, size
+from commands.cards import Rich, Text, Who
 
 LONGEST_URL, LONGEST_NAME = 3000, 80
 _ID = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
@@ -47,6 +48,10 @@ class Names:
             return None
         encoded = whole.translate(_ENCODED)
         return encoded if size(encoded) <= LONGEST_URL else None
+
+    def unmentioned(self, spans: Rich) -> Rich:
+        """The same with people by name: a table or the small print must call nobody."""
+        return tuple(Text(text=self.display(one.person)) if isinstance(one, Who) else one for one in spans)
 
 
 def _sound(found: str | None) -> str | None:

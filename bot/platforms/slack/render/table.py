@@ -29,8 +29,13 @@ def blocks(table: Table, names: Names, room: Room) -> tuple[list[Block], int, bo
         return [], len(table.rows), False
     if not table.rows:
         return _nothing(names), 0, False
-    square = squared(table)
+    square = _calling_nobody(squared(table), names)
     return (_native if len(square.columns) <= COLUMNS else _monospaced)(square, names, room)
+
+
+def _calling_nobody(table: Table, names: Names) -> Table:
+    rows = tuple(tuple(names.unmentioned(cell) for cell in row) for row in table.rows)
+    return table.model_copy(update={"rows": rows})
 
 
 def _nothing(names: Names) -> list[Block]:

@@ -1,0 +1,1 @@
+"""Block Kit: its shapes, its limits, what it looks like as text."""

@@ -1,0 +1,1 @@
+"""What people do in Slack, as their clients tell the app of it."""

@@ -1,0 +1,159 @@
+"""Every card that the bot can say, from the real bot: one incident from its declaration to its postmortem."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from bot.platforms.slack.blocks import Names
+from commands.cards import Card
+from commands.domain.plan import FINAL, PlanState
+from commands.presentation.plan import plan_card
+from tests.scenario.stage import Stage, Still
+from tests.world import settings_for, world
+
+PEOPLE = {"ana": "U0ANA", "ben": "U0BEN", "chloe": "U0CHLOE", "dev": "U0DEV"}
+
+
+@dataclass
+class Gallery:
+    """Cards by name, in the order of the story."""
+
+    stage: Stage
+    cards: dict[str, Card] = field(default_factory=dict)
+
+    async def asks(self, name: str, person: str, channel: str, text: str) -> str:
+        """Type a line and hang up its answer."""
+        receipt = await self.stage.world.command(person, channel, text)
+        await self.hang(name, receipt.reply_key, person)
+        return receipt.reply_key
+
+    async def hang(self, name: str, key: str, person: str = "ana") -> None:
+        """Hang up a message as it is now."""
+        message = await self.stage.world.message(key, person)
+        if message.card is not None:
+            self.cards[name] = message.card
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Gallery]:
+    """A gallery with a bot of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = settings_for(f"sqlite:///{Path(folder) / 'tocsin.db'}")
+        async with world(settings, clock=Still()) as running:
+            yield Gallery(Stage(running))
+
+
+async def every_card() -> dict[str, Card]:
+    """The whole story."""
+    async with opened() as gallery:
+        await _declaration(gallery)
+        await _diagnosis(gallery)
+        await _mitigation(gallery)
+        await _handover(gallery)
+        await _end(gallery)
+        return gallery.cards
+
+
+ROOM = "incident-20260301-001"
+
+
+async def _declaration(gallery: Gallery) -> None:
+    await gallery.asks(
+        "declared", "ana", "general", "/incident declare sev1 Checkout answers 502 for a third of all orders"
+    )
+    room = (await gallery.stage.world.app.store.look(lambda tx: tx.incidents.recent(open_only=False, limit=1)))[0].id
+    gallery.cards["room"] = Card(title=room)
+    await gallery.hang("incident-new", f"{room}:card")
+    await gallery.hang("first-steps", f"{room}:first-steps")
+    await gallery.hang("announcement", f"{room}:announcement")
+    gallery.stage.world.clock.advance(timedelta(minutes=7))
+    await gallery.asks("role-claimed", "ana", room, "/incident role claim ic")
+    await gallery.asks("role-assigned", "ana", room, "/incident role tech @ben")
+    await gallery.asks("role-refused", "chloe", room, "/incident role claim ic")
+    await gallery.asks("role-comms", "chloe", room, "/incident role claim comms")
+    await gallery.asks("roles", "ana", room, "/incident role")
+    await gallery.hang("incident-staffed", f"{room}:card")
+    await gallery.asks(
+        "status-changed", "ana", room, "/incident status identified the pool of the orders service is exhausted"
+    )
+    await gallery.asks("status-said", "ana", room, "/incident status")
+    await gallery.asks("severity", "ana", room, "/incident severity sev2 only /orders is affected")
+    await gallery.asks(
+        "note", "ben", room, "/incident note deploy of gateway 4.2 at 13:55, *then* the errors began; see `pool_size`"
+    )
+    await gallery.asks("note-marked", "ben", room, "/incident note --as cause connection pool exhausted")
+    await gallery.asks(
+        "link", "ben", room, "/incident link https://grafana.example/d/gateway?from=now-1h&to=now error rate"
+    )
+    await gallery.asks("list", "ana", "general", "/incident list")
+    await gallery.asks("show", "eve", "general", f"/incident show {room}")
+    await gallery.asks("refused-viewer", "eve", "general", "/gw scale 10")
+    await gallery.asks("refused-typo", "ana", "general", "/incident declare severe everything is down")
+    await gallery.asks("refused-place", "ana", "general", "/incident resolve done")
+
+
+def _room(gallery: Gallery) -> str:
+    return gallery.cards["room"].title
+
+
+async def _diagnosis(gallery: Gallery) -> None:
+    room = _room(gallery)
+    for name in ("status", "health", "pods", "metrics", "config", "logs", "errors", "history"):
+        await gallery.asks(f"gw-{name}", "ben", room, f"/gw {name}")
+    await gallery.asks("help", "ana", room, "/help")
+    await gallery.asks("help-one", "ana", room, "/help incident declare")
+    await gallery.asks("audit", "dev", room, "/audit verify")
+
+
+async def _mitigation(gallery: Gallery) -> None:
+    stage, room = gallery.stage, _room(gallery)
+    key = await gallery.asks("plan-planned", "ben", room, "/gw scale 10")
+    await stage.world.click("ben", key, "Confirm")
+    done = await stage.world.settled()
+    await gallery.hang("plan-done", key)
+    for state in PlanState:
+        if state not in {PlanState.PLANNED, PlanState.DONE}:
+            detail = "" if state not in FINAL else "10 of 10 workers ready; error rate 12.4% → 3.0%"
+            progress = "7 of 10 workers ready …" if state is PlanState.EXECUTING else ""
+            moved = done.model_copy(update={"state": state, "detail": detail})
+            gallery.cards[f"plan-{state.value}"] = plan_card(moved, progress=progress)
+    await gallery.asks("plan-restart", "ben", room, "/gw restart")
+    await gallery.asks("history-after", "ben", room, "/gw history")
+
+
+async def _handover(gallery: Gallery) -> None:
+    stage, room = gallery.stage, _room(gallery)
+    key = await gallery.asks("handover", "ana", room, "/handover @dev")
+    receipt = await stage.world.click("dev", key, "Accept")
+    await gallery.hang("handover-accepted", key)
+    await gallery.hang("handover-done", receipt.reply_key)
+
+
+async def _end(gallery: Gallery) -> None:
+    stage, room = gallery.stage, _room(gallery)
+    stage.world.clock.advance(timedelta(minutes=30))
+    await gallery.asks("resolved", "dev", room, "/incident resolve scaled to 10 workers, error rate is back to normal")
+    await gallery.hang("incident-resolved", f"{room}:card")
+    await gallery.asks("timeline", "ana", room, "/incident timeline")
+    drafted = await stage.world.until(lambda: stage.world.app.store.look(lambda tx: tx.postmortems.get(room)))
+    assert drafted
+    await gallery.asks("postmortem", "ana", room, "/postmortem")
+    await gallery.asks("postmortem-export", "ana", room, "/postmortem export")
+    await gallery.asks("reopened", "ana", room, "/incident reopen errors are back")
+    del gallery.cards["room"]
+
+
+def names() -> Names:
+    """A workspace with everybody but Eve, with the incident's channel."""
+    shown = {"ana": "Ana Ruiz", "ben": "Ben Okafor", "chloe": "Chloé Martin", "dev": "Dev Patel", "eve": "Eve Larsson"}
+    return Names(
+        user=PEOPLE.get,
+        name=lambda person: shown.get(person, person),
+        channel=lambda name: "C0INCIDENT" if name.startswith("incident-") else None,
+        address="https://tocsin.example",
+    )
