@@ -8,7 +8,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -84,6 +84,7 @@ class App:
     hub: Hub
     durable: Durable
     keeper: Keeper
+    platforms: dict[str, Connected] = field(default_factory=dict)
 
 
 @contextlib.asynccontextmanager
@@ -142,9 +143,12 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         app = _assemble(settings, found, database, durable, executor)
         parts = Parts(app.pipeline, app.registry, app.services.directory, app.store, app.services, address_of(settings))
         platforms = connect(settings, parts)
+        for one in platforms.values():
+            ending.push_async_callback(one.close)
         ending.callback(app.hub.close)
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
+        app.platforms.update(platforms)
         tasks = [asyncio.create_task(loop) for loop in _loops(app, database, platforms)]
         ending.push_async_callback(_stop, app, tasks)
         yield app

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from bot.delivery import Intake
 from bot.store.transaction import Store
 from commands.context import Services
-from commands.people import Directory
+from commands.people import Directory, Person
 from commands.ports import ChatPlatform
 from commands.registry import Registry
 
@@ -26,7 +26,8 @@ from commands.registry import Registry
 class Parts:
     """What a platform is given: where deliveries go, who is known, what can be asked, and the record.
 
-    `address` is the base URL of the bot's own pages, as people reach them; empty when they cannot.
+    `address` is the base URL of the bot's own pages, as people reach them; empty when they cannot. `people` are
+    the configured ones, `accounts` what the settings say of their accounts: by platform, the account to the person.
     """
 
     intake: Intake
@@ -35,6 +36,8 @@ class Parts:
     store: Store
     services: Services
     address: str = ""
+    people: tuple[Person, ...] = ()
+    accounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Connected(Protocol):
@@ -46,6 +49,9 @@ class Connected(Protocol):
 
     async def run(self) -> None:
         """Take in what people do, until cancelled."""
+
+    async def close(self) -> None:
+        """Let go of what is held; `run` was cancelled before."""
 
 
 @dataclass(frozen=True)

@@ -141,3 +141,14 @@ def mark_arranged(connection: sa.Connection, channel: str, wish: int, applied: d
     """The channel is as it was wished; what was wished since then is still to come."""
     changed = {"arranged": wish, "applied": json.dumps(applied)}
     connection.execute(_channels.update().where(_channels.c.name == channel).values(changed))
+
+
+def readable(connection: sa.Connection, key: str, person: str, channel: str) -> Post | None:
+    """A message of a channel, if it is for this reader."""
+    query = sa.select(_messages, sa.null().label("root_reference")).where(
+        _messages.c.key == key,
+        _messages.c.channel == channel,
+        sa.or_(_messages.c.only_for.is_(None), _messages.c.only_for == person),
+    )
+    row = connection.execute(query).one_or_none()
+    return _post(row) if row is not None and row.card else None

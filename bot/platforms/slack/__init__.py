@@ -1,1 +1,11 @@
-"""Tocsin in Slack."""
+"""Tocsin in Slack, on Bolt.
+
+A delivery is verified and stored (`intake`), acknowledged, and worked from the store by the listeners (`workshop`,
+`listeners/`); what Tocsin says goes out through the outbox (`chat`), within Slack's limits (`pacing`, `web`).
+"""
+
+from bot.platforms import Platform
+from bot.platforms.slack.platform import connect
+from bot.platforms.slack.settings import SlackSettings
+
+PLATFORM = Platform(name="slack", section=SlackSettings, connect=connect)

@@ -8,7 +8,7 @@ guests and people of other organisations get only what the settings grant to the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -188,7 +188,7 @@ def _kind(team: str, said: dict[str, Any]) -> _Kind:
 class OwnAccounts:
     """What the settings say about accounts: by platform (`slack`, or `slack:T0123`), and by email."""
 
-    def __init__(self, configured: Iterable[Person], accounts: dict[str, dict[str, str]]) -> None:
+    def __init__(self, configured: Iterable[Person], accounts: Mapping[str, Mapping[str, str]]) -> None:
         self._people = {person.id: person for person in configured}
         self._by_email = {person.email.casefold(): person for person in self._people.values() if person.email}
         self._accounts = accounts

@@ -22,6 +22,11 @@ def users_in(text: str) -> list[str]:
     return list(dict.fromkeys(_USER.findall(text)))
 
 
+def channels_in(text: str) -> list[str]:
+    """The Slack ids of the channels that a text names."""
+    return list(dict.fromkeys(found for found, _ in _CHANNEL.findall(text)))
+
+
 def plain(text: str, mention: Mention, channel: Mention) -> str:
     """The words. `mention` and `channel` tell what a user id and a channel id are called here."""
     text = _USER.sub(lambda found: f"@{mention(found[1])}", text)

@@ -1,0 +1,58 @@
+"""Who asks, where, and what: from a body of Slack to a delivery of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.platforms.slack import words
+from bot.platforms.slack.people import People
+from bot.platforms.slack.places import Places, Spot
+from commands.people import Person
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody in a conversation. `channel` is what it is called here."""
+
+    person: Person
+    team: str
+    user: str
+    spot: Spot
+    channel: str
+
+
+class Asking:
+    """Finds out who somebody is and what their words mean here."""
+
+    def __init__(self, people: People, places: Places) -> None:
+        self._people = people
+        self._places = places
+
+    async def who(self, team: str, user: str, channel: str, *, private: bool = False) -> Asker | None:
+        """The asker; None for bots."""
+        person = await self._people.person(team, user)
+        if person is None:
+            return None
+        spot = Spot(team, channel)
+        hidden = private or channel.startswith("D")
+        topic = f"Direct messages of {person.name}" if channel.startswith("D") else ""
+        name = await self._places.name_for(spot, person.id, private=hidden, topic=topic)
+        return Asker(person, team, user, spot, name)
+
+    async def words(self, team: str, text: str) -> str:
+        """A text as it was typed; those it mentions are known from then on."""
+        for user in words.users_in(text):
+            await self._people.person(team, user)
+        channels = {one: await self._places.name(Spot(team, one)) or "" for one in words.channels_in(text)}
+        return words.plain(
+            text,
+            lambda user: self._people.mentioned(team, user) or user,
+            lambda channel: channels.get(channel, ""),
+        )
+
+
+def is_private(body: dict[str, Any]) -> bool:
+    """Whether a command or a click came from a conversation that is not open to all."""
+    name = body.get("channel_name") or (body.get("channel") or {}).get("name", "")
+    return name in {"directmessage", "privategroup"} or str(name).startswith("mpdm-")

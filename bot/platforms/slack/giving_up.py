@@ -1,0 +1,45 @@
+"""When something cannot be worked however often it is tried: whoever asked is told, and the log has why."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bot.platforms.slack.arriving import team_of_body
+from bot.platforms.slack.rooms import explained
+from bot.platforms.slack.web import Refused
+from bot.platforms.slack.workshop import Bench
+from bot.store.arrivals import Arrival
+
+log = logging.getLogger(__name__)
+
+_WORDS = (
+    "Something went wrong with what you asked, and trying again did not help. Nothing of it was done. "
+    "The log of the bot says why; an administrator can run `tocsin slack doctor`."
+)
+
+
+class GivingUp:
+    """Tells the person behind an arrival, directly."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    async def tell(self, arrival: Arrival) -> None:
+        """Events that nobody waits for are only logged."""
+        user, team = _asker(arrival.payload), team_of_body(arrival.payload)
+        log.error("given up: %s", arrival.id)
+        if not user:
+            return
+        try:
+            said = await self._bench.web.call(team, "conversations.open", users=user)
+            await self._bench.web.call(team, "chat.postMessage", channel=said["channel"]["id"], text=_WORDS)
+        except Refused as refused:
+            log.error("nobody could be told: %s", explained(refused))
+
+
+def _asker(body: dict[str, Any]) -> str:
+    user = body.get("user")
+    event = body.get("event") or {}
+    mentioned = event.get("user", "") if event.get("type") == "app_mention" else ""
+    return str(body.get("user_id") or (user.get("id") if isinstance(user, dict) else "") or mentioned)

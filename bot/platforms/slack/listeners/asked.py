@@ -1,0 +1,64 @@
+"""Commands that people type: slash commands, mentions (threads know no slash commands), and direct messages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.delivery import TextDelivery
+from bot.platforms.slack import words
+from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.workshop import Bench
+from bot.store.arrivals import Arrival
+
+_OWN_NAME = "/tocsin"
+
+
+def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - a constant of the module that happens to be a function
+    """Register."""
+    asked = Asked(bench)
+    app.command(re.compile("^/"))(asked.slash)
+    app.event("app_mention")(asked.mention)
+
+
+class Asked:
+    """Hands lines to the pipeline."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._roots = {path[0] for path in bench.registry.commands}
+
+    async def slash(self, ack: Any, body: dict[str, Any], context: Any) -> None:
+        """`/incident declare sev1 …`; `/tocsin help` is `/help`, which Slack keeps for itself."""
+        await ack()
+        command, text = body["command"], body.get("text", "")
+        line = f"/{text or 'help'}" if command == _OWN_NAME else f"{command} {text}"
+        asker = await self._bench.asking.who(
+            body["team_id"], body["user_id"], body["channel_id"], private=is_private(body)
+        )
+        if asker is not None:
+            await self._hand_over(asker, line, context["arrival"])
+
+    async def mention(self, body: dict[str, Any], event: dict[str, Any], context: Any) -> None:
+        """`@tocsin declare sev1 …`, answered in its thread."""
+        if event.get("bot_id") or event.get("edited"):
+            return
+        asker = await self._bench.asking.who(body["team_id"], event["user"], event["channel"])
+        if asker is not None:
+            line = words.asked_by_mention(event.get("text", ""), context["bot_user_id"], self._roots)
+            await self._hand_over(asker, line, context["arrival"], thread=event.get("thread_ts"))
+
+    async def _hand_over(self, asker: Asker, line: str, arrival: Arrival, thread: str | None = None) -> None:
+        typed = words.command(await self._bench.asking.words(asker.team, line))
+        await self._bench.intake.command(
+            TextDelivery(
+                platform=arrival.platform,
+                id=arrival.id.removeprefix(f"{arrival.platform}:"),
+                person=asker.person.id,
+                channel=asker.channel,
+                text=typed.strip(),
+                thread=thread,
+            )
+        )

@@ -1,0 +1,71 @@
+"""Buttons: a click is handed to the pipeline, which authorises it anew; "Show all" sends what did not fit."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.delivery import ClickDelivery
+from bot.platforms.slack.asking import is_private
+from bot.platforms.slack.blocks import CLICK, SHOW_ALL, whole
+from bot.platforms.slack.places import Spot
+from bot.platforms.slack.workshop import Bench
+from bot.store import outgoing
+
+
+def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - see asked.py
+    """Register."""
+    pressed = Pressed(bench)
+    app.action(re.compile(rf"^{re.escape(CLICK)}\."))(pressed.button)
+    app.action(SHOW_ALL)(pressed.show_all)
+
+
+class Pressed:
+    """What follows a press."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    async def button(self, ack: Any, body: dict[str, Any], action: dict[str, Any], context: Any) -> None:
+        """A button of a card."""
+        await ack()
+        arrival = context["arrival"]
+        asker = await self._bench.asking.who(
+            body["team_id"], body["user"]["id"], _channel_of(body), private=is_private(body)
+        )
+        if asker is not None:
+            await self._bench.intake.click(
+                ClickDelivery(
+                    platform=arrival.platform,
+                    id=arrival.id.removeprefix(f"{arrival.platform}:"),
+                    person=asker.person.id,
+                    channel=asker.channel,
+                    token=str(action["value"]),
+                )
+            )
+
+    async def show_all(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """The whole card as a file: in its thread, or directly to the one who alone may see it."""
+        await ack()
+        bench, team = self._bench, body["team_id"]
+        asker = await bench.asking.who(team, body["user"]["id"], _channel_of(body), private=is_private(body))
+        if asker is None:
+            return
+        found = await bench.store.database.read(
+            lambda c: outgoing.readable(c, str(action["value"]), asker.person.id, asker.channel)
+        )
+        if found is None:
+            return
+        text = whole(found.card, bench.chat.names(team))
+        if found.only_for is None:
+            spot, thread = asker.spot, str(body.get("container", {}).get("message_ts") or "") or None
+        else:
+            said = await bench.web.call(team, "conversations.open", users=asker.user)
+            spot, thread = Spot(team, str(said["channel"]["id"])), None
+        await bench.documents.upload(spot, thread, "tocsin.txt", text, title=found.card.title[:100])
+
+
+def _channel_of(body: dict[str, Any]) -> str:
+    return str((body.get("channel") or {}).get("id") or body.get("container", {}).get("channel_id", ""))

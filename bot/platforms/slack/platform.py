@@ -1,0 +1,152 @@
+"""Slack, put together: the one place of this package that makes its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import aiohttp
+from slack_bolt.app.async_app import AsyncApp
+
+from bot.platforms import Parts
+from bot.platforms.slack import screens, signed_http
+from bot.platforms.slack.asking import Asking
+from bot.platforms.slack.chat import SlackChat
+from bot.platforms.slack.documents import Documents
+from bot.platforms.slack.giving_up import GivingUp
+from bot.platforms.slack.installs import Installs, OneWorkspace
+from bot.platforms.slack.intake import Intake, front
+from bot.platforms.slack.pacing import Pacer
+from bot.platforms.slack.people import OwnAccounts, People
+from bot.platforms.slack.places import PLATFORM, Places, platform_of
+from bot.platforms.slack.responses import Responses
+from bot.platforms.slack.rooms import Rooms
+from bot.platforms.slack.settings import SlackSettings
+from bot.platforms.slack.sockets import Sockets
+from bot.platforms.slack.web import Web, Wire
+from bot.platforms.slack.workshop import Bench, work, workshop
+from bot.store.accounts import Accounts
+from bot.store.arrivals import Arrival
+from commands.ports import Room
+
+log = logging.getLogger(__name__)
+
+
+class Slack:
+    """Slack at work."""
+
+    name = PLATFORM
+
+    def __init__(self, parts: Parts, settings: SlackSettings) -> None:
+        self._parts = parts
+        self._settings = settings
+        self._clock = parts.services.clock
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50))
+        self._wire = Wire(settings.api_base_url, settings.proxy, self._session)
+        self._installs = self._make_installs()
+        self.bench = self._make_bench()
+        self.chat = self.bench.chat
+        self._app: AsyncApp | None = None
+        self.intake = Intake(
+            parts.store,
+            self._clock,
+            self._work,
+            screens.at_once(self.bench),
+            GivingUp(self.bench).tell,
+        )
+        self._listener = signed_http.listen(settings.host, settings.port) if settings.mode == "http" else None
+
+    def _make_installs(self) -> Installs:
+        return OneWorkspace(self._settings.bot_token.get_secret_value(), self._wire.client())
+
+    def _make_bench(self) -> Bench:
+        parts, settings = self._parts, self._settings
+        web = Web(self._wire, self._installs, Pacer(self._clock), self._clock)
+        own = OwnAccounts(parts.people, parts.accounts)
+        people = People(web, Accounts(parts.store.database), parts.directory, settings, self._clock, own)
+        places, documents = Places(parts.store), Documents(web, parts.store)
+        responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
+        rooms = Rooms(web, self._installs, people)
+        chat = SlackChat(web, rooms, people, places, parts.directory, responses, documents, address=parts.address)
+        return Bench(
+            intake=parts.intake,
+            registry=parts.registry,
+            services=parts.services,
+            store=parts.store,
+            settings=settings,
+            web=web,
+            installs=self._installs,
+            people=people,
+            places=places,
+            asking=Asking(people, places),
+            chat=chat,
+            documents=documents,
+            address=parts.address,
+        )
+
+    @property
+    def http_address(self) -> str:
+        """Where Slack's requests are taken, in the mode http."""
+        assert self._listener is not None
+        host, port = self._listener.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    async def run(self) -> None:
+        """Take in what people do, until cancelled."""
+        await self.bench.people.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_in())
+            group.create_task(self.intake.run())
+            group.create_task(self._settle_in())
+
+    async def _take_in(self) -> None:
+        settings = self._settings
+        if self._listener is not None:
+            await signed_http.serve(
+                front(self.intake.receive, settings.signing_secret.get_secret_value()), self._listener
+            )
+        else:
+            app = front(self.intake.receive, "")
+            token = settings.app_token.get_secret_value()
+            await Sockets(app, token, self._wire, self._clock, count=settings.sockets).run()
+
+    async def _settle_in(self) -> None:
+        """Each workspace has a channel for announcements. Slack may be away: it is asked until it answers."""
+        known: set[str] = set()
+        while True:
+            try:
+                for install in await self._installs.all():
+                    if install.team not in known:
+                        await self._announce_there(install.team)
+                        known.add(install.team)
+            except Exception as error:
+                log.warning("Slack does not say who we are: %s: %s", type(error).__name__, error)
+            await self._clock.sleep(30)
+
+    async def _announce_there(self, team: str) -> None:
+        services = self._parts.services
+        room = Room(
+            name=services.standing(services.announce_in, platform_of(team)),
+            platform=platform_of(team),
+            private=False,
+            topic="Incidents are announced here",
+        )
+        await self._parts.store.transact(f"standing:{team}", lambda tx: tx.messages.open_channel(room))
+
+    async def _work(self, arrival: Arrival) -> None:
+        if self._app is None:
+            self._app = workshop(self.bench, self._wire)
+        await work(self._app, arrival)
+
+    async def close(self) -> None:
+        """Stop working, and let go of connections."""
+        await self.intake.close()
+        if self._listener is not None:
+            self._listener.close()
+        await self._session.close()
+
+
+def connect(parts: Parts, settings: Any) -> Slack:
+    """See Platform."""
+    return Slack(parts, settings)

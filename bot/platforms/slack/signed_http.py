@@ -1,0 +1,70 @@
+"""Signed HTTP: Slack's requests, on a listener of their own; nothing else of Tocsin is reachable by it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.app.async_app import AsyncApp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+log = logging.getLogger(__name__)
+
+#: Slack's own are far smaller.
+_LARGEST = 1_000_000
+
+
+def pages(app: AsyncApp) -> Starlette:
+    """Events, commands and clicks at one address; installing by OAuth, where the settings have it."""
+    handler = AsyncSlackRequestHandler(app)
+
+    async def take(request: Request) -> Response:
+        length = request.headers.get("content-length", "0" if request.method == "GET" else "")
+        if not length.isdecimal():
+            return PlainTextResponse("the length is missing", status_code=411)
+        if int(length[:12]) > _LARGEST:
+            return PlainTextResponse("too large", status_code=413)
+        return await handler.handle(request)
+
+    async def alive(_: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    return Starlette(
+        routes=[
+            Route("/slack/events", take, methods=["POST"]),
+            Route("/slack/install", take, methods=["GET"]),
+            Route("/slack/oauth_redirect", take, methods=["GET"]),
+            Route("/healthz", alive, methods=["GET"]),
+        ]
+    )
+
+
+class _Server(uvicorn.Server):
+    """One of several servers of the process: signals are the console's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take none."""
+        yield
+
+
+async def serve(app: AsyncApp, listener: socket.socket) -> None:
+    """Until cancelled."""
+    log.info("Slack is listened to at http://%s:%s/slack/events", *listener.getsockname()[:2])
+    server = _Server(uvicorn.Config(pages(app), log_config=None, access_log=False, lifespan="off", ws="none"))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        server.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Raises OSError when the port is taken."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
