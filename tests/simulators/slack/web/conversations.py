@@ -278,7 +278,6 @@ def _reachable(call: Call, user_id: str) -> str:
     GONE,
     "not_in_channel",
     "invalid_cursor",
-    "invalid_limit",
     "invalid_ts_latest",
     "invalid_ts_oldest",
 )
@@ -295,7 +294,6 @@ def history(call: Call) -> Answer:
     GONE,
     "thread_not_found",
     "invalid_cursor",
-    "invalid_limit",
     "invalid_ts_latest",
     "invalid_ts_oldest",
 )
