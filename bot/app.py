@@ -36,12 +36,14 @@ from bot.store.chat import ChatRecord
 from bot.store.database import Database, directory_of
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import supervised
+from bot.undelivered import Undelivered
 from bot.watch import Watch
 from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.people import Directory
-from commands.ports import ChatPlatform, Clock, Deployments, Logs, OnCall, Telemetry
+from commands.ports import ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -123,6 +125,8 @@ def services(settings: Settings, found: Outside, registry: Registry) -> Services
         announce_in=settings.announce_in,
         postmortem_template=settings.postmortem_template,
         zone=settings.timezone,
+        bookmarks=settings.bookmarks,
+        invited=settings.invite,
     )
 
 
@@ -136,7 +140,8 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         durable = DbosDurable(database, executor=executor)
         ending.push_async_callback(asyncio.to_thread, durable.close)
         app = _assemble(settings, found, database, durable, executor)
-        platforms = connect(settings, Parts(app.pipeline, app.registry, app.services.directory))
+        parts = Parts(app.pipeline, app.registry, app.services.directory, app.store, app.services, address_of(settings))
+        platforms = connect(settings, parts)
         ending.callback(app.hub.close)
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
@@ -218,7 +223,7 @@ def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
     topics = {settings.announce_in: "Incidents are announced here"}
     for name in dict.fromkeys((settings.announce_in, *settings.channels)):
         tx.messages.open_channel(
-            name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""), members=()
+            Room(name=name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""))
         )
 
 
@@ -239,13 +244,13 @@ def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
 
 def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
     chats: dict[str, ChatPlatform] = {ConsolePlatform.name: ConsolePlatform(app.hub)}
-    outbox = Outbox(database, chats | {name: one.chat for name, one in platforms.items()}, owner=app.store.owner)
+    chats |= {name: one.chat for name, one in platforms.items()}
+    outbox = Outbox(database, chats, owner=app.store.owner, tell=Undelivered(app.store, app.services).tell)
     app.store.on_commit(outbox.wake)
-    loops = [outbox.run(), app.keeper.run(), *(one.run() for one in platforms.values())]
+    loops = {"outbox": outbox.run, "keeper": app.keeper.run, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
-        watch = Watch(app.store, app.services, app.pipeline, app.settings.watch, platform=ConsolePlatform.name)
-        loops.append(watch.run())
-    return loops
+        loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run
+    return [supervised(name, run) for name, run in loops.items()]
 
 
 async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:
@@ -255,6 +260,12 @@ async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(5):
             await app.pipeline.drain()
+
+
+def address_of(settings: Settings) -> str:
+    """Where people reach the bot's pages: the setting, else the console on this machine."""
+    host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
+    return (settings.address or f"http://{host}:{settings.console.port}").rstrip("/")
 
 
 def signing_secret(settings: Settings) -> bytes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+import uvloop
 
 from bot.settings import Settings, SettingsError, load, shown
 from bot.store.errors import AlreadyRunning, StoreUnavailable
@@ -54,7 +54,7 @@ def serve(config: ConfigFile = None) -> None:
     settings = _load(config)
     set_up_logging(settings.log_level)
     try:
-        asyncio.run(serve_forever(settings))
+        uvloop.run(serve_forever(settings))
     except (SettingsError, AlreadyRunning, StoreUnavailable) as error:
         fail(str(error))
 

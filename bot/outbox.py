@@ -1,45 +1,64 @@
-"""Delivers what was said to its platform, after the commit, in the order of each channel.
+"""Delivers what was said to its platform, after the commit.
 
 The messages table holds what each message is to be; `delivered` is the change that the platform has. So a
-message that changed five times while the platform was slow is edited once.
+message that changed five times while the platform was slow is edited once. Channels are served side by side,
+each in its order, the urgent first; one that fails waits, and holds up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
-
-from bot.store import schema
+from bot.store import outgoing
 from bot.store.database import Database
 from bot.store.errors import StoreUnavailable
+from bot.store.outgoing import Outgoing, Place
 from bot.store.replicas import lease
-from commands.cards import Card
-from commands.ports import ChatPlatform
+from commands.cards import channels_of
+from commands.ports import ChatPlatform, Post, Undeliverable
 
 log = logging.getLogger(__name__)
 
-_BATCH, _LEASE_SECONDS, _IDLE_SECONDS = 200, 15.0, 2.0
-#: Between two batches: what comes in the meantime is sent, and marked, together.
-_PAUSE_SECONDS = 0.05
-_messages, _channels = schema.messages, schema.channels
+_BATCH, _LEASE_SECONDS, _IDLE_SECONDS, _SLOWEST_RETRY = 50, 15.0, 2.0, 60.0
+#: Between two looks: what comes in the meantime is sent, and marked, together.
+_PAUSE_SECONDS = 0.03
+#: How long a message waits for the channels that it points to.
+_PATIENCE_SECONDS = 5.0
+
+#: Tells a human that a message could not be delivered: its channel, the message, why.
+Tell = Callable[[str, Post, str], Awaitable[None]]
+
+
+@dataclass
+class _Course:
+    """How it goes with one channel. `sure`: nothing can have gone out without our knowing."""
+
+    sure: bool = False
+    failures: int = 0
+    not_before: float = 0.0
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Outbox:
     """One process at a time sends: it holds a lease, and another takes over when it is gone."""
 
-    def __init__(self, database: Database, platforms: Mapping[str, ChatPlatform], *, owner: str) -> None:
+    def __init__(self, database: Database, platforms: Mapping[str, ChatPlatform], *, owner: str, tell: Tell) -> None:
         self._database = database
         self._platforms = platforms
         self._owner = owner
+        self._tell = tell
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._leased_until = 0.0
+        self._courses: dict[str, _Course] = {}
+        self._serving: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """There may be something to send; from any thread."""
@@ -49,102 +68,189 @@ class Outbox:
     async def run(self) -> None:
         """Until cancelled."""
         self._loop = asyncio.get_running_loop()
-        while True:
-            self._wake.clear()
-            try:
-                if not await self._send_all():
-                    await self._idle()
+        keeping = asyncio.create_task(self._keep_lease())
+        try:
+            while True:
+                self._wake.clear()
+                await self._look()
                 await asyncio.sleep(_PAUSE_SECONDS)
-            except StoreUnavailable as gone:
-                log.warning("outbox: %s", gone)
-                await asyncio.sleep(_IDLE_SECONDS)
-            except Exception:
-                log.exception("outbox: what was to be sent is kept")
-                await asyncio.sleep(_IDLE_SECONDS)
+        finally:
+            running = [keeping, *self._serving.values()]
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _look(self) -> None:
+        try:
+            busy = await self._database.read(lambda c: outgoing.busy_channels(c, self._platforms))
+            if busy and await self._may_send():
+                self._serve_all(busy)
+            await self._idle()
+        except StoreUnavailable as gone:
+            log.warning("outbox: %s", gone)
+            await asyncio.sleep(_IDLE_SECONDS)
+        except Exception:
+            log.exception("outbox: what was to be sent is kept")
+            await asyncio.sleep(_IDLE_SECONDS)
 
     async def _idle(self) -> None:
+        """Until something new is said, a channel's turn ends with a remainder, or one may be tried again."""
+        due = min((one.not_before for one in self._courses.values() if one.failures), default=0.0)
+        patience = min(_IDLE_SECONDS, max(due - time.monotonic(), 0.05)) if due else _IDLE_SECONDS
         try:
-            async with asyncio.timeout(_IDLE_SECONDS):
+            async with asyncio.timeout(patience):
                 await self._wake.wait()
         except TimeoutError:
             return
 
-    async def _send_all(self) -> bool:
-        """Whether there was something to send."""
-        waiting = await self._database.read(_waiting)
-        if not waiting:
-            return False
-        if not await self._may_send():
-            await asyncio.sleep(_IDLE_SECONDS)
-            return False
-        sent: list[dict[str, Any]] = []
-        blocked: set[str] = set()
-        for row in waiting:
-            if row.channel not in blocked and not await self._send(row, sent):
-                blocked.add(row.channel)
-        if sent:
-            await self._database.write(lambda c: _mark_sent(c, sent))
-        return bool(sent) and len(waiting) == _BATCH
-
     async def _may_send(self) -> bool:
-        """Hold the lease; it is renewed when half of it is over."""
+        """Hold the lease, with enough of it left."""
+        if time.monotonic() > self._leased_until - _LEASE_SECONDS / 3:
+            await self._renew()
+        return time.monotonic() < self._leased_until - _LEASE_SECONDS / 3
+
+    async def _keep_lease(self) -> None:
+        """While something is being sent, however long that takes, nobody else sends."""
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 5)
+            if self._serving:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._renew()
+
+    async def _renew(self) -> None:
+        """After a time without the lease nothing is certain: another may have sent."""
         now = time.monotonic()
-        if now < self._leased_until - _LEASE_SECONDS / 2:
-            return True
         mine = await self._database.write(lambda c: lease(c, "outbox", self._owner, _LEASE_SECONDS))
+        if not mine or now > self._leased_until:
+            for course in self._courses.values():
+                course.sure = False
         self._leased_until = now + _LEASE_SECONDS if mine else 0.0
-        return mine
 
-    async def _send(self, row: sa.Row[Any], sent: list[dict[str, Any]]) -> bool:
-        platform = self._platforms.get(row.platform)
-        if platform is None or row.card is None:
-            sent.append({"b_id": row.id, "delivered": row.change, "reference": row.key})
-            return True
+    def _serve_all(self, channels: list[str]) -> None:
+        now = time.monotonic()
+        for channel in channels:
+            course = self._courses.setdefault(channel, _Course())
+            if channel in self._serving or now < course.not_before:
+                continue
+            task = asyncio.create_task(self._serve(channel, course))
+            self._serving[channel] = task
+            task.add_done_callback(partial(self._served, channel))
+
+    def _served(self, channel: str, _task: asyncio.Task[None]) -> None:
+        self._serving.pop(channel, None)
+        self._wake.set()  # what was said while this channel was served is still to be sent
+
+    async def _serve(self, channel: str, course: _Course) -> None:
+        """One turn of one channel: open it, say what waits, arrange it."""
         try:
-            reference = await self._deliver(platform, row)
+            place = await self._database.read(lambda c: outgoing.place(c, channel))
+            platform = self._platform_of(place) if place else None
+            if place is None or platform is None:
+                return
+            reference = place.reference or await self._open(platform, place, course)
+            await self._send_waiting(platform, channel, reference, course)
+            await self._arrange(platform, channel, reference)
+            course.failures = 0
+        except StoreUnavailable as gone:
+            log.warning("outbox: %s", gone)
+            self._put_off(course)
+        except Undeliverable as refused:
+            log.warning("outbox: #%s: %s", channel, refused)
+            await self._tell_of_channel(channel, str(refused))
+            self._put_off(course)
         except Exception as error:
-            log.warning("outbox: %s did not take %s, it is kept: %s", row.platform, row.key, error)
-            return False
-        sent.append({"b_id": row.id, "delivered": row.change, "reference": reference})
-        return True
+            log.warning("outbox: #%s: kept for later: %s: %s", channel, type(error).__name__, error)
+            self._put_off(course)
 
-    async def _deliver(self, platform: ChatPlatform, row: sa.Row[Any]) -> str:
-        channel = row.channel_reference or await self._open(platform, row)
-        shown = Card.model_validate_json(row.card)
-        if row.reference is None:
-            return await platform.post(channel, shown, key=row.key, only_for=row.only_for)
-        await platform.edit(channel, row.reference, shown, key=row.key, only_for=row.only_for)
-        return str(row.reference)
+    async def _tell_of_channel(self, channel: str, why: str) -> None:
+        """A channel that cannot be made: who waits for it hears so, once; it is tried again all the same."""
+        rows = await self._database.read(lambda c: outgoing.waiting(c, channel, 1))
+        for post in (row.post for row in rows if row.post):
+            await self._tell(channel, post, why)
 
-    async def _open(self, platform: ChatPlatform, row: sa.Row[Any]) -> str:
-        reference = await platform.open_channel(
-            row.channel, private=row.private, topic=row.topic, members=json.loads(row.members)
-        )
-        await self._database.write(
-            lambda c: c.execute(_channels.update().where(_channels.c.name == row.channel).values(reference=reference))
-        )
-        return reference
+    def _platform_of(self, place: Place) -> ChatPlatform | None:
+        return self._platforms.get(place.room.platform.partition(":")[0])
+
+    def _put_off(self, course: _Course) -> None:
+        course.sure = False
+        course.failures += 1
+        course.not_before = time.monotonic() + min(2.0 ** (course.failures - 2), _SLOWEST_RETRY)
+
+    async def _open(self, platform: ChatPlatform, place: Place, course: _Course) -> str:
+        async with course.opening:
+            name = place.room.name
+            current = await self._database.read(lambda c: outgoing.place(c, name))
+            if current and current.reference:
+                return current.reference
+            reference = await platform.open_channel(place.room)
+            await self._database.write(lambda c: outgoing.mark_open(c, name, reference))
+            return reference
+
+    async def _send_waiting(self, platform: ChatPlatform, channel: str, reference: str, course: _Course) -> None:
+        """Batch by batch, so that what is urgent overtakes and the channel is arranged in between."""
+        while rows := await self._database.read(lambda c: outgoing.waiting(c, channel, platform.at_a_time)):
+            if not course.sure:
+                await self._find_sent(platform, channel, reference)
+                course.sure = True
+                continue
+            if not await self._may_send():
+                return
+            await self._send_batch(platform, channel, reference, rows)
+            await self._arrange(platform, channel, reference)
+
+    async def _find_sent(self, platform: ChatPlatform, channel: str, reference: str) -> None:
+        """What an earlier attempt, or a process that is gone, may have said already."""
+        rows = await self._database.read(lambda c: outgoing.waiting(c, channel, 1000))
+        posts = [row.post for row in rows if row.reference is None and row.post and row.post.only_for is None]
+        known = await platform.sent(reference, posts) if posts else {}
+        if known:
+            await self._database.write(lambda c: outgoing.mark_known(c, known))
+
+    async def _send_batch(self, platform: ChatPlatform, channel: str, reference: str, rows: list[Outgoing]) -> None:
+        """What was sent is marked, however the batch ends."""
+        marks: list[dict[str, Any]] = []
+        try:
+            for row in rows:
+                marks.append(await self._send(platform, channel, reference, row))  # noqa: PERF401 - kept as far as it came
+        finally:
+            if marks:
+                await self._database.write(lambda c: outgoing.mark_sent(c, marks))
+
+    async def _send(self, platform: ChatPlatform, channel: str, reference: str, row: Outgoing) -> dict[str, Any]:
+        post, known = row.post, row.reference
+        if post is None:
+            return _mark(row, row.key)
+        await self._open_mentioned(platform, channel, post)
+        try:
+            if known is None:
+                return _mark(row, await platform.post(reference, post))
+            await platform.edit(reference, known, post)
+        except Undeliverable as refused:
+            log.warning("outbox: #%s: %s cannot be delivered: %s", channel, post.key, refused)
+            await self._tell(channel, post, str(refused))
+            return _mark(row, known, failed=str(refused))
+        return _mark(row, known)
+
+    async def _open_mentioned(self, platform: ChatPlatform, channel: str, post: Post) -> None:
+        """A channel that a message points to is made first, so that the message can link to it."""
+        names = [name for name in channels_of(post.card) if name != channel]
+        for place in await self._database.read(lambda c: outgoing.unopened(c, names)) if names else ():
+            course = self._courses.setdefault(place.room.name, _Course())
+            if self._platform_of(place) is not platform:
+                continue
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._open(platform, place, course)
+            except Exception as error:  # the message is worth more than its link
+                log.warning("outbox: #%s is not open yet: %s", place.room.name, error)
+
+    async def _arrange(self, platform: ChatPlatform, channel: str, reference: str) -> None:
+        place = await self._database.read(lambda c: outgoing.place(c, channel))
+        if place is None or place.arranged >= place.wish:
+            return
+        applied = await platform.arrange(reference, place.room, place.applied)
+        await self._database.write(lambda c: outgoing.mark_arranged(c, channel, place.wish, applied))
 
 
-def _waiting(connection: sa.Connection) -> list[sa.Row[Any]]:
-    channel = (
-        _channels.c.platform,
-        _channels.c.private,
-        _channels.c.topic,
-        _channels.c.members,
-        _channels.c.reference.label("channel_reference"),
-    )
-    query = (
-        sa.select(_messages, *channel)
-        .join(_channels, _channels.c.name == _messages.c.channel)
-        .where(_messages.c.delivered < _messages.c.change)
-        .order_by(_messages.c.id)
-        .limit(_BATCH)
-    )
-    return list(connection.execute(query))
-
-
-def _mark_sent(connection: sa.Connection, sent: list[dict[str, Any]]) -> None:
-    """What was delivered, unless the message changed again meanwhile (then it stays behind, and is edited)."""
-    update = _messages.update().where(_messages.c.id == sa.bindparam("b_id"))
-    connection.execute(update.values(delivered=sa.bindparam("delivered"), reference=sa.bindparam("reference")), sent)
+def _mark(row: Outgoing, reference: str | None, *, failed: str | None = None) -> dict[str, Any]:
+    return {"b_id": row.id, "b_delivered": row.change, "reference": reference, "failed": failed}

@@ -22,6 +22,7 @@ from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPla
 from commands.grammar.parser import Parsed, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
+from commands.ports import Urgency
 from commands.presentation.incident import incident_card, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
@@ -154,7 +155,12 @@ class Pipeline:
         message, channel = reply.key or f"{key}:reply", reply.channel or call.channel
         shown = reply.card if reply.private or reply.card.footer or not text else _asked(reply.card, call, text)
         tx.messages.post(
-            channel, shown, key=message, only_for=call.person.id if reply.private else None, thread=call.thread
+            channel,
+            shown,
+            key=message,
+            only_for=call.person.id if reply.private else None,
+            thread=call.thread,
+            urgency=Urgency.ANSWER,
         )
         tx.inbox.finish(key, DONE, reply_key=message, channel=channel)
         return Receipt(accepted=True, reply_key=message, channel=channel)
@@ -166,7 +172,12 @@ class Pipeline:
             detail = {"text": cut(text, 400), "why": refusal.message, "channel": call.channel}
             tx.audit.append("refused", actor=call.person.id, subject=cut(text, 60), detail=detail)
         tx.messages.post(
-            call.channel, refusal_card(refusal, text), key=message, only_for=call.person.id, thread=call.thread
+            call.channel,
+            refusal_card(refusal, text),
+            key=message,
+            only_for=call.person.id,
+            thread=call.thread,
+            urgency=Urgency.ANSWER,
         )
         tx.inbox.finish(key, REFUSED, reply_key=message, channel=call.channel)
         return Receipt(accepted=False, reply_key=message, channel=call.channel)

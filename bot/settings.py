@@ -22,6 +22,7 @@ from commands.domain.severity import PRESETS, Scheme, Severity
 from commands.domain.sli import Objectives
 from commands.errors import Malformed
 from commands.people import SYSTEM, OrgRole, Person
+from commands.ports import Bookmark
 from commands.redaction import redact, redact_value
 
 DEFAULT_FILE = Path("config/tocsin.yaml")
@@ -87,6 +88,7 @@ class WatchSettings(_Section):
     declare: bool = False
     readings: int = Field(default=3, ge=1)
     severity: str = ""
+    platform: str = "console"
     keep_days: float = Field(default=30, gt=0)
 
 
@@ -118,6 +120,8 @@ class PersonSettings(_Section):
     roles: tuple[OrgRole, ...] = (OrgRole.RESPONDER,)
     timezone: str = "UTC"
     phone: str = ""
+    email: str = ""
+    accounts: dict[str, str] = {}
 
     @field_validator("timezone")
     @classmethod
@@ -143,6 +147,9 @@ class Settings(BaseSettings):
     channels: tuple[str, ...] = ("general",)
     people: tuple[PersonSettings, ...] = ()
     on_call: dict[str, tuple[str, ...]] = {}
+    bookmarks: tuple[Bookmark, ...] = ()
+    invite: dict[str, tuple[str, ...]] = {}
+    address: str = ""
     console: ConsoleSettings = ConsoleSettings()
     platforms: dict[str, dict[str, Any]] = {}
     gateway: GatewaySettings = GatewaySettings()
@@ -208,7 +215,15 @@ class Settings(BaseSettings):
 
     def persons(self) -> list[Person]:
         """The people, as the core knows them."""
-        return [Person.model_validate(one.model_dump()) for one in self.people]
+        return [Person.model_validate(one.model_dump(exclude={"accounts"})) for one in self.people]
+
+    def accounts(self) -> dict[str, dict[str, str]]:
+        """Whose account is whose, by platform: the account's id, the person's id."""
+        found: dict[str, dict[str, str]] = {}
+        for person in self.people:
+            for platform, account in person.accounts.items():
+                found.setdefault(platform, {})[account] = person.id
+        return found
 
     @classmethod
     def settings_customise_sources(

@@ -25,14 +25,11 @@ _PRUNE_EVERY = timedelta(hours=1)
 class Watch:
     """One process watches at a time (a lease); the streak of bad readings is judged from the store."""
 
-    def __init__(
-        self, store: Store, services: Services, intake: Intake, settings: WatchSettings, *, platform: str
-    ) -> None:
+    def __init__(self, store: Store, services: Services, intake: Intake, settings: WatchSettings) -> None:
         self._store = store
         self._services = services
         self._intake = intake
         self._settings = settings
-        self._platform = platform
         self._recent: deque[Reading] = deque(maxlen=settings.readings)
         self._was_bad = False
         self._pruned = services.clock.now()
@@ -81,10 +78,10 @@ class Watch:
         severity = self._settings.severity or self._services.scheme.worst.id
         text = f"/incident declare {severity} {self._services.default_service}: {reading.words()}"
         key = f"watch-{self._services.default_service}-{reading.at:%Y%m%dT%H%M%S}"
+        platform = self._settings.platform
+        channel = self._services.standing(self._services.announce_in, platform)
         await self._intake.command(
-            TextDelivery(
-                platform=self._platform, id=key, person=SYSTEM.id, channel=self._services.announce_in, text=text
-            )
+            TextDelivery(platform=platform, id=key, person=SYSTEM.id, channel=channel, text=text)
         )
 
     async def _tell(self, words: str) -> bool:

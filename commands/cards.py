@@ -6,6 +6,7 @@ reader's own zone, and so that what people typed is never taken for markup.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -100,6 +101,23 @@ def _word(span: Part, names: dict[str, str]) -> str:
             return span
 
 
+def spans_of(shown: Card) -> Iterator[Span]:
+    """Every span of a card."""
+    for paragraph in shown.paragraphs:
+        yield from paragraph
+    for one in shown.facts:
+        yield from one.value
+    for row in shown.table.rows if shown.table else ():
+        for cell in row:
+            yield from cell
+    yield from shown.footer
+
+
+def channels_of(shown: Card) -> list[str]:
+    """The channels that a card points to."""
+    return list(dict.fromkeys(span.name for span in spans_of(shown) if isinstance(span, Channel)))
+
+
 class Tone(StrEnum):
     """How a card is coloured; never the only carrier of a meaning."""
 
@@ -132,6 +150,14 @@ class Image(_Frozen):
     alt: str
 
 
+class Document(_Frozen):
+    """A text that belongs to a card and is too long for it: the postmortem of an incident, as Markdown."""
+
+    incident: str
+    name: str
+    title: str
+
+
 class Button(_Frozen):
     """Something to click.
 
@@ -156,6 +182,7 @@ class Card(_Frozen):
     table: Table | None = None
     preformatted: str = ""
     image: Image | None = None
+    document: Document | None = None
     buttons: tuple[Button, ...] = ()
     footer: Rich = ()
 

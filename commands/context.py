@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,14 @@ from commands.domain.incident import Incident
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives
 from commands.people import Directory, Person
+from commands.ports import Bookmark
 
 if TYPE_CHECKING:
     from commands.registry import Registry
+
+
+#: The platform that is built in.
+HOME = "console"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,12 @@ class Services:
     announce_in: str = "incidents"
     postmortem_template: str = "002"
     zone: str = "UTC"
+    bookmarks: tuple[Bookmark, ...] = ()
+    invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def standing(self, name: str, platform: str) -> str:
+        """A standing channel of a platform: the console's have plain names, others say where they are."""
+        return name if platform == HOME else f"{name}@{platform}"
 
 
 @dataclass(frozen=True)

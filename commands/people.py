@@ -30,16 +30,27 @@ class Person(BaseModel):
     timezone: str = "UTC"
     title: str = ""
     phone: str = ""
+    email: str = ""
+    handle: str = ""
+
+    @property
+    def mention(self) -> str:
+        """What people type after an @ to mean this person."""
+        return self.handle or self.id
 
 
 SYSTEM = Person(id="tocsin", name="Tocsin", roles=frozenset({OrgRole.RESPONDER}))
 
 
 class Directory:
-    """The configured people, found by id or by name."""
+    """The people that are known, found by id, handle or name: the configured ones, and whom a platform vouched for."""
 
     def __init__(self, people: Iterable[Person]) -> None:
         self._people = {person.id: person for person in people}
+
+    def add(self, person: Person) -> None:
+        """Know somebody, or what is new about them."""
+        self._people[person.id] = person
 
     def __iter__(self) -> Iterator[Person]:
         return iter(self._people.values())
@@ -56,9 +67,9 @@ class Directory:
         """
         name = mention.strip("<>").lstrip("@").casefold()
         for person in self._people.values():
-            if name in {person.id.casefold(), person.name.casefold()}:
+            if name in {person.id.casefold(), person.name.casefold(), person.handle.casefold()}:
                 return person
-        known = ", ".join(f"@{person_id}" for person_id in sorted(self._people)[:12])
+        known = ", ".join(f"@{mention}" for mention in sorted(one.mention for one in self._people.values())[:12])
         raise NotFound(f"I know nobody called {mention[:60]}.", hint=f"People I know: {known}.")
 
     def names(self) -> dict[str, str]:

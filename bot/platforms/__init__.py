@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from bot.delivery import Intake
+from bot.store.transaction import Store
+from commands.context import Services
 from commands.people import Directory
 from commands.ports import ChatPlatform
 from commands.registry import Registry
@@ -22,11 +24,17 @@ from commands.registry import Registry
 
 @dataclass(frozen=True)
 class Parts:
-    """What a platform is given: where deliveries go, who is known, what can be asked."""
+    """What a platform is given: where deliveries go, who is known, what can be asked, and the record.
+
+    `address` is the base URL of the bot's own pages, as people reach them; empty when they cannot.
+    """
 
     intake: Intake
     registry: Registry
     directory: Directory
+    store: Store
+    services: Services
+    address: str = ""
 
 
 class Connected(Protocol):

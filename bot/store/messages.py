@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from bot.store import schema
 from bot.store.database import insert_once
 from commands.cards import Card
 from commands.errors import Conflict, NotFound
+from commands.ports import Bookmark, Room, Urgency
 
 _CHANGE = "change"
 
@@ -46,28 +47,46 @@ class SqlMessages:
         self._now = now
         self._number: int | None = None
 
-    def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None:
-        """Create the channel, once for a name."""
-        if self._connection.execute(sa.select(_channels.c.name).where(_channels.c.name == name)).one_or_none():
+    def open_channel(self, room: Room, *, reference: str | None = None) -> None:
+        """Create the channel, once for a name. `reference`: the platform has it already, under this one."""
+        if self._connection.execute(sa.select(_channels.c.name).where(_channels.c.name == room.name)).one_or_none():
             return
-        self._connection.execute(
-            _channels.insert().values(
-                name=name,
-                platform=platform,
-                private=private,
-                topic=topic,
-                members=json.dumps(sorted(set(members))),
-                created_at=self._now,
-            )
-        )
+        row = {
+            "name": room.name,
+            "platform": room.platform,
+            "private": room.private,
+            "topic": room.topic,
+            "purpose": room.purpose,
+            "members": json.dumps(sorted(set(room.members))),
+            "invite": json.dumps(room.invite),
+            "bookmarks": json.dumps([one.model_dump() for one in room.bookmarks]),
+            "created_at": self._now,
+            "reference": reference,
+            "wish": 0 if reference else self._change(),
+        }
+        insert_once(self._connection, _channels, row)
+
+    def arrange(self, name: str, *, topic: str | None = None, bookmarks: Sequence[Bookmark] | None = None) -> None:
+        """See Messages. The platform follows only where something differs."""
+        changes: dict[str, Any] = {} if topic is None else {"topic": topic}
+        if bookmarks is not None:
+            changes["bookmarks"] = json.dumps([one.model_dump() for one in bookmarks])
+        self._rearrange(name, lambda row: {k: v for k, v in changes.items() if getattr(row, k) != v})
 
     def add_member(self, channel: str, person: str) -> None:
         """Let somebody into a channel."""
-        which = _channels.c.name == channel
+        self._rearrange(channel, lambda row: _with_members(row, {*json.loads(row.members), person}))
+
+    def remove_member(self, channel: str, person: str) -> None:
+        """A private channel is out of their sight from now on."""
+        self._rearrange(channel, lambda row: _with_members(row, {*json.loads(row.members)} - {person}))
+
+    def _rearrange(self, name: str, changed: Callable[[sa.Row[Any]], dict[str, Any]]) -> None:
+        which = _channels.c.name == name
         row = self._connection.execute(sa.select(_channels).where(which).with_for_update()).one_or_none()
-        if row is not None:
-            members = json.dumps(sorted({*json.loads(row.members), person}))
-            self._connection.execute(_channels.update().where(which).values(members=members))
+        changes = changed(row) if row is not None else {}
+        if changes:
+            self._connection.execute(_channels.update().where(which).values(wish=self._change(), **changes))
 
     def may_read(self, channel: str, person: str) -> bool:
         """Whether the channel exists and is in sight of a person."""
@@ -82,6 +101,7 @@ class SqlMessages:
         only_for: str | None = None,
         pinned: bool = False,
         thread: str | None = None,
+        urgency: Urgency = Urgency.NORMAL,
     ) -> None:
         """Say something once: the same key again changes nothing."""
         self._insert(
@@ -91,6 +111,7 @@ class SqlMessages:
             thread,
             only_for=only_for,
             pinned=pinned,
+            urgency=urgency.value,
             card=self._mint(key, card).model_dump_json(),
         )
 
@@ -153,6 +174,11 @@ class SqlMessages:
         used = {"pressed": token, "used_by": person, "used_at": self._now}
         if self._connection.execute(_USE_IF_UNUSED, used).rowcount != 1:
             raise Conflict("That button was used already.", hint="The message shows what came of it.")
+
+
+def _with_members(row: sa.Row[Any], members: set[str]) -> dict[str, Any]:
+    listed = json.dumps(sorted(members))
+    return {} if listed == row.members else {"members": listed}
 
 
 def may_read(connection: sa.Connection, channel: str, person: str) -> bool:

@@ -37,6 +37,11 @@ def _table(name: str, *columns: Any) -> sa.Table:
     return sa.Table(PREFIX + name, metadata, *columns)
 
 
+def _where(condition: str) -> dict[str, Any]:
+    """An index over the few rows that are looked for all the time."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 events = _table(
@@ -72,9 +77,15 @@ channels = _table(
     sa.Column("platform", sa.Text, nullable=False),
     sa.Column("private", sa.Boolean, nullable=False),
     sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False, server_default=""),
     sa.Column("members", sa.Text, nullable=False),
+    sa.Column("invite", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("bookmarks", sa.Text, nullable=False, server_default="[]"),
     sa.Column("created_at", UtcTime, nullable=False),
-    sa.Column("reference", sa.Text),
+    sa.Column("reference", sa.Text, index=True),
+    sa.Column("wish", _ID, nullable=False, server_default="0"),
+    sa.Column("arranged", _ID, nullable=False, server_default="0"),
+    sa.Column("applied", sa.Text, nullable=False, server_default="{}"),
 )
 
 messages = _table(
@@ -93,7 +104,10 @@ messages = _table(
     sa.Column("change", _ID, nullable=False, index=True),
     sa.Column("delivered", _ID, nullable=False),
     sa.Column("reference", sa.Text),
+    sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="1"),
+    sa.Column("failed", sa.Text),
     sa.Index("ix_tocsin_messages_channel_id", "channel", "id"),
+    sa.Index("ix_tocsin_messages_behind", "channel", "urgency", "id", **_where("delivered < change")),
 )
 
 buttons = _table(
@@ -124,6 +138,29 @@ inbox = _table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("reply_key", sa.Text, nullable=False, server_default=""),
     sa.Column("reply_channel", sa.Text, nullable=False, server_default=""),
+)
+
+arrivals = _table(
+    "arrivals",
+    sa.Column("position", _ID, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("finished_at", UtcTime, index=True),
+    sa.Column("answers", sa.Integer, nullable=False, server_default="0"),
+)
+
+accounts = _table(
+    "accounts",
+    sa.Column("platform", sa.Text, primary_key=True),
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("person", sa.Text, nullable=False, index=True),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("seen_at", UtcTime, nullable=False),
 )
 
 plans = _table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands.cards import Card, Channel, Code, Tone, Who, card, rich
-from commands.context import Call, Services
+from commands.context import HOME, Call, Services
 from commands.domain.incident import Declared, Incident
 from commands.domain.severity import Severity
 from commands.errors import Malformed
@@ -14,7 +14,7 @@ from commands.grammar.arguments import Flag, Option, Rest, Word
 from commands.handlers.common import if_it_answers
 from commands.people import SYSTEM
 from commands.ports import Contact, Transaction
-from commands.presentation.incident import card_key, headline, incident_card, incident_tone
+from commands.presentation.incident import card_key, headline, incident_card, incident_room, incident_tone
 from commands.presentation.words import cut, lasting
 from commands.registry import RESPONDERS, Command, Reply
 
@@ -71,14 +71,8 @@ def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list
     services = call.services
     declared = declared.model_copy(update={"channel": declared.incident})
     incident = tx.incidents.declare(declared, actor=call.person.id)
-    members = [call.person.id, *(contact.person for contact in on_duty)]
-    tx.messages.open_channel(
-        incident.channel,
-        platform=incident.platform,
-        private=incident.private,
-        topic=headline(incident),
-        members=members,
-    )
+    members = (call.person.id, *(contact.person for contact in on_duty))
+    tx.messages.open_channel(incident_room(incident, services, members))
     tx.messages.post(incident.channel, incident_card(incident, services), key=card_key(incident.id), pinned=True)
     tx.messages.post(incident.channel, _first_steps(incident, services, on_duty), key=f"{incident.id}:first-steps")
     _announce(incident, services, tx)
@@ -117,6 +111,9 @@ def _announce(incident: Incident, services: Services, tx: Transaction) -> None:
     by = rich(who, " opened ", Channel(name=incident.channel))
     shown = card(headline(incident), by, tone=incident_tone(incident, services))
     tx.messages.post(services.announce_in, shown, key=f"{incident.id}:announcement")
+    there = services.standing(services.announce_in, incident.platform)
+    if incident.platform != HOME and tx.messages.may_read(there, incident.declared_by):
+        tx.messages.post(there, shown, key=f"{incident.id}:announcement:{incident.platform}")
 
 
 COMMANDS = (

@@ -85,8 +85,8 @@ def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply
         name = call.services.directory.names().get(holder, holder)
         raise Conflict(
             f"{name} is {role.title.lower()}.",
-            hint=f"They can /handover @{call.person.id}, or anybody can reassign it:",
-            example=f"/incident role {role.value} @{call.person.id}",
+            hint=f"They can /handover @{call.person.mention}, or anybody can reassign it:",
+            example=f"/incident role {role.value} @{call.person.mention}",
         )
     _check_holder(call.person)
     return _give(incident, role, call.person, call, tx)

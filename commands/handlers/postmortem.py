@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Card, Code, Link, Tone, card, rich
+from commands.cards import Card, Code, Document, Link, Tone, card, rich
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -13,7 +13,7 @@ from commands.grammar.arguments import Word
 from commands.handlers.common import named_or_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline
-from commands.presentation.words import cut_lines
+from commands.presentation.words import cut, cut_lines
 from commands.registry import READERS, ActionClass, Command, Decide, Reply
 
 
@@ -63,7 +63,10 @@ def postmortem_card(incident: Incident) -> Card:
         Code(text="/incident note --as cause ..."),
         " (also resolution, impact, action, lesson).",
     )
-    return card(f"Postmortem of {headline(incident)}", rich(page, "."), more, tone=Tone.INFO)
+    name = f"postmortem-{incident.id}.md"
+    document = Document(incident=incident.id, name=name, title=f"Postmortem of {cut(headline(incident), 100)}")
+    shown = card(f"Postmortem of {headline(incident)}", rich(page, "."), more, tone=Tone.INFO)
+    return shown.model_copy(update={"document": document})
 
 
 def _command(path: tuple[str, ...], summary: str, example: str, decide: Decide) -> Command:

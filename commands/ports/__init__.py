@@ -8,7 +8,8 @@ Errors: an adapter that gets no answer raises `Unavailable`; one whose request w
 raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
 """
 
-from commands.ports.outside import ChatPlatform, Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
+from commands.ports.chat import Bookmark, ChatPlatform, Post, Room, Undeliverable, Urgency
+from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.record import Audit, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
 from commands.ports.values import (
     AuditEntry,
@@ -32,6 +33,7 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "AuditReport",
+    "Bookmark",
     "Change",
     "ChatPlatform",
     "Clock",
@@ -50,14 +52,18 @@ __all__ = [
     "OutcomeUnknown",
     "Plans",
     "Pod",
+    "Post",
     "Postmortems",
     "Rejected",
+    "Room",
     "RouteReading",
     "Samples",
     "StatusPage",
     "Telemetry",
     "Texts",
     "Transaction",
+    "Undeliverable",
+    "Urgency",
     "Work",
     "Workload",
 ]

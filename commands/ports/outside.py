@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from commands.cards import Card
 from commands.domain.incident import Status
 from commands.domain.plan import Target
 from commands.domain.sli import Reading
@@ -109,17 +108,3 @@ class StatusPage(Protocol):
 
     async def publish(self, notice: Notice, *, key: str) -> str:
         """Publish once for a key; the address where it can be read."""
-
-
-class ChatPlatform(Protocol):
-    """A chat system, as the outbox drives it. Every call may come again after a crash: `key` tells."""
-
-    name: str
-
-    async def open_channel(self, name: str, *, private: bool, topic: str, members: Sequence[str]) -> str:
-        """Make the channel, or find it; its reference on the platform."""
-
-    async def post(self, channel: str, card: Card, *, key: str, only_for: str | None) -> str:
-        """Say something; the message's reference on the platform."""
-
-    async def edit(self, channel: str, reference: str, card: Card, *, key: str, only_for: str | None) -> None: ...

@@ -11,6 +11,7 @@ from commands.domain.incident import Declared, Incident, IncidentEvent
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.domain.timeline import Entry
+from commands.ports.chat import Bookmark, Room, Urgency
 from commands.ports.values import (
     AuditEntry,
     AuditReport,
@@ -40,9 +41,15 @@ class Incidents(Protocol):
 class Messages(Protocol):
     """What is said where. Delivered after the commit; order is kept within a channel."""
 
-    def open_channel(self, name: str, *, platform: str, private: bool, topic: str, members: Sequence[str]) -> None: ...
+    def open_channel(self, room: Room) -> None:
+        """Create the channel, once for a name."""
+
+    def arrange(self, name: str, *, topic: str | None = None, bookmarks: Sequence[Bookmark] | None = None) -> None:
+        """Change what a channel shows on its top; what is None stays."""
 
     def add_member(self, channel: str, person: str) -> None: ...
+
+    def remove_member(self, channel: str, person: str) -> None: ...
 
     def may_read(self, channel: str, person: str) -> bool: ...
 
@@ -55,6 +62,7 @@ class Messages(Protocol):
         only_for: str | None = None,
         pinned: bool = False,
         thread: str | None = None,
+        urgency: Urgency = Urgency.NORMAL,
     ) -> None: ...
 
     def edit(self, key: str, card: Card) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from commands.cards import Button, Card, Fact, Link, Part, Tone, When, Who, fact, rich, strong
 from commands.context import Services
 from commands.domain.incident import Incident, Role, Status
-from commands.ports import Messages
+from commands.ports import Bookmark, Messages, Room
 from commands.presentation.words import cut, lasting
+
+_SHORT = {Role.COMMANDER: "IC", Role.TECH: "Tech", Role.COMMS: "Comms"}
 
 
 def card_key(incident_id: str) -> str:
@@ -88,6 +92,35 @@ def _claim(incident: Incident, role: Role) -> Button:
     )
 
 
+def topic_of(incident: Incident, names: Mapping[str, str]) -> str:
+    """`SEV1 · API is down · investigating · IC Ana Ruiz`: what the channel shows on its top, at most 250 characters."""
+    held = [f"{_SHORT[role]} {names.get(who, who)}" for role in Role if (who := incident.holder(role))]
+    rest = " · ".join([incident.status.value, *(held or ["no commander yet"])])
+    return cut(f"{incident.severity} · {cut(incident.title, 120)} · {rest}", 250)
+
+
+def bookmarks_of(incident: Incident, services: Services) -> tuple[Bookmark, ...]:
+    """What the organisation keeps at hand in every incident, then the incident's own links."""
+    own = [Bookmark(label=cut(link.label or link.url, 60), url=link.url) for link in incident.links[-20:]]
+    return tuple({one.url: one for one in (*services.bookmarks, *own)}.values())
+
+
+def incident_room(incident: Incident, services: Services, members: Sequence[str]) -> Room:
+    """The incident's channel (runbook 002, section 2.4.2)."""
+    return Room(
+        name=incident.channel,
+        platform=incident.platform,
+        private=incident.private,
+        topic=topic_of(incident, services.directory.names()),
+        purpose=cut(f"{incident.id}: {incident.title} ({incident.service})", 250),
+        members=tuple(members),
+        invite=services.invited.get(incident.severity, ()),
+        bookmarks=bookmarks_of(incident, services),
+    )
+
+
 def refresh(incident: Incident, messages: Messages, services: Services) -> None:
-    """Bring the pinned card up to date; part of every transaction that touched the incident."""
+    """Bring the pinned card and the channel's top up to date; part of every transaction that touched the incident."""
     messages.edit(card_key(incident.id), incident_card(incident, services))
+    topic = topic_of(incident, services.directory.names())
+    messages.arrange(incident.channel, topic=topic, bookmarks=bookmarks_of(incident, services))

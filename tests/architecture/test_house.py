@@ -17,6 +17,7 @@ _WRITTEN = ("*.py", "*.j2", "*.js", "*.css", "*.html", "*.mako", "*.svg")
 
 #: Who may import what comes from outside. What is not listed is imported by nobody.
 ALLOWED: dict[str, tuple[str, ...]] = {
+    "aiohttp": ("bot/platforms/slack/*",),
     "alembic": ("bot/store/migrations/*",),
     "anyio": ("bot/platforms/console/passwords.py",),
     "argon2": ("bot/platforms/console/*",),
@@ -33,12 +34,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "psutil": ("gateway/supervisor/gateway.py", "bot/demo/*"),
     "pydantic": ("bot/*", "commands/*", "gateway/*"),
     "pydantic_settings": ("bot/settings.py",),
-    "sqlalchemy": ("bot/store/*", "bot/engine/durable.py", "bot/outbox.py", "bot/keeper.py"),
+    "slack_bolt": ("bot/platforms/slack/*",),
+    "slack_sdk": ("bot/platforms/slack/*",),
+    "sqlalchemy": ("bot/store/*", "bot/engine/durable.py", "bot/keeper.py"),
     "starlette": ("bot/platforms/console/*", "gateway/admin/*"),
     "tenacity": ("bot/store/database.py",),
     "typer": ("bot/cli.py", "gateway/cli.py"),
     "uvicorn": ("bot/platforms/console/server.py", "bot/demo/upstream.py", "gateway/admin/server.py"),
-    "uvloop": ("gateway/cli.py", "gateway/worker.py"),
+    "uvloop": ("bot/cli.py", "gateway/cli.py", "gateway/worker.py"),
     "yaml": ("bot/settings.py", "bot/adapters/*", "bot/demo/*", "gateway/cli.py", "gateway/config_file.py"),
 }
 

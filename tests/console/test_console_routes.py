@@ -9,7 +9,7 @@ from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.platforms.console.platform import ConsolePlatform
 from commands.cards import card
 from commands.people import Directory
-from tests.console.fakes import ANA
+from commands.ports import Post, Room
 from tests.console.scene import POSTMORTEM, busy_night
 from tests.console.serving import Stage, csrf_in
 from tests.console.vocabulary import vocabulary
@@ -268,8 +268,8 @@ async def test_the_platform_wakes_the_pages(stage: Stage) -> None:
     with stage.hub.subscribe() as subscription:
         beats = aiter(subscription.beats())
         await anext(beats)
-        assert await platform.open_channel("c", private=False, topic="", members=[ANA.id]) == "c"
-        assert await platform.post("c", card("x"), key="k", only_for=None) == "k"
-        await platform.edit("c", "k", card("y"), key="k", only_for=None)
+        assert await platform.open_channel(Room(name="c", platform="console", private=False)) == "c"
+        assert await platform.post("c", Post(key="k", card=card("x"))) == "k"
+        await platform.edit("c", "k", Post(key="k", card=card("y")))
         await anext(beats)
         await beats.aclose()  # type: ignore[attr-defined]

@@ -39,7 +39,11 @@ async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_ann
         """)  # noqa: E501
     channels = {view.name: view for view in await stage_on.world.app.record.channels("eve")}
     opened = channels["incident-20260301-001"]
-    assert (opened.topic, opened.private, opened.incident) == ("SEV1 · API answers 502", False, opened.name)
+    assert (opened.topic, opened.private, opened.incident) == (
+        "SEV1 · API answers 502 · investigating · no commander yet",
+        False,
+        opened.name,
+    )
 
 
 @transcript("/incident declare")

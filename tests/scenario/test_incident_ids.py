@@ -6,6 +6,7 @@ import asyncio
 
 from bot.store.transaction import SqlTransaction
 from commands.domain.incident import Declared
+from commands.ports import Room
 from tests.scenario.stage import Stage
 
 
@@ -26,7 +27,7 @@ async def test_the_thousandth_incident_of_a_day_has_an_id_like_any_other(stage: 
             platform="console",
         )  # fmt: skip
         tx.incidents.declare(event, actor="ana")
-        tx.messages.open_channel(name, platform="console", private=False, topic="", members=())
+        tx.messages.open_channel(Room(name=name, platform="console", private=False))
 
     await stage.world.app.store.transact("many", nine_hundred_and_ninety_nine)
     stage.later(seconds=1)

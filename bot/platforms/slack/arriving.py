@@ -1,0 +1,57 @@
+"""A delivery of Slack as an arrival: which one it is, and what it has to wait for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from bot.platforms.slack.places import platform_of
+from bot.store.arrivals import Arrival
+
+
+def arrival_of(body: dict[str, Any], at: datetime) -> Arrival:
+    """The id is Slack's own where a retry repeats it, so that the same thing is never worked twice."""
+    team, lane = team_of_body(body), _lane(body)
+    return Arrival(
+        id=f"{platform_of(team)}:{_identity(body)}",
+        platform=platform_of(team),
+        lane=f"{team}/{lane}",
+        payload=body,
+        received_at=at,
+    )
+
+
+def team_of_body(body: dict[str, Any]) -> str:
+    """The workspace of the app that this is for; of a shared channel, not the other organisation's."""
+    for one in body.get("authorizations") or ():
+        if one.get("team_id"):
+            return str(one["team_id"])
+    team = (
+        body.get("team_id")
+        or (body.get("team") or {}).get("id")
+        or (body.get("view") or {}).get("app_installed_team_id")
+    )
+    return str(team or (body.get("user") or {}).get("team_id") or "")
+
+
+def _identity(body: dict[str, Any]) -> str:
+    if body.get("event_id"):
+        return str(body["event_id"])
+    if body.get("type") == "view_submission":  # pressed twice, it has two triggers, but it is one view
+        view = body["view"]
+        return f"view-{view.get('id')}-{view.get('hash', '')}"
+    if body.get("trigger_id"):
+        return f"trigger-{body['trigger_id']}"
+    return "body-" + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _lane(body: dict[str, Any]) -> str:
+    """What concerns one channel is worked in order: a message before its edit. Commands and clicks wait for nobody."""
+    event = body.get("event")
+    if not isinstance(event, dict):
+        return _identity(body)
+    item = event.get("item") or {}
+    channel = event.get("channel") or item.get("channel") or ""
+    return f"events-{channel if isinstance(channel, str) else channel.get('id', '')}"

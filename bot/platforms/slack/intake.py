@@ -1,0 +1,178 @@
+"""Takes deliveries in: verified by Bolt, stored, acknowledged, and only then worked, from the store.
+
+Bolt acknowledges an event before its listener runs, so a crash in between would lose it. Here the first of two Bolt
+apps verifies and stores; the second, `listeners`, does the work and may be asked again after a crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from bot.platforms.slack.arriving import arrival_of
+from bot.platforms.slack.places import PLATFORM
+from bot.store import arrivals
+from bot.store.arrivals import Arrival
+from bot.store.errors import StoreUnavailable
+from bot.store.transaction import Store
+from commands.ports import Clock
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 2.0, 10.0, 6
+_PRUNE_EVERY = timedelta(hours=1)
+_NOT_STORED = "Tocsin could not store that, so nothing happened. Please send it again in a moment."
+
+#: Does the work of one arrival; raises what may be tried again.
+Work = Callable[[Arrival], Awaitable[None]]
+#: What must happen within Slack's three seconds, before anything is stored: opening a view.
+AtOnce = Callable[[dict[str, Any]], dict[str, Any] | None]
+
+
+def front(receive: Callable[[dict[str, Any]], Awaitable[BoltResponse]], signing_secret: str, **oauth: Any) -> AsyncApp:
+    """The Bolt app that Slack meets: it verifies the signature and hands the body on."""
+
+    async def take(req: AsyncBoltRequest) -> BoltResponse:
+        if req.body.get("type") == "url_verification":
+            return BoltResponse(status=200, body={"challenge": req.body.get("challenge", "")})
+        return await receive(dict(req.body))
+
+    return AsyncApp(
+        signing_secret=signing_secret or "socket mode is not signed",
+        before_authorize=take,
+        request_verification_enabled=bool(signing_secret),
+        **(oauth or {"authorize": _nobody}),
+    )
+
+
+async def _nobody(**_: Any) -> AuthorizeResult | None:
+    """Never asked: every request ends before it is authorised; that is done when it is worked."""
+    return None
+
+
+class Intake:
+    """Stores, acknowledges, and works what is stored, in the order of each lane."""
+
+    def __init__(self, store: Store, clock: Clock, work: Work, at_once: AtOnce, give_up: Work) -> None:
+        self._store = store
+        self._clock = clock
+        self._work = work
+        self._at_once = at_once
+        self._give_up = give_up
+        self._lanes: dict[str, deque[Arrival]] = defaultdict(deque)
+        self._working: dict[str, asyncio.Task[None]] = {}
+        self._here: set[str] = set()
+        self._pruned = clock.now()
+
+    async def receive(self, body: dict[str, Any]) -> BoltResponse:
+        """Slack's delivery in, its acknowledgement out. Nothing is acknowledged that is not stored."""
+        said = self._at_once(body)
+        arrival = arrival_of(body, self._clock.now())
+        try:
+            fresh = await self._store.database.write(lambda c: arrivals.store(c, arrival, owner=self._store.owner))
+        except StoreUnavailable as gone:
+            log.warning("a delivery of Slack was not taken: %s", gone)
+            return _not_taken(body)
+        if fresh:
+            self._add(arrival)
+        return BoltResponse(status=200, body=said or "")
+
+    def _add(self, arrival: Arrival) -> None:
+        if arrival.id in self._here:
+            return
+        self._here.add(arrival.id)
+        self._lanes[arrival.lane].append(arrival)
+        if arrival.lane not in self._working:
+            self._working[arrival.lane] = asyncio.create_task(self._drain(arrival.lane))
+
+    async def _drain(self, lane: str) -> None:
+        try:
+            while self._lanes[lane]:
+                arrival = self._lanes[lane].popleft()
+                await self._finish(arrival)
+                self._here.discard(arrival.id)
+        finally:
+            self._lanes.pop(lane, None)
+            self._working.pop(lane, None)
+
+    async def _finish(self, arrival: Arrival) -> None:
+        """Until it is done, or given up with a word about it. The store's own trouble is waited out."""
+        attempt = arrival.attempts
+        while True:
+            try:
+                await (self._work if attempt < _ATTEMPTS else self._give_up)(arrival)
+                await self._store.database.write(lambda c: arrivals.finish(c, arrival.id, self._clock.now()))
+                return
+            except StoreUnavailable as gone:
+                log.warning("%s waits: %s", arrival.id, gone)
+                await asyncio.sleep(_LOOK_SECONDS)
+            except Exception:
+                log.exception("%s failed, attempt %s", arrival.id, attempt + 1)
+                attempt += 1
+                await self._count(arrival)
+                if attempt > _ATTEMPTS:
+                    return
+                await self._clock.sleep(min(0.5 * 2**attempt, 30))
+
+    async def _count(self, arrival: Arrival) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.database.write(lambda c: arrivals.tried(c, arrival.id))
+
+    async def run(self) -> None:
+        """Take over what a process that is gone has left, until cancelled."""
+        while True:
+            try:
+                await self._look()
+            except StoreUnavailable as gone:
+                log.warning("deliveries of Slack: %s", gone)
+            except Exception:
+                log.exception("deliveries of Slack: the look for what was left failed")
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        owner = self._store.owner
+        silent = None if self._store.database.is_sqlite else _SILENT_SECONDS
+        left = await self._store.database.read(lambda c: arrivals.orphans(c, PLATFORM, owner=owner, silent_for=silent))
+        left += [
+            one
+            for one in await self._store.database.read(lambda c: arrivals.own(c, PLATFORM, owner=owner))
+            if one not in self._here
+        ]
+        for arrival in await self._store.database.write(lambda c: arrivals.adopt(c, left, owner=owner)) if left else ():
+            self._add(arrival)
+        await self._prune()
+
+    async def _prune(self) -> None:
+        now = self._clock.now()
+        if now - self._pruned > _PRUNE_EVERY:
+            self._pruned = now
+            await self._store.database.write(lambda c: arrivals.prune(c, now - arrivals.KEEP))
+
+    async def drain(self) -> None:
+        """Wait for what is being worked on."""
+        while self._working:
+            await asyncio.gather(*self._working.values(), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop working; what is not finished is taken up by the next process."""
+        working = list(self._working.values())
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+def _not_taken(body: dict[str, Any]) -> BoltResponse:
+    """An event comes again by itself; a person is told to do it again."""
+    if body.get("command"):
+        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": _NOT_STORED})
+    return BoltResponse(status=503, body="")

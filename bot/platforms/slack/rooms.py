@@ -1,0 +1,191 @@
+"""An incident's channel in Slack: made once, with topic, purpose, bookmarks and the people it needs.
+
+Channel names are deterministic, so a channel whose making was never answered is found by its name.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from bot.platforms.slack.installs import Install, Installs
+from bot.platforms.slack.people import People
+from bot.platforms.slack.places import Spot, team_of
+from bot.platforms.slack.web import Refused, Web
+from commands.ports import Room, Undeliverable
+
+log = logging.getLogger(__name__)
+
+_MOST_NAMES, _TOPIC, _PURPOSE, _LABEL = 5, 250, 250, 80
+_TAKEN = {"name_taken", "name_already_taken"}
+_HARMLESS = {"already_in_channel", "cant_invite_self"}
+
+
+class Rooms:
+    """Opens channels and keeps their tops as they are to be."""
+
+    def __init__(self, web: Web, installs: Installs, people: People) -> None:
+        self._web = web
+        self._installs = installs
+        self._people = people
+
+    async def open(self, room: Room) -> str:
+        """Make the channel, or find the one that was made; its reference."""
+        install = await self._installs.of(team_of(room.platform))
+        name, _, elsewhere = room.name.partition("@")
+        if elsewhere:
+            channel = await self._standing(install, name, room)
+        else:
+            channel = await self._own(install, name, room)
+        return Spot(install.team, channel).reference
+
+    async def _own(self, install: Install, name: str, room: Room) -> str:
+        """A channel of our own; a name that somebody else has gets a number."""
+        for attempt in range(1, _MOST_NAMES + 1):
+            wanted = name if attempt == 1 else f"{name[:76]}-{attempt}"
+            try:
+                return await self._create(install.team, wanted, room)
+            except Refused as refused:
+                if refused.code not in _TAKEN:
+                    raise Undeliverable(explained(refused)) from refused
+            found = await self._find(install.team, wanted)
+            if found and found.get("creator") == install.bot_user and not found.get("is_archived"):
+                return str(found["id"])
+        raise Undeliverable(f"#{name} and its next {_MOST_NAMES - 1} numbers are taken by channels of others.")
+
+    async def _standing(self, install: Install, name: str, room: Room) -> str:
+        """A channel that may have been there before Tocsin was."""
+        found = await self._find(install.team, name)
+        if found is None:
+            try:
+                return await self._create(install.team, name, room)
+            except Refused as refused:
+                if refused.code in _TAKEN:
+                    raise Undeliverable(
+                        f"#{name} is there, but Tocsin is not in it: type /invite @Tocsin in it."
+                    ) from refused
+                raise Undeliverable(explained(refused)) from refused
+        if found.get("is_archived"):
+            raise Undeliverable(f"#{name} is archived: unarchive it, or announce elsewhere (announce_in).")
+        if not found.get("is_member"):
+            await self._web.call(install.team, "conversations.join", channel=found["id"])
+        return str(found["id"])
+
+    async def _create(self, team: str, name: str, room: Room) -> str:
+        said = await self._web.call(team, "conversations.create", name=name, is_private=room.private)
+        return str(said["channel"]["id"])
+
+    async def _find(self, team: str, name: str) -> dict[str, Any] | None:
+        cursor = ""
+        while True:
+            said = await self._web.call(
+                team,
+                "conversations.list",
+                types="public_channel,private_channel",
+                exclude_archived=False,
+                limit=1000,
+                cursor=cursor or None,
+            )
+            for one in said.get("channels", ()):
+                if one.get("name") == name:
+                    return dict(one)
+            cursor = said.get("response_metadata", {}).get("next_cursor", "")
+            if not cursor:
+                return None
+
+    async def arrange(self, channel: str, room: Room, applied: Mapping[str, Any]) -> dict[str, Any]:
+        """People first, then the topic, then the links. One that Slack refuses never holds up the others."""
+        spot, done = Spot.of(channel), dict(applied)
+        install = await self._installs.of(spot.team)
+        if "@" in room.name:
+            return done  # a channel of theirs: its top is not ours
+        for step in (self._invite, self._set_topic, self._set_purpose, self._set_bookmarks):
+            try:
+                done |= await step(spot, room, done, install)
+            except Refused as refused:
+                log.warning("#%s: %s", room.name, explained(refused))
+        return done
+
+    async def _invite(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
+        called = list(done.get("invited", ()))
+        wanted = [user for person in room.members if (user := self._people.user(spot.team, person))]
+        for group in room.invite:
+            user = self._people.user(spot.team, group)
+            wanted += [user] if user else sorted(await self._people.members_of(spot.team, group))
+        missing = [user for user in dict.fromkeys(wanted) if user not in called and user != install.bot_user]
+        for user in missing:
+            await self._invite_one(spot, user)
+        return {"invited": called + missing}
+
+    async def _invite_one(self, spot: Spot, user: str) -> None:
+        try:
+            await self._web.call(spot.team, "conversations.invite", channel=spot.channel, users=user)
+        except Refused as refused:
+            if refused.code not in _HARMLESS:
+                log.warning("%s could not be invited: %s", user, explained(refused))
+
+    async def _set_topic(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
+        """A topic that a human wrote is left alone from then on."""
+        wanted = _plain(room.topic, _TOPIC)
+        if done.get("topic") == wanted or done.get("topic_is_theirs"):
+            return {}
+        said = await self._web.call(spot.team, "conversations.info", channel=spot.channel)
+        now = said.get("channel", {}).get("topic", {})
+        if now.get("value") and now.get("creator") not in {install.bot_user, ""}:
+            return {"topic_is_theirs": True}
+        if html.unescape(str(now.get("value", ""))) != wanted:
+            await self._web.call(spot.team, "conversations.setTopic", channel=spot.channel, topic=wanted)
+        return {"topic": wanted}
+
+    async def _set_purpose(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> dict[str, Any]:
+        if done.get("purpose") or not room.purpose:
+            return {}
+        wanted = _plain(room.purpose, _PURPOSE)
+        await self._web.call(spot.team, "conversations.setPurpose", channel=spot.channel, purpose=wanted)
+        return {"purpose": wanted}
+
+    async def _set_bookmarks(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> dict[str, Any]:
+        there = set(done.get("bookmarks", ()))
+        missing = [one for one in room.bookmarks if one.url not in there]
+        if not missing:
+            return {}
+        said = await self._web.call(spot.team, "bookmarks.list", channel_id=spot.channel)
+        there |= {str(one.get("link")) for one in said.get("bookmarks", ())}
+        for one in missing:
+            if one.url not in there:
+                await self._web.call(
+                    spot.team,
+                    "bookmarks.add",
+                    channel_id=spot.channel,
+                    title=one.label[:_LABEL],
+                    type="link",
+                    link=one.url,
+                )
+        return {"bookmarks": sorted(there | {one.url for one in missing})}
+
+
+def _plain(text: str, limit: int) -> str:
+    """Slack shows tops as they are, without markup; a word that looks like a ping is none."""
+    for word in ("@channel", "@here", "@everyone"):
+        text = text.replace(word, f"@\N{WORD JOINER}{word[1:]}")
+    return text[:limit]
+
+
+_WAYS_OUT = {
+    "missing_scope": "install the app again with the scopes of deploy/slack/manifest.yaml",
+    "restricted_action": "a workspace admin must let apps create channels",
+    "not_in_channel": "type /invite @Tocsin in the channel",
+    "channel_not_found": "type /invite @Tocsin in the channel",
+    "is_archived": "unarchive the channel",
+    "invalid_auth": "check platforms.slack.bot_token with tocsin slack doctor",
+    "account_inactive": "the app was removed from the workspace: install it again",
+    "token_revoked": "the app was removed from the workspace: install it again",
+}
+
+
+def explained(refused: Refused) -> str:
+    """Slack's error with what helps."""
+    way_out = _WAYS_OUT.get(refused.code)
+    return f"Slack refused {refused}" + (f": {way_out}." if way_out else ".")

@@ -1,0 +1,56 @@
+"""The section `platforms.slack` of the settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from commands.people import OrgRole
+
+_NONE = SecretStr("")
+
+
+class SlackSettings(BaseModel):
+    """How Slack is reached, and what its people may do. Tokens belong in the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["socket", "http"] = "socket"
+    bot_token: SecretStr = _NONE
+    app_token: SecretStr = _NONE
+    signing_secret: SecretStr = _NONE
+    client_id: str = ""
+    client_secret: SecretStr = _NONE
+    host: str = "127.0.0.1"
+    port: int = Field(default=8702, ge=0, le=65535)
+    sockets: int = Field(default=2, ge=1, le=10)
+    api_base_url: str = "https://slack.com/api/"
+    proxy: str = ""
+    members: tuple[OrgRole, ...] = (OrgRole.RESPONDER,)
+    guests: tuple[OrgRole, ...] = ()
+    strangers: tuple[OrgRole, ...] = ()
+    groups: dict[str, tuple[OrgRole, ...]] = {}
+    reaction: str = "pushpin"
+
+    @field_validator("api_base_url")
+    @classmethod
+    def _ends_with_a_slash(cls, url: str) -> str:
+        if not url.startswith(("https://", "http://")):
+            raise ValueError(f"{url!r} is no address; Slack's is https://slack.com/api/, GovSlack's another")
+        return url if url.endswith("/") else f"{url}/"
+
+    @model_validator(mode="after")
+    def _can_connect(self) -> SlackSettings:
+        if self.mode == "socket" and not self.app_token.get_secret_value():
+            raise ValueError("mode socket needs app_token (xapp-…), with the scope connections:write")
+        if self.mode == "http" and not self.signing_secret.get_secret_value():
+            raise ValueError("mode http needs signing_secret, from the app's Basic Information")
+        if not self.bot_token.get_secret_value() and not self.has_oauth:
+            raise ValueError("bot_token (xoxb-…) for one workspace, or client_id and client_secret for several")
+        return self
+
+    @property
+    def has_oauth(self) -> bool:
+        """Whether workspaces install the app by themselves."""
+        return bool(self.client_id and self.client_secret.get_secret_value())
