@@ -185,7 +185,7 @@ def join(call: Call) -> Answer:
     return {"channel": outlook.channel(channel, reader=call.bot.id)}
 
 
-@method("conversations.leave", GONE, "is_archived", "cant_leave_general", KINDS)
+@method("conversations.leave", GONE, "is_archived", "cant_leave_general", "last_member", KINDS)
 def leave(call: Call) -> Answer:
     """The bot goes."""
     channel = _open_channel(call)
@@ -193,6 +193,8 @@ def leave(call: Call) -> Answer:
         raise Refused("cant_leave_general")
     if call.bot.id not in channel.members:
         return {"not_in_channel": True}
+    if len(channel.members) == 1:
+        raise Refused("last_member")
     call.core.happen.leave(channel, call.bot)
     return {}
 
