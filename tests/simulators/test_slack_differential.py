@@ -130,11 +130,6 @@ def verdict(answer: dict[str, Any]) -> str:
 VERDICTS = {
     ("upper case", "invalid_name_specials", "name_taken"): "theirs makes names lower case and turns blanks to hyphens",
     ("no thread", "thread_not_found", "ok"): "theirs answers with an empty thread; the reference has an error for it",
-    (
-        "left",
-        "ok",
-        "last_member",
-    ): "theirs lets nobody leave alone; by the reference only a private channel holds its last",
 }
 # What their answers have and ours do not, wherever it stands: why.
 LACKING = {
