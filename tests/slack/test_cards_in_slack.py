@@ -40,14 +40,14 @@ async def test_slack_takes_each_card_and_none_is_cut(cards: dict[str, Card]) -> 
         sent = message(card)
         assert problems_of_blocks(sent.blocks) == [], name
         assert length_of_text(sent.blocks) < 9000, name
-        assert not sent.cut, name
+        assert sent.cut is (name == "too-much"), name
         assert sent.text.strip(), name
 
 
 async def test_the_next_action_is_before_what_is_long(cards: dict[str, Card]) -> None:
     for name, card in cards.items():
         kinds: list[Any] = [block["type"] for block in message(card).blocks]
-        if "actions" in kinds and "table" in kinds:
+        if card.buttons and "table" in kinds:
             assert kinds.index("actions") < kinds.index("table"), name
 
 

@@ -10,7 +10,8 @@ from bot.platforms.slack.render.measure import Room, clean, cut, fit, size, widt
 from bot.platforms.slack.render.naming import Names
 from commands.cards import Rich, Table, rich, strong
 
-ROWS, COLUMNS, CELL = 99, 20, 600
+#: Slack takes 99 rows under the headings; on a phone, fifty are ten screens.
+ROWS, COLUMNS, CELL = 50, 20, 600
 _NARROWEST, _MONOSPACED_CELL, _ONE_LINE = 3, 40, 24
 
 
