@@ -8,10 +8,12 @@ somebody else, or an earlier life of this process, has been there.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from commands.actions.action import Proposal
+from commands.actions.known import ACTIONS
 from commands.context import Call, Services
 from commands.domain.incident import (
     ActionDecided,
@@ -20,8 +22,9 @@ from commands.domain.incident import (
     ActionStarted,
     IncidentEvent,
 )
-from commands.domain.plan import Plan, PlanState
+from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
+from commands.drafting import order_draft
 from commands.errors import Conflict
 from commands.people import SYSTEM
 from commands.ports import Transaction
@@ -30,6 +33,17 @@ from commands.presentation.plan import plan_card, plan_card_key
 from commands.registry import Reply
 
 WORKFLOW, EXPIRY = "mitigate", "expire-plan"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a plan ends: from where to where, in what words, and what is known of its effect by then."""
+
+    source: PlanState
+    to: PlanState
+    detail: str
+    took_effect: bool = False
+    verdict: VerdictValue | None = None
 
 
 def propose(proposal: Proposal, call: Call, tx: Transaction) -> Reply:
@@ -78,11 +92,30 @@ def _refuse_second(plan: Plan, tx: Transaction) -> None:
 
 def confirm(plan_id: str, call: Call, tx: Transaction) -> None:
     """The click that decides. Raises Conflict when the plan is no longer waiting, or its time is over."""
-    if tx.now >= tx.plans.get(plan_id).approve_by:
+    plan = tx.plans.get(plan_id)
+    if tx.now >= plan.approve_by:
         raise Conflict("This plan ran out of time and was not run.", hint="Ask for it again to see how things are now.")
+    _refuse_spent_undo(plan, tx)
     plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.APPROVED, approver=call.person.id)
     tx.work.enqueue(WORKFLOW, key=plan.id, payload={"plan": plan.id}, partition=plan.target.key)
     _decided(tx, plan, "confirmed", call.person.id)
+
+
+def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
+    """An undo takes back one change: not a change that was taken back before, nor one that another has followed."""
+    if plan.undoes is None or plan.state is not PlanState.PLANNED:
+        return
+    undone = tx.plans.get(plan.undoes)
+    if not undone.can_be_undone:
+        raise Conflict(f"“{undone.summary}” was undone already.", hint="Look at /gw history.")
+    newest = next(iter(in_force(tx.plans.recent(target=plan.target.key, limit=50))), undone)
+    if newest.created_at > undone.created_at:
+        raise Conflict(f"“{newest.summary}” came after “{undone.summary}”.", example="/gw undo")
+
+
+def in_force(plans: list[Plan]) -> list[Plan]:
+    """The changes that an undo might take back, in the order given: those that can be, and are no undo themselves."""
+    return [p for p in plans if p.can_be_undone and p.undoes is None and ACTIONS[p.action].inverse(p) is not None]
 
 
 def cancel(plan_id: str, call: Call, tx: Transaction) -> None:
@@ -164,16 +197,16 @@ def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> Non
             _stop(tx, services, plan, plan.state, f"{why}; nothing was changed")
         case PlanState.EXECUTING:
             unsure = f"{why}; whether it happened is not known: look at it yourself"
-            finish(plan.id, PlanState.EXECUTING, PlanState.UNKNOWN, unsure, services, tx)
+            finish(plan.id, Ending(plan.state, PlanState.UNKNOWN, unsure), services, tx)
         case PlanState.VERIFYING:
             unsure = f"{plan.detail}; not verified: look at it yourself; {why}"
-            finish(plan.id, PlanState.VERIFYING, PlanState.DONE, unsure, services, tx)
+            finish(plan.id, Ending(plan.state, PlanState.DONE, unsure, verdict="inconclusive"), services, tx)
         case _:
             return
 
 
 def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str) -> None:
-    finish(plan.id, source, PlanState.FAILED, why, services, tx)
+    finish(plan.id, Ending(source, PlanState.FAILED, why), services, tx)
 
 
 def begin(plan_id: str, executor: str, baseline: Reading, services: Services, tx: Transaction) -> Plan | None:
@@ -203,36 +236,50 @@ def progress(plan_id: str, words: str, tx: Transaction) -> None:
 
 
 def verifying(plan_id: str, found: str, tx: Transaction) -> Plan | None:
-    """The effect was read back; now its influence is measured."""
+    """The effect was read back: it is there, whatever the measurements will say of it."""
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.EXECUTING:
         return plan if plan.state is PlanState.VERIFYING else None
-    plan = tx.plans.move(plan_id, PlanState.EXECUTING, PlanState.VERIFYING, detail=found)
+    plan = tx.plans.move(plan_id, PlanState.EXECUTING, PlanState.VERIFYING, detail=found, took_effect=True)
     tx.messages.edit(plan_card_key(plan.id), plan_card(plan, progress="Measuring error rate and latency …"))
     return plan
 
 
-def finish(plan_id: str, source: PlanState, to: PlanState, detail: str, services: Services, tx: Transaction) -> None:
-    """The end: outcome audited, told on the timeline and in the message, lock let go."""
+def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) -> None:
+    """The end: the lock is let go, and the outcome is audited and told. A plan that has moved on is left alone."""
     plan = tx.plans.get(plan_id)
-    if plan.state is not source:
+    if plan.state is not ending.source:
         return
-    plan = tx.plans.move(plan_id, source, to, detail=detail)
+    took_effect = plan.took_effect or ending.took_effect
+    known = {"detail": ending.detail, "took_effect": took_effect, "verdict": ending.verdict}
+    plan = tx.plans.move(plan_id, ending.source, ending.to, **known)
     tx.plans.unlock(plan.target.key, plan.id)
-    outcome = {"plan": plan.id, "outcome": to.value, "detail": detail}
-    tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
-    event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=to.value, detail=detail)
-    _tell_timeline(tx, plan, event, SYSTEM.id)
-    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
-    if plan.undoes and to is PlanState.DONE:
+    if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
-    if plan.incident:
-        refresh(tx.incidents.get(plan.incident), tx.messages, services)
+    _tell_outcome(plan, services, tx)
 
 
 def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
-    undone = tx.plans.move(plan_id, PlanState.DONE, PlanState.UNDONE, detail=f"undone by {by.id}")
+    """Another undo may have been first: then there is nothing to mark, and that must not stop the end of this one."""
+    plan = tx.plans.get(plan_id)
+    if not plan.can_be_undone:
+        return
+    detail = "; ".join(part for part in (plan.detail, f"undone by {by.id}") if part)
+    undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
     tx.messages.edit(plan_card_key(undone.id), plan_card(undone))
+
+
+def _tell_outcome(plan: Plan, services: Services, tx: Transaction) -> None:
+    outcome = {"plan": plan.id, "outcome": plan.outcome, "detail": plan.detail}
+    tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
+    event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.detail)
+    _tell_timeline(tx, plan, event, SYSTEM.id)
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+    if plan.incident:
+        incident = tx.incidents.get(plan.incident)
+        refresh(incident, tx.messages, services)
+        if incident.resolved_at:  # the draft was written before this
+            order_draft(incident, tx)
 
 
 def _tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str) -> None:

@@ -98,7 +98,6 @@ class Mitigation:
     detail: str
     before: str
     after: str
-    worked: bool
 
 
 @dataclass(frozen=True)
@@ -305,18 +304,17 @@ class _Story:
         return f"{words[:LONGEST_LINE]}… (cut here; it has {len(words):,} characters)"
 
     def mitigation(self, plan: Plan) -> Mitigation:
-        made = plan.state in {PlanState.DONE, PlanState.UNDONE}
+        made = plan.in_force or plan.state is PlanState.UNDONE
         before = [_words(plan.before), plan.baseline.words() if plan.baseline else ""]
         return Mitigation(
             at=plan.created_at,
             summary=plan.summary,
             requested_by=self.name(plan.requester),
             confirmed_by=self.name(plan.approver) if plan.approver else None,
-            outcome=plan.state.value,
+            outcome=plan.outcome,
             detail=plan.detail,
             before="; ".join(part for part in before if part),
             after=_words(plan.after) if made else "",
-            worked=plan.state is PlanState.DONE,
         )
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from commands.context import Call
 from commands.domain.sli import Reading
 
 WINDOW = timedelta(seconds=10)
+
+#: What a reading of the time since an effect leaves out at its beginning: seconds are counted whole, and are
+#: reported a little late.
+_MARGIN = timedelta(seconds=1)
+_SHORTEST = timedelta(seconds=2)
+
+
+def window_since(effect: datetime, now: datetime) -> timedelta | None:
+    """The window of a reading that holds no traffic from before an effect; None while it would say too little."""
+    window = timedelta(seconds=(now - effect - _MARGIN) // timedelta(seconds=1))
+    return min(window, WINDOW) if window >= _SHORTEST else None
 
 
 async def current_reading(call: Call) -> Reading:

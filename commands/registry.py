@@ -34,14 +34,14 @@ class Where(StrEnum):
 
 @dataclass(frozen=True)
 class Access:
-    """Who may run something: a standing role, or a role held in the incident at hand."""
+    """Who may run something: a standing role, or a role held in the incident at hand while it is open."""
 
     org: frozenset[OrgRole]
     incident: frozenset[Role] = frozenset()
 
     def allows(self, person: Person, incident: Incident | None) -> bool:
         """Whether a person may, given the incident at hand."""
-        held = set(incident.held_by(person.id)) if incident else set()
+        held = set(incident.held_by(person.id)) if incident and incident.status.is_open else set()
         return bool(self.org & person.roles) or bool(self.incident & held)
 
     def words(self) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from commands.domain.plan import VerdictValue
 from commands.domain.sli import Objectives, Reading
 
 
@@ -13,27 +13,42 @@ from commands.domain.sli import Objectives, Reading
 class Verdict:
     """The value and the sentence that says why."""
 
-    value: Literal["passed", "failed", "inconclusive"]
+    value: VerdictValue
     words: str
 
 
 def judge(baseline: Reading, after: Sequence[Reading], objectives: Objectives, *, needed: int) -> Verdict | None:
     """The verdict of the newest `needed` consecutive readings, or None while they do not agree.
 
-    passed: all good. failed: all bad, and it was good before. Everything else is for a human to judge.
+    passed: all good, and none much worse than before. failed: all bad, and it was good before. Everything else is
+    for a human to judge.
     """
     newest = list(after[-needed:])
     if len(newest) < needed:
         return None
     change = f"before: {baseline.words()}; now: {newest[-1].words()}"
-    if all(objectives.met(reading) for reading in newest):
+    if all(objectives.met(reading) and not much_worse(baseline, reading, objectives) for reading in newest):
         return Verdict("passed", f"verified, {change}")
     if all(objectives.breached(reading) for reading in newest) and objectives.met(baseline):
         return Verdict("failed", f"it got worse, {change}")
     return None
 
 
-def undecided(baseline: Reading, after: Sequence[Reading]) -> Verdict:
+def much_worse(before: Reading, now: Reading, objectives: Objectives) -> bool:
+    """More than twice as bad as before, by more than a fifth of what the objectives allow at all."""
+    if not (before.up and before.requests and now.up):
+        return False
+    errors = _leap(before.error_rate, now.error_rate, objectives.error_rate)
+    return errors or _leap(before.p95_ms or 0, now.p95_ms or 0, objectives.p95_ms)
+
+
+def _leap(before: float, now: float, allowed: float) -> bool:
+    return now > 2 * before and now - before > allowed / 5
+
+
+def undecided(baseline: Reading, after: Sequence[Reading], objectives: Objectives) -> Verdict:
     """The verdict when the time to verify is over."""
     now = after[-1].words() if after else "no reading"
-    return Verdict("inconclusive", f"not verified: look at it yourself, before: {baseline.words()}; now: {now}")
+    worse = bool(after) and objectives.met(after[-1]) and much_worse(baseline, after[-1], objectives)
+    why = "within the objectives, but much worse than it was" if worse else "look at it yourself"
+    return Verdict("inconclusive", f"not verified: {why}, before: {baseline.words()}; now: {now}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-Failed = Callable[[str, Exception], None]
+Failed = Callable[[str, BaseException | None], None]
 
 
 class Background:
@@ -49,12 +49,23 @@ class Background:
         if task.cancelled():
             return
         error = task.exception()
-        if isinstance(error, Exception):
+        if error is not None:
             self._failed(task.get_name(), error)
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException | None) -> str:
     """An error in one line, with the place that raised it."""
+    if error is None:
+        return "no exception"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}: {error}{place}"
+
+
+def tell_of_failures(failed: Failed) -> None:
+    """Have `failed` hear of what fails in the loop's own callbacks, too."""
+
+    def heard(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        failed(context["message"], context.get("exception"))
+
+    asyncio.get_running_loop().set_exception_handler(heard)

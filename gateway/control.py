@@ -89,13 +89,18 @@ class ControlChannel:
             return
         *lines, self._incoming = (self._incoming + chunk).split(b"\n")
         for line in lines:
-            self._deliver(json.loads(line))
+            if not self.closed:
+                self._deliver(json.loads(line))
 
     def _deliver(self, message: Message) -> None:
         count = message.pop("sockets")
         sockets = [socket.socket(fileno=self._received.popleft()) for _ in range(count)]
-        if not self.closed:
+        try:
             self._handler(message, sockets)
+        except Exception as error:
+            # The messages after this one have nothing to do with it.
+            text = f"the control message {message.get('type')!r} could not be handled"
+            self._loop.call_exception_handler({"message": text, "exception": error})
 
     def _write(self) -> None:
         while self._outgoing:

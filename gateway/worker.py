@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from gateway.background import Background, described
+from gateway.background import Background, described, tell_of_failures
 from gateway.control import ControlChannel, Message
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
@@ -46,6 +46,7 @@ class Worker:
         self._metrics_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
+        tell_of_failures(self._failed)
         self._drain_secs: float | None = None
 
     # Messages.
@@ -171,9 +172,12 @@ class Worker:
         """Tell the supervisor that this process reads its channel."""
         self._channel.send({"type": "hello", "pid": os.getpid()})
 
-    def _failed(self, task: str, error: Exception) -> None:
+    def _failed(self, task: str, error: BaseException | None) -> None:
+        text = f"{task}: {described(error)}"
         if self._journal is not None:
-            self._journal.event("ERROR", "worker", "task_failed", f"{task} failed: {described(error)}", task=task)
+            self._journal.event("ERROR", "worker", "task_failed", text, task=task)
+        else:
+            sys.stderr.write(f"{text}\n")
 
     async def stop(self) -> None:
         """Send and write what is left."""

@@ -22,8 +22,9 @@ from commands.context import Services
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
+from commands.mitigation import Ending
 from commands.ports import OutcomeUnknown, Rejected
-from commands.reading import WINDOW
+from commands.reading import WINDOW, window_since
 from commands.verdict import Verdict, judge, undecided
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class Mitigate:
             if not (found.state == "absent" and late) and self._settled(plan, found):
                 return
             if clock.now() - began >= timedelta(seconds=pace.effect_within):
-                self._end(plan, PlanState.UNKNOWN, f"no clear result in time; last seen: {found.detail}")
+                self._end(plan, PlanState.UNKNOWN, f"no clear result in time; last seen: {found.detail}", found)
                 return
             if found.detail != seen:
                 seen = found.detail
@@ -163,15 +164,12 @@ class Mitigate:
             case "done":
                 self._tx(plan.id, "verifying", lambda tx: mitigation.verifying(plan.id, found.detail + note, tx))
             case "failed":
-                self._end(plan, PlanState.FAILED, found.detail + note)
+                self._end(plan, PlanState.FAILED, found.detail + note, found)
             case "absent":
-                self._end(
-                    plan,
-                    PlanState.INTERRUPTED,
-                    f"it did not happen: {found.detail}. Ask for it again if it is still wanted" + note,
-                )
+                again = f"it did not happen: {found.detail}. Ask for it again if it is still wanted"
+                self._end(plan, PlanState.INTERRUPTED, again + note, found)
             case "different":
-                self._end(plan, PlanState.UNKNOWN, found.detail + note)
+                self._end(plan, PlanState.UNKNOWN, found.detail + note, found)
             case _:
                 return False
         return True
@@ -180,12 +178,11 @@ class Mitigate:
         words = f"{found.detail} …"
         self._tx(plan.id, "progress", lambda tx: mitigation.progress(plan.id, words, tx))
 
-    def _end(self, plan: Plan, to: PlanState, detail: str) -> None:
-        self._tx(
-            plan.id,
-            f"end:{to}",
-            lambda tx: mitigation.finish(plan.id, PlanState.EXECUTING, to, detail, self._services, tx),
-        )
+    def _end(self, plan: Plan, to: PlanState, detail: str, found: Observation) -> None:
+        self._finish(plan, Ending(PlanState.EXECUTING, to, detail, took_effect=found.took_effect))
+
+    def _finish(self, plan: Plan, ending: Ending) -> None:
+        self._tx(plan.id, f"end:{ending.to}", lambda tx: mitigation.finish(plan.id, ending, self._services, tx))
 
     # ------------------------------------------------------------ verify
 
@@ -197,19 +194,18 @@ class Mitigate:
         verdict = await self._verdict(plan, plan.baseline)
         to = PlanState.FAILED if verdict.value == "failed" else PlanState.DONE
         detail = f"{plan.detail}; {verdict.words}"
-        self._tx(
-            plan.id,
-            "finish",
-            lambda tx: mitigation.finish(plan.id, PlanState.VERIFYING, to, detail, self._services, tx),
-        )
+        self._finish(plan, Ending(PlanState.VERIFYING, to, detail, took_effect=True, verdict=verdict.value))
 
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
-        deadline = self._services.clock.now() + timedelta(seconds=self._pace.verify_within)
+        clock, objectives, began = self._services.clock, self._services.objectives, self._services.clock.now()
         readings: list[Reading] = []
-        while self._services.clock.now() < deadline:
-            await self._services.clock.sleep(self._pace.verify_every)
-            readings.append(await self._services.telemetry.reading(plan.target.name, window=WINDOW))
-            verdict = judge(baseline, readings, self._services.objectives, needed=self._pace.readings)
+        while clock.now() < began + timedelta(seconds=self._pace.verify_within):
+            await clock.sleep(self._pace.verify_every)
+            window = window_since(began, clock.now())
+            if window is None:
+                continue
+            readings.append(await self._services.telemetry.reading(plan.target.name, window=window))
+            verdict = judge(baseline, readings, objectives, needed=self._pace.readings)
             if verdict:
                 return verdict
-        return undecided(baseline, readings)
+        return undecided(baseline, readings, objectives)

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 from commands.cards import Fact
 from commands.context import Services
 from commands.domain.plan import Plan, Target
+from commands.ports import Workload
+from commands.presentation.words import counted
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,16 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a read-back found. `absent`: the request never arrived, and the target is as it was before."""
+    """What a read-back found. `absent`: the request never arrived, and the target is as it was before.
+
+    `took_effect`: the target has been changed by the request, however far it has come.
+    """
 
     state: Literal["absent", "running", "done", "failed", "different"]
     detail: str
     done: int = 0
     total: int = 0
+    took_effect: bool = False
 
 
 class Action(Protocol):
@@ -57,3 +63,19 @@ class Action(Protocol):
 
     def inverse(self, plan: Plan) -> Mapping[str, Any] | None:
         """The arguments that take a finished plan back, or None where nothing can."""
+
+    def shows(self, plan: Plan, workload: Workload) -> bool:
+        """Whether the target is as a plan would leave it."""
+
+
+def fingerprint_of(workload: Workload) -> dict[str, Any]:
+    """Identity and wished count: what both actions on copies are planned on."""
+    return {"uid": workload.target.uid, "replicas": workload.desired}
+
+
+def replaced(plan: Plan, workload: Workload) -> Observation | None:
+    """What to say when the target of a plan has been replaced by another: nobody knows what became of the request."""
+    if workload.target.uid == plan.target.uid:
+        return None
+    now = f"{counted(workload.desired, 'worker')}, {workload.ready} ready"
+    return Observation("different", f"{plan.target.name} was replaced meanwhile by a new one, which has {now}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from commands.actions.action import Observation, Proposal
+from commands.actions.action import Observation, Proposal, fingerprint_of, replaced
 from commands.cards import fact
 from commands.context import Call, Services
 from commands.domain.plan import Plan
-from commands.ports import Workload
+from commands.ports import Operation, Workload
 from commands.presentation.words import counted
 
 
@@ -25,7 +25,7 @@ class Restart:
             action=self.name,
             arguments={},
             target=workload.target,
-            fingerprint=_fingerprint(workload),
+            fingerprint=fingerprint_of(workload),
             before={"replicas": workload.desired, "revision": workload.revision},
             after={"replicas": workload.desired},
             summary=f"Restart {service}: {counted(workload.desired, 'worker')}, one by one",
@@ -38,29 +38,38 @@ class Restart:
 
     async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
         """Identity and wished count."""
-        return _fingerprint(await services.deployments.find(plan.target.name))
+        return fingerprint_of(await services.deployments.find(plan.target.name))
 
     async def execute(self, services: Services, plan: Plan) -> None:
         """One request."""
         await services.deployments.restart(plan.target, operation=plan.id, actor=plan.approver or plan.requester)
 
     async def observe(self, services: Services, plan: Plan) -> Observation:
-        """What the target says of our request."""
+        """What the target says of our request. A target that was replaced meanwhile says nothing of it."""
         operation = await services.deployments.operation(plan.target, plan.id)
+        gone = replaced(plan, await services.deployments.find(plan.target.name))
+        if gone:
+            return gone
         if operation is None:
             return Observation("absent", "the restart never arrived; nothing was restarted")
-        detail = f"{operation.done} of {operation.total} workers restarted"
-        if operation.state == "failed":
-            return Observation("failed", operation.error or detail, operation.done, operation.total)
-        return Observation("done" if operation.state == "done" else "running", detail, operation.done, operation.total)
+        return _progress(operation)
 
     def inverse(self, plan: Plan) -> Mapping[str, Any] | None:  # noqa: ARG002 - nothing to take back
         """Nothing can take a restart back."""
         return None
 
+    def shows(self, plan: Plan, workload: Workload) -> bool:  # noqa: ARG002 - one copy looks like another
+        """A restart leaves nothing that could be seen."""
+        return False
 
-def _fingerprint(workload: Workload) -> dict[str, Any]:
-    return {"uid": workload.target.uid, "replicas": workload.desired}
+
+def _progress(operation: Operation) -> Observation:
+    done, total = operation.done, operation.total
+    detail = f"{done} of {total} workers restarted"
+    if operation.state == "failed":
+        return Observation("failed", operation.error or detail, done, total, took_effect=done > 0)
+    ended = operation.state == "done"
+    return Observation("done" if ended else "running", detail, done, total, took_effect=ended or done > 0)
 
 
 RESTART = Restart()

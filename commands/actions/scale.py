@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from commands.actions.action import Observation, Proposal
+from commands.actions.action import Observation, Proposal, fingerprint_of, replaced
 from commands.cards import fact
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed
-from commands.ports import Workload
+from commands.ports import Operation, Workload
 from commands.presentation.words import counted
 
 
@@ -38,7 +38,7 @@ class Scale:
 
     async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
         """Identity and wished count."""
-        return _fingerprint(await services.deployments.find(plan.target.name))
+        return fingerprint_of(await services.deployments.find(plan.target.name))
 
     async def execute(self, services: Services, plan: Plan) -> None:
         """One request, with the count that was expected."""
@@ -54,34 +54,46 @@ class Scale:
         """What the target says of our request, and how many copies are ready."""
         operation = await services.deployments.operation(plan.target, plan.id)
         workload = await services.deployments.find(plan.target.name)
-        wanted, total = plan.after["replicas"], abs(plan.after["replicas"] - plan.before["replicas"])
-        detail = f"{workload.ready} of {wanted} workers ready"
-        if operation is not None and operation.state == "failed":
-            return Observation("failed", operation.error or detail)
-        if operation is not None and operation.state == "done":
-            return Observation("done", detail, total, total)
-        if operation is not None:
-            return Observation("running", detail, operation.done, operation.total)
-        return _without_operation(plan, workload, detail)
+        gone = replaced(plan, workload)
+        if gone:
+            return gone
+        if operation is None:
+            return _without_operation(plan, workload)
+        return _progress(plan, workload, operation)
 
     def inverse(self, plan: Plan) -> Mapping[str, Any] | None:
         """Back to the count before."""
         return {"replicas": plan.before["replicas"]}
 
+    def shows(self, plan: Plan, workload: Workload) -> bool:
+        """Whether that many copies are wished for."""
+        return workload.target.uid == plan.target.uid and workload.desired == plan.after["replicas"]
 
-def _without_operation(plan: Plan, workload: Workload, detail: str) -> Observation:
-    if workload.target.uid == plan.target.uid and workload.desired == plan.before["replicas"]:
-        return Observation("absent", f"still {counted(workload.desired, 'worker')}")
-    return Observation("different", f"{counted(workload.desired, 'worker')}, set by somebody else; {detail}")
+
+def _progress(plan: Plan, workload: Workload, operation: Operation) -> Observation:
+    """The target may say that it is done before the copies are ready: that is not done yet."""
+    wanted, made = plan.after["replicas"], SCALE.shows(plan, workload)
+    detail = f"{workload.ready} of {wanted} workers ready"
+    if operation.state == "failed":
+        return Observation("failed", operation.error or detail, took_effect=made)
+    if operation.state == "done" and not made:
+        return Observation("different", f"{counted(workload.desired, 'worker')} wanted by now, set by somebody else")
+    state: Literal["done", "running"] = "done" if operation.state == "done" and workload.ready >= wanted else "running"
+    return Observation(state, detail, operation.done, operation.total, took_effect=made)
+
+
+def _without_operation(plan: Plan, workload: Workload) -> Observation:
+    now = counted(workload.desired, "worker")
+    if workload.desired == plan.before["replicas"]:
+        return Observation("absent", f"still {now}")
+    if SCALE.shows(plan, workload):
+        return Observation("different", f"{now}, as wanted, but {plan.target.name} knows nothing of this request")
+    return Observation("different", f"{now}, set by somebody else; {workload.ready} ready")
 
 
 def _bounds(services: Services, workload: Workload) -> tuple[int, int]:
     """Policy and the target's own limits together."""
     return max(services.limits.min_replicas, workload.minimum), min(services.limits.max_replicas, workload.maximum)
-
-
-def _fingerprint(workload: Workload) -> dict[str, Any]:
-    return {"uid": workload.target.uid, "replicas": workload.desired}
 
 
 def _proposal(service: str, workload: Workload, replicas: int, low: int, high: int, undoes: Plan | None) -> Proposal:
@@ -90,7 +102,7 @@ def _proposal(service: str, workload: Workload, replicas: int, low: int, high: i
         action=Scale.name,
         arguments={"replicas": replicas},
         target=workload.target,
-        fingerprint=_fingerprint(workload),
+        fingerprint=fingerprint_of(workload),
         before={"replicas": before},
         after={"replicas": replicas},
         undoes=undoes.id if undoes else None,

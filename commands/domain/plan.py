@@ -3,9 +3,12 @@
 Plans live on the server (mitigation.md, rule 1). Its states and who may move it from one to the next:
 
     planned ──Confirm──> approved ──> locked ──> executing ──> verifying ──> done | failed
-       │                    │           │            │             └──────> inconclusive -> done
-       ├──Cancel─> cancelled└ drifted, refused: failed└──crash, lost answer─> interrupted | unknown
-       └──too late> expired                                              done ──undo──> undone
+       │                    │           │            │
+       ├──Cancel─> cancelled└ drifted, refused: failed└──crash, lost answer─> failed | interrupted | unknown
+       └──too late> expired                        done, or whatever took effect ──undo──> undone
+
+The state says how the plan ended; `took_effect` says whether the target has changed because of it, and `verdict` what
+the measurements said then. A verdict of failed ends as failed, the others as done.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -48,6 +51,13 @@ FINAL = frozenset(
         PlanState.UNDONE,
     }
 )
+
+
+#: Ended, and perhaps with the change made: what `/gw undo` may take back.
+_TRIED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED})
+_UNSURE = frozenset({PlanState.UNKNOWN, PlanState.INTERRUPTED})
+
+VerdictValue = Literal["passed", "failed", "inconclusive"]
 
 
 class Target(BaseModel):
@@ -93,6 +103,29 @@ class Plan(BaseModel):
     executor: str | None = None
     detail: str = ""
     history: tuple[str, ...] = ()
+    took_effect: bool = False
+    verdict: VerdictValue | None = None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether the target is certainly as this plan has left it, as far as this plan's own story goes."""
+        return self.state is PlanState.DONE or (self.took_effect and self.state in _TRIED)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether nobody has seen what came of it; only a look at the target tells."""
+        return self.state in _UNSURE and not self.took_effect
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Whether an undo may still take it back."""
+        return self.in_force or self.unsure
+
+    @property
+    def outcome(self) -> str:
+        """The state as people are told it: a change that nobody could verify is not simply done."""
+        unverified = self.state is PlanState.DONE and self.verdict == "inconclusive"
+        return "done, not verified" if unverified else self.state.value
 
     @property
     def digest(self) -> str:

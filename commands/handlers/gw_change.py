@@ -11,7 +11,7 @@ from commands.actions.known import ACTIONS
 from commands.actions.restart import RESTART
 from commands.actions.scale import SCALE
 from commands.context import Call
-from commands.domain.plan import Plan, PlanState
+from commands.domain.plan import Plan
 from commands.errors import Conflict
 from commands.grammar.arguments import Word
 from commands.handlers.common import Nothing
@@ -49,13 +49,11 @@ async def plan_undo(_args: Nothing, call: Call) -> Workload:
 
 def undo(_args: Nothing, call: Call, tx: Transaction, workload: Workload) -> Reply:
     """Take back the newest change that can be: it has its own plan, and refuses if others changed the target since."""
-    last = _last_done(tx.plans.recent(target=workload.target.key, limit=50))
-    inverse = ACTIONS[last.action].inverse(last)
-    if inverse is None:
-        raise Conflict(f"“{last.summary}” {last.undo}.")
+    last = _newest_in_force(tx.plans.recent(target=workload.target.key, limit=50), workload)
     if workload.target.uid != last.target.uid:
         raise Conflict(f"{workload.target.name} was replaced since “{last.summary}”; there is nothing to take back.")
-    if workload.desired != last.after["replicas"]:
+    inverse = ACTIONS[last.action].inverse(last)
+    if inverse is None or not ACTIONS[last.action].shows(last, workload):
         raise Conflict(
             f"Somebody changed {workload.target.name} since: it was left at {last.after['replicas']} workers "
             f"and has {workload.desired}.",
@@ -64,23 +62,14 @@ def undo(_args: Nothing, call: Call, tx: Transaction, workload: Workload) -> Rep
     return mitigation.propose(SCALE.proposal(call, workload, inverse["replicas"], undoes=last), call, tx)
 
 
-def _last_done(plans: list[Plan]) -> Plan:
-    for plan in plans:
-        if plan.state is PlanState.DONE and plan.undoes is None:
+def _newest_in_force(plans: list[Plan], workload: Workload) -> Plan:
+    """A plan of which nobody knows whether it was carried out counts where the target looks as if it had been."""
+    for plan in mitigation.in_force(plans):
+        if plan.in_force or ACTIONS[plan.action].shows(plan, workload):
             return plan
     raise Conflict(
         "There is nothing to undo: no change that was made from here is still in force.", example="/gw history"
     )
-
-
-def confirm(subject: str, call: Call, tx: Transaction) -> None:
-    """Confirm."""
-    mitigation.confirm(subject, call, tx)
-
-
-def cancel(subject: str, call: Call, tx: Transaction) -> None:
-    """Cancel."""
-    mitigation.cancel(subject, call, tx)
 
 
 COMMANDS = (
@@ -117,6 +106,6 @@ COMMANDS = (
 )
 
 CLICKS = (
-    Click(action="plan.confirm", decide=confirm, access=OPERATORS),
-    Click(action="plan.cancel", decide=cancel, access=OPERATORS),
+    Click(action="plan.confirm", decide=mitigation.confirm, access=OPERATORS),
+    Click(action="plan.cancel", decide=mitigation.cancel, access=OPERATORS),
 )

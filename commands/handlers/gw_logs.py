@@ -24,7 +24,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _ALIASES = {"WARN": "WARNING"}
 _NOT_SHOWN = {
     "timestamp", "level", "message", "service", "component", "event_type", "user_agent", "worker", "worker_id",
-    "client_ip", "request_size",
+    "client_ip", "http_version", "request_size",
 }  # fmt: skip
 _MOST_KINDS = 20
 _SAME_DAY = timedelta(hours=12)

@@ -35,15 +35,30 @@ def plan_card_key(plan_id: str) -> str:
 
 def plan_card(plan: Plan, facts: tuple[Fact, ...] = (), *, progress: str = "") -> Card:
     """The plan as it is now. `facts` describe the change, `progress` is the newest word from the target."""
-    settled = plan.state in FINAL
     return Card(
-        title=_TITLES[plan.state].format(plan.summary),
-        tone=_TONES.get(plan.state, Tone.NEUTRAL if settled else Tone.INFO),
+        title=_title(plan),
+        tone=_tone(plan),
         paragraphs=_paragraphs(plan, progress),
         facts=(*facts, *_standing_facts(plan)),
         buttons=_buttons(plan),
         footer=_footer(plan),
     )
+
+
+def _title(plan: Plan) -> str:
+    if _unverified(plan):
+        return f"{plan.outcome.capitalize()}: {plan.summary}"
+    return _TITLES[plan.state].format(plan.summary)
+
+
+def _tone(plan: Plan) -> Tone:
+    if _unverified(plan):
+        return Tone.WARNING
+    return _TONES.get(plan.state, Tone.NEUTRAL if plan.state in FINAL else Tone.INFO)
+
+
+def _unverified(plan: Plan) -> bool:
+    return plan.state is PlanState.DONE and plan.verdict == "inconclusive"
 
 
 def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
@@ -53,13 +68,19 @@ def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
 def _standing_facts(plan: Plan) -> tuple[Fact, ...]:
     target = fact("Target", f"{plan.target.key} ({plan.target.uid[:8]})")
     if plan.state is not PlanState.PLANNED:
-        return (target,)
+        return (target, fact("Undo", plan.undo)) if _may_want_undo(plan) else (target,)
     return (
         target,
         fact("Undo", plan.undo),
         fact("Verified by", "read-back, then error rate and p95 before and after"),
         fact("Confirm before", When(at=plan.approve_by)),
     )
+
+
+def _may_want_undo(plan: Plan) -> bool:
+    """The change was made, and it does not look as if it had helped."""
+    unhappy = _unverified(plan) or plan.state in {PlanState.FAILED, PlanState.UNKNOWN}
+    return unhappy and plan.in_force
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:

@@ -22,14 +22,13 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def admin_app(gateway: Gateway, token: str) -> ASGIApp:
     """The whole API, behind the token."""
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(_reading(gateway), prefix="/admin")
-    app.include_router(_changing(gateway), prefix="/admin")
-    app.include_router(_faults(gateway), prefix="/admin")
+    for routes in (_state, _telemetry, _changing, _faults):
+        app.include_router(routes(gateway), prefix="/admin")
     _explain_errors(app)
     return BearerToken(BodyLimit(app), token)
 
 
-def _reading(gateway: Gateway) -> APIRouter:
+def _state(gateway: Gateway) -> APIRouter:
     router = APIRouter()
 
     @router.get("/status")
@@ -46,6 +45,20 @@ def _reading(gateway: Gateway) -> APIRouter:
         if found is None:
             raise HTTPException(404, f"no operation {operation_id!r} in this run of the gateway")
         return found.described()
+
+    @router.get("/config")
+    async def config() -> dict[str, Any]:
+        return gateway.config()
+
+    @router.get("/history")
+    async def history(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
+        return {"changes": gateway.history.newest(limit)}
+
+    return router
+
+
+def _telemetry(gateway: Gateway) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/logs")
     async def logs(
@@ -68,14 +81,6 @@ def _reading(gateway: Gateway) -> APIRouter:
     @router.get("/metrics/summary")
     async def summary(window: Annotated[int, Query(ge=1, le=900)] = 30) -> dict[str, Any]:
         return await gateway.summary(window)
-
-    @router.get("/config")
-    async def config() -> dict[str, Any]:
-        return gateway.config()
-
-    @router.get("/history")
-    async def history(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
-        return {"changes": gateway.history.newest(limit)}
 
     return router
 

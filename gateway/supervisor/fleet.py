@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from gateway.background import Background, described
 from gateway.control import Message
 from gateway.settings import ProxySettings, Settings
 from gateway.supervisor.listeners import Listeners, assignment
+from gateway.supervisor.metrics_page import MetricsPage
 from gateway.supervisor.process import WorkerProcess
 
 _COLLECT_SECS = 0.4
@@ -53,13 +55,14 @@ class Fleet:
         self._absorb = absorb
         self._log = log
         self._render = render
+        self._page = MetricsPage(self._rendered, time.monotonic)
         self._faults: list[dict[str, Any]] = []
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
         self._failures: dict[int, int] = {}
         self._restarts: dict[int, int] = {}
         self._filling: set[int] = set()
-        self._background = Background(self._failed)
+        self._background = Background(self.failed)
         self._collecting: dict[int, tuple[set[WorkerProcess], asyncio.Event]] = {}
         self._collection = 0
         self._stopping = False
@@ -263,8 +266,11 @@ class Fleet:
             self._background.spawn(self._answer_metrics(worker, message["id"]))
 
     async def _answer_metrics(self, worker: WorkerProcess, request_id: int) -> None:
+        worker.send({"type": "metrics", "id": request_id, "text": await self._page.text()})
+
+    async def _rendered(self) -> str:
         await self.collect()
-        worker.send({"type": "metrics", "id": request_id, "text": self._render()})
+        return self._render()
 
     async def watch_silence(self) -> None:
         """Kill workers that have said nothing for long: they hang, and a hanging worker answers nobody."""
@@ -332,8 +338,9 @@ class Fleet:
         for worker in self.workers:
             worker.kill()
 
-    def _failed(self, task: str, error: Exception) -> None:
-        self._log("ERROR", "task_failed", f"{task} failed: {described(error)}", task=task)
+    def failed(self, task: str, error: BaseException | None) -> None:
+        """Log that work in the background failed."""
+        self._log("ERROR", "task_failed", f"{task}: {described(error)}", task=task)
 
 
 def pause_after(failures: int) -> float:

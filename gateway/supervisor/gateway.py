@@ -182,12 +182,12 @@ class Gateway:
 
     def _record_fault_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
-        self.log("WARNING", kind, f"{kind} by {actor}", actor=actor, reason=reason, before=before, after=after)
         change = {
             "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "reason": reason,
             "before": before, "after": after, "outcome": "done",
         }  # fmt: skip
         self.history.append(f"{kind}-{uuid.uuid4()}", change)
+        self.log("WARNING", kind, f"{kind} by {actor}", actor=actor, reason=reason, before=before, after=after)
 
     # Reading.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway.admin.app import admin_app
 from gateway.admin.server import AdminServer
+from gateway.background import tell_of_failures
 from gateway.settings import Settings
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
@@ -54,6 +55,7 @@ def _history(settings: Settings) -> History:
 
 async def _run(gateway: Gateway, admin: AdminServer, admin_url: str) -> None:
     stopping = _stop_on_signals()
+    tell_of_failures(gateway.fleet.failed)
     try:
         # Operators are listened to when there is something to operate; until then their connections wait.
         if await _started(gateway, stopping):

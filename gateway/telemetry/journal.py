@@ -108,7 +108,7 @@ class Journal:
         agent = next((value for name, value in head.headers if name == b"user-agent"), None)
         return record(
             now, _level_of(exchange.status), "proxy", "request", f"{method} {path} {exchange.status}",
-            correlation_id=exchange.correlation.decode(), method=method, path=path,
+            correlation_id=exchange.correlation.decode(), method=method, path=path, http_version=head.version,
             client_ip=exchange.client.peer.address.decode(),
             user_agent=None if agent is None else clean(agent[:200]),
             request_size=exchange.received_bytes, response_size=exchange.sent_bytes, status=exchange.status,

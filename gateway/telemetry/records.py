@@ -56,7 +56,7 @@ def as_text(entry: dict[str, Any]) -> str:
 
 def _combined(entry: dict[str, Any]) -> str:
     moment = datetime.fromisoformat(entry["timestamp"]).strftime("%d/%b/%Y:%H:%M:%S %z")
-    request = f"{entry['method']} {_quoted(entry['path'])} HTTP/1.1"
+    request = f"{entry['method']} {_quoted(entry['path'])} HTTP/{entry['http_version']}"
     agent = _quoted(entry.get("user_agent", "-"))
     size = entry.get("response_size", 0)
     return f'{entry["client_ip"]} - - [{moment}] "{request}" {entry["status"]} {size} "-" "{agent}"'

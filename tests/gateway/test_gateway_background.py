@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.background import Background
+from gateway.background import Background, tell_of_failures
+from gateway.control import ControlChannel, Message
 from gateway.settings import Settings
 from gateway.supervisor.fleet import Fleet, FleetError, pause_after
+from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
+from gateway.supervisor.metrics_page import MetricsPage
+from gateway.telemetry.log_writer import LogWriter
 from tests.gateway.running import settings_for
 
 
@@ -116,3 +123,80 @@ async def test_what_is_repeated_goes_on_after_a_failure_that_is_told_once() -> N
             await asyncio.sleep(0.001)
     background.cancel()
     assert failed == ["broken"]
+
+
+async def test_a_message_that_cannot_be_handled_takes_no_other_along() -> None:
+    handled: list[int] = []
+    failed: list[str] = []
+    tell_of_failures(lambda what, error: failed.append(f"{what}: {error}"))
+
+    def handle(message: Message, _sockets: list[socket.socket]) -> None:
+        if message["number"] == 2:
+            raise ValueError("broken")
+        handled.append(message["number"])
+
+    ours, theirs = socket.socketpair()
+    sending = ControlChannel(ours, lambda *_: None, lambda: None)
+    receiving = ControlChannel(theirs, handle, lambda: None)
+    for number in (1, 2, 3):
+        sending.send({"type": "count", "number": number})
+    async with asyncio.timeout(5):
+        while 3 not in handled:  # noqa: ASYNC110 - what is waited for is in a list
+            await asyncio.sleep(0.005)
+    sending.close()
+    receiving.close()
+    assert handled == [1, 3]
+    assert failed == ["the control message 'count' could not be handled: broken"]
+
+
+async def test_a_page_is_made_once_for_all_who_ask_within_a_second() -> None:
+    made: list[int] = []
+    now = 100.0
+
+    async def make() -> str:
+        made.append(len(made))
+        await asyncio.sleep(0.01)
+        if len(made) == 2:
+            raise OSError("no page")
+        return f"page {len(made)}"
+
+    page = MetricsPage(make, lambda: now)
+    assert await asyncio.gather(*(page.text() for _ in range(20))) == ["page 1"] * 20
+    now += 0.9
+    assert await page.text() == "page 1"
+    now += 0.2
+    with pytest.raises(OSError, match="no page"):
+        await page.text()
+    assert await page.text() == "page 3"
+
+
+async def test_one_who_no_longer_waits_takes_the_page_from_nobody() -> None:
+    async def make() -> str:
+        await asyncio.sleep(0.05)
+        return "page"
+
+    page = MetricsPage(make, lambda: 100.0)
+    first, second = asyncio.create_task(page.text()), asyncio.create_task(page.text())
+    await asyncio.sleep(0.01)
+    first.cancel()
+    assert await second == "page"
+
+
+async def test_a_fault_that_is_refused_is_not_told_as_added(listeners: NoMorePorts, tmp_path: Path) -> None:
+    path = tmp_path / "there" / "history.jsonl"
+    settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
+    gateway = Gateway(settings, path=tmp_path, listeners=listeners, history=History(path), writer=LogWriter(None))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        gateway.inject_fault(
+            actor="ana", reason="", route="*", latency_ms=0, error_rate=1, status=503, expires_in_seconds=60
+        )
+    ask: dict[str, Any] = {"limit": 5, "level": None, "grep": "fault_added", "since": 0}
+    assert gateway.ledger.recent.found(**ask)["total_matched"] == 0
+    assert gateway.faults.active() == []
+    path.rmdir()
+    gateway.inject_fault(
+        actor="ana", reason="", route="*", latency_ms=0, error_rate=1, status=503, expires_in_seconds=60
+    )
+    assert gateway.ledger.recent.found(**ask)["total_matched"] == 1

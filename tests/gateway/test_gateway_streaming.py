@@ -17,7 +17,8 @@ from tests.gateway.upstream import ControlledUpstream, Received
 MEBIBYTE = 1 << 20
 SIZE = 60 * MEBIBYTE
 MOST_RSS = 100 * MEBIBYTE
-MOST_GROWTH = 16 * MEBIBYTE
+# Buffers of the kernel and of the allocator take about 16 MiB by themselves; a body that is held takes 60.
+MOST_GROWTH = 32 * MEBIBYTE
 
 
 @pytest.fixture

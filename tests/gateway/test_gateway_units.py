@@ -202,10 +202,11 @@ def test_credentials_in_text_are_masked() -> None:
 
 def test_text_lines_suit_awk() -> None:
     access = record(
-        0, "ERROR", "proxy", "request", "x", method="GET", path="/a b\"\n", client_ip="1.2.3.4", status=502,
-        response_size=7, user_agent="a b",
+        0, "ERROR", "proxy", "request", "x", method="GET", path="/a b\"\n", http_version="1.0",
+        client_ip="1.2.3.4", status=502, response_size=7, user_agent="a b",
     )  # fmt: skip
     line = as_text(access)
+    assert line.split()[7] == 'HTTP/1.0"'
     assert line.split()[8] == "502"
     assert "\n" not in line
     event = as_text(record(0, "ERROR", "supervisor", "worker_crashed", "gone\nfor good"))

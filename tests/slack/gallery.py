@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.platforms.slack.blocks import Names
-from commands.cards import Card
+from commands.cards import Card, Table, Tone, fact, rich, strong
 from commands.domain.plan import FINAL, PlanState
 from commands.presentation.plan import plan_card
 from tests.scenario.stage import Stage, Still
@@ -56,6 +56,7 @@ async def every_card() -> dict[str, Card]:
         await _mitigation(gallery)
         await _handover(gallery)
         await _end(gallery)
+        _samples(gallery)
         return gallery.cards
 
 
@@ -132,6 +133,20 @@ async def _handover(gallery: Gallery) -> None:
     receipt = await stage.world.click("dev", key, "Accept")
     await gallery.hang("handover-accepted", key)
     await gallery.hang("handover-done", receipt.reply_key)
+
+
+def _samples(gallery: Gallery) -> None:
+    """What the story does not reach: a gateway in trouble, the words for the status page, more than a message holds."""
+    rows = tuple((rich(f"/orders/{n}"), rich(f"{n:,}"), rich(f"{n % 7}.2%")) for n in range(140))
+    worst = Table(columns=("Route", "Requests", "Errors"), rows=rows, numeric=(1, 2))
+    facts = (fact("Workers", "1 of 3 ready"), fact("Errors", strong("12.4%"), " of 1,124 requests"))
+    gallery.cards["gw-in-trouble"] = Card(title="gateway: in trouble", tone=Tone.CRITICAL, facts=facts)
+    gallery.cards["too-much"] = Card(title="gateway: errors 12.4%", tone=Tone.CRITICAL, facts=facts, table=worst)
+    check = rich("Check it for names, hosts and numbers that are not for the public, then post it on the status page.")
+    text = "We are investigating issues with Gateway.\nSome requests fail. Next update by 14:30 UTC."
+    gallery.cards["public-text"] = Card(
+        title="Status page: investigating", tone=Tone.INFO, paragraphs=(check,), preformatted=text
+    )
 
 
 async def _end(gallery: Gallery) -> None:

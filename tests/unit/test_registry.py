@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from commands.domain.incident import Role
+from commands.domain.incident import Declared, Role, Status, begin
 from commands.handlers.common import Nothing
 from commands.people import OrgRole, Person
 from commands.registry import ADMINS, OPERATORS, READERS, RESPONDERS, Click, Command, Registry, Reply, Where, discover
+from tests.fakes import START
 
 
 def command(*path: str) -> Command:
@@ -43,6 +44,24 @@ def test_access_comes_from_a_standing_role_or_one_in_the_incident() -> None:
     ]
     assert OPERATORS.words() == "operators, admins, the incident commander, the technical lead"
     assert READERS.words() == "viewers, responders, operators, admins"
+
+
+def test_a_role_in_an_incident_counts_while_it_is_open() -> None:
+    chloe = Person(id="chloe", name="Chloé", roles=frozenset({OrgRole.RESPONDER}))
+    declared = Declared(
+        incident="i-1",
+        severity="SEV1",
+        title="x",
+        service="gateway",
+        declared_by="ana",
+        channel="i-1",
+        platform="console",
+    )
+    incident = begin(declared, START).model_copy(update={"roles": {Role.COMMANDER: "chloe"}})
+    for status in Status:
+        now = incident.model_copy(update={"status": status})
+        assert OPERATORS.allows(chloe, now) == status.is_open
+        assert RESPONDERS.allows(chloe, now)
 
 
 def test_every_click_of_a_button_is_known() -> None:

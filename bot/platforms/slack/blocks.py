@@ -27,7 +27,6 @@ from bot.platforms.slack.render.measure import (
     ALT,
     BUTTON,
     CONTEXT,
-    HEADER,
     MESSAGE,
     VALUE,
     Room,
@@ -54,6 +53,8 @@ SYMBOLS = {
 }
 
 _BUTTONS, _IN_A_ROW = 50, 5
+#: Slack takes 150; more than this is more than two lines of a phone.
+_HEADLINE = 100
 _PARAGRAPHS, _APART = 60, 12
 
 
@@ -80,7 +81,7 @@ class _Layout:
 
     def miss(self, number: int, what: str) -> None:
         if number:
-            self.missing.append(counted(number, what))
+            self.missing.append(counted(number, what) if number > 1 or " " not in what else what)
 
 
 def render(card: Card, names: Names, *, key: str) -> Shown:
@@ -105,14 +106,15 @@ def render(card: Card, names: Names, *, key: str) -> Shown:
 
 
 def _title(title: str, layout: _Layout) -> None:
-    """The header. A title that is longer goes on as the first line, so that its end is not lost."""
-    layout.room.take(HEADER)
-    layout.add(HeaderBlock(text=PlainTextObject(text=cut(title, HEADER), emoji=True)))
-    if size(title) > HEADER:
-        within = layout.room.part(1000)
-        _spend(layout, fitted := fit(rich(strong(title)), within))
-        layout.add(richtext.paragraph(fitted, layout.names))
-        layout.miss(int(within.short), "part of the title")
+    """A header; a sentence that would fill a phone's screen as one is a bold line instead, and whole."""
+    if size(title) <= _HEADLINE:
+        layout.room.take(size(title))
+        layout.add(HeaderBlock(text=PlainTextObject(text=title, emoji=True)))
+        return
+    within = layout.room.part(1000)
+    _spend(layout, fitted := fit(rich(strong(title)), within))
+    layout.add(richtext.paragraph(fitted, layout.names))
+    layout.miss(int(within.short), "part of the title")
 
 
 def _spend(layout: _Layout, spans: Rich) -> None:
@@ -202,9 +204,11 @@ def _preformatted(text: str, layout: _Layout) -> None:
         return
     kept = cut(visible, layout.room.left)
     kept = kept[: kept.rfind("\n")] if "\n" in kept[len(kept) // 2 :] else kept
-    layout.room.take(size(kept))
-    layout.add(richtext.preformatted(kept))
-    layout.missing.append(f"{max(1, visible.count(chr(10)) - kept.count(chr(10))):,} more lines")
+    if kept.strip():
+        layout.room.take(size(kept))
+        layout.add(richtext.preformatted(kept))
+    gone = visible.count("\n") - kept.count("\n")
+    layout.missing.append(f"{gone:,} more lines" if gone > 1 else "the end of the text")
 
 
 def _footer(footer: Rich, layout: _Layout) -> Block | None:

@@ -14,7 +14,7 @@ from bot.platforms.slack.render.richtext import mrkdwn_date
 from commands.cards import Channel, Code, Link, Part, Rich, Text, When, Who, plain
 
 _ENTITIES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_MARKUP = re.compile(r"[*~`\n\t]|(?<!\w)_|_(?!\w)|:[\w+'-]+:|^\s*>")
+_MARKUP = re.compile(r"[*~`\n\t]|(?<!\w)_|_(?!\w)|:[\w+'-]+:|^\s*(?:>|&gt;)")
 _PING = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 #: A word joiner: nobody sees it, and Slack no longer sees a word that calls everybody.
 _JOINER = "\u2060"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,8 @@ from tests.simulators.slack.state import State
 from tests.simulators.slack.transcript import Transcripts
 
 APP_ID = "A00000001"
+# What the bot does without a call to Slack wakes nobody.
+GLANCE = 0.02
 SIGNING_SECRET = "a-signing-secret"
 
 
@@ -41,6 +44,7 @@ class Core:
         rotation: bool = False,
         ack_timeout: float = 3.0,
         unfurl_domains: Iterable[str] = (),
+        should_escape: bool = False,
         retries: tuple[float, ...] = RETRIES,
         limits: bool = True,
         seed: int = 1,
@@ -49,6 +53,7 @@ class Core:
         self.app_name, self.bot_name = app_name, app_name.lower()
         self.signing_secret = SIGNING_SECRET
         self.socket_mode = socket_mode
+        self.should_escape = should_escape
         self.unfurl_domains = tuple(unfurl_domains)
         self.state = State(self.clock)
         self.faults = Faults(seed)
@@ -95,12 +100,13 @@ class Core:
         """Wake those who wait for something."""
         self._changed.set()
 
-    async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0, what: str = "") -> Any:
-        """Wait, without polling, until something is so; the value that it has then."""
+    async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0) -> Any:
+        """Wait until something is so; the value that it has then. Woken by each change, and for others now and then."""
         async with asyncio.timeout(seconds):
             while not (value := holds()):
                 self._changed.clear()
-                await self._changed.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), GLANCE)
             return value
 
     def permalink(self, channel: Channel, message: Message) -> str:

@@ -18,6 +18,10 @@ def user(one: User, *, team: str) -> dict[str, Any]:
         "display_name_normalized": one.name,
         "status_text": "",
         "status_emoji": "",
+        "status_emoji_display_info": [],
+        "status_expiration": 0,
+        "avatar_hash": "g0",
+        **{f"image_{size}": f"https://avatars.example/{one.id}_{size}.png" for size in (24, 32, 48, 72, 192, 512)},
         "team": one.team,
         "email": one.email,
     }
@@ -82,6 +86,7 @@ def channel(one: Channel, *, reader: str, count: bool = False) -> dict[str, Any]
         "purpose": vars(one.purpose).copy(),
         "updated": int(one.created * 1000),
     }
+    body |= {"last_read": "0000000000.000000"} if reader in one.members else {}
     return body | ({"num_members": len(one.members)} if count else {})
 
 

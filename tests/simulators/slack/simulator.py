@@ -193,5 +193,5 @@ class Slack(Talk, Forms, Govern):
         return found
 
     async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0) -> Any:
-        """Wait, without polling, until something is so."""
+        """Wait until something is so."""
         return await self.core.until(holds, seconds=seconds)

@@ -17,12 +17,12 @@ _LONGEST_LABEL, _LONGEST_VALUE = 100, 1000
 
 
 def blocks(facts: tuple[Fact, ...], names: Names, room: Room) -> tuple[list[Block], int]:
-    """The blocks, and how many facts were left out or cut."""
+    """The blocks, and how many facts were left out or cut. A lone fact is a line: half a screen is not for it."""
     fields: list[str] = []
     lines: list[Rich] = []
     short = 0
     for fact in facts[:MOST]:
-        field = _field(fact, names)
+        field = _field(fact, names) if len(facts) > 1 else None
         if field and room.take(size(field)):
             fields.append(field)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.platforms.slack import mrkdwn
-from bot.platforms.slack.render.measure import FALLBACK, clean, cut, size
+from bot.platforms.slack.render.measure import FALLBACK, Room, clean, cut, fit, size
 from bot.platforms.slack.render.naming import Names
 from bot.platforms.slack.render.table import squared
 from commands.cards import Card, Rich, Table, Who, transcript
@@ -24,13 +24,19 @@ def fallback(card: Card, title: str, names: Names) -> str:
 def whole(card: Card, names: Names) -> str:
     """The complete card as plain text, times in UTC."""
     shown = card.model_copy(update={"table": squared(card.table)}) if card.table else card
-    return transcript(shown, {person: names.display(person) for person in _people(card)})
+    text = transcript(shown, {person: names.display(person) for person in _people(card)})
+    return text if text.strip() else "(an empty message)"
 
 
 def _rows(table: Table | None, names: Names) -> list[str]:
-    if table is None:
-        return []
-    return [", ".join(filter(None, (mrkdwn.words(cell, names) for cell in row))) for row in table.rows[:100]]
+    """Rows as far as they can be shown: a table of a thousand is not read out."""
+    lines: list[str] = []
+    for row in table.rows[:100] if table else ():
+        cells = (mrkdwn.words(fit(cell, Room(300)), names) for cell in row)
+        lines.append(", ".join(cell for cell in cells if cell.strip()))
+        if sum(map(len, lines)) > FALLBACK:
+            break
+    return lines
 
 
 def _within(text: str) -> str:

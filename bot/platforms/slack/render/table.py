@@ -10,8 +10,9 @@ from bot.platforms.slack.render.measure import Room, clean, cut, fit, size, widt
 from bot.platforms.slack.render.naming import Names
 from commands.cards import Rich, Table, rich, strong
 
-ROWS, COLUMNS, CELL = 99, 20, 600
-_NARROWEST, _MONOSPACED_CELL = 3, 40
+#: Slack takes 99 rows under the headings; on a phone, fifty are ten screens.
+ROWS, COLUMNS, CELL = 50, 20, 600
+_NARROWEST, _MONOSPACED_CELL, _ONE_LINE = 3, 40, 24
 
 
 def squared(table: Table) -> Table:
@@ -53,7 +54,9 @@ def _native(table: Table, names: Names, room: Room) -> tuple[list[Block], int, b
             break
         short = short or any(within.short for within, _ in cells)
         kept.append(fitted)
-    block = TableBlock(rows=[[_cell(c, names) for c in row] for row in kept], column_settings=_settings(table))
+    block = TableBlock(
+        rows=[[_cell(c, names) for c in row] for row in kept], column_settings=_settings(table, kept, names)
+    )
     return [block], len(table.rows) + 1 - len(kept), short
 
 
@@ -62,17 +65,21 @@ def _cell(cell: Rich, names: Names) -> RichTextBlock:
     return richtext.paragraph(cell, names) or richtext.line(rich("-"), names)
 
 
-def _settings(table: Table) -> list[TableBlockColumnSettings]:
-    """Numbers to the right and on one line; words wrap, so that a phone need not scroll sideways."""
+def _settings(table: Table, shown: list[tuple[Rich, ...]], names: Names) -> list[TableBlockColumnSettings]:
+    """Numbers to the right; only columns of sentences wrap, so that a name or a time stays in one piece."""
     return [
-        TableBlockColumnSettings(align="right" if i in table.numeric else "left", is_wrapped=i not in table.numeric)
+        TableBlockColumnSettings(
+            align="right" if i in table.numeric else "left",
+            is_wrapped=any(len(words(row[i], names)) > _ONE_LINE for row in shown),
+        )
         for i in range(len(table.columns))
     ]
 
 
 def _monospaced(table: Table, names: Names, room: Room) -> tuple[list[Block], int, bool]:
+    cells = [[fit(cell, Room(CELL)) for cell in row] for row in table.rows[:ROWS]]
     rows = [[_flat(column) for column in table.columns]]
-    rows += [[_flat(words(cell, names)) for cell in row] for row in table.rows[:ROWS]]
+    rows += [[_flat(words(cell, names)) for cell in row] for row in cells]
     widths = [max(_NARROWEST, *(len(row[i]) for row in rows)) for i in range(len(table.columns))]
     kept = [line for row in rows if room.take(size(line := _line(row, widths, table.numeric)) + 1)]
     if not kept:
@@ -81,7 +88,7 @@ def _monospaced(table: Table, names: Names, room: Room) -> tuple[list[Block], in
 
 
 def _flat(text: str) -> str:
-    return cut(" ".join(clean(text).split()), _MONOSPACED_CELL)
+    return cut(" ".join(clean(text[:CELL]).split()), _MONOSPACED_CELL)
 
 
 def _line(row: list[str], widths: list[int], numeric: tuple[int, ...]) -> str:

@@ -162,6 +162,7 @@ class Press(Person):
         return await self._shortcut(place, user, payload)
 
     async def _shortcut(self, place: Channel | None, user: User, payload: dict[str, Any]) -> Ack:
+        payload.pop("api_app_id")  # only block actions and views carry it
         ack = await self.core.deliveries.ask("interactive", payload)
         if not ack.ok:
             self._complain(place, user, "The shortcut", ack)

@@ -16,6 +16,8 @@ Upload = tuple[str, bytes]
 
 _URL = re.compile(r"https?://[^\s<>|]+")
 _NAME = re.compile(r"(?<!\w)@([\w.-]*\w)")
+_PLACE = re.compile(r"(?<![\w&])#([\w-]+)")
+_LABELLED = re.compile(r"<@(\w+)>")
 _ALL = {"channel", "here", "everyone"}
 
 
@@ -33,7 +35,7 @@ class Talk(Person):
             raise NotPossible("people of other organisations have no slash commands of this app")
         team = self._team_of(user, place)
         url = self._response_url(team, place, user)
-        payload = self._command(team, place, user) | {"command": command, "text": text}
+        payload = self._command(team, place, user) | {"command": command, "text": self._said(team, text)}
         payload["response_url"] = f"{self.core.base_url}/commands/{url.id}"
         ack = await self.core.deliveries.ask("slash", payload)
         if not ack.ok:
@@ -41,6 +43,10 @@ class Talk(Person):
         elif ack.body:
             self._say_back(url, ack)
         return ack
+
+    def _said(self, team: Team, text: str) -> str:
+        """The words of a command: escaped, and with names and links resolved where the app asked for that."""
+        return self.typed(team, text, labels=True) if self.core.should_escape else escape(text, quote=False)
 
     def _say_back(self, url: Any, ack: Ack) -> None:
         body = ack.body if isinstance(ack.body, dict) else {"text": str(ack.body)}
@@ -120,10 +126,19 @@ class Talk(Person):
         team.files[file.id] = file
         return file
 
-    def typed(self, team: Team, text: str) -> str:
-        """What a client sends for what was typed."""
+    def typed(self, team: Team, text: str, *, labels: bool = False) -> str:
+        """What a client sends for what was typed; in commands, names go along with the ids."""
         safe = _URL.sub(lambda match: f"<{match[0]}>", escape(text, quote=False))
-        return _NAME.sub(lambda match: self._mentioned(team, match), safe)
+        linked = _PLACE.sub(lambda match: self._linked(team, match), safe)
+        named = _NAME.sub(lambda match: self._mentioned(team, match), linked)
+        return _LABELLED.sub(lambda match: self._labelled(team, match[1]), named) if labels else named
+
+    def _linked(self, team: Team, match: re.Match[str]) -> str:
+        known = [one for one in team.channels.values() if one.name == match[1]]
+        return f"<#{known[0].id}|{known[0].name}>" if known else match[0]
+
+    def _labelled(self, team: Team, user: str) -> str:
+        return f"<@{user}|{team.users[user].name}>"
 
     def _mentioned(self, team: Team, match: re.Match[str]) -> str:
         if match[1] in _ALL:

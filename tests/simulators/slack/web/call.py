@@ -124,7 +124,7 @@ class Call:
         """One page of a list, and the cursor of the next."""
         limit = self.args.get("limit", default)
         if not isinstance(limit, int) or not limit > 0:
-            raise Refused("invalid_limit")
+            raise Refused("invalid_limit" if "invalid_limit" in ERRORS[self.method] else "invalid_arguments")
         limit = min(limit, most, self.core.page_cap)
         start = _start(self.text("cursor"))
         more = start + limit < len(things)

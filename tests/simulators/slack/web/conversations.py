@@ -185,7 +185,7 @@ def join(call: Call) -> Answer:
     return {"channel": outlook.channel(channel, reader=call.bot.id)}
 
 
-@method("conversations.leave", GONE, "is_archived", "cant_leave_general", KINDS)
+@method("conversations.leave", GONE, "is_archived", "cant_leave_general", "last_member", KINDS)
 def leave(call: Call) -> Answer:
     """The bot goes."""
     channel = _open_channel(call)
@@ -193,6 +193,8 @@ def leave(call: Call) -> Answer:
         raise Refused("cant_leave_general")
     if call.bot.id not in channel.members:
         return {"not_in_channel": True}
+    if len(channel.members) == 1:
+        raise Refused("last_member")
     call.core.happen.leave(channel, call.bot)
     return {}
 
@@ -278,7 +280,6 @@ def _reachable(call: Call, user_id: str) -> str:
     GONE,
     "not_in_channel",
     "invalid_cursor",
-    "invalid_limit",
     "invalid_ts_latest",
     "invalid_ts_oldest",
 )
@@ -295,7 +296,6 @@ def history(call: Call) -> Answer:
     GONE,
     "thread_not_found",
     "invalid_cursor",
-    "invalid_limit",
     "invalid_ts_latest",
     "invalid_ts_oldest",
 )
