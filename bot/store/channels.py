@@ -20,4 +20,4 @@ def references(connection: sa.Connection, names: list[str]) -> dict[str, str]:
     query = sa.select(_table.c.name, _table.c.reference).where(
         _table.c.name.in_(names), _table.c.reference.is_not(None)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {row.name: row.reference for row in connection.execute(query)}

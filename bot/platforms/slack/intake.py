@@ -55,7 +55,7 @@ def front(receive: Callable[[dict[str, Any]], Awaitable[BoltResponse]], signing_
     )
 
 
-async def _nobody(**_: Any) -> AuthorizeResult | None:
+async def _nobody() -> AuthorizeResult | None:
     """Never asked: every request ends before it is authorised; that is done when it is worked."""
     return None
 

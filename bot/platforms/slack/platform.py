@@ -109,7 +109,7 @@ class Slack:
         else:
             app = front(self.intake.receive, "")
             token = settings.app_token.get_secret_value()
-            await Sockets(app, token, self._wire, self._clock, count=settings.sockets).run()
+            await Sockets(app, token, self._wire, count=settings.sockets).run()
 
     async def _settle_in(self) -> None:
         """Each workspace has a channel for announcements. Slack may be away: it is asked until it answers."""
@@ -122,7 +122,7 @@ class Slack:
                         known.add(install.team)
             except Exception as error:
                 log.warning("Slack does not say who we are: %s: %s", type(error).__name__, error)
-            await self._clock.sleep(30)
+            await asyncio.sleep(30)
 
     async def _announce_there(self, team: str) -> None:
         services = self._parts.services

@@ -9,7 +9,6 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.platforms.slack.web import Wire
-from commands.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +18,10 @@ _PING_SECONDS, _LOOK_SECONDS, _PATIENCE = 5.0, 5.0, 3
 class Sockets:
     """The SDK reconnects by itself; this makes a new connection where it does not."""
 
-    def __init__(self, app: AsyncApp, app_token: str, wire: Wire, clock: Clock, *, count: int) -> None:
+    def __init__(self, app: AsyncApp, app_token: str, wire: Wire, *, count: int) -> None:
         self._app = app
         self._token = app_token
         self._wire = wire
-        self._clock = clock
         self._count = count
 
     async def run(self) -> None:
@@ -42,7 +40,7 @@ class Sockets:
                 log.warning("socket %s: %s: %s", number, type(error).__name__, error)
             finally:
                 await asyncio.shield(handler.close_async())  # type: ignore[no-untyped-call]
-            await self._clock.sleep(1)
+            await asyncio.sleep(1)
 
     async def _watch(self, handler: AsyncSocketModeHandler, number: int) -> None:
         """Until it has been silent for too long: `is_connected` counts the answers to our pings."""

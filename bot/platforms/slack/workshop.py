@@ -7,7 +7,6 @@ import logging
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -63,7 +62,7 @@ class WorkError(Exception):
 def workshop(bench: Bench, wire: Wire) -> AsyncApp:
     """A Bolt app with every listener, which works before it answers and hides no error."""
 
-    async def authorize(*, team_id: str | None, **_: Any) -> AuthorizeResult:
+    async def authorize(team_id: str | None) -> AuthorizeResult:
         install = await bench.installs.of(team_id or "")
         return AuthorizeResult(
             enterprise_id=None,
@@ -73,7 +72,10 @@ def workshop(bench: Bench, wire: Wire) -> AsyncApp:
             bot_user_id=install.bot_user,
         )
 
+    quiet = logging.getLogger("slack_bolt.workshop")
+    quiet.setLevel(logging.ERROR)  # events of no interest are no reason for a warning each
     app = AsyncApp(
+        logger=quiet,
         authorize=authorize,
         client=wire.client(),
         process_before_response=True,
