@@ -8,7 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-DIRECTORY = Path(__file__).parents[3].parent / "shared" / "contracts" / "slack"
+
+def _beside() -> Path:
+    """The data beside the project; beside the repository's own folder when this is a worktree of it."""
+    roots = [Path(__file__).parents[3]]
+    if (roots[0] / ".git").is_file():
+        roots.append(Path((roots[0] / ".git").read_text().removeprefix("gitdir: ").strip()).parents[2])
+    places = [root.parent / "shared" / "contracts" / "slack" for root in roots]
+    return next((place for place in places if place.exists()), places[0])
+
+
+DIRECTORY = _beside()
 ABSENT = "the contract data of Slack is not beside the project"
 
 # Every method may answer with these; the reference leaves them out of most of its pages.

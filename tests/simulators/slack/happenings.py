@@ -52,6 +52,8 @@ class Happenings:
         event |= {"channel": channel.id, "channel_type": channel.kind.replace("public", "channel")}
         event["channel_type"] = event["channel_type"].replace("private", "group")
         event.pop("type")
+        if message.team != channel.team:
+            event |= {"user_team": message.team, "source_team": message.team}
         self._emit(channel, "message", **event)
         self._emit_mention(channel, message, event)
         return message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ class Screens:
     def __init__(self, state: State, changed: Callable[[], None]) -> None:
         self._state = state
         self._changed = changed
+        self.sent: list[View] = []
 
     def stack(self, team: Team, user: str) -> list[View]:
         """The modals of somebody, the visible one last."""
@@ -45,6 +47,7 @@ class Screens:
         view.hash = new_hash(content, self._state.now, self._state.id("h"))
         view.values = {name: value for name, value in view.values.items() if name in kept}
         view.errors = {}
+        self.sent.append(copy.deepcopy(view))
         self._changed()
 
     def close(self, team: Team, view: View, *, all_of_them: bool = False) -> None:
@@ -68,4 +71,6 @@ class Screens:
 
     def _view(self, team: Team, user: str, content: dict[str, Any]) -> View:
         number = self._state.id("V")
-        return View(number, team.id, user, content, new_hash(content, self._state.now, number), "")
+        view = View(number, team.id, user, content, new_hash(content, self._state.now, number), number)
+        self.sent.append(copy.deepcopy(view))
+        return view

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from tests.simulators.slack.core import Core
+from tests.simulators.slack.deliveries import Delivery
 from tests.simulators.slack.faults import Faults
 from tests.simulators.slack.human.base import Where, Who
 from tests.simulators.slack.human.forms import Forms
 from tests.simulators.slack.human.govern import Govern
 from tests.simulators.slack.human.talk import Talk
 from tests.simulators.slack.limits import Limits
-from tests.simulators.slack.model import ApiCall, Message, Ping, Team, User
+from tests.simulators.slack.model import ApiCall, Message, Ping, Team, User, View
 from tests.simulators.slack.responses import Responses
 from tests.simulators.slack.server import Server
 from tests.simulators.slack.sockets import Sockets
@@ -129,6 +131,11 @@ class Slack(Talk, Forms, Govern):
         """Each version of every message of the bot, ephemeral ones too, with its blocks as they were sent."""
         return self.core.happen.sent
 
+    @property
+    def views(self) -> list[View]:
+        """Each version of every modal and home tab, with its blocks."""
+        return self.core.screens.sent
+
     def messages(self, channel: Where) -> list[Message]:
         """What is in a channel now."""
         return list(self.channel(channel).messages)
@@ -173,6 +180,21 @@ class Slack(Talk, Forms, Govern):
         clock.advance(timedelta(seconds=seconds))
         self.core.write_scheduled()
         await self.settle()
+
+    async def quiet(self, seconds: float = 0.1) -> None:
+        """Until the bot has called nothing for so long by the wall's clock, and nothing is under way."""
+        while True:
+            await self.settle()
+            before = len(self.calls)
+            await asyncio.sleep(seconds)
+            if len(self.calls) == before and not self.server.gate.under_way:
+                return
+
+    async def verify_url(self) -> bool:
+        """What Slack does when a request URL is entered: it must say the challenge back."""
+        body = {"token": "verification-token", "challenge": "a-challenge", "type": "url_verification"}
+        ack = await self.core.http.bring(Delivery("event", body))
+        return ack.ok and ack.body in ({"challenge": "a-challenge"}, "a-challenge")
 
     async def redeliver(self) -> None:
         """Run all retries now, whenever they are due."""

@@ -137,23 +137,31 @@ class Sockets:
             self.violations(f"an acknowledgement of {envelope['type']} carried a payload, which Slack does not take")
         return ack
 
-    async def disconnect(self, reason: str = "refresh_requested", *, connection: Connection | None = None) -> None:
+    def _chosen(self, which: Connection | int | None) -> list[Connection]:
+        """All of them, or one by itself or by its place in the order of their coming."""
+        if which is None:
+            return list(self.connections)
+        return [self.connections[which] if isinstance(which, int) else which]
+
+    async def disconnect(
+        self, reason: str = "refresh_requested", *, connection: Connection | int | None = None
+    ) -> None:
         """Tell one or all that they must go; `warning` lets them stay for a while."""
         body = {"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-1"}}
-        for one in [connection] if connection else list(self.connections):
+        for one in self._chosen(connection):
             await one.socket.send_json(body)
             if reason != "warning":
                 one.leaving = True
                 await one.socket.close()
 
-    def deaden(self, connection: Connection | None = None) -> None:
+    def deaden(self, connection: Connection | int | None = None) -> None:
         """One or all are open from now on, and silent."""
-        for one in [connection] if connection else self.connections:
+        for one in self._chosen(connection):
             one.dead = True
 
-    def kill(self, connection: Connection | None = None) -> None:
+    def kill(self, connection: Connection | int | None = None) -> None:
         """Cut one or all without a word."""
-        for one in [connection] if connection else list(self.connections):
+        for one in self._chosen(connection):
             if one.request is not None and one.request.transport is not None:
                 one.request.transport.abort()
 

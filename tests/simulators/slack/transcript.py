@@ -31,7 +31,12 @@ class Transcripts:
 
     def channel(self, channel: Channel) -> str:
         """All of a channel, threads below their first message."""
-        lines = [line for one in channel.messages if not one.is_reply for line in self._with_thread(channel, one)]
+        lines: list[str] = []
+        day = ""
+        for one in channel.messages:
+            if not one.is_reply:
+                lines += _divider(day, one) + self._with_thread(channel, one)
+                day = _day(one)
         return "\n".join(lines)
 
     def _with_thread(self, channel: Channel, message: Message) -> list[str]:
@@ -109,6 +114,15 @@ class Transcripts:
                 lines.append(f"  ! {view.errors[block['block_id']]}")
         buttons = [self.renderer.text(content[name]) for name in ("close", "submit") if content.get(name)]
         return "\n".join(lines + ([" ".join(f"[{one}]" for one in buttons)] if buttons else []))
+
+
+def _day(message: Message) -> str:
+    return datetime.fromtimestamp(float(message.ts), UTC).strftime("%Y-%m-%d")
+
+
+def _divider(before: str, message: Message) -> list[str]:
+    """A line with the date where another day begins."""
+    return [f"--- {_day(message)} ---"] if before and before != _day(message) else []
 
 
 SYSTEM = {

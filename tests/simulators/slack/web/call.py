@@ -110,7 +110,13 @@ class Call:
         return found
 
     def find_user(self, user_id: str) -> User | None:
-        """By id, here or in a connected workspace."""
+        """By id: somebody here, or somebody elsewhere who shares a channel with this workspace."""
+        if user_id in self.team.users:
+            return self.team.users[user_id]
+        known = [one for team in self.core.state.teams.values() for one in team.channels.values()]
+        shared = [one for one in known if one.connected and self.team.id in {one.team, *one.connected}]
+        if not any(user_id in one.members for one in shared):
+            return None
         return next((one for one in self.core.state.users() if one.id == user_id), None)
 
     def message(self, channel: Channel, name: str, error: str = "message_not_found") -> Message:

@@ -8,6 +8,7 @@ from tests.simulators.slack import outlook
 from tests.simulators.slack.errors import Refused
 from tests.simulators.slack.model import File
 from tests.simulators.slack.web.call import Answer, Call, method
+from tests.simulators.slack.web.content import blocks_of, with_ids
 
 
 @method("files.getUploadURLExternal", "missing_argument", "alt_txt_too_large")
@@ -32,7 +33,7 @@ def get_upload_url(call: Call) -> Answer:
     return {"file_id": file.id, "upload_url": f"{call.core.base_url}/upload/v1/{file.team}/{file.id}"}
 
 
-@method("files.completeUploadExternal", "file_not_found", "channel_not_found", "not_in_channel", "invalid_channel")
+@method("files.completeUploadExternal", "file_not_found", "channel_not_found", "not_in_channel", "invalid_blocks")
 def complete_upload(call: Call) -> Answer:
     """The files are there, and are shared."""
     files = [_uploaded(call, one) for one in call.args["files"]]
@@ -58,6 +59,7 @@ def _share(call: Call, files: list[File], place: str) -> None:
         raise Refused("channel_not_found")
     if call.bot.id not in channel.members or channel.archived:
         raise Refused("not_in_channel")
+    blocks = blocks_of(call, "invalid_blocks")
     for file in files:
         file.channels.append(channel.id)
     call.core.happen.post(
@@ -70,7 +72,7 @@ def _share(call: Call, files: list[File], place: str) -> None:
             thread_ts=call.text("thread_ts"),
             bot_id=call.bot.bot_id,
             app_id=call.core.app_id,
-            blocks=call.args.get("blocks"),
+            blocks=with_ids(blocks, call.core.state.id) if blocks else None,
         ),
     )
     for file in files:
