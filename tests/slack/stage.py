@@ -69,7 +69,7 @@ class SlackWorld:
         message = next(
             one
             for one in reversed(self.slack.messages(channel))
-            if f"[{label}]" in self.slack.core.transcripts.message(one)
+            if f"[{label}]" in "\n".join(self.slack.core.transcripts.message(self.slack.channel(channel), one))
         )
         await self.slack.click(who, message, label, channel=channel)
         await self.settled()
