@@ -141,7 +141,16 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         durable = DbosDurable(database, executor=executor)
         ending.push_async_callback(asyncio.to_thread, durable.close)
         app = _assemble(settings, found, database, durable, executor)
-        parts = Parts(app.pipeline, app.registry, app.services.directory, app.store, app.services, address_of(settings))
+        parts = Parts(
+            intake=app.pipeline,
+            registry=app.registry,
+            directory=app.services.directory,
+            store=app.store,
+            services=app.services,
+            address=address_of(settings),
+            people=tuple(settings.persons()),
+            accounts=settings.accounts(),
+        )
         platforms = connect(settings, parts)
         for one in platforms.values():
             ending.push_async_callback(one.close)
