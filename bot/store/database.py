@@ -58,6 +58,28 @@ def _prepare_sqlite(engine: sa.Engine, busy_timeout: float) -> None:
         reading = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
+    _end_statements(engine)
+
+
+def _end_statements(engine: sa.Engine) -> None:
+    """A transaction takes its statements along when it ends.
+
+    A result that was not read to its end, and that the traceback of an error keeps alive, would go on reading
+    an old state: the next writer on that connection is told "database is locked" at once.
+    """
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def _note(connection: sa.Connection, cursor: Any, *_: Any) -> None:
+        if cursor.description is not None:
+            connection.info.setdefault("open", []).append(cursor)
+
+    def _close(connection: sa.Connection) -> None:
+        for cursor in connection.info.pop("open", ()):
+            cursor.close()
+
+    event.listen(engine, "commit", _close)
+    event.listen(engine, "rollback", _close)
+
 
 class Database:
     """The one place where a transaction begins and ends."""
