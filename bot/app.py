@@ -31,7 +31,7 @@ from bot.platforms import discover as discover_platforms
 from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
-from bot.settings import Settings, SettingsError
+from bot.settings import Settings, SettingsError, explained_section
 from bot.store.chat import ChatRecord
 from bot.store.database import Database, directory_of
 from bot.store.migrations import migrate
@@ -251,7 +251,7 @@ def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
         try:
             connected[name] = known[name].connect(parts, known[name].section.model_validate(section))
         except ValidationError as error:
-            raise SettingsError(f"platforms.{name} is wrong: {error}") from None
+            raise SettingsError(explained_section(f"platforms.{name}", error)) from None
     return connected
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -22,6 +23,8 @@ audit_app = typer.Typer(no_args_is_help=True, help="The audit.")
 app.add_typer(config_app, name="config")
 app.add_typer(console_app, name="console")
 app.add_typer(audit_app, name="audit")
+slack_app = typer.Typer(no_args_is_help=True, help="Slack: install it, and find out what is wrong.")
+app.add_typer(slack_app, name="slack")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="settings file; default config/tocsin.yaml")]
 
@@ -120,6 +123,20 @@ def audit_verify(config: ConfigFile = None) -> None:
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
     print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")
+
+
+@slack_app.command("manifest")
+def slack_manifest(
+    config: ConfigFile = None,
+    http: Annotated[str, typer.Option("--http", metavar="URL", help="by signed HTTP at this https:// address")] = "",
+    rotation: Annotated[bool, typer.Option("--token-rotation", help="tokens that run out; needs OAuth")] = False,
+) -> None:
+    """Print the manifest that Slack makes the app from, as the settings have it."""
+    from bot.platforms.slack.manifest import Wanted, as_yaml, wanted
+    from commands.registry import discover
+
+    chosen = Wanted(http.rstrip("/"), sockets=False) if http else wanted(_load(config))
+    print(as_yaml(discover(), replace(chosen, token_rotation=rotation or chosen.token_rotation)), end="")
 
 
 def main() -> None:

@@ -311,6 +311,15 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     return "The settings are wrong:\n" + "\n".join(f"  - {line}" for line in lines)
 
 
+def explained_section(key: str, error: ValidationError) -> str:
+    """What is wrong in a section that a platform reads. What stands there is not shown: it may be a secret."""
+    lines = [
+        f"  - {'.'.join(map(str, (key, *one['loc'])))}: {one['msg'].removeprefix('Value error, ')}"
+        for one in error.errors(include_input=False, include_url=False)
+    ]
+    return "The settings are wrong:\n" + "\n".join(lines)
+
+
 def _explain_source(said: str) -> str:
     """A variable that holds a list or a map, but no JSON. What it holds is not shown: it may be a secret."""
     names = [name for name in Settings.model_fields if f'"{name}"' in said]

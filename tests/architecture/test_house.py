@@ -37,12 +37,24 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "slack_bolt": ("bot/platforms/slack/*",),
     "slack_sdk": ("bot/platforms/slack/*",),
     "sqlalchemy": ("bot/store/*", "bot/engine/durable.py", "bot/keeper.py"),
-    "starlette": ("bot/platforms/console/*", "gateway/admin/*"),
+    "starlette": ("bot/platforms/console/*", "bot/platforms/slack/signed_http.py", "gateway/admin/*"),
     "tenacity": ("bot/store/database.py",),
     "typer": ("bot/cli.py", "gateway/cli.py"),
-    "uvicorn": ("bot/platforms/console/server.py", "bot/demo/upstream.py", "gateway/admin/server.py"),
+    "uvicorn": (
+        "bot/platforms/console/server.py",
+        "bot/platforms/slack/signed_http.py",
+        "bot/demo/upstream.py",
+        "gateway/admin/server.py",
+    ),
     "uvloop": ("bot/cli.py", "gateway/cli.py", "gateway/worker.py"),
-    "yaml": ("bot/settings.py", "bot/adapters/*", "bot/demo/*", "gateway/cli.py", "gateway/config_file.py"),
+    "yaml": (
+        "bot/settings.py",
+        "bot/adapters/*",
+        "bot/demo/*",
+        "bot/platforms/slack/manifest.py",
+        "gateway/cli.py",
+        "gateway/config_file.py",
+    ),
 }
 
 
