@@ -33,7 +33,12 @@ class Connection:
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, str, str]:
         """Status, headers and body of the answer."""
         content = json.dumps(body).encode() if body is not None else b""
-        head = f"{method} {path} HTTP/1.1\r\n{self._headers}content-type: application/json\r\n"
+        return await self.send(method, path, content, {"content-type": "application/json"})
+
+    async def send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, str, str]:
+        """The same, of any kind of content."""
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"{method} {path} HTTP/1.1\r\n{self._headers}{more}"
         self._writer.write(f"{head}content-length: {len(content)}\r\n\r\n".encode() + content)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         length = next(

@@ -12,26 +12,21 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import re
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import socket
 from typing import Any
 
 import yaml
 
 from bench.client import HOST, BenchError, Body, Connection, round_of
-
-_START_SECONDS = 20.0
+from bench.processes import PROGRAM, beside, free_port, process, up
 
 
 @dataclass
@@ -62,27 +57,9 @@ Side = tuple[Measured, int, Mapping[str, str], Body]
 
 
 @contextlib.contextmanager
-def _process(directory: Path, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A server, ended on the way out."""
-    with (directory / f"{name}.log").open("wb") as log:
-        running = subprocess.Popen(command, cwd=directory, stderr=log, env=os.environ | dict(environment or {}))
-        try:
-            yield
-        finally:
-            running.terminate()
-            running.wait(15)
-
-
-def _free_port() -> int:
-    with socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
 def _tocsin(directory: Path) -> Iterator[int]:
     """The bot, as it is installed, with one person and no gateway to watch; its port."""
-    port = _free_port()
+    port = free_port()
     settings = {
         "people": [{"id": "ana", "name": "Ana Ruiz", "roles": ["operator"]}],
         "console": {"port": port},
@@ -91,33 +68,18 @@ def _tocsin(directory: Path) -> Iterator[int]:
     }
     file = directory / "tocsin.yaml"
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    program = str(Path(sys.executable).with_name("tocsin"))
     token = {"TOCSIN_GATEWAY__ADMIN_TOKEN": "not-used-here"}
-    with _process(directory, "tocsin", program, "serve", "--config", str(file), environment=token):
+    with process(directory, "tocsin", PROGRAM, "serve", "--config", str(file), environment=token):
         yield port
 
 
 @contextlib.contextmanager
 def _bare(directory: Path) -> Iterator[int]:
     """The handler to compare with; its port."""
-    port = _free_port()
-    path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    port = free_port()
     command = (sys.executable, "-m", "bench.bare", str(directory / "bare.db"), str(port))
-    with _process(directory, "bare", *command, environment=path):
+    with process(directory, "bare", *command):
         yield port
-
-
-async def _up(port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            connection = await Connection.open(port)
-            status, _, _ = await connection.ask("GET", "/healthz")
-            connection.close()
-            if status == 200:
-                return
-        await asyncio.sleep(0.1)
-    raise BenchError("a server did not start")
 
 
 async def _sign_in(port: int) -> dict[str, str]:
@@ -176,7 +138,7 @@ async def _answered(port: int, headers: Mapping[str, str], channel: str, directo
 async def _measure(directory: Path, rounds: int, seconds: float, concurrency: int) -> tuple[Measured, Measured]:
     dispatch, bare = Measured("command dispatch"), Measured("bare handler, one row")
     with _tocsin(directory) as bot_port, _bare(directory) as bare_port:
-        await asyncio.gather(_up(bot_port), _up(bare_port))
+        await asyncio.gather(up(bot_port), up(bare_port))
         headers = await _sign_in(bot_port)
         channel = await _declare(bot_port, headers)
         sides: tuple[Side, ...] = (
@@ -203,7 +165,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
     parser.add_argument("--concurrency", type=int, default=8, help="people who type at the same time")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=_beside()) as name:
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=beside()) as name:
         measured = _measure(Path(name), options.rounds, options.seconds, options.concurrency)
         dispatch, bare = asyncio.run(measured)
     print(f"{options.rounds} rounds of {options.seconds:g} s each, {options.concurrency} at a time, medians\n")
@@ -216,13 +178,6 @@ def main() -> None:
         "vs_bare": round(rate / statistics.median(bare.rates), 3),
     }
     print(json.dumps(result))
-
-
-def _beside() -> Path:
-    """On the disk where the bot keeps its record: a temporary file system in memory would flatter both."""
-    directory = Path("var")
-    directory.mkdir(exist_ok=True)
-    return directory.resolve()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import json
 import signal
 from typing import Any
 
-from tests.simulators.slack.clock import SystemClock
+from tests.simulators.slack.clock import HastyClock, SystemClock
 from tests.simulators.slack.control_api import ControlApi
 from tests.simulators.slack.deliveries import RETRIES
 from tests.simulators.slack.simulator import Slack
@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--ack-timeout", type=float, default=3.0, metavar="SECONDS")
     parser.add_argument("--retries", default=",".join(map(str, RETRIES)), help="seconds before each retry of an event")
     parser.add_argument("--unfurl", action="append", default=[], metavar="DOMAIN", help="links that the app wants")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="TIMES", help="how much faster its clock goes")
     parser.add_argument("--seed", type=int, default=1, help="of the faults that strike by chance")
     return parser.parse_args()
 
@@ -33,7 +34,7 @@ def arguments() -> argparse.Namespace:
 def options(said: argparse.Namespace) -> dict[str, Any]:
     """The same as the simulator takes it."""
     return {
-        "clock": SystemClock(),
+        "clock": SystemClock() if said.speed == 1 else HastyClock(said.speed),
         "socket_mode": said.sockets,
         "limits": not said.no_limits,
         "rotation": said.rotation,

@@ -226,6 +226,7 @@ class ResponseUrl:
     ephemeral: bool = False
     thread_ts: str = ""
     uses: int = 0
+    answered: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Responses:
             raise Refused("expired_url")
         self.check(body, "response_url")
         url.uses += 1
+        url.answered = url.answered or self._core.state.now
         self.say(url, body)
 
     def check(self, body: Any, where: str) -> None:

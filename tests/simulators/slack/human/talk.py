@@ -10,7 +10,7 @@ from typing import Any
 from tests.simulators.slack.deliveries import Ack
 from tests.simulators.slack.errors import NotPossible, Refused
 from tests.simulators.slack.human.base import Person, Where, Which, Who
-from tests.simulators.slack.model import Channel, File, Message, Team, User
+from tests.simulators.slack.model import Channel, File, Message, ResponseUrl, Team, User
 
 Upload = tuple[str, bytes]
 
@@ -33,16 +33,26 @@ class Talk(Person):
             raise NotPossible(f"{command} is not supported in threads. Sorry!")
         if user.team != place.team:
             raise NotPossible("people of other organisations have no slash commands of this app")
-        team = self._team_of(user, place)
-        url = self._response_url(team, place, user)
-        payload = self._command(team, place, user) | {"command": command, "text": self._said(team, text)}
-        payload["response_url"] = f"{self.core.base_url}/commands/{url.id}"
+        url, payload = self._typed(user, place, command, text)
         ack = await self.core.deliveries.ask("slash", payload)
         if not ack.ok:
             self._complain(place, user, command, ack)
         elif ack.body:
             self._say_back(url, ack)
         return ack
+
+    def typed_commands(
+        self, who: Who, command: str, text: str = "", *, channel: Where = "general", times: int = 1
+    ) -> list[dict[str, Any]]:
+        """What Slack would deliver for so many commands, for a program that signs and delivers them by itself."""
+        place, user = self._open(channel), self._acting(who, channel)
+        return [self._typed(user, place, command, text)[1] for _ in range(times)]
+
+    def _typed(self, user: User, place: Channel, command: str, text: str) -> tuple[ResponseUrl, dict[str, Any]]:
+        team = self._team_of(user, place)
+        url = self._response_url(team, place, user)
+        payload = self._command(team, place, user) | {"command": command, "text": self._said(team, text)}
+        return url, payload | {"response_url": f"{self.core.base_url}/commands/{url.id}"}
 
     def _said(self, team: Team, text: str) -> str:
         """The words of a command: escaped, and with names and links resolved where the app asked for that."""
