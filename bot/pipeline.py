@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.store.accounts import Accounts
 from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED
 from bot.store.transaction import SqlTransaction, Store
@@ -245,7 +246,7 @@ class Pipeline:
             await self._resume(delivery)
 
     async def _resume(self, delivery: TextDelivery) -> None:
-        person, key = self._services.directory.get(delivery.person), f"{delivery.platform}:{delivery.id}"
+        person, key = await self._remembered(delivery), f"{delivery.platform}:{delivery.id}"
         understood = self._understand(delivery, person) if person else NotAllowed("You are not known here any more.")
         call = self._call(delivery, person or SYSTEM, key)
 
@@ -260,6 +261,17 @@ class Pipeline:
         work = await self._store.transact(key, admit)
         if work:
             self._start(work)
+
+    async def _remembered(self, delivery: TextDelivery) -> Person | None:
+        """Who asked; perhaps only the process that is gone has met them."""
+        known = self._services.directory.get(delivery.person)
+        if known is not None:
+            return known
+        account = await Accounts(self._store.database).of_person(delivery.platform, delivery.person)
+        if account is None:
+            return None
+        self._services.directory.add(account.person)
+        return account.person
 
     async def drain(self) -> None:
         """Wait for what is running."""
