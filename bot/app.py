@@ -258,7 +258,8 @@ def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
 def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
     chats: dict[str, ChatPlatform] = {ConsolePlatform.name: ConsolePlatform(app.hub)}
     chats |= {name: one.chat for name, one in platforms.items()}
-    outbox = Outbox(database, chats, owner=app.store.owner, tell=Undelivered(app.store, app.services).tell)
+    tell = Undelivered(app.store, app.services).tell
+    outbox = Outbox(database, chats, owner=app.store.owner, tell=tell, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
     loops = {"outbox": outbox.run, "keeper": app.keeper.run, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:

@@ -8,6 +8,7 @@ from bot.store.transaction import SqlTransaction, Store
 from commands.cards import Tone, card, rich
 from commands.context import Services
 from commands.domain.incident import Incident
+from commands.errors import NotFound
 from commands.ports import Post, Urgency
 from commands.presentation.words import cut
 
@@ -32,25 +33,38 @@ class Undelivered:
         await self._store.transact(key, lambda tx: self._tell(tx, channel, post, why))
 
     def _tell(self, tx: SqlTransaction, channel: str, post: Post, why: str) -> None:
-        incident = tx.incidents.in_channel(channel)
+        incident = tx.incidents.in_channel(channel) or _told_of(tx, post)
         where = self._services.announce_in
         if incident is not None:
             where = self._services.standing(where, incident.platform)
+            where = incident.channel if where == channel else where
         shown = card(
             f"A message to #{channel} could not be delivered",
             rich("It was: ", cut(post.card.title, 150)),
             cut(why, 500),
             tone=Tone.WARNING,
         )
-        for person in _audience(post, incident):
+        people = _audience(tx, post, incident)
+        if not people:
+            log.error("nobody waits for %s in #%s, which was not delivered: %s", post.key, channel, why)
+        for person in people:
             key = f"{_PREFIX}{post.key}:{person}"
             tx.messages.post(where, shown, key=key, only_for=person, urgency=Urgency.ANSWER)
 
 
-def _audience(post: Post, incident: Incident | None) -> list[str]:
-    """The one whom it was for, else who leads the incident, else who declared it."""
-    if post.only_for:
-        return [post.only_for]
+def _told_of(tx: SqlTransaction, post: Post) -> Incident | None:
+    """The incident that a message is about: its key begins with it."""
+    try:
+        return tx.incidents.get(post.key.partition(":")[0])
+    except NotFound:
+        return None
+
+
+def _audience(tx: SqlTransaction, post: Post, incident: Incident | None) -> list[str]:
+    """The one whom it was for, else who asked for it, else who leads the incident, else who declared it."""
+    waits = post.only_for or tx.inbox.asked_by(post.key.rpartition(":")[0])
+    if waits:
+        return [waits]
     if incident is None:
         return []
     return sorted(set(incident.roles.values())) or [incident.declared_by]

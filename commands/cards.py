@@ -118,6 +118,11 @@ def channels_of(shown: Card) -> list[str]:
     return list(dict.fromkeys(span.name for span in spans_of(shown) if isinstance(span, Channel)))
 
 
+def people_of(shown: Card) -> list[str]:
+    """The people whom a card names."""
+    return list(dict.fromkeys(span.person for span in spans_of(shown) if isinstance(span, Who)))
+
+
 class Tone(StrEnum):
     """How a card is coloured; never the only carrier of a meaning."""
 

@@ -35,6 +35,16 @@ class Accounts:
         """Every account."""
         return await self._database.read(lambda c: [_account(row) for row in c.execute(sa.select(_table))])
 
+    async def since(self, when: datetime) -> list[Account]:
+        """The accounts of which something was learnt since then, by any process."""
+        query = sa.select(_table).where(_table.c.seen_at >= when)
+        return await self._database.read(lambda c: [_account(row) for row in c.execute(query)])
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether another process may know somebody of whom this one has not heard."""
+        return not self._database.is_sqlite
+
     async def of_person(self, platform: str, person: str) -> Account | None:
         """The account of a person on a platform."""
         query = sa.select(_table).where(_table.c.platform == platform, _table.c.person == person)

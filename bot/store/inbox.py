@@ -10,11 +10,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery
 from bot.store import schema
 from bot.store.database import insert_once
 
 _TEXT = TypeAdapter(TextDelivery)
+_KINDS = {TextDelivery: "command", ClickDelivery: "click", CaptureDelivery: "capture"}
 _table = schema.inbox
 
 RECEIVED, DONE, REFUSED = "received", "done", "refused"
@@ -42,14 +43,18 @@ class Inbox:
         """The receipt of a delivery that is known to be there."""
         return _receipt(self._connection.execute(_READ, {"key": key}).one())
 
-    def receive(self, key: str, delivery: TextDelivery | ClickDelivery) -> bool:
+    def asked_by(self, key: str) -> str | None:
+        """Whose delivery it was."""
+        row = self._connection.execute(_READ, {"key": key}).one_or_none()
+        return None if row is None else str(json.loads(row.payload)["person"])
+
+    def receive(self, key: str, delivery: TextDelivery | ClickDelivery | CaptureDelivery) -> bool:
         """Store it; False when it was taken before. Two replicas that receive the same one take turns here."""
-        kind = "command" if isinstance(delivery, TextDelivery) else "click"
         row = {
             "id": key,
-            "kind": kind,
+            "kind": _KINDS[type(delivery)],
             "state": RECEIVED,
-            "payload": json.dumps(asdict(delivery)),
+            "payload": json.dumps(asdict(delivery), default=str),
             "received_at": self._now,
             "owner": self._owner,
         }

@@ -52,13 +52,21 @@ class Place:
     applied: dict[str, Any]
 
 
-def busy_channels(connection: sa.Connection, platforms: Collection[str]) -> list[str]:
+def busy_channels(
+    connection: sa.Connection,
+    platforms: Collection[str],
+    *,
+    besides: Collection[int] = (),
+    unarranged: Collection[str] = (),
+) -> list[str]:
     """The channels with something to send or to arrange; the one with the most urgent message first.
 
-    What belongs to a platform that is not connected waits until it is.
+    What belongs to a platform that is not connected waits until it is. `besides` are messages, `unarranged` channels
+    whose arrangement is not to be looked at now.
     """
-    waiting = sorted(connection.execute(_FIRST_WAITING), key=lambda row: (row[2], row[3]))
-    found = [*waiting, *connection.execute(_FIRST_UNARRANGED)]
+    said = _FIRST_WAITING.where(_messages.c.id.not_in(besides)) if besides else _FIRST_WAITING
+    waiting = sorted(connection.execute(said), key=lambda row: (row[2], row[3]))
+    found = [*waiting, *(row for row in connection.execute(_FIRST_UNARRANGED) if row[0] not in unarranged)]
     return list(dict.fromkeys(row[0] for row in found if row[1].partition(":")[0] in platforms))
 
 
@@ -88,12 +96,12 @@ def _place(row: sa.Row[Any]) -> Place:
     return Place(room, row.reference, row.wish, row.arranged, json.loads(row.applied))
 
 
-def waiting(connection: sa.Connection, channel: str, limit: int) -> list[Outgoing]:
+def waiting(connection: sa.Connection, channel: str, limit: int, *, besides: Collection[int] = ()) -> list[Outgoing]:
     """What a channel is behind with: the urgent first, then in the order in which it was said."""
     query = (
         sa.select(_messages, _root.c.reference.label("root_reference"))
         .outerjoin(_root, _root.c.key == _messages.c.thread)
-        .where(_BEHIND, _messages.c.channel == channel)
+        .where(_BEHIND, _messages.c.channel == channel, _messages.c.id.not_in(besides))
         .order_by(_messages.c.urgency, _messages.c.id)
         .limit(limit)
     )

@@ -15,6 +15,14 @@ class Undeliverable(Exception):  # noqa: N818 - an answer of the platform
     """The platform will never take this, however often it is asked; the message says why and what helps."""
 
 
+class Unfinished(Exception):  # noqa: N818 - a state of the other side
+    """The message is there, under `reference`; what belongs to it (a pin, a document) is still to come."""
+
+    def __init__(self, reference: str, why: str) -> None:
+        super().__init__(why)
+        self.reference = reference
+
+
 class Urgency(IntEnum):
     """What goes first where a platform lets only so much through."""
 
@@ -61,7 +69,8 @@ class Post(_Value):
 class ChatPlatform(Protocol):
     """A chat system. Every call may come again after a crash: the room's name and the post's key tell.
 
-    All raise Undeliverable for what is refused for good; anything else that is raised is tried again.
+    All raise Undeliverable for what is refused for good; anything else that is raised is tried again. `post` and
+    `edit` raise Unfinished when only a part of it is to be done again: they are asked to edit once more.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -77,20 +77,28 @@ class SlackWorld:
 
 @asynccontextmanager
 async def slack_world(
-    database_url: str, *, mode: str = "http", slack: Slack | None = None, clock: FakeClock | None = None, **more: Any
+    database_url: str,
+    *,
+    mode: str = "http",
+    slack: Slack | None = None,
+    clock: FakeClock | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> AsyncIterator[SlackWorld]:
-    """The bot in a Slack; ended on the way out, and then the simulator is asked whether all was right."""
+    """The bot in a Slack; ended on the way out, and then the simulator is asked whether all was right.
+
+    `overrides` are settings of the bot, `more` those of its platform.
+    """
     clock = clock or FakeClock()
     if slack is None:
         async with (
             Slack.start(clock=clock) as started,
-            slack_world(database_url, mode=mode, slack=started, clock=clock, **more) as running,
+            slack_world(database_url, mode=mode, slack=started, clock=clock, overrides=overrides, **more) as running,
         ):
             yield running
         return
-    settings = settings_for(
-        database_url, people=PEOPLE, on_call={"gateway": ["ana"]}, platforms={"slack": section(slack, mode, **more)}
-    )
+    values = {"people": PEOPLE, "on_call": {"gateway": ["ana"]}, "platforms": {"slack": section(slack, mode, **more)}}
+    settings = settings_for(database_url, **(values | dict(overrides or {})))
     async with world(settings, clock=clock) as bot:
         platform = bot.app.platforms["slack"]
         assert isinstance(platform, SlackPlatform)

@@ -13,10 +13,10 @@ from bot.platforms.slack.people import People
 from bot.platforms.slack.places import PLATFORM, Places, Spot, platform_of
 from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.rooms import Rooms, explained
-from bot.platforms.slack.web import Refused, Web
-from commands.cards import channels_of
+from bot.platforms.slack.web import Busy, Refused, Unclear, Web
+from commands.cards import channels_of, people_of
 from commands.people import Directory
-from commands.ports import Post, Room, Undeliverable
+from commands.ports import Post, Room, Undeliverable, Unfinished
 
 log = logging.getLogger(__name__)
 
@@ -139,12 +139,15 @@ class SlackChat:
         await self._finish(spot, reference, post)
 
     async def _finish(self, spot: Spot, reference: str, post: Post) -> None:
-        """What belongs to a message: the pin, the document. Each is done once."""
-        if post.pinned and (spot.reference, reference) not in self._pinned:
-            await self._pin(spot, reference)
-            self._pinned.add((spot.reference, reference))
-        if post.card.document is not None:
-            await self._documents.attach(spot, reference, post.card.document)
+        """What belongs to a message: the pin, the document. Each is done once, and by itself."""
+        try:
+            if post.pinned and (spot.reference, reference) not in self._pinned:
+                await self._pin(spot, reference)
+                self._pinned.add((spot.reference, reference))
+            if post.card.document is not None:
+                await self._documents.attach(spot, reference, post.card.document)
+        except (Busy, Unclear) as error:
+            raise Unfinished(reference, f"{type(error).__name__}: {error}") from error
 
     async def _pin(self, spot: Spot, reference: str) -> None:
         try:
@@ -222,6 +225,7 @@ class SlackChat:
 
     async def _render(self, team: str, post: Post) -> Shown:
         await self._places.learn(team, channels_of(post.card))
+        await self._people.meet(team, [*people_of(post.card), *([post.only_for] if post.only_for else [])])
         return await asyncio.to_thread(render, post.card, self.names(team), key=post.key)
 
     def names(self, team: str) -> Names:

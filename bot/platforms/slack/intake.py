@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -30,6 +32,8 @@ from commands.ports import Clock
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 2.0, 10.0, 6
+#: Slack waits for three seconds; an answer needs its way.
+PATIENCE_SECONDS = 2.4
 _PRUNE_EVERY = timedelta(hours=1)
 _NOT_STORED = "Tocsin could not store that, so nothing happened. Please send it again in a moment."
 
@@ -60,6 +64,31 @@ async def _nobody() -> AuthorizeResult | None:
     return None
 
 
+class _Keeping:
+    """Storing one delivery: it is either in the store in time, or never will be. Met by two threads."""
+
+    def __init__(self, arrival: Arrival, owner: str) -> None:
+        self._arrival = arrival
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._late = self._stored = False
+
+    def store(self, connection: sa.Connection) -> bool:
+        """Whether it is a new one. Raises StoreUnavailable when nobody waits any more: nothing is stored then."""
+        fresh = arrivals.store(connection, self._arrival, owner=self._owner)
+        with self._lock:
+            if self._late:
+                raise StoreUnavailable("too late for an acknowledgement")
+            self._stored = True
+        return fresh
+
+    def give_up(self) -> bool:
+        """Whether it is certain now that it will not be stored."""
+        with self._lock:
+            self._late = not self._stored
+        return self._late
+
+
 class Intake:
     """Stores, acknowledges, and works what is stored, in the order of each lane."""
 
@@ -79,13 +108,23 @@ class Intake:
         said = self._at_once(body)
         arrival = arrival_of(body, self._clock.now())
         try:
-            fresh = await self._store.database.write(lambda c: arrivals.store(c, arrival, owner=self._store.owner))
+            fresh = await self._keep(arrival)
         except StoreUnavailable as gone:
             log.warning("a delivery of Slack was not taken: %s", gone)
             return _not_taken(body)
         if fresh:
             self._add(arrival)
         return BoltResponse(status=200, body=said or "")
+
+    async def _keep(self, arrival: Arrival) -> bool:
+        """Store it in time for the acknowledgement, or not at all: whoever reads that it failed will do it again."""
+        keeping = _Keeping(arrival, self._store.owner)
+        storing = asyncio.ensure_future(self._store.database.write(keeping.store))
+        done, _ = await asyncio.wait({storing}, timeout=PATIENCE_SECONDS)
+        if not done and keeping.give_up():
+            storing.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise StoreUnavailable(f"The database was not ready within {PATIENCE_SECONDS:.1f} s.")
+        return await storing
 
     def _add(self, arrival: Arrival) -> None:
         if arrival.id in self._here:
@@ -116,7 +155,11 @@ class Intake:
             except StoreUnavailable as gone:
                 log.warning("%s waits: %s", arrival.id, gone)
                 await asyncio.sleep(_LOOK_SECONDS)
-            except Exception:
+            except Exception as error:
+                if isinstance(error.__cause__, StoreUnavailable):
+                    log.warning("%s waits: %s", arrival.id, error)
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    continue
                 log.exception("%s failed, attempt %s", arrival.id, attempt + 1)
                 attempt += 1
                 await self._count(arrival)

@@ -7,7 +7,9 @@ guests and people of other organisations get only what the settings grant to the
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: How long what Slack said about somebody is believed; changes that it tells of count at once.
 FRESH = timedelta(minutes=15)
+#: Clocks of processes differ; what one of them has learnt is looked for a little further back.
+_OVERLAP = timedelta(minutes=1)
 _ZONES = available_timezones()
 _Kind = Literal["member", "guest", "stranger", "gone"]
 
@@ -56,17 +60,42 @@ class People:
         self._clock = clock
         self._own = own
         self._known: dict[tuple[str, str], Account] = {}
+        self._users: dict[tuple[str, str], str] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
+        self._asking: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._caught_up = clock.now()
 
     async def load(self) -> None:
         """Know everybody who was seen before, whichever process saw them; what they may do is asked anew."""
+        self._caught_up = self._clock.now()
         for account in await self._accounts.all():
             if account.platform.partition(":")[0] == PLATFORM:
                 believed = self._own.current(account.person)
                 self._keep(account.model_copy(update={"person": believed, "seen_at": account.seen_at - 2 * FRESH}))
 
+    async def meet(self, team: str, people: Iterable[str]) -> None:
+        """Before people are named or called: those whom only another process has met so far are known from now on."""
+        if any(self.user(team, person) is None for person in people):
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """What other processes have learnt since the last time."""
+        if not self._accounts.are_shared:
+            return
+        since, self._caught_up = self._caught_up, self._clock.now()
+        for account in await self._accounts.since(since - _OVERLAP):
+            team = account.platform.partition(":")[2]
+            known = self._known.get((team, account.account))
+            if account.platform.partition(":")[0] == PLATFORM and (known is None or known.seen_at < account.seen_at):
+                self._keep(account)
+
     async def person(self, team: str, user: str) -> Person | None:
         """Who this is; None for bots. Raises Busy or Unclear for somebody new while Slack does not answer."""
+        await self._catch_up()
+        async with self._asking[team, user]:
+            return await self._believed(team, user)
+
+    async def _believed(self, team: str, user: str) -> Person | None:
         known = self._known.get((team, user))
         if known and self._clock.now() - known.seen_at < FRESH:
             return known.person
@@ -97,10 +126,7 @@ class People:
 
     def user(self, team: str, person: str) -> str | None:
         """The Slack id of a person in a workspace."""
-        for (one_team, user), account in self._known.items():
-            if one_team == team and account.person.id == person:
-                return user
-        return self._own.user(team, person)
+        return self._users.get((team, person)) or self._own.user(team, person)
 
     def mentioned(self, team: str, user: str) -> str | None:
         """The person id behind a mention, of somebody who was seen."""
@@ -145,6 +171,7 @@ class People:
     def _keep(self, account: Account) -> None:
         team = account.platform.partition(":")[2]
         self._known[team, account.account] = account
+        self._users[team, account.person.id] = account.account
         self._directory.add(account.person)
 
     async def _as_person(self, team: str, user: str, said: dict[str, Any]) -> Person:

@@ -110,6 +110,7 @@ class Rooms:
 
     async def _invite(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
         called = list(done.get("invited", ()))
+        await self._people.meet(spot.team, room.members)
         wanted = [user for person in room.members if (user := self._people.user(spot.team, person))]
         for group in room.invite:
             user = self._people.user(spot.team, group)

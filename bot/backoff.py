@@ -1,0 +1,28 @@
+"""How long something that failed waits until it is tried again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0
+
+
+@dataclass
+class Backoff:
+    """Twice as long after each failure, up to a minute. Times are seconds of one clock."""
+
+    failures: int = 0
+    not_before: float = 0.0
+
+    def waits(self, now: float) -> bool:
+        """Whether it is too early to try again."""
+        return self.failures > 0 and now < self.not_before
+
+    def failed(self, now: float) -> None:
+        """Once more."""
+        self.failures += 1
+        self.not_before = now + min(_FIRST_SECONDS * 2.0 ** (self.failures - 1), _LONGEST_SECONDS)
+
+    def succeeded(self) -> None:
+        """All is well."""
+        self.failures, self.not_before = 0, 0.0
