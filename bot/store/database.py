@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from bot.store.errors import AlreadyRunning, StoreUnavailable
+from bot.store.writers import Writers
 
 T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
@@ -89,24 +90,31 @@ class Database:
         self.is_sqlite = url.startswith("sqlite")
         self._lock = FileLock(url) if self.is_sqlite else None
         self.engine = make_engine(url, busy_timeout=busy_timeout)
-        self._writers = ThreadPoolExecutor(1 if self.is_sqlite else 6, thread_name_prefix="store-write")
+        self._writers = Writers(1 if self.is_sqlite else 6, self.write_now, self.engine if self.is_sqlite else None)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
 
-    async def write(self, operation: Operation[T]) -> T:
-        """Run in one transaction, in a worker thread. Raises StoreUnavailable; refusals pass through."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, self.write_now, operation)
+    async def write(self, operation: Operation[T], *, urgent: bool = False) -> T:
+        """Run in one transaction, in a worker thread; before all others where somebody waits for it at this moment.
+
+        Raises StoreUnavailable; refusals pass through.
+        """
+        done: T = await asyncio.wrap_future(self._writers.submit(operation, urgent=urgent))
+        return done
 
     async def read(self, operation: Operation[T]) -> T:
         """Run on a snapshot, in a worker thread. Raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, operation)
 
+    async def lend(self, work: Callable[[], T]) -> T:
+        """For a library that brings its own tables and uses `engine`: in a writer's thread. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._writers, _explaining, work)
+
     def write_now(self, operation: Operation[T]) -> T:
         """As `write`, in the calling thread."""
         try:
-            result: T = _retrying(self._once, operation)
+            return self._insisting(operation)
         except DBAPIError as error:
             raise StoreUnavailable(explained(error)) from error
-        return result
 
     def read_now(self, operation: Operation[T]) -> T:
         """As `read`, in the calling thread."""
@@ -116,17 +124,34 @@ class Database:
         except DBAPIError as error:
             raise StoreUnavailable(explained(error)) from error
 
+    def _insisting(self, operation: Operation[T]) -> T:
+        """Again only where a race was lost, which is rare: most transactions do without the means for it."""
+        try:
+            return self._once(operation)
+        except DBAPIError as error:
+            if not _lost_a_race(error):
+                raise
+        result: T = _retrying(self._once, operation)
+        return result
+
     def _once(self, operation: Operation[T]) -> T:
         with self.engine.begin() as connection:
             return operation(connection)
 
     def close(self) -> None:
         """End the threads, then the connections, then let go of the file."""
-        self._writers.shutdown()
+        self._writers.close()
         self._readers.shutdown()
         self.engine.dispose()
         if self._lock:
             self._lock.release()
+
+
+def _explaining(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except DBAPIError as error:
+        raise StoreUnavailable(explained(error)) from error
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:

@@ -19,7 +19,13 @@ from commands.ports import Bookmark, Room, Urgency
 _CHANGE = "change"
 
 _channels, _messages, _buttons, _counters = schema.channels, schema.messages, schema.buttons, schema.counters
-_READ_SIGHT = sa.select(_channels.c.private, _channels.c.members).where(_channels.c.name == sa.bindparam("channel"))
+_READ_SIGHT = sa.select(_channels.c.private, _channels.c.members, _channels.c.platform).where(
+    _channels.c.name == sa.bindparam("channel")
+)
+_ACCOUNTS_ALIKE = sa.select(schema.accounts.c.platform).where(
+    schema.accounts.c.person == sa.bindparam("whose"),
+    schema.accounts.c.platform.startswith(sa.bindparam("kind"), autoescape=False),
+)
 _EDIT = _messages.update().where(_messages.c.key == sa.bindparam("message"))
 _VOID_BUTTONS = _buttons.delete().where(_buttons.c.message == sa.bindparam("edited"), _buttons.c.used_by.is_(None))
 _ADD_BUTTONS = _buttons.insert()
@@ -182,6 +188,17 @@ def _with_members(row: sa.Row[Any], members: set[str]) -> dict[str, Any]:
 
 
 def may_read(connection: sa.Connection, channel: str, person: str) -> bool:
-    """Whether a channel exists and is in sight of a person."""
+    """Whether a channel exists and is in sight of a person: a private one of its members, others of their workspace."""
     row = connection.execute(_READ_SIGHT, {"channel": channel}).one_or_none()
-    return row is not None and (not row.private or person in json.loads(row.members))
+    if row is None:
+        return False
+    if row.private:
+        return person in json.loads(row.members)
+    kind, _, workspace = row.platform.partition(":")
+    return not workspace or _is_of(connection, person, kind, row.platform)
+
+
+def _is_of(connection: sa.Connection, person: str, kind: str, platform: str) -> bool:
+    """Whoever is known in other workspaces only is none of this one. Whoever has no account there is of the house."""
+    homes = set(connection.execute(_ACCOUNTS_ALIKE, {"whose": person, "kind": f"{kind}:"}).scalars())
+    return not homes or platform in homes

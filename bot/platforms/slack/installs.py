@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store.models import Bot
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
-from commands.ports import Undeliverable
+from bot.platforms.slack.oauth import Installations
+from commands.ports import Clock, Undeliverable
 
 log = logging.getLogger(__name__)
+
+#: How long the store's word about a workspace is believed.
+_BELIEVED = timedelta(seconds=20)
+#: What Slack answers for a token that will never be good again.
+_DEAD = {"account_inactive", "invalid_auth", "token_revoked", "token_expired", "not_authed"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,9 @@ class Installs(Protocol):
 
     async def all(self) -> list[Install]:
         """Every workspace."""
+
+    def arrived(self, team: str) -> None:
+        """The app was installed in a workspace just now, maybe again."""
 
     async def forget(self, team: str) -> None:
         """The app was removed from a workspace."""
@@ -62,6 +75,9 @@ class OneWorkspace:
         """See Installs."""
         return [await self._who()]
 
+    def arrived(self, team: str) -> None:
+        """Its token is in the settings."""
+
     async def forget(self, team: str) -> None:
         """The token is void from now on; a new one comes with the settings."""
         log.error("Tocsin was removed from the workspace %s: install it again and set platforms.slack.bot_token", team)
@@ -81,30 +97,66 @@ class OneWorkspace:
 
 
 class ManyWorkspaces:
-    """The workspaces that installed the app by OAuth. Tokens that run out are rotated in time."""
+    """The workspaces that installed the app by OAuth. Tokens that run out are rotated in time.
+
+    Another process may install, remove or rotate, so what the store says is believed for a moment only.
+    """
 
     def __init__(
-        self, store: AsyncInstallationStore, rotator: AsyncTokenRotator, teams: Callable[[], Awaitable[list[str]]]
+        self, store: Installations, rotator: AsyncTokenRotator, clock: Clock, admits: Callable[[str], bool]
     ) -> None:
         self._store = store
         self._rotator = rotator
-        self._teams = teams
-        self._rotating = asyncio.Lock()
+        self._clock = clock
+        self._admits = admits
+        self._known: dict[str, tuple[Install, datetime]] = {}
+        self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def of(self, team: str) -> Install:
         """See Installs."""
-        bot = await self._store.async_find_bot(enterprise_id=None, team_id=team or await self._only_team())
-        if bot is None or not bot.bot_token:
-            raise Undeliverable(f"Tocsin is not installed in the workspace {team or '(none)'}.")
-        return _install(await self._fresh(bot))
+        team = team or await self._only_team()
+        async with self._asking[team]:  # a token is changed once, however many want it
+            install, asked = self._known.get(team, (None, self._clock.now()))
+            if install is None or self._clock.now() - asked > _BELIEVED:
+                install = await self._ask(team)
+                self._known[team] = install, self._clock.now()
+        return install
 
     async def all(self) -> list[Install]:
-        """See Installs."""
-        return [await self.of(team) for team in await self._teams()]
+        """See Installs. One that is out of order does not hide the others."""
+        found = []
+        for team in await self._teams():
+            try:
+                found.append(await self.of(team))
+            except Undeliverable as gone:
+                log.warning("%s", gone)
+        return found
+
+    def arrived(self, team: str) -> None:
+        """A workspace has installed the app, maybe again: what was known of it is old."""
+        self._known.pop(team, None)
 
     async def forget(self, team: str) -> None:
-        """See Installs."""
-        await self._store.async_delete_all(enterprise_id=None, team_id=team)
+        """See Installs. News of a removal may come after the app is back: then its token is good, and stays."""
+        self.arrived(team)
+        bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
+        if bot is None or await self._works(bot):
+            return
+        await self._store.async_delete_bot(enterprise_id=None, team_id=team)
+        self.arrived(team)
+        log.warning("Tocsin was removed from the workspace %s; its token is forgotten", team)
+
+    async def _works(self, bot: Bot) -> bool:
+        try:
+            await self._rotator.client.auth_test(token=bot.bot_token)
+        except SlackApiError as error:
+            if error.response.get("error") in _DEAD:
+                return False
+            raise
+        return True
+
+    async def _teams(self) -> list[str]:
+        return [team for team in await self._store.teams() if self._admits(team)]
 
     async def _only_team(self) -> str:
         teams = await self._teams()
@@ -112,12 +164,45 @@ class ManyWorkspaces:
             raise Undeliverable("Say which workspace: slack:T0123 (several, or none, have installed Tocsin).")
         return teams[0]
 
+    async def _ask(self, team: str) -> Install:
+        bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
+        if bot is None or not bot.bot_token or not self._admits(team):
+            self._known.pop(team, None)
+            raise Undeliverable(f"Tocsin is not installed in the workspace {team}.")
+        return _install(await self._fresh(bot))
+
     async def _fresh(self, bot: Bot) -> Bot:
-        async with self._rotating:
+        """With a token that will last a while. Until the old one ends, a new one may be refused."""
+        try:
             rotated = await self._rotator.perform_bot_token_rotation(bot=bot)
-            if rotated is not None:
-                await self._store.async_save_bot(rotated)
+        except (SlackTokenRotationError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            return await self._other(bot, error)
+        if rotated is not None:
+            await self._store.async_save_bot(rotated)
+            log.info("the workspace %s has a new token", bot.team_id)
         return rotated or bot
+
+    async def _other(self, bot: Bot, error: Exception) -> Bot:
+        """Another process may have been faster; else the old token does until it runs out."""
+        newest = await self._store.async_find_bot(enterprise_id=None, team_id=bot.team_id)
+        if newest is not None and newest.bot_token != bot.bot_token:
+            return newest
+        if time.time() < (bot.bot_token_expires_at or 0):
+            log.warning("the workspace %s has no new token yet: %s", bot.team_id, _reason(error))
+            return bot
+        if isinstance(error, SlackTokenRotationError):
+            raise Undeliverable(
+                f"The token of the workspace {bot.team_id} ran out, and Slack gives no new one ({_reason(error)}): "
+                "install Tocsin there again, at /slack/install."
+            ) from error
+        raise error
+
+
+def _reason(error: Exception) -> str:
+    """Slack's name for what is wrong; never a token."""
+    if isinstance(error, SlackTokenRotationError):
+        return str(error.api_error.response.get("error", "unknown"))
+    return type(error).__name__
 
 
 def _install(bot: Bot) -> Install:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
 import aiohttp
 from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.platforms import Parts
 from bot.platforms.slack import screens, signed_http
@@ -15,8 +17,9 @@ from bot.platforms.slack.asking import Asking
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.giving_up import GivingUp
-from bot.platforms.slack.installs import Installs, OneWorkspace
+from bot.platforms.slack.installs import Installs, ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.intake import Intake, front
+from bot.platforms.slack.oauth import Flow, Installations
 from bot.platforms.slack.pacing import Pacer
 from bot.platforms.slack.people import OwnAccounts, People
 from bot.platforms.slack.places import PLATFORM, Places, platform_of
@@ -32,6 +35,8 @@ from commands.ports import Room
 
 log = logging.getLogger(__name__)
 
+_SETTLE_SECONDS = 30
+
 
 class Slack:
     """Slack at work."""
@@ -44,6 +49,7 @@ class Slack:
         self._clock = parts.services.clock
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50))
         self._wire = Wire(settings.api_base_url, settings.proxy, self._session)
+        self._settle = asyncio.Event()
         self._installs = self._make_installs()
         self.bench = self._make_bench()
         self.chat = self.bench.chat
@@ -55,10 +61,17 @@ class Slack:
             screens.at_once(self.bench),
             GivingUp(self.bench).tell,
         )
-        self._listener = signed_http.listen(settings.host, settings.port) if settings.mode == "http" else None
+        by_http = settings.mode == "http" or settings.has_oauth
+        self._listener = signed_http.listen(settings.host, settings.port) if by_http else None
 
     def _make_installs(self) -> Installs:
-        return OneWorkspace(self._settings.bot_token.get_secret_value(), self._wire.client())
+        settings = self._settings
+        if not settings.has_oauth:
+            return OneWorkspace(settings.bot_token.get_secret_value(), self._wire.client())
+        store = Installations(self._parts.store.database, settings.client_id)
+        secret = settings.client_secret.get_secret_value()
+        rotator = AsyncTokenRotator(client_id=settings.client_id, client_secret=secret, client=self._wire.client())
+        return ManyWorkspaces(store, rotator, self._clock, settings.admits)
 
     def _make_bench(self) -> Bench:
         parts, settings = self._parts, self._settings
@@ -102,27 +115,40 @@ class Slack:
 
     async def _take_in(self) -> None:
         settings = self._settings
-        if self._listener is not None:
-            await signed_http.serve(
-                front(self.intake.receive, settings.signing_secret.get_secret_value()), self._listener
-            )
-        else:
-            app = front(self.intake.receive, "")
-            token = settings.app_token.get_secret_value()
-            await Sockets(app, token, self._wire, count=settings.sockets).run()
+        app = front(self.intake.receive, settings.signing_secret.get_secret_value(), **self._oauth())
+        async with asyncio.TaskGroup() as group:
+            if self._listener is not None:
+                pages = signed_http.pages(app, events=settings.mode == "http", install=settings.has_oauth)
+                group.create_task(signed_http.serve(pages, self._listener))
+            if settings.mode == "socket":
+                token = settings.app_token.get_secret_value()
+                behind = front(self.intake.receive, "")
+                group.create_task(Sockets(behind, token, self._wire, count=settings.sockets).run())
+
+    def _oauth(self) -> dict[str, Any]:
+        if not self._settings.has_oauth:
+            return {}
+        return {"oauth_flow": Flow(self._settings, self._parts.store.database, self._wire.client(), self._arrived)}
+
+    def _arrived(self, team: str) -> None:
+        """A workspace has just installed Tocsin."""
+        self._installs.arrived(team)
+        self._settle.set()
 
     async def _settle_in(self) -> None:
         """Each workspace has a channel for announcements. Slack may be away: it is asked until it answers."""
         known: set[str] = set()
         while True:
+            self._settle.clear()
             try:
-                for install in await self._installs.all():
-                    if install.team not in known:
-                        await self._announce_there(install.team)
-                        known.add(install.team)
+                here = {install.team for install in await self._installs.all()}
+                for team in here - known:
+                    await self._announce_there(team)
+                    known.add(team)
             except Exception as error:
                 log.warning("Slack does not say who we are: %s: %s", type(error).__name__, error)
-            await asyncio.sleep(30)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._settle.wait(), _SETTLE_SECONDS)
 
     async def _announce_there(self, team: str) -> None:
         services = self._parts.services
@@ -148,5 +174,6 @@ class Slack:
 
 
 def connect(parts: Parts, settings: Any) -> Slack:
-    """See Platform."""
+    """See Platform. Slack's SDK writes whole answers into a debug log, new tokens among them: it may not."""
+    logging.getLogger("slack_sdk").setLevel(logging.INFO)
     return Slack(parts, settings)

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 _LARGEST = 1_000_000
 
 
-def pages(app: AsyncApp) -> Starlette:
-    """Events, commands and clicks at one address; installing by OAuth, where the settings have it."""
+def pages(app: AsyncApp, *, events: bool, install: bool) -> Starlette:
+    """Events, commands and clicks at one address; the pages of installing by OAuth."""
     handler = AsyncSlackRequestHandler(app)
 
     async def take(request: Request) -> Response:
@@ -36,14 +36,12 @@ def pages(app: AsyncApp) -> Starlette:
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok")
 
-    return Starlette(
-        routes=[
-            Route("/slack/events", take, methods=["POST"]),
-            Route("/slack/install", take, methods=["GET"]),
-            Route("/slack/oauth_redirect", take, methods=["GET"]),
-            Route("/healthz", alive, methods=["GET"]),
-        ]
-    )
+    routes = [Route("/healthz", alive, methods=["GET"])]
+    if events:
+        routes.append(Route("/slack/events", take, methods=["POST"]))
+    if install:
+        routes += [Route(path, take, methods=["GET"]) for path in ("/slack/install", "/slack/oauth_redirect")]
+    return Starlette(routes=routes)
 
 
 class _Server(uvicorn.Server):
@@ -55,10 +53,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: AsyncApp, listener: socket.socket) -> None:
+async def serve(app: Starlette, listener: socket.socket) -> None:
     """Until cancelled."""
-    log.info("Slack is listened to at http://%s:%s/slack/events", *listener.getsockname()[:2])
-    server = _Server(uvicorn.Config(pages(app), log_config=None, access_log=False, lifespan="off", ws="none"))
+    log.info("Slack is listened to at http://%s:%s/slack/", *listener.getsockname()[:2])
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none"))
     try:
         await server.serve(sockets=[listener])
     finally:

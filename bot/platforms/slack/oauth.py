@@ -1,0 +1,254 @@
+"""Installing by OAuth: where installations are kept, and the pages that a browser is led through.
+
+Slack's own stores do the work, on our database: they are synchronous, so they run in the threads of the store. Only
+what is needed to speak is kept: the bot of a workspace, not who installed it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from urllib.parse import urljoin
+
+import aiohttp
+from slack_bolt.error import BoltError
+from slack_bolt.oauth.async_callback_options import AsyncCallbackOptions, AsyncFailureArgs, AsyncSuccessArgs
+from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
+from slack_bolt.oauth.async_oauth_settings import AsyncOAuthSettings
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackClientError
+from slack_sdk.oauth.installation_store import Bot, Installation
+from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
+from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallationStore
+from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
+from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.platforms.slack.settings import SlackSettings
+from bot.platforms.slack.subscriptions import scopes
+from bot.store.database import Database
+from bot.store.errors import StoreUnavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+_STATE_SECONDS, _TABLE_TRIES = 600, 3
+_CODE = re.compile(r"(code: )\S+")
+
+
+class _Threaded:
+    """A store of the SDK on our database; its tables are made before its first use."""
+
+    def __init__(self, database: Database, create_tables: Callable[[], None]) -> None:
+        self._database = database
+        self._create_tables = create_tables
+        self._made = False
+        self._making = asyncio.Lock()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """In a thread of the store. Raises StoreUnavailable."""
+        async with self._making:
+            if not self._made:
+                await self._make()
+        return await self._database.lend(work)
+
+    async def _make(self) -> None:
+        """Two processes that start together may both want to; the second finds them there."""
+        for attempt in range(1, _TABLE_TRIES + 1):
+            try:
+                await self._database.lend(self._create_tables)
+                self._made = True
+                return
+            except StoreUnavailable:
+                if attempt == _TABLE_TRIES:
+                    raise
+                await asyncio.sleep(0.2 * attempt)
+
+
+class Installations(AsyncInstallationStore):
+    """The bots of all workspaces, in our database. A workspace of an organisation is one like any other."""
+
+    def __init__(self, database: Database, client_id: str) -> None:
+        self._tables = SQLAlchemyInstallationStore(client_id, database.engine, logger=log)
+        self._threaded = _Threaded(database, self._tables.create_tables)
+
+    async def async_save(self, installation: Installation) -> None:
+        """See AsyncInstallationStore."""
+        await self.async_save_bot(installation.to_bot())
+
+    async def async_save_bot(self, bot: Bot) -> None:
+        """See AsyncInstallationStore."""
+        bot.enterprise_id = None
+        await self._threaded.run(lambda: self._tables.save_bot(bot))
+
+    async def async_find_bot(
+        self,
+        *,
+        enterprise_id: str | None,  # noqa: ARG002 - workspaces are kept by their own ids
+        team_id: str | None,
+        is_enterprise_install: bool | None = False,  # noqa: ARG002
+    ) -> Bot | None:
+        """See AsyncInstallationStore."""
+        return await self._threaded.run(lambda: self._tables.find_bot(enterprise_id=None, team_id=team_id))
+
+    async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:  # noqa: ARG002
+        """See AsyncInstallationStore."""
+        await self._threaded.run(lambda: self._tables.delete_bot(enterprise_id=None, team_id=team_id))
+
+    async def teams(self) -> list[str]:
+        """The workspaces that have installed the app."""
+
+        def read() -> list[str]:
+            bots = self._tables.bots
+            with self._tables.engine.connect() as connection:
+                rows = connection.execute(bots.select().where(bots.c.client_id == self._tables.client_id)).all()
+            return sorted({str(row.team_id) for row in rows})
+
+        return await self._threaded.run(read)
+
+
+class States(AsyncOAuthStateStore):
+    """The states of installations that are under way, in our database: a replica may finish what another began."""
+
+    def __init__(self, database: Database) -> None:
+        self._tables = SQLAlchemyOAuthStateStore(_STATE_SECONDS, database.engine, logger=log)
+        self._threaded = _Threaded(database, self._tables.create_tables)
+
+    async def async_issue(self, *_args: Any, **_kwargs: Any) -> str:
+        """See AsyncOAuthStateStore."""
+        return await self._threaded.run(self._tables.issue)
+
+    async def async_consume(self, state: str) -> bool:
+        """See AsyncOAuthStateStore."""
+        return await self._threaded.run(lambda: self._tables.consume(state))
+
+
+class NotKeptError(BoltError):
+    """An installation that is not kept; the words are for whoever installs."""
+
+
+class Flow(AsyncOAuthFlow):
+    """Bolt's flow; it takes the workspaces of the settings only, and gives back a token that it does not keep."""
+
+    def __init__(
+        self, settings: SlackSettings, database: Database, client: AsyncWebClient, arrived: Callable[[str], None]
+    ) -> None:
+        self._ours = settings
+        self._arrived = arrived
+        super().__init__(client=client, logger=_quiet(), settings=_oauth(settings, database))
+
+    async def run_installation(self, code: str) -> Installation | None:
+        """See AsyncOAuthFlow. Slack that does not answer is told like a code that it does not take."""
+        try:
+            return await super().run_installation(code)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("an installation failed: %s", type(error).__name__)
+            return None
+
+    async def store_installation(self, request: AsyncBoltRequest, installation: Installation) -> None:
+        """See AsyncOAuthFlow."""
+        team = installation.team_id or ""
+        why = self._objection(installation)
+        if why:
+            await self._give_back(installation)
+            log.warning("the workspace %s tried to install Tocsin: %s", team or "(none)", why)
+            raise NotKeptError(why)
+        try:
+            await super().store_installation(request, installation)
+        except StoreUnavailable as gone:
+            raise NotKeptError("Tocsin could not keep the installation. Try again in a moment.") from gone
+        log.info(
+            "the workspace %s (%s) has installed Tocsin, by %s", team, installation.team_name, installation.user_id
+        )
+        self._arrived(team)
+
+    def _objection(self, installation: Installation) -> str:
+        if installation.is_enterprise_install or not installation.team_id:
+            return "Install Tocsin in single workspaces, not in the whole organisation."
+        if not self._ours.admits(installation.team_id):
+            return (
+                f"The workspace {installation.team_id} may not install this Tocsin. "
+                "Its administrator can add it to platforms.slack.workspaces."
+            )
+        return ""
+
+    async def _give_back(self, installation: Installation) -> None:
+        try:
+            await self.client.auth_revoke(token=installation.bot_token)
+        except (SlackClientError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            log.warning("a token that is not wanted could not be revoked: %s", type(error).__name__)
+
+
+def _oauth(settings: SlackSettings, database: Database) -> AsyncOAuthSettings:
+    return AsyncOAuthSettings(
+        client_id=settings.client_id,
+        client_secret=settings.client_secret.get_secret_value(),
+        scopes=list(scopes()),
+        user_scopes=[],
+        redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
+        authorization_url=urljoin(settings.api_base_url, "../oauth/v2/authorize"),
+        installation_store=Installations(database, settings.client_id),
+        installation_store_bot_only=True,
+        state_store=States(database),
+        state_expiration_seconds=_STATE_SECONDS,
+        callback_options=AsyncCallbackOptions(success=_installed, failure=_failed),
+        logger=_quiet(),
+    )
+
+
+def _quiet() -> logging.Logger:
+    """Bolt writes the code of an installation into the log, which is good for a token until it is used."""
+    quiet = logging.getLogger("slack_bolt.oauth")
+    if not quiet.filters:
+        quiet.setLevel(logging.INFO)
+        quiet.addFilter(_without_code)
+    return quiet
+
+
+def _without_code(record: logging.LogRecord) -> bool:
+    record.msg, record.args = _CODE.sub(r"\1…", record.getMessage()), ()
+    return True
+
+
+_REASONS = {
+    "access_denied": "Nothing was installed: the request was declined in Slack.",
+    "invalid_browser": "This page was not opened from here. Begin again, in one browser and with cookies allowed.",
+    "invalid_state": "That took too long, or was used already. Begin again.",
+    "missing_code": "Slack sent no code along. Begin again.",
+    "invalid_code": "Slack did not take the code. Begin again; `tocsin slack doctor` on the server may know more.",
+}
+
+
+async def _installed(args: AsyncSuccessArgs) -> BoltResponse:
+    name = args.installation.team_name or args.installation.team_id or "your workspace"
+    words = f"Tocsin is in {name}. Go back to Slack and type /tocsin help."
+    return _page(200, "Installed", words, args.settings)
+
+
+async def _failed(args: AsyncFailureArgs) -> BoltResponse:
+    words = (
+        str(args.error) if isinstance(args.error, NotKeptError) else _REASONS.get(args.reason, _REASONS["missing_code"])
+    )
+    status = 403 if isinstance(args.error, NotKeptError) else args.suggested_status_code
+    again = f' <a href="{args.settings.install_path}">Begin again</a>'
+    return _page(status, "Not installed", words, args.settings, after=again)
+
+
+def _page(status: int, title: str, words: str, settings: AsyncOAuthSettings, *, after: str = "") -> BoltResponse:
+    """The state's cookie has served."""
+    body = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} · Tocsin</title>'
+        f'<body style="font-family:sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem">'
+        f"<h1>{title}</h1><p>{html.escape(words)}{after}</p></body></html>"
+    )
+    headers: dict[str, str | Sequence[str]] = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Set-Cookie": settings.state_utils.build_set_cookie_for_deletion(),
+        "Cache-Control": "no-store",
+    }
+    return BoltResponse(status=status, body=body, headers=headers)
