@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from commands.captures import Message, What
+
 
 @dataclass(frozen=True)
 class TextDelivery:
@@ -34,6 +36,23 @@ class ClickDelivery:
 
 
 @dataclass(frozen=True)
+class CaptureDelivery:
+    """A message that somebody puts on an incident's timeline or takes off it, or what became of it since.
+
+    `added` and `taken_off` are the wish of `person`, in `channel`. What was `edited` or `deleted` is followed wherever
+    it stands, whoever did it. `quiet`: nobody waits for a word about it, unless it is refused.
+    """
+
+    platform: str
+    id: str
+    person: str
+    channel: str
+    what: What
+    message: Message
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
 class Receipt:
     """What became of a delivery. `accepted` False: it was refused, and the person was told why in chat.
 
@@ -48,8 +67,10 @@ class Receipt:
 
 
 class Intake(Protocol):
-    """The pipeline, as a platform sees it. Both raise `StoreUnavailable` when nothing could be stored."""
+    """The pipeline, as a platform sees it. All raise `StoreUnavailable` when nothing could be stored."""
 
     async def command(self, delivery: TextDelivery) -> Receipt: ...
 
     async def click(self, delivery: ClickDelivery) -> Receipt: ...
+
+    async def capture(self, delivery: CaptureDelivery) -> Receipt: ...

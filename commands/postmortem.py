@@ -14,8 +14,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from commands.cards import Who, plain
+from commands.cards import Link, Who, plain
 from commands.domain.incident import (
+    Captured,
     Incident,
     Linked,
     Noted,
@@ -30,7 +31,7 @@ from commands.domain.incident import (
 from commands.domain.plan import Plan, PlanState
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives, Reading
-from commands.domain.timeline import Entry, sentence
+from commands.domain.timeline import Entry, sentence, told
 from commands.errors import NotFound
 from commands.impact import Impact, breach_before, impact_of, slices_of
 from commands.people import Directory
@@ -41,12 +42,13 @@ LONGEST_LINE = 2000
 
 @dataclass(frozen=True)
 class Moment:
-    """A line of the timeline. `heading` is set where the date, or the zone's offset, changes."""
+    """A line of the timeline. `heading` is set where the date, or the zone's offset, changes; `link` leads to it."""
 
     at: datetime
     heading: str
     clock: str
     text: str
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -292,13 +294,16 @@ class _Story:
 
     def moments(self, zone: ZoneInfo) -> Iterator[Moment]:
         last: datetime | None = None
-        for entry in self._entries:
+        for entry in told(self._entries):
             local = entry.at.astimezone(zone)
-            yield Moment(at=entry.at, heading=_heading(local, last), clock=f"{local:%H:%M}", text=self._line(entry))
+            link = entry.event.permalink if isinstance(entry.event, Captured) else ""
+            clock = f"{local:%H:%M}"
+            yield Moment(at=entry.at, heading=_heading(local, last), clock=clock, text=self._line(entry), link=link)
             last = local
 
     def _line(self, entry: Entry) -> str:
-        words = "".join(self.name(span.person) if isinstance(span, Who) else plain((span,)) for span in sentence(entry))
+        spans = [span for span in sentence(entry) if not isinstance(span, Link)]
+        words = "".join(self.name(span.person) if isinstance(span, Who) else plain((span,)) for span in spans).strip()
         if len(words) <= LONGEST_LINE:
             return words
         return f"{words[:LONGEST_LINE]}… (cut here; it has {len(words):,} characters)"

@@ -190,6 +190,40 @@ class Measured(_Event):
     text: str
 
 
+class Captured(_Event):
+    """Somebody put a message of a conversation on the timeline.
+
+    `source` is the message's id at its platform, `at` its own time. `author` is the person who wrote it; who is nobody
+    here (another bot) has only a name.
+    """
+
+    type: Literal["captured"] = "captured"
+    source: str
+    at: AwareDatetime
+    text: str
+    author: str | None = None
+    author_name: str = ""
+    permalink: str = ""
+    files: tuple[str, ...] = ()
+
+
+class CaptureChanged(_Event):
+    """A message on the timeline was edited: it reads so from now on."""
+
+    type: Literal["capture_changed"] = "capture_changed"
+    source: str
+    text: str
+    files: tuple[str, ...] = ()
+
+
+class CaptureRemoved(_Event):
+    """A message is on the timeline no more; these events still tell what it said."""
+
+    type: Literal["capture_removed"] = "capture_removed"
+    source: str
+    how: Literal["taken_off", "deleted"] = "taken_off"
+
+
 IncidentEvent = Annotated[
     Declared
     | StatusChanged
@@ -206,7 +240,10 @@ IncidentEvent = Annotated[
     | ActionDecided
     | ActionStarted
     | ActionFinished
-    | Measured,
+    | Measured
+    | Captured
+    | CaptureChanged
+    | CaptureRemoved,
     Field(discriminator="type"),
 ]
 
@@ -244,6 +281,7 @@ class Incident(BaseModel):
     resolved_at: AwareDatetime | None = None
     links: tuple[Linked, ...] = ()
     offer: Offer | None = None
+    captured: tuple[str, ...] = ()
     version: int = 1
 
     def holder(self, role: Role) -> str | None:
@@ -311,5 +349,15 @@ def _changes(incident: Incident, event: IncidentEvent, at: datetime) -> dict[str
             return {"offer": Offer(id=offer, roles=roles, outgoing=outgoing, incoming=incoming)}
         case HandoverAnswered():
             return {"offer": None}
+        case _:
+            return _captures(incident, event)
+
+
+def _captures(incident: Incident, event: IncidentEvent) -> dict[str, object]:
+    match event:
+        case Captured(source=source):
+            return {"captured": (*incident.captured, source)}
+        case CaptureRemoved(source=source):
+            return {"captured": tuple(one for one in incident.captured if one != source)}
         case _:
             return {}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from commands.cards import Part, Rich, Who, rich
+from commands.cards import Link, Part, Rich, Who, rich
 from commands.domain import incident as happened
-from commands.domain.incident import IncidentEvent, NoteKind
+from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, IncidentEvent, NoteKind
 
 
 class Entry(BaseModel):
@@ -18,6 +20,34 @@ class Entry(BaseModel):
     at: AwareDatetime
     actor: str
     event: IncidentEvent
+
+
+def told(entries: Iterable[Entry]) -> list[Entry]:
+    """The events as the story is told: a captured message at its own time, as it reads now, if it still stands.
+
+    All other events keep their order, whatever the clocks of two processes said.
+    """
+    messages: dict[str, Entry] = {}
+    others: list[tuple[AwareDatetime, Entry]] = []
+    for entry in entries:
+        match entry.event:
+            case Captured() as message:
+                messages[message.source] = entry.model_copy(update={"at": message.at})
+            case CaptureChanged(source=source):
+                messages |= {source: _reworded(messages[source], entry.event)} if source in messages else {}
+            case CaptureRemoved(source=source):
+                messages.pop(source, None)
+            case _:
+                others.append((max(entry.at, others[-1][0]) if others else entry.at, entry))
+    timed = [*others, *((entry.at, entry) for entry in messages.values())]
+    return [entry for _, entry in sorted(timed, key=lambda pair: (pair[0], pair[1].position))]
+
+
+def _reworded(entry: Entry, change: CaptureChanged) -> Entry:
+    assert isinstance(entry.event, Captured)
+    return entry.model_copy(
+        update={"event": entry.event.model_copy(update={"text": change.text, "files": change.files})}
+    )
 
 
 def sentence(entry: Entry) -> Rich:
@@ -92,7 +122,27 @@ def _work(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
         case happened.Measured(text=text):
             return (f"Measured: {text}",)
         case _:
+            return _capture(event)
+
+
+def _capture(event: IncidentEvent) -> tuple[Part, ...]:
+    match event:
+        case Captured() as message:
+            return _message(message)
+        case CaptureChanged(text=text):
+            return (f"A captured message was edited: {text}",)
+        case CaptureRemoved(how=how):
+            return ("A captured message was deleted" if how == "deleted" else "A captured message was taken off",)
+        case _:
             return (event.type,)
+
+
+def _message(message: Captured) -> tuple[Part, ...]:
+    """What somebody wrote in a conversation, and where to read it there."""
+    author: Part = Who(person=message.author) if message.author else message.author_name or "Somebody"
+    files = f" [{', '.join(message.files)}]" if message.files else ""
+    link: tuple[Part, ...] = (" ", Link(url=message.permalink, text="message")) if message.permalink else ()
+    return (author, f": {message.text}{files}", *link)
 
 
 def _after(text: str) -> str:

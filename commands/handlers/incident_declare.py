@@ -7,7 +7,7 @@ from typing import Annotated
 
 from commands.cards import Card, Channel, Code, Tone, Who, card, rich
 from commands.context import HOME, Call, Services
-from commands.domain.incident import Declared, Incident
+from commands.domain.incident import Declared, Incident, Noted, NoteKind
 from commands.domain.severity import Severity
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest, Word
@@ -16,9 +16,10 @@ from commands.people import SYSTEM
 from commands.ports import Contact, Transaction
 from commands.presentation.incident import card_key, headline, incident_card, incident_room, incident_tone
 from commands.presentation.words import cut, lasting
+from commands.redaction import redact
 from commands.registry import RESPONDERS, Command, Reply
 
-MAX_TITLE, MAX_SERVICE = 300, 63
+MAX_TITLE, MAX_SERVICE, MAX_IMPACT = 300, 63, 3000
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Declare:
     title: Annotated[str, Rest("what is wrong, in a few words")] = ""
     service: Annotated[str, Option("--service", "what is affected")] = ""
     private: Annotated[bool, Flag("--private", "only people who are invited see it")] = False
+    impact: Annotated[str, Option("--impact", "who notices it and how, in quotes")] = ""
 
 
 async def gather(args: Declare, call: Call) -> list[Contact]:
@@ -44,6 +46,11 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
         raise Malformed(
             f"That title has {len(title):,} characters; at most {MAX_TITLE} fit.",
             hint="Declare with a short title, then put the rest into /incident note.",
+        )
+    if len(args.impact) > MAX_IMPACT:
+        raise Malformed(
+            f"That impact has {len(args.impact):,} characters; at most {MAX_IMPACT:,} fit.",
+            hint="Declare with a sentence, then put the rest into /incident note --as impact.",
         )
     service = args.service.strip() or call.services.default_service
     if len(service) > MAX_SERVICE or any(c.isspace() for c in service):
@@ -63,6 +70,7 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
         source="watch" if call.person.id == SYSTEM.id else "person",
     )
     incident = open_incident(declared, call, tx, on_duty)
+    _note_impact(incident, args.impact.strip(), call, tx)
     return Reply(_opened(incident), private=incident.private, channel=call.channel)
 
 
@@ -77,6 +85,14 @@ def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list
     tx.messages.post(incident.channel, _first_steps(incident, services, on_duty), key=f"{incident.id}:first-steps")
     _announce(incident, services, tx)
     return incident
+
+
+def _note_impact(incident: Incident, impact: str, call: Call, tx: Transaction) -> None:
+    """As by `/incident note --as impact`, so that the postmortem has it."""
+    if impact:
+        noted = Noted(text=redact(impact), marked=NoteKind.IMPACT)
+        tx.incidents.record(incident.id, noted, actor=call.person.id)
+        tx.messages.post(incident.channel, card("Noted as impact", noted.text), key=f"{incident.id}:impact")
 
 
 def _opened(incident: Incident) -> Card:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from commands.cards import Card, Channel, Rich, Table, When, Who, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role
-from commands.domain.timeline import Entry, sentence
+from commands.domain.timeline import Entry, sentence, told
 from commands.grammar.arguments import Flag, Word
 from commands.handlers.common import named_or_at_hand
 from commands.ports import Transaction
@@ -70,7 +70,7 @@ def show(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
 def timeline(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Everything that happened, a dated row each."""
     incident = named_or_at_hand(args.incident, call, tx)
-    entries = tx.incidents.timeline(incident.id)
+    entries = told(tx.incidents.timeline(incident.id))
     rows = tuple(_entry(entry, entries[i - 1] if i else None, call.person.timezone) for i, entry in enumerate(entries))
     shown = Card(title=f"Timeline of {headline(incident)}", table=Table(columns=("Time", "What happened"), rows=rows))
     return Reply(shown, private=True)

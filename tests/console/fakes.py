@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery
 from bot.store.errors import StoreUnavailable
 from bot.store.views import ChannelView, MessageView
 from commands.cards import Card
@@ -155,7 +155,7 @@ class FakeIntake:
     """Keeps what it was handed. `receipt` is its answer; `trouble` makes it fail."""
 
     def __init__(self) -> None:
-        self.taken: list[TextDelivery | ClickDelivery] = []
+        self.taken: list[TextDelivery | ClickDelivery | CaptureDelivery] = []
         self.receipt = Receipt(accepted=True)
         self.trouble = ""
 
@@ -165,7 +165,10 @@ class FakeIntake:
     async def click(self, delivery: ClickDelivery) -> Receipt:
         return self._take(delivery)
 
-    def _take(self, delivery: TextDelivery | ClickDelivery) -> Receipt:
+    async def capture(self, delivery: CaptureDelivery) -> Receipt:
+        return self._take(delivery)
+
+    def _take(self, delivery: TextDelivery | ClickDelivery | CaptureDelivery) -> Receipt:
         if self.trouble:
             raise StoreUnavailable(self.trouble)
         duplicate = any(type(one) is type(delivery) and one.id == delivery.id for one in self.taken)

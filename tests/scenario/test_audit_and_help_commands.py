@@ -56,37 +56,37 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
     assert await stage.types("ben", "general", "/help") == golden("""
         [#general, only ben]
         What you can ask
-          Command                                                                  What it does
-          /audit verify                                                            Check that nobody changed the audit.
-          /gw config                                                               Show the running configuration, secrets masked.
-          /gw errors [--since since]                                               Count recent errors by route and kind.
-          /gw health                                                               Ask the health endpoints.
-          /gw history [--limit limit]                                              Show who changed what, and what came of it.
-          /gw logs [grep...] [--level level] [--since since] [--limit limit]       Show recent log lines; add words to search for them.
-          /gw metrics [--window window]                                            Show error rate and latency by route.
-          /gw pods                                                                 List the workers.
-          /gw restart                                                              Plan a rolling restart; it runs once it is confirmed.
-          /gw scale <replicas>                                                     Plan another number of workers; it runs once it is confirmed.
-          /gw status                                                               Show workers, error rate and latency.
-          /gw undo                                                                 Plan to take back the last change.
-          /handover [incoming]                                                     Hand your roles over, with a summary of everything so far.
-          /help [command...]                                                       Show what you can ask, or one command in full.
-          /incident declare <severity> [title...] [--service service] [--private]  Open an incident with its own channel.
-          /incident link <url> [label...]                                          Add a link to the incident.
-          /incident list [--all]                                                   List the open incidents.
-          /incident note <text...> [--as marked]                                   Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
-          /incident reopen [reason...]                                             Open a resolved incident again.
-          /incident resolve [summary...]                                           End the incident and draft the postmortem.
-          /incident role [role] [person]                                           Give a role to somebody, or show who holds what.
-          /incident role claim [role]                                              Take a role yourself.
-          /incident role release [role]                                            Step down from a role.
-          /incident severity <severity> [reason...]                                Change the severity.
-          /incident show [incident]                                                Show an incident: status, roles, clock, next update due.
-          /incident status [status] [note...]                                      Set the status, or post an update.
-          /incident timeline [incident]                                            Show everything that happened, with its time.
-          /postmortem [incident]                                                   Show the postmortem draft.
-          /postmortem export [incident]                                            Get the draft as a Markdown file.
-          /postmortem show [incident]                                              Show the postmortem draft.
+          Command                                                                                    What it does
+          /audit verify                                                                              Check that nobody changed the audit.
+          /gw config                                                                                 Show the running configuration, secrets masked.
+          /gw errors [--since since]                                                                 Count recent errors by route and kind.
+          /gw health                                                                                 Ask the health endpoints.
+          /gw history [--limit limit]                                                                Show who changed what, and what came of it.
+          /gw logs [grep...] [--level level] [--since since] [--limit limit]                         Show recent log lines; add words to search for them.
+          /gw metrics [--window window]                                                              Show error rate and latency by route.
+          /gw pods                                                                                   List the workers.
+          /gw restart                                                                                Plan a rolling restart; it runs once it is confirmed.
+          /gw scale <replicas>                                                                       Plan another number of workers; it runs once it is confirmed.
+          /gw status                                                                                 Show workers, error rate and latency.
+          /gw undo                                                                                   Plan to take back the last change.
+          /handover [incoming]                                                                       Hand your roles over, with a summary of everything so far.
+          /help [command...]                                                                         Show what you can ask, or one command in full.
+          /incident declare <severity> [title...] [--service service] [--private] [--impact impact]  Open an incident with its own channel.
+          /incident link <url> [label...]                                                            Add a link to the incident.
+          /incident list [--all]                                                                     List the open incidents.
+          /incident note <text...> [--as marked]                                                     Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
+          /incident reopen [reason...]                                                               Open a resolved incident again.
+          /incident resolve [summary...]                                                             End the incident and draft the postmortem.
+          /incident role [role] [person]                                                             Give a role to somebody, or show who holds what.
+          /incident role claim [role]                                                                Take a role yourself.
+          /incident role release [role]                                                              Step down from a role.
+          /incident severity <severity> [reason...]                                                  Change the severity.
+          /incident show [incident]                                                                  Show an incident: status, roles, clock, next update due.
+          /incident status [status] [note...]                                                        Set the status, or post an update.
+          /incident timeline [incident]                                                              Show everything that happened, with its time.
+          /postmortem [incident]                                                                     Show the postmortem draft.
+          /postmortem export [incident]                                                              Get the draft as a Markdown file.
+          /postmortem show [incident]                                                                Show the postmortem draft.
           (/help audit verify shows one in full)
         """)  # noqa: E501
 
@@ -135,7 +135,7 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
     assert await stage.asks("ben", "general", "/help incident declare") == golden("""
         /incident declare
           Open an incident with its own channel.
-          /incident declare <severity> [title...] [--service service] [--private]
+          /incident declare <severity> [title...] [--service service] [--private] [--impact impact]
           Example: /incident declare sev1 API answers 502
           Who: responders, operators, admins, the incident commander, the technical lead, the communications lead. Where: anywhere. Kind: record.
           Argument             Meaning
@@ -143,6 +143,7 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
           [title...]           what is wrong, in a few words
           [--service service]  what is affected
           [--private]          only people who are invited see it
+          [--impact impact]    who notices it and how, in quotes
         """)  # noqa: E501
     assert await stage.asks("eve", "general", "/help incident") == golden("""
         What you can ask

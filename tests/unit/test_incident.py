@@ -14,6 +14,9 @@ from bot.store import schema
 from bot.store.incidents import SqlIncidents, rebuild
 from commands.domain.incident import (
     ActionFinished,
+    CaptureChanged,
+    Captured,
+    CaptureRemoved,
     Declared,
     HandoverAnswered,
     HandoverOffered,
@@ -63,6 +66,9 @@ EVENTS: st.SearchStrategy[IncidentEvent] = st.one_of(
     st.builds(HandoverAnswered, offer=TEXT, accepted=st.booleans(), person=PEOPLE),
     st.builds(ActionFinished, plan=TEXT, summary=TEXT, outcome=TEXT, detail=TEXT),
     st.builds(Measured, text=TEXT),
+    st.builds(Captured, source=TEXT, at=st.just(START), text=TEXT, author=st.none() | PEOPLE, permalink=TEXT),
+    st.builds(CaptureChanged, source=TEXT, text=TEXT),
+    st.builds(CaptureRemoved, source=TEXT, how=st.sampled_from(["taken_off", "deleted"])),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, PEOPLE, st.integers(0, 10_000)), max_size=12)
 
