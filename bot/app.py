@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -32,8 +31,9 @@ from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.settings import Settings, SettingsError
+from bot.signing import signing_secret
 from bot.store.chat import ChatRecord
-from bot.store.database import Database, directory_of
+from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
@@ -266,16 +266,3 @@ def address_of(settings: Settings) -> str:
     """Where people reach the bot's pages: the setting, else the console on this machine."""
     host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
     return (settings.address or f"http://{host}:{settings.console.port}").rstrip("/")
-
-
-def signing_secret(settings: Settings) -> bytes:
-    """What signs the sessions: the setting, else a random one that is kept beside the database."""
-    given = settings.secret.get_secret_value()
-    if given:
-        return given.encode()
-    file = directory_of(settings.database_url) / "secret"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32), encoding="ascii")
-    return file.read_bytes()

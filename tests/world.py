@@ -27,7 +27,7 @@ NO_FILE = Path("/dev/null")
 def settings_for(database_url: str, **overrides: Any) -> Settings:
     """The demo's people on a database, at a test's pace."""
     values: dict[str, Any] = {
-        "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-tests-only",
+        "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-the-tests-only",
         "gateway": {"admin_token": "unused"}, "watch": {"enabled": False},
         "verify": {"poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30},
     }  # fmt: skip
