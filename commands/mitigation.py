@@ -124,11 +124,20 @@ def cancel(plan_id: str, call: Call, tx: Transaction) -> None:
     _decided(tx, plan, "cancelled", call.person.id)
 
 
-def expire(plan_id: str, tx: Transaction) -> None:
-    """Its time is over; a plan that was decided before is left alone."""
-    if tx.plans.get(plan_id).state is PlanState.PLANNED:
-        plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.EXPIRED)
-        _decided(tx, plan, "expired", SYSTEM.id)
+def expire(seen: Plan, tx: Transaction) -> None:
+    """Its time is over. `seen` is the plan as it was a moment ago; one that was decided before is left alone.
+
+    The message comes first, since a click takes its button before the plan: in the other order, a click at this very
+    moment and the expiry would wait for each other.
+    """
+    if seen.state is not PlanState.PLANNED:
+        return
+    tx.messages.edit(plan_card_key(seen.id), plan_card(seen.model_copy(update={"state": PlanState.EXPIRED})))
+    plan = tx.plans.get(seen.id)
+    if plan.state is PlanState.PLANNED:
+        _decided(tx, tx.plans.move(plan.id, PlanState.PLANNED, PlanState.EXPIRED), "expired", SYSTEM.id)
+    else:
+        tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
 
 
 def _decided(tx: Transaction, plan: Plan, decision: str, actor: str) -> None:

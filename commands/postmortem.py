@@ -30,7 +30,7 @@ from commands.domain.incident import (
 from commands.domain.plan import Plan, PlanState
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives, Reading
-from commands.domain.timeline import Entry, sentence
+from commands.domain.timeline import Entry, as_told, sentence
 from commands.errors import NotFound
 from commands.impact import Impact, breach_before, impact_of, slices_of
 from commands.people import Directory
@@ -167,6 +167,11 @@ class Report:
     lessons: tuple[Lesson, ...]
     links: tuple[Linked, ...]
 
+    @property
+    def spans_days(self) -> bool:
+        """Whether a time of day alone would leave open of which day it is."""
+        return sum(1 for moment in self.timeline if moment.heading) > 1
+
 
 def draft(  # noqa: PLR0913 - a postmortem draws on everything that was recorded
     *,
@@ -246,7 +251,7 @@ class _Story:
 
     def notes(self, kind: NoteKind) -> tuple[Remark, ...]:
         return tuple(
-            Remark(text=entry.event.text, by=self.name(entry.actor), at=entry.at)
+            Remark(text=entry.event.text, by=self.name(entry.actor), at=entry.told_at)
             for entry in self._entries
             if isinstance(entry.event, Noted) and entry.event.marked is kind
         )
@@ -292,9 +297,11 @@ class _Story:
 
     def moments(self, zone: ZoneInfo) -> Iterator[Moment]:
         last: datetime | None = None
-        for entry in self._entries:
-            local = entry.at.astimezone(zone)
-            yield Moment(at=entry.at, heading=_heading(local, last), clock=f"{local:%H:%M}", text=self._line(entry))
+        for entry in as_told(self._entries):
+            local = entry.told_at.astimezone(zone)
+            yield Moment(
+                at=entry.told_at, heading=_heading(local, last), clock=f"{local:%H:%M}", text=self._line(entry)
+            )
             last = local
 
     def _line(self, entry: Entry) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from commands.cards import Part, Rich, Who, rich
@@ -18,6 +21,17 @@ class Entry(BaseModel):
     at: AwareDatetime
     actor: str
     event: IncidentEvent
+
+    @property
+    def told_at(self) -> datetime:
+        """When it happened: for a note that was written later, what the note says."""
+        noted = self.event.happened_at if isinstance(self.event, happened.Noted) else None
+        return noted or self.at
+
+
+def as_told(entries: Sequence[Entry]) -> list[Entry]:
+    """In the order in which things happened."""
+    return sorted(entries, key=lambda entry: entry.told_at)
 
 
 def sentence(entry: Entry) -> Rich:
