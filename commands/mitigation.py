@@ -108,12 +108,13 @@ def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
     undone = tx.plans.get(plan.undoes)
     if not undone.can_be_undone:
         raise Conflict(f"“{undone.summary}” was undone already.", hint="Look at /gw history.")
-    newest = next(iter(in_force(tx.plans.recent(target=plan.target.key, limit=50))), undone)
+    certain = [one for one in undoable(tx.plans.recent(target=plan.target.key, limit=50)) if one.in_force]
+    newest = certain[0] if certain else undone
     if newest.created_at > undone.created_at:
         raise Conflict(f"“{newest.summary}” came after “{undone.summary}”.", example="/gw undo")
 
 
-def in_force(plans: list[Plan]) -> list[Plan]:
+def undoable(plans: list[Plan]) -> list[Plan]:
     """The changes that an undo might take back, in the order given: those that can be, and are no undo themselves."""
     return [p for p in plans if p.can_be_undone and p.undoes is None and ACTIONS[p.action].inverse(p) is not None]
 
