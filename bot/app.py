@@ -32,6 +32,7 @@ from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.settings import Settings, SettingsError
 from bot.signing import signing_secret
+from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
 from bot.store.database import Database
 from bot.store.migrations import migrate
@@ -43,7 +44,7 @@ from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.people import Directory
-from commands.ports import ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
+from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -106,7 +107,7 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
                 await one.close()
 
 
-def services(settings: Settings, found: Outside, registry: Registry) -> Services:
+def services(settings: Settings, found: Outside, registry: Registry, auditor: Auditor) -> Services:
     """The core's view of the outside and of the configuration."""
     limits = Limits(**settings.policy.model_dump())
     return Services(
@@ -116,6 +117,7 @@ def services(settings: Settings, found: Outside, registry: Registry) -> Services
         on_call=found.on_call,
         clock=found.clock,
         texts=JinjaTexts(),
+        auditor=auditor,
         scheme=settings.scheme(),
         directory=Directory(settings.persons()),
         limits=limits,
@@ -164,7 +166,7 @@ def _open_database(settings: Settings, executor: str) -> Database:
 def _assemble(settings: Settings, found: Outside, database: Database, durable: Durable, executor: str) -> App:
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
-    known = services(settings, found, registry)
+    known = services(settings, found, registry, StoreAuditor(database))
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)

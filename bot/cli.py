@@ -108,15 +108,13 @@ def hash_password() -> None:
 @audit_app.command("verify")
 def audit_verify(config: ConfigFile = None) -> None:
     """Walk the audit's hash chain; exits 1 when it was changed."""
-    from bot.store.audit import SqlAudit
-    from bot.store.database import make_engine
+    from bot.store.audit import verify_at
 
     settings = _load(config)
-    engine = make_engine(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
-    from datetime import UTC, datetime
-
-    with engine.connect().execution_options(reading=True) as connection, connection.begin():
-        report = SqlAudit(connection, datetime.now(UTC)).verify()
+    try:
+        report = verify_at(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
+    except StoreUnavailable as gone:
+        fail(str(gone))
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
     print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")

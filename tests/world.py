@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -11,14 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from bot.app import App, Outside, running
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.demo.people import ON_CALL, PEOPLE
 from bot.settings import Settings, load
+from bot.store import schema
+from bot.store.transaction import SqlTransaction
 from bot.store.views import MessageView
 from commands.cards import transcript
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan
+from commands.ports import AuditEntry
 from tests.fakes import FakeClock, FakeGateway, FakeOnCall
 
 NO_FILE = Path("/dev/null")
@@ -32,6 +38,12 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
         "verify": {"poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30},
     }  # fmt: skip
     return load(NO_FILE, **(values | overrides))
+
+
+def audited(tx: SqlTransaction, limit: int = 1000) -> list[AuditEntry]:
+    """The newest entries of the audit, newest first."""
+    rows = tx.connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence.desc()).limit(limit))
+    return [AuditEntry.model_validate(dict(row._mapping) | {"detail": json.loads(row.detail)}) for row in rows]
 
 
 @dataclass

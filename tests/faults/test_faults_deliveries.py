@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.store.audit import verify
 from bot.store.transaction import SqlTransaction
 from commands import mitigation
 from commands.actions.scale import SCALE
@@ -22,7 +23,7 @@ from commands.errors import Conflict
 from commands.ports import Workload
 from commands.presentation.plan import plan_card_key
 from tests.fakes import FakeClock, FakeGateway
-from tests.world import World, settings_for, world
+from tests.world import World, audited, settings_for, world
 
 ROUNDS = 30
 
@@ -114,7 +115,7 @@ async def test_a_click_by_somebody_who_may_not_is_refused_and_audited_and_uses_n
     receipt = await tocsin.click("eve", key, "", token=token)
     assert not receipt.accepted
     assert (await tocsin.plan()).state is PlanState.PLANNED
-    kinds = await tocsin.app.store.look(lambda tx: [(one.kind, one.actor) for one in tx.audit.entries(5)])
+    kinds = await tocsin.app.store.look(lambda tx: [(one.kind, one.actor) for one in audited(tx, 5)])
     assert ("refused", "eve") in kinds
     assert (await tocsin.click("ana", key, "", token=token)).accepted
     assert (await tocsin.settled()).state is PlanState.DONE
@@ -148,7 +149,7 @@ async def test_confirm_cancel_and_expiry_at_once_make_one_decision(database_url:
             {"done": wins["confirmed"], "cancelled": wins["cancelled"], "expired": wins["expired"]}
         )
         assert gateway.asked == ["scale"] * wins["confirmed"]
-        assert (await tocsin.app.store.look(lambda tx: tx.audit.verify())).broken_at is None
+        assert (await tocsin.app.store.look(lambda tx: verify(tx.connection))).broken_at is None
 
 
 def _notice_deadlocks_fast(url: str) -> None:
@@ -206,7 +207,7 @@ async def _expire(tocsin: World, plan: str, delay: float) -> None:
 
 def _decisions(tx: SqlTransaction, plan: str) -> list[str]:
     kinds = {"confirmed", "cancelled", "expired"}
-    return [one.kind for one in tx.audit.entries(50) if one.kind in kinds and one.detail.get("plan") == plan]
+    return [one.kind for one in audited(tx, 50) if one.kind in kinds and one.detail.get("plan") == plan]
 
 
 async def test_a_refusal_after_something_was_said_does_not_give_a_change_number_twice(tocsin_on: World) -> None:
