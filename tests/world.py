@@ -24,6 +24,7 @@ from bot.store.views import MessageView
 from commands.cards import transcript
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan
+from commands.people import SYSTEM
 from commands.ports import AuditEntry
 from tests.fakes import FakeClock, FakeGateway, FakeOnCall
 
@@ -61,7 +62,8 @@ class World:
         sent = TextDelivery(
             platform="console", id=delivery or uuid.uuid4().hex, person=person, channel=channel, text=text
         )
-        receipt = await self.app.pipeline.command(sent)
+        pipeline = self.app.pipeline
+        receipt = await (pipeline.by_itself(sent) if person == SYSTEM.id else pipeline.command(sent))
         await self.app.pipeline.drain()
         return await self._final(f"console:{sent.id}") or receipt
 
