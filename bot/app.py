@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -32,8 +31,10 @@ from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.settings import Settings, SettingsError, explained_section
+from bot.signing import signing_secret
+from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
-from bot.store.database import Database, directory_of
+from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
@@ -43,7 +44,7 @@ from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.people import Directory
-from commands.ports import ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
+from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -107,7 +108,7 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
                 await one.close()
 
 
-def services(settings: Settings, found: Outside, registry: Registry) -> Services:
+def services(settings: Settings, found: Outside, registry: Registry, auditor: Auditor) -> Services:
     """The core's view of the outside and of the configuration."""
     limits = Limits(**settings.policy.model_dump())
     return Services(
@@ -117,6 +118,7 @@ def services(settings: Settings, found: Outside, registry: Registry) -> Services
         on_call=found.on_call,
         clock=found.clock,
         texts=JinjaTexts(),
+        auditor=auditor,
         scheme=settings.scheme(),
         directory=Directory(settings.persons()),
         limits=limits,
@@ -177,7 +179,7 @@ def _open_database(settings: Settings, executor: str) -> Database:
 def _assemble(settings: Settings, found: Outside, database: Database, durable: Durable, executor: str) -> App:
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
-    known = services(settings, found, registry)
+    known = services(settings, found, registry, StoreAuditor(database))
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -280,16 +282,3 @@ def address_of(settings: Settings) -> str:
     """Where people reach the bot's pages: the setting, else the console on this machine."""
     host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
     return (settings.address or f"http://{host}:{settings.console.port}").rstrip("/")
-
-
-def signing_secret(settings: Settings) -> bytes:
-    """What signs the sessions: the setting, else a random one that is kept beside the database."""
-    given = settings.secret.get_secret_value()
-    if given:
-        return given.encode()
-    file = directory_of(settings.database_url) / "secret"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32), encoding="ascii")
-    return file.read_bytes()

@@ -111,15 +111,13 @@ def hash_password() -> None:
 @audit_app.command("verify")
 def audit_verify(config: ConfigFile = None) -> None:
     """Walk the audit's hash chain; exits 1 when it was changed."""
-    from bot.store.audit import SqlAudit
-    from bot.store.database import make_engine
+    from bot.store.audit import verify_at
 
     settings = _load(config)
-    engine = make_engine(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
-    from datetime import UTC, datetime
-
-    with engine.connect().execution_options(reading=True) as connection, connection.begin():
-        report = SqlAudit(connection, datetime.now(UTC)).verify()
+    try:
+        report = verify_at(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
+    except StoreUnavailable as gone:
+        fail(str(gone))
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
     print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")
@@ -137,6 +135,24 @@ def slack_manifest(
 
     chosen = Wanted(http.rstrip("/"), sockets=False) if http else wanted(_load(config))
     print(as_yaml(discover(), replace(chosen, token_rotation=rotation or chosen.token_rotation)), end="")
+
+
+@slack_app.command("doctor")
+def slack_doctor(config: ConfigFile = None) -> None:
+    """Look at tokens, scopes, channels, people, clock and database, and say what to do; exits 1 when something is wrong."""
+    from bot.platforms.slack.doctor import examine
+
+    settings = _load(config)
+
+    async def run() -> bool:
+        well = True
+        async for finding in examine(settings):
+            print(finding, flush=True)
+            well = well and not finding.failed
+        return well
+
+    if not uvloop.run(run()):
+        raise SystemExit(1)
 
 
 def main() -> None:

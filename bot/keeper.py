@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from bot.delivery import TextDelivery
 from bot.engine.durable import Durable
 from bot.pipeline import Pipeline
 from bot.store import replicas
 from bot.store.database import Database
 from bot.store.errors import StoreUnavailable
+from bot.store.inbox import Adopted
 from bot.store.transaction import SqlTransaction, Store
 from commands.ports import Clock
 
@@ -67,11 +67,11 @@ class Keeper:
         alone = self._store.database.is_sqlite
         return replicas.silent(connection, silent_for=SILENT_SECONDS, besides=self._store.owner, everyone=alone)
 
-    async def _adopt(self, dead: list[str]) -> list[TextDelivery]:
+    async def _adopt(self, dead: list[str]) -> list[Adopted]:
         """The unanswered deliveries of the dead, and our own that the store could not finish."""
         running = self._pipeline.running()
 
-        def adopt(tx: SqlTransaction) -> list[TextDelivery]:
+        def adopt(tx: SqlTransaction) -> list[Adopted]:
             replicas.forget(tx.connection, dead)
             return tx.inbox.adopt([*dead, self._store.owner], besides=running)
 

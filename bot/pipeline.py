@@ -1,8 +1,8 @@
-"""The pipeline of a delivery: authenticate, deduplicate, parse, authorise, run, answer.
+"""The pipeline of a delivery: look up the person, parse, deduplicate, authorise, decide, answer.
 
-A handler holds only the decision. A command without I/O is decided in the very transaction that stores its
-delivery; one that must ask the outside first is stored, acknowledged, then worked from the store, and worked
-again after a crash.
+The platform has authenticated the person. A handler holds only the decision. A command without I/O is decided in the
+very transaction that stores its delivery; one that must ask the outside first is stored, acknowledged, then worked,
+and worked again from the store after a crash.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery
+from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery, legibly
 from bot.store.accounts import Accounts
 from bot.store.errors import StoreUnavailable
-from bot.store.inbox import DONE, REFUSED
+from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
 from commands import captures
 from commands.cards import Card, Tone, Who, card, rich
@@ -33,6 +33,10 @@ from commands.registry import ActionClass, Click, Registry, Reply, Where
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 20.0
+#: How often a delivery is taken up again before it is given up: one that ends its process would end the next, too.
+MOST_ATTEMPTS = 8
+#: Characters of a text that are looked at; no command is longer than a part of that.
+_MOST_READ = 20_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class _Work:
 
 
 class Pipeline:
-    """Provides `bot.delivery.Intake`."""
+    """Provides `bot.delivery.Intake` and `OwnIntake`."""
 
     def __init__(self, store: Store, registry: Registry, services: Services) -> None:
         self._store = store
@@ -57,20 +61,32 @@ class Pipeline:
     # ------------------------------------------------------------ commands
 
     async def command(self, delivery: TextDelivery) -> Receipt:
-        """Take a command. Raises StoreUnavailable when it could not be stored: nothing happened then."""
-        person = self._person(delivery.person)
-        key = f"{delivery.platform}:{delivery.id}"
-        delivery = replace(delivery, text=redact(delivery.text))  # a secret that was typed is stored nowhere
+        """Take a person's command.
+
+        Raises:
+            StoreUnavailable: it could not be stored, and nothing happened. NotAllowed: nobody here has that id.
+        """
+        return await self._command(legibly(delivery), self._person(delivery.person))
+
+    async def by_itself(self, delivery: TextDelivery) -> Receipt:
+        """Take a command of the bot's own; no platform can hand one in. Raises StoreUnavailable."""
+        return await self._command(replace(delivery, person=SYSTEM.id), SYSTEM)
+
+    async def _command(self, delivery: TextDelivery, person: Person) -> Receipt:
+        key, text = f"{delivery.platform}:{delivery.id}", delivery.text
+        # A secret that was typed is stored nowhere. Looking for one takes time: not in what is too long to be read.
+        delivery = replace(delivery, text=redact(cut(text, _MOST_READ)))
         call = self._call(delivery, person, key)
-        understood = self._understand(delivery, person)
+        understood = self._understand(text if len(text) > _MOST_READ else delivery.text, person)
         receipt, work = await self._store.transact(key, lambda tx: self._take(tx, key, delivery, call, understood))
         if work:
             self._start(work)
         return receipt
 
     def _person(self, person_id: str) -> Person:
+        """Whom a platform speaks for. Never the bot itself."""
         person = self._services.directory.get(person_id)
-        if person is None:
+        if person is None or person is SYSTEM:
             raise NotAllowed(
                 f"{person_id[:60]} is not known here.", hint="An administrator can add them to the settings."
             )
@@ -89,10 +105,10 @@ class Pipeline:
             thread=thread,
         )
 
-    def _understand(self, delivery: TextDelivery, person: Person) -> Parsed | Refusal:
+    def _understand(self, text: str, person: Person) -> Parsed | Refusal:
         now, scheme, directory = self._services.clock.now(), self._services.scheme, self._services.directory
         try:
-            return parse(delivery.text, self._registry, Vocabulary(scheme, directory, now, person.timezone))
+            return parse(text, self._registry, Vocabulary(scheme, directory, now, person.timezone))
         except Refusal as refusal:
             return refusal
 
@@ -100,7 +116,7 @@ class Pipeline:
         self, tx: SqlTransaction, key: str, delivery: TextDelivery, call: Call, understood: Parsed | Refusal
     ) -> tuple[Receipt, _Work | None]:
         """Store the delivery; decide it at once if that needs no I/O."""
-        if not tx.inbox.receive(key, replace(delivery, text=cut(delivery.text, 20_000))):
+        if not tx.inbox.receive(key, delivery):
             return tx.inbox.receipt(key), None
         call = replace(call, incident=tx.incidents.in_channel(delivery.channel))
         try:
@@ -168,7 +184,7 @@ class Pipeline:
         return Receipt(accepted=True, reply_key=message, channel=channel)
 
     def _refuse(self, tx: SqlTransaction, key: str, call: Call, text: str, refusal: Refusal) -> Receipt:
-        """Tell the person alone, in the channel where they asked; attempts on mutations are audited."""
+        """Tell the person alone, in the channel where they asked; what they may not do is audited."""
         message = f"{key}:refused"
         if isinstance(refusal, NotAllowed):
             detail = {"text": cut(text, 400), "why": refusal.message, "channel": call.channel}
@@ -196,7 +212,7 @@ class Pipeline:
         return frozenset(self._running)
 
     async def _work(self, work: _Work) -> None:
-        """Gather facts, then decide in one transaction. A store that fails leaves the delivery for the next life."""
+        """Gather facts, then decide in one transaction. A store that fails leaves the delivery to the keeper."""
         facts = await self._gather(work)
         try:
             await self._store.transact(work.key, lambda tx: self._finish(tx, work, facts))
@@ -213,6 +229,8 @@ class Pipeline:
             await self._store.transact(work.key, lambda tx: self._finish(tx, work, fault))
         except StoreUnavailable as gone:
             log.warning("delivery %s is kept for later: %s", work.key, gone)
+        except Exception:
+            log.exception("delivery %s could not be answered; it is tried again", work.key)
 
     async def _gather(self, work: _Work) -> Any:
         gather = work.parsed.command.gather
@@ -241,14 +259,42 @@ class Pipeline:
             return
         self._decide(tx, work, facts)
 
-    async def resume(self, deliveries: list[TextDelivery]) -> None:
-        """Work on deliveries that a process which is gone had stored but not answered."""
-        for delivery in deliveries:
-            await self._resume(delivery)
+    async def resume(self, adopted: list[Adopted]) -> None:
+        """Work on what was stored but not answered: by a process that is gone, or by this one. None stops another."""
+        for one in adopted:
+            try:
+                await (self._give_up(one) if one.attempts > MOST_ATTEMPTS else self._resume(one))
+            except StoreUnavailable as gone:
+                log.warning("delivery %s is kept for later: %s", one.key, gone)
+            except Exception:
+                log.exception("delivery %s could not be resumed", one.key)
 
-    async def _resume(self, delivery: TextDelivery) -> None:
-        person, key = await self._remembered(delivery), f"{delivery.platform}:{delivery.id}"
-        understood = self._understand(delivery, person) if person else NotAllowed("You are not known here any more.")
+    async def _give_up(self, adopted: Adopted) -> None:
+        """Answer what fails each time; what cannot even be answered is marked as refused, and logged."""
+        key, delivery = adopted.key, legibly(adopted.delivery)
+        call = self._call(delivery, self._services.directory.get(delivery.person) or SYSTEM, key)
+        words = Unavailable(
+            "Something went wrong each time; nothing was changed.", hint="The log of the bot says more."
+        )
+        log.error("delivery %s is given up after %d attempts", key, MOST_ATTEMPTS)
+
+        def refuse(tx: SqlTransaction) -> None:
+            if tx.inbox.claim(key):
+                self._refuse(tx, key, call, delivery.text, words)
+
+        try:
+            await self._store.transact(key, refuse)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("delivery %s cannot be answered", key)
+            await self._store.transact(key, lambda tx: tx.inbox.finish(key, REFUSED))
+
+    async def _resume(self, adopted: Adopted) -> None:
+        key, delivery = adopted.key, legibly(adopted.delivery)
+        person = await self._remembered(delivery)
+        refusal = NotAllowed("You are not known here any more.")
+        understood = self._understand(delivery.text, person) if person else refusal
         call = self._call(delivery, person or SYSTEM, key)
 
         def admit(tx: SqlTransaction) -> _Work | None:
@@ -282,7 +328,12 @@ class Pipeline:
     # ------------------------------------------------------------ clicks
 
     async def click(self, delivery: ClickDelivery) -> Receipt:
-        """Take a click. Authorised anew for whoever clicks; the token is consumed with the decision, or not at all."""
+        """Take a click. Authorised anew for whoever clicks; the token is consumed with the decision, or not at all.
+
+        Raises:
+            StoreUnavailable: it could not be stored, and nothing happened. NotAllowed: nobody here has that id.
+        """
+        delivery = legibly(delivery)
         person = self._person(delivery.person)
         key = f"{delivery.platform}:{delivery.id}"
         call = self._call(delivery, person, key)

@@ -27,6 +27,8 @@ from commands.redaction import redact, redact_value
 
 DEFAULT_FILE = Path("config/tocsin.yaml")
 PREFIX = "TOCSIN_"
+#: Bytes of a secret that signs: fewer can be guessed.
+SHORTEST_SECRET = 16
 
 
 class SettingsError(Exception):
@@ -159,6 +161,14 @@ class Settings(BaseSettings):
     verify: VerifySettings = VerifySettings()
     watch: WatchSettings = WatchSettings()
     store: StoreSettings = StoreSettings()
+
+    @field_validator("secret")
+    @classmethod
+    def _hard_to_guess(cls, secret: SecretStr) -> SecretStr:
+        length = len(secret.get_secret_value().encode())
+        if 0 < length < SHORTEST_SECRET:
+            raise ValueError(f"it has {length} bytes; {SHORTEST_SECRET} or more are allowed, or none for a random one")
+        return secret
 
     @field_validator("severity_scheme")
     @classmethod

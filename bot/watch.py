@@ -3,95 +3,124 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from datetime import timedelta
 
-from bot.delivery import Intake, TextDelivery
+from bot.delivery import OwnIntake, Receipt, TextDelivery
 from bot.settings import WatchSettings
+from bot.store import watched
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
+from bot.store.watched import Standing
+from commands.cards import Tone, card
 from commands.context import Services
-from commands.domain.incident import Measured
+from commands.domain.incident import Incident, Measured
 from commands.domain.sli import Reading
 from commands.people import SYSTEM
+from commands.ports import Urgency
 from commands.reading import WINDOW
 
 log = logging.getLogger(__name__)
 
 _PRUNE_EVERY = timedelta(hours=1)
+#: Readings further apart than so many times their distance are not in a row.
+_LATE = 3
 
 
 class Watch:
-    """One process watches at a time (a lease); the streak of bad readings is judged from the store."""
+    """One process watches at a time (a lease). What it knows is in the store, so another goes on where it was.
 
-    def __init__(self, store: Store, services: Services, intake: Intake, settings: WatchSettings) -> None:
+    A reading is kept and judged in one transaction, together with the readings before it and with what people were
+    told last. An incident that is to be opened is owed from then on, until the pipeline has answered.
+    """
+
+    def __init__(self, store: Store, services: Services, intake: OwnIntake, settings: WatchSettings) -> None:
         self._store = store
         self._services = services
+        self._service = services.default_service
         self._intake = intake
         self._settings = settings
-        self._recent: deque[Reading] = deque(maxlen=settings.readings)
-        self._was_bad = False
         self._pruned = services.clock.now()
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong with measuring stops the bot."""
         while True:
             try:
-                await self._once()
+                await self.once()
             except StoreUnavailable as gone:
                 log.warning("watch: %s", gone)
             except Exception:
                 log.exception("watch: a reading failed")
             await self._services.clock.sleep(self._settings.every_seconds)
 
-    async def _once(self) -> None:
-        seconds = self._settings.every_seconds * 3
+    async def once(self) -> None:
+        """One reading, if it is this process that watches."""
+        seconds = self._settings.every_seconds * _LATE
         if not await self._store.database.write(lambda c: lease(c, "watch", self._store.owner, seconds)):
-            self._recent.clear()
             return
-        reading = await self._services.telemetry.reading(self._services.default_service, window=WINDOW)
+        reading = await self._services.telemetry.reading(self._service, window=WINDOW)
         reading = reading.model_copy(update={"at": self._services.clock.now()})
-        self._recent.append(reading)
-        await self._store.transact(f"watch:{reading.at.isoformat()}", lambda tx: self._keep(tx, reading))
-        await self._judge(reading)
+        now = await self._store.transact(f"watch:{reading.at.isoformat()}", lambda tx: self._keep(tx, reading))
+        if now.owed:
+            await self._declare(now)
 
-    def _keep(self, tx: SqlTransaction, reading: Reading) -> None:
-        tx.samples.add(self._services.default_service, reading)
+    def _keep(self, tx: SqlTransaction, reading: Reading) -> Standing:
+        tx.samples.add(self._service, reading)
         if tx.now - self._pruned > _PRUNE_EVERY:
             self._pruned = tx.now
             tx.samples.prune(tx.now - timedelta(days=self._settings.keep_days))
+        return self._judge(tx, reading)
 
-    async def _judge(self, reading: Reading) -> None:
+    def _judge(self, tx: SqlTransaction, reading: Reading) -> Standing:
         """A turn for the worse or the better, once it has lasted."""
-        objectives, full = self._services.objectives, len(self._recent) == self._recent.maxlen
-        if full and not self._was_bad and all(map(objectives.breached, self._recent)):
-            self._was_bad = True
-            await self._turned_bad(reading)
-        elif full and self._was_bad and all(map(objectives.met, self._recent)):
-            self._was_bad = False
-            await self._tell(f"recovered: {reading.words()}")
+        wanted, objectives = self._settings.readings, self._services.objectives
+        since = reading.at - timedelta(seconds=self._settings.every_seconds * _LATE * wanted)
+        recent = tx.samples.newest(self._service, since=since, limit=wanted)
+        was = watched.standing(tx.connection, self._service)
+        if len(recent) < wanted or not all(map(objectives.met if was.bad else objectives.breached, recent)):
+            return was
+        return self._turn(tx, reading, bad=not was.bad)
 
-    async def _turned_bad(self, reading: Reading) -> None:
-        if await self._tell(f"outside the objectives: {reading.words()}") or not self._settings.declare:
-            return
+    def _turn(self, tx: SqlTransaction, reading: Reading, *, bad: bool) -> Standing:
+        open_ones = [one for one in tx.incidents.recent(open_only=True, limit=50) if one.service == self._service]
+        owed = f"watch-{self._service}-{reading.at:%Y%m%dT%H%M%S}" if self._settings.declare and bad else ""
+        now = Standing(bad, "" if open_ones else owed, reading.words())
+        if not watched.turn(tx.connection, self._service, now):
+            return watched.standing(tx.connection, self._service)
+        log.warning("watch: %s: %s", "outside the objectives" if bad else "recovered", reading.words())
+        for incident in open_ones:
+            self._tell(tx, incident, reading, bad=bad)
+        return now
+
+    def _tell(self, tx: SqlTransaction, incident: Incident, reading: Reading, *, bad: bool) -> None:
+        """On the timeline, and to those who work on it; an answer that somebody waits for goes first."""
+        words = f"{'outside the objectives' if bad else 'recovered'}: {reading.words()}"
+        tx.incidents.record(incident.id, Measured(text=words), actor=SYSTEM.id)
+        title = "Outside the objectives" if bad else "Within the objectives again"
+        shown = card(title, reading.words(), tone=Tone.WARNING if bad else Tone.GOOD)
+        key = f"{incident.id}:watch:{reading.at.isoformat()}"
+        tx.messages.post(incident.channel, shown, key=key, urgency=Urgency.LATER)
+
+    async def _declare(self, now: Standing) -> None:
+        """Hand in what is owed, as often as it takes: the same id again is the same incident."""
         severity = self._settings.severity or self._services.scheme.worst.id
-        text = f"/incident declare {severity} {self._services.default_service}: {reading.words()}"
-        key = f"watch-{self._services.default_service}-{reading.at:%Y%m%dT%H%M%S}"
-        platform = self._settings.platform
-        channel = self._services.standing(self._services.announce_in, platform)
-        await self._intake.command(
-            TextDelivery(platform=platform, id=key, person=SYSTEM.id, channel=channel, text=text)
+        channel = self._services.standing(self._services.announce_in, self._settings.platform)
+        text = f"/incident declare {severity} {self._service}: {now.words}"
+        delivery = TextDelivery(self._settings.platform, now.owed, SYSTEM.id, channel, text)
+        receipt = await self._intake.by_itself(delivery)
+        if not receipt.accepted or (receipt.duplicate and receipt.reply_key):
+            await self._store.transact(f"{now.owed}:settled", lambda tx: self._settle(tx, now, receipt))
+
+    def _settle(self, tx: SqlTransaction, now: Standing, receipt: Receipt) -> None:
+        """Answered. A refusal is told to everybody: there is nobody else to tell."""
+        if not watched.settle(tx.connection, self._service, now.owed) or receipt.accepted:
+            return
+        log.error("watch: no incident could be opened for %s: %s", self._service, now.words)
+        shown = card(
+            f"{self._service} is outside its objectives, and I could not open an incident",
+            now.words,
+            f"Why: {tx.messages.title(receipt.reply_key)}",
+            f"Open one: /incident declare {self._services.scheme.worst.id} {self._service}: {now.words}",
+            tone=Tone.CRITICAL,
         )
-
-    async def _tell(self, words: str) -> bool:
-        """Put it on the timeline of the service's open incidents; whether there are any."""
-
-        def record(tx: SqlTransaction) -> bool:
-            open_ones = tx.incidents.recent(open_only=True, limit=50)
-            mine = [one for one in open_ones if one.service == self._services.default_service]
-            for incident in mine:
-                tx.incidents.record(incident.id, Measured(text=words), actor=SYSTEM.id)
-            return bool(mine)
-
-        return await self._store.transact(f"watch:{words}:{self._services.clock.now().isoformat()}", record)
+        tx.messages.post(self._services.announce_in, shown, key=f"{now.owed}:refused", urgency=Urgency.ANSWER)

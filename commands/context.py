@@ -42,6 +42,7 @@ class Services:
     on_call: ports.OnCall
     clock: ports.Clock
     texts: ports.Texts
+    auditor: ports.Auditor
     scheme: Scheme
     directory: Directory
     limits: Limits

@@ -108,12 +108,13 @@ def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
     undone = tx.plans.get(plan.undoes)
     if not undone.can_be_undone:
         raise Conflict(f"“{undone.summary}” was undone already.", hint="Look at /gw history.")
-    newest = next(iter(in_force(tx.plans.recent(target=plan.target.key, limit=50))), undone)
+    certain = [one for one in undoable(tx.plans.recent(target=plan.target.key, limit=50)) if one.in_force]
+    newest = certain[0] if certain else undone
     if newest.created_at > undone.created_at:
         raise Conflict(f"“{newest.summary}” came after “{undone.summary}”.", example="/gw undo")
 
 
-def in_force(plans: list[Plan]) -> list[Plan]:
+def undoable(plans: list[Plan]) -> list[Plan]:
     """The changes that an undo might take back, in the order given: those that can be, and are no undo themselves."""
     return [p for p in plans if p.can_be_undone and p.undoes is None and ACTIONS[p.action].inverse(p) is not None]
 
@@ -124,11 +125,20 @@ def cancel(plan_id: str, call: Call, tx: Transaction) -> None:
     _decided(tx, plan, "cancelled", call.person.id)
 
 
-def expire(plan_id: str, tx: Transaction) -> None:
-    """Its time is over; a plan that was decided before is left alone."""
-    if tx.plans.get(plan_id).state is PlanState.PLANNED:
-        plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.EXPIRED)
-        _decided(tx, plan, "expired", SYSTEM.id)
+def expire(seen: Plan, tx: Transaction) -> None:
+    """Its time is over. `seen` is the plan as it was a moment ago; one that was decided before is left alone.
+
+    The message comes first, since a click takes its button before the plan: in the other order, a click at this very
+    moment and the expiry would wait for each other.
+    """
+    if seen.state is not PlanState.PLANNED:
+        return
+    tx.messages.edit(plan_card_key(seen.id), plan_card(seen.model_copy(update={"state": PlanState.EXPIRED})))
+    plan = tx.plans.get(seen.id)
+    if plan.state is PlanState.PLANNED:
+        _decided(tx, tx.plans.move(plan.id, PlanState.PLANNED, PlanState.EXPIRED), "expired", SYSTEM.id)
+    else:
+        tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
 
 
 def _decided(tx: Transaction, plan: Plan, decision: str, actor: str) -> None:

@@ -29,11 +29,11 @@ from commands.domain.incident import (
     Status,
 )
 from commands.domain.plan import Plan, PlanState
-from commands.domain.severity import Scheme
+from commands.domain.severity import Scheme, Severity
 from commands.domain.sli import Objectives, Reading
 from commands.domain.timeline import Entry, sentence, told
 from commands.errors import NotFound
-from commands.impact import Impact, breach_before, impact_of, slices_of
+from commands.impact import Impact, Slice, breach_before, impact_of, slices_of
 from commands.people import Directory
 
 #: A note longer than this is cut in the timeline, where it would bury the rest. Marked notes stay whole.
@@ -169,6 +169,11 @@ class Report:
     lessons: tuple[Lesson, ...]
     links: tuple[Linked, ...]
 
+    @property
+    def spans_days(self) -> bool:
+        """Whether a time of day alone would leave open of which day it is."""
+        return sum(1 for moment in self.timeline if moment.heading) > 1
+
 
 def draft(  # noqa: PLR0913 - a postmortem draws on everything that was recorded
     *,
@@ -208,21 +213,10 @@ def draft(  # noqa: PLR0913 - a postmortem draws on everything that was recorded
         severities=severities,
         people=story.stints(),
         responders=tuple(story.name(person) for person in incident.responders),
-        impact=impact_of(
-            slices,
-            since=breach.begin if breach else incident.declared_at,
-            until=incident.resolved_at or now,
-            objectives=objectives,
-        ),
+        impact=_impact(slices, breach, incident, objectives, now),
         impacts=story.notes(NoteKind.IMPACT),
         objectives=objectives,
-        response=Response(
-            detected_at=breach.end if breach else None,
-            declared_at=incident.declared_at,
-            first_role_at=story.first_role_at(),
-            resolved_at=incident.resolved_at,
-            respond_within=scheme.get(severities[0].level).respond_within,
-        ),
+        response=_response(story, breach, incident, scheme.get(severities[0].level)),
         timeline=tuple(story.moments(ZoneInfo(zone))),
         causes=story.notes(NoteKind.CAUSE),
         resolutions=story.notes(NoteKind.RESOLUTION),
@@ -232,6 +226,24 @@ def draft(  # noqa: PLR0913 - a postmortem draws on everything that was recorded
         actions=tuple(_task(note.text, directory) for note in story.notes(NoteKind.ACTION)),
         lessons=tuple(_lesson(note.text) for note in story.notes(NoteKind.LESSON)),
         links=incident.links,
+    )
+
+
+def _impact(
+    slices: list[Slice], breach: Slice | None, incident: Incident, objectives: Objectives, now: datetime
+) -> Impact:
+    """From the breach that led to the declaration to the resolution."""
+    since, until = breach.begin if breach else incident.declared_at, incident.resolved_at or now
+    return impact_of(slices, since=since, until=until, objectives=objectives)
+
+
+def _response(story: _Story, breach: Slice | None, incident: Incident, declared: Severity) -> Response:
+    return Response(
+        detected_at=breach.end if breach else None,
+        declared_at=incident.declared_at,
+        first_role_at=story.first_role_at(),
+        resolved_at=incident.resolved_at,
+        respond_within=declared.respond_within,
     )
 
 
@@ -248,7 +260,7 @@ class _Story:
 
     def notes(self, kind: NoteKind) -> tuple[Remark, ...]:
         return tuple(
-            Remark(text=entry.event.text, by=self.name(entry.actor), at=entry.at)
+            Remark(text=entry.event.text, by=self.name(entry.actor), at=entry.event.happened_at or entry.at)
             for entry in self._entries
             if isinstance(entry.event, Noted) and entry.event.marked is kind
         )

@@ -22,10 +22,11 @@ def window_since(effect: datetime, now: datetime) -> timedelta | None:
 
 
 async def current_reading(call: Call) -> Reading:
-    """How the service at hand does; `up` is False when nothing answers."""
-    return await call.services.telemetry.reading(service_of(call), window=WINDOW)
+    """How the incident's service does, or the default one; `up` is False when nothing answers."""
+    service = call.incident.service if call.incident else call.services.default_service
+    return await call.services.telemetry.reading(service, window=WINDOW)
 
 
 def service_of(call: Call) -> str:
-    """The incident's service, else the default one."""
-    return call.incident.service if call.incident else call.services.default_service
+    """The service that `/gw` looks at and changes. An incident may be about any other; the gateway stays this one."""
+    return call.services.default_service

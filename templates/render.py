@@ -126,9 +126,10 @@ def _split(seconds: int) -> tuple[int, int, int, int]:
     return days, hours, minutes, seconds
 
 
-def clock(at: datetime, zone: str = "UTC") -> str:
-    """`14:05` in a zone."""
-    return f"{at.astimezone(ZoneInfo(zone)):%H:%M}"
+def clock(at: datetime, zone: str = "UTC", *, dated: bool = False) -> str:
+    """`14:05` in a zone; `2026-03-01 14:05` where the day is not plain."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%Y-%m-%d %H:%M}" if dated else f"{local:%H:%M}"
 
 
 def day(at: datetime, zone: str = "UTC") -> str:

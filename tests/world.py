@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -11,14 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from bot.app import App, Outside, running
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.demo.people import ON_CALL, PEOPLE
 from bot.settings import Settings, load
+from bot.store import schema
+from bot.store.transaction import SqlTransaction
 from bot.store.views import MessageView
 from commands.cards import transcript
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan
+from commands.people import SYSTEM
+from commands.ports import AuditEntry
 from tests.fakes import FakeClock, FakeGateway, FakeOnCall
 
 NO_FILE = Path("/dev/null")
@@ -27,11 +34,17 @@ NO_FILE = Path("/dev/null")
 def settings_for(database_url: str, **overrides: Any) -> Settings:
     """The demo's people on a database, at a test's pace."""
     values: dict[str, Any] = {
-        "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-tests-only",
+        "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-the-tests-only",
         "gateway": {"admin_token": "unused"}, "watch": {"enabled": False},
         "verify": {"poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30},
     }  # fmt: skip
     return load(NO_FILE, **(values | overrides))
+
+
+def audited(tx: SqlTransaction, limit: int = 1000) -> list[AuditEntry]:
+    """The newest entries of the audit, newest first."""
+    rows = tx.connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence.desc()).limit(limit))
+    return [AuditEntry.model_validate(dict(row._mapping) | {"detail": json.loads(row.detail)}) for row in rows]
 
 
 @dataclass
@@ -49,7 +62,8 @@ class World:
         sent = TextDelivery(
             platform="console", id=delivery or uuid.uuid4().hex, person=person, channel=channel, text=text
         )
-        receipt = await self.app.pipeline.command(sent)
+        pipeline = self.app.pipeline
+        receipt = await (pipeline.by_itself(sent) if person == SYSTEM.id else pipeline.command(sent))
         await self.app.pipeline.drain()
         return await self._final(f"console:{sent.id}") or receipt
 

@@ -70,7 +70,10 @@ class Mitigate:
     def expire(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The plan's time to be confirmed is over."""
         plan_id = payload["plan"]
-        steps.run("expire", lambda: self._tx(plan_id, "expire", lambda tx: mitigation.expire(plan_id, tx)))
+        steps.run("expire", lambda: self._expire(self._state(plan_id)))
+
+    def _expire(self, plan: Plan) -> None:
+        self._tx(plan.id, "expire", lambda tx: mitigation.expire(plan, tx))
 
     def _stumbled(self, plan_id: str, error: Exception) -> None:
         """A fault of ours, or an answer that makes no sense: the plan must not hold its target for ever."""

@@ -9,8 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store import schema
+from bot.store.database import Database, file_of, make_engine, reason, snapshot
+from bot.store.errors import StoreUnavailable
+from commands.errors import Unavailable
 from commands.ports import AuditEntry, AuditReport
 from commands.redaction import redact_value
 
@@ -21,6 +25,8 @@ _counters = schema.counters
 _LOCK_AND_READ_HEAD = (
     sa.select(_counters.c.value, _counters.c.digest).where(_counters.c.name == _HEAD).with_for_update()
 )
+_READ_HEAD = sa.select(_counters.c.value, _counters.c.digest).where(_counters.c.name == _HEAD)
+_READ_ALL = sa.select(schema.audit).order_by(schema.audit.c.sequence)
 _INSERT_HEAD = _counters.insert().values(name=_HEAD, value=0, digest=GENESIS)
 _MOVE_HEAD = _counters.update().where(_counters.c.name == _HEAD)
 _APPEND = schema.audit.insert()
@@ -63,18 +69,46 @@ class SqlAudit:
             row = self._connection.execute(_LOCK_AND_READ_HEAD).one()
         return row
 
-    def verify(self) -> AuditReport:
-        """Walk the chain from its start; the first entry that does not fit is named."""
-        head = self._connection.execute(
-            sa.select(_counters.c.value, _counters.c.digest).where(_counters.c.name == _HEAD)
-        ).one_or_none()
-        rows = self._connection.execute(sa.select(schema.audit).order_by(schema.audit.c.sequence))
-        return verify_chain((dict(row._mapping) for row in rows), *(head or (0, GENESIS)))
 
-    def entries(self, limit: int) -> list[AuditEntry]:
-        """The newest entries, newest first."""
-        query = sa.select(schema.audit).order_by(schema.audit.c.sequence.desc()).limit(limit)
-        return [_entry(dict(row._mapping)) for row in self._connection.execute(query)]
+def verify(connection: sa.Connection) -> AuditReport:
+    """Walk the chain from its start; the first entry that does not fit is named.
+
+    Head and entries are two statements: only on a snapshot (`Database.read`) do they belong together.
+    """
+    head = connection.execute(_READ_HEAD).one_or_none()
+    rows = connection.execute(_READ_ALL, execution_options={"yield_per": 1000})
+    return verify_chain((dict(row._mapping) for row in rows), *(head or (0, GENESIS)))
+
+
+class StoreAuditor:
+    """Provides the core's Auditor."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def verify(self) -> AuditReport:
+        """See Auditor."""
+        try:
+            return await self._database.read(verify)
+        except StoreUnavailable as gone:
+            raise Unavailable(str(gone), hint="Try again in a moment.") from gone
+
+
+def verify_at(url: str, *, busy_timeout: float) -> AuditReport:
+    """The audit of a database, whether a bot runs on it or not. Raises StoreUnavailable where there is none."""
+    file = file_of(url)
+    if file and not file.is_file():
+        raise StoreUnavailable(f"There is no database {file}: check database_url.")
+    engine = make_engine(url, busy_timeout=busy_timeout, pool_size=1)
+    try:
+        with snapshot(engine) as connection:
+            if not sa.inspect(connection).has_table(schema.audit.name):
+                raise StoreUnavailable("The database holds no audit: no Tocsin has ever used it. Check database_url.")
+            return verify(connection)
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"The audit cannot be read: {reason(error)}.") from error
+    finally:
+        engine.dispose()
 
 
 def verify_chain(entries: Iterable[dict[str, Any]], head_sequence: int, head_digest: str) -> AuditReport:

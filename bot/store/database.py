@@ -7,17 +7,19 @@ anyway), several on Postgres. A transaction that lost a race is run again from i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 import tenacity
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.store.errors import AlreadyRunning, StoreUnavailable
 from bot.store.writers import Writers
@@ -26,6 +28,7 @@ T = TypeVar("T")
 Operation = Callable[[sa.Connection], T]
 
 _RACES = ("40001", "40P01")  # Postgres: serialization failure, deadlock
+_READ_ONLY = "25006"  # Postgres: a server that follows another one
 
 
 def make_engine(url: str, *, busy_timeout: float, pool_size: int = 8) -> sa.Engine:
@@ -102,33 +105,32 @@ class Database:
         return done
 
     async def read(self, operation: Operation[T]) -> T:
-        """Run on a snapshot, in a worker thread. Raises StoreUnavailable."""
+        """Run on a snapshot: what it reads is of one moment. In a worker thread; raises StoreUnavailable."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, operation)
 
     async def lend(self, work: Callable[[], T]) -> T:
-        """For a library that brings its own tables and uses `engine`: in a writer's thread. Raises StoreUnavailable."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, _explaining, work)
+        """For a library that brings its own tables and uses `engine`: in a worker thread. Raises StoreUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, _explaining, work)
 
     def write_now(self, operation: Operation[T]) -> T:
         """As `write`, in the calling thread."""
         try:
             return self._insisting(operation)
-        except DBAPIError as error:
-            raise StoreUnavailable(explained(error)) from error
+        except SQLAlchemyError as error:
+            raise _told(error) from error
 
     def read_now(self, operation: Operation[T]) -> T:
         """As `read`, in the calling thread."""
         try:
-            with self.engine.connect().execution_options(reading=True) as connection, connection.begin():
-                return operation(connection)
-        except DBAPIError as error:
-            raise StoreUnavailable(explained(error)) from error
+            return read_on(self.engine, operation)
+        except SQLAlchemyError as error:
+            raise _told(error) from error
 
     def _insisting(self, operation: Operation[T]) -> T:
         """Again only where a race was lost, which is rare: most transactions do without the means for it."""
         try:
             return self._once(operation)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             if not _lost_a_race(error):
                 raise
         result: T = _retrying(self._once, operation)
@@ -150,8 +152,60 @@ class Database:
 def _explaining(work: Callable[[], T]) -> T:
     try:
         return work()
-    except DBAPIError as error:
-        raise StoreUnavailable(explained(error)) from error
+    except SQLAlchemyError as error:
+        raise _told(error) from error
+
+
+@contextlib.contextmanager
+def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction whose statements all see the same moment: Postgres has to be asked, SQLite has no other."""
+    once = {"reading": True} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    with engine.connect() as connection, connection.execution_options(**once).begin():
+        yield connection
+
+
+def read_on(engine: sa.Engine, operation: Operation[T]) -> T:
+    """Run on a snapshot; again, on a newer one, when a row that was to be locked has changed since."""
+
+    def once() -> T:
+        with snapshot(engine) as connection:
+            return operation(connection)
+
+    result: T = _retrying(once)
+    return result
+
+
+class Lender(Protocol):
+    """A database for a library that brings its own tables."""
+
+    @property
+    def engine(self) -> sa.Engine:
+        """Used within `lend` only."""
+
+    async def lend(self, work: Callable[[], T]) -> T:
+        """Do work with the engine in a thread. Raises StoreUnavailable."""
+
+
+class Glance:
+    """A look at a database that a bot may be using. Raises StoreUnavailable when it is not there or does not answer."""
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        file = sa.make_url(url).database if url.startswith("sqlite") else None
+        if file and not Path(file).exists():
+            raise StoreUnavailable(f"There is no file {file} yet: `tocsin serve` makes it.")
+        self.engine = make_engine(url, busy_timeout=busy_timeout, pool_size=1)
+
+    async def lend(self, work: Callable[[], T]) -> T:
+        """See Lender."""
+        return await asyncio.to_thread(_explaining, work)
+
+    async def answers(self) -> None:
+        """Raises StoreUnavailable."""
+        await self.lend(lambda: self.engine.connect().close())
+
+    def close(self) -> None:
+        """Let go."""
+        self.engine.dispose()
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> bool:
@@ -181,9 +235,27 @@ _retrying = tenacity.Retrying(
 )
 
 
-def explained(error: DBAPIError) -> str:
+def is_gone(error: SQLAlchemyError) -> bool:
+    """Whether the database is the reason. Anything else is a fault of ours, which trying again would only repeat."""
+    if isinstance(error, OperationalError | InterfaceError | NoConnectionFree):
+        return True
+    # SQLite says of a file that is damaged, or is none of its own, no more than this.
+    return type(error) is DatabaseError or getattr(getattr(error, "orig", None), "sqlstate", None) == _READ_ONLY
+
+
+def _told(error: SQLAlchemyError) -> Exception:
+    return StoreUnavailable(explained(error)) if is_gone(error) else error
+
+
+def reason(error: SQLAlchemyError) -> str:
+    """The database's own words, one line of them."""
+    said = getattr(error, "orig", None) or error
+    return (str(said).splitlines() or [""])[0] or type(said).__name__
+
+
+def explained(error: SQLAlchemyError) -> str:
     """What went wrong and what to do, for people."""
-    text = str(error.orig).splitlines()[0] if str(error.orig) else type(error.orig).__name__
+    text = reason(error)
     for sign, words in _REASONS.items():
         if sign in text:
             return f"{words} Nothing was stored and nothing was changed; send it again. ({text})"
@@ -195,26 +267,36 @@ _REASONS = {
     "disk I/O error": "The disk of the database fails or is full: check it.",
     "database is locked": "The database is locked by another program: close it.",
     "readonly database": "The database file is read-only: check its owner and permissions.",
+    "not a database": "The file is no database: check database_url.",
+    "malformed": "The database file is damaged: restore a backup.",
+    "QueuePool": "All connections to the database are busy.",
     "connection": "The database cannot be reached.",
 }
 
 
 def directory_of(url: str) -> Path:
     """Where a SQLite file is; `var` when the database is elsewhere."""
-    file = sa.make_url(url).database if url.startswith("sqlite") else None
-    return Path(file).parent if file and file != ":memory:" else Path("var")
+    file = file_of(url)
+    return file.parent if file else Path("var")
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    name = sa.make_url(url).database if url.startswith("sqlite") else None
+    return Path(name.removeprefix("file:")) if name and name != ":memory:" else None
 
 
 class FileLock:
     """One process on a SQLite file (durable.md, pitfall 5), held until the process ends, however it ends."""
 
     def __init__(self, url: str) -> None:
-        path = sa.make_url(url).database
+        path = file_of(url)
         self._file = None
-        if path and path != ":memory:":
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).touch(mode=0o600)  # the incidents of a company are not for every user of the machine
-            self._file = _hold(Path(f"{path}.lock"), path)
+        if path:
+            try:
+                self._file = _hold_alone(path)
+            except OSError as error:
+                raise StoreUnavailable(f"The database file {path} cannot be used: {error.strerror}.") from None
 
     def release(self) -> None:
         """Let go."""
@@ -222,14 +304,28 @@ class FileLock:
             self._file.close()
 
 
-def _hold(lock: Path, database: str) -> Any:
+def _hold_alone(path: Path) -> Any:
+    """The incidents of a company are not for every user of the machine, however the file was made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = _hold(path.with_name(f"{path.name}.lock"), path)
+    try:
+        path.touch(mode=0o600)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
+def _hold(lock: Path, database: Path) -> Any:
     import fcntl
     import os
 
     file = lock.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         file.seek(0)
         holder = file.read(40).strip() or "unknown"
         file.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,15 @@ _IS_IT = _table.c.id == sa.bindparam("key")
 _READ = sa.select(_table).where(_IS_IT)
 _LOCK_AND_READ_STATE = sa.select(_table.c.state).where(_IS_IT).with_for_update()
 _FINISH_IF_RECEIVED = _table.update().where(_IS_IT, _table.c.state == RECEIVED)
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A command that was stored and not answered, and how often it was taken up again, this time included."""
+
+    key: str
+    delivery: TextDelivery
+    attempts: int = 1
 
 
 class Inbox:
@@ -73,15 +82,15 @@ class Inbox:
         """How many commands of an owner are stored but not answered, nor being worked on."""
         return len(self._waiting([owner], besides))
 
-    def adopt(self, owners: list[str], *, besides: frozenset[str]) -> list[TextDelivery]:
-        """Take over the unanswered commands of some owners, except those that are being worked on."""
+    def adopt(self, owners: list[str], *, besides: frozenset[str]) -> list[Adopted]:
+        """Take over the unanswered commands of some owners, except those that are being worked on; count it."""
         rows = self._waiting(owners, besides)
         mine = _table.update().where(_table.c.id.in_([row.id for row in rows]))
-        self._connection.execute(mine.values(owner=self._owner))
-        return [_TEXT.validate_json(row.payload) for row in rows]
+        self._connection.execute(mine.values(owner=self._owner, attempts=_table.c.attempts + 1))
+        return [Adopted(row.id, _TEXT.validate_json(row.payload), row.attempts + 1) for row in rows]
 
     def _waiting(self, owners: list[str], besides: frozenset[str]) -> list[Any]:
-        query = sa.select(_table.c.id, _table.c.payload).where(
+        query = sa.select(_table.c.id, _table.c.payload, _table.c.attempts).where(
             _table.c.state == RECEIVED, _table.c.kind == "command", _table.c.owner.in_(owners)
         )
         return [row for row in self._connection.execute(query) if row.id not in besides]

@@ -162,6 +162,11 @@ class SqlMessages:
             return 1
         return int(value)
 
+    def title(self, key: str) -> str:
+        """The first line of a message of the bot's."""
+        shown = self._connection.execute(sa.select(_messages.c.card).where(_messages.c.key == key)).scalar_one_or_none()
+        return Card.model_validate_json(shown).title if shown else "there is no answer"
+
     def button(self, token: str) -> sa.Row[Any]:
         """What a token stands for: action, subject, message, channel and only_for of its message.
 

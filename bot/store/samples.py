@@ -32,6 +32,13 @@ class SqlSamples:
             Reading.model_validate_json(text) for text in self._connection.execute(query.order_by(table.c.at)).scalars()
         ]
 
+    def newest(self, service: str, *, since: datetime, limit: int) -> list[Reading]:
+        """Newest first, none older than `since`."""
+        table = schema.samples
+        query = sa.select(table.c.reading).where(table.c.service == service, table.c.at >= since)
+        newest = self._connection.execute(query.order_by(table.c.at.desc()).limit(limit)).scalars()
+        return [Reading.model_validate_json(text) for text in newest]
+
     def prune(self, before: datetime) -> int:
         """Forget what is older; how many that were."""
         return self._connection.execute(schema.samples.delete().where(schema.samples.c.at < before)).rowcount

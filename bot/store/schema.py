@@ -138,6 +138,7 @@ inbox = _table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("reply_key", sa.Text, nullable=False, server_default=""),
     sa.Column("reply_channel", sa.Text, nullable=False, server_default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
 )
 
 arrivals = _table(
@@ -204,6 +205,14 @@ samples = _table(
     sa.Column("service", sa.Text, primary_key=True),
     sa.Column("at", UtcTime, primary_key=True),
     sa.Column("reading", sa.Text, nullable=False),
+)
+
+watched = _table(
+    "watched",
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("bad", sa.Boolean, nullable=False),
+    sa.Column("owed", sa.Text, nullable=False, server_default=""),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
 )
 
 postmortems = _table(

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from commands.domain.severity import Scheme
+from commands.people import SYSTEM
 
 
 class Status(StrEnum):
@@ -116,9 +117,12 @@ class RoleReleased(_Event):
 
 
 class Noted(_Event):
+    """`happened_at`: when what it tells of happened, where that was not when it was written."""
+
     type: Literal["noted"] = "noted"
     text: str
     marked: NoteKind = NoteKind.NOTE
+    happened_at: AwareDatetime | None = None
 
 
 class Linked(_Event):
@@ -292,6 +296,12 @@ class Incident(BaseModel):
         """The roles that somebody holds."""
         return tuple(role for role in Role if self.roles.get(role) == person)
 
+    @property
+    def standing_offer(self) -> Offer | None:
+        """The handover that waits for an answer: one of roles that its giver no longer holds does not."""
+        offer = self.offer
+        return offer if offer and any(self.roles.get(role) == offer.outgoing for role in offer.roles) else None
+
     def next_update_due(self, scheme: Scheme) -> datetime | None:
         """When the next update is due, or None where nothing is owed."""
         every = scheme.get(self.severity).update_every
@@ -324,7 +334,7 @@ def begin(event: Declared, at: datetime) -> Incident:
 def evolve(incident: Incident, event: IncidentEvent, *, actor: str, at: datetime) -> Incident:
     """The state after one more event."""
     changes: dict[str, object] = {"version": incident.version + 1}
-    if actor not in incident.responders and actor != "tocsin":
+    if actor not in incident.responders and actor != SYSTEM.id:
         changes["responders"] = (*incident.responders, actor)
     return incident.model_copy(update=changes | _changes(incident, event, at))
 
@@ -336,9 +346,9 @@ def _changes(incident: Incident, event: IncidentEvent, at: datetime) -> dict[str
         case SeverityChanged(after=level):
             return {"severity": level, "updated_at": at}
         case RoleAssigned(role=role, person=person):
-            return {"roles": incident.roles | {role: person}}
+            return _with_roles(incident, {**incident.roles, role: person})
         case RoleReleased(role=role):
-            return {"roles": {held: who for held, who in incident.roles.items() if held != role}}
+            return _with_roles(incident, {held: who for held, who in incident.roles.items() if held != role})
         case Linked():
             return {"links": (*incident.links, event)}
         case Resolved():
@@ -361,3 +371,8 @@ def _captures(incident: Incident, event: IncidentEvent) -> dict[str, object]:
             return {"captured": tuple(one for one in incident.captured if one != source)}
         case _:
             return {}
+
+
+def _with_roles(incident: Incident, roles: dict[Role, str]) -> dict[str, object]:
+    """A handover of roles that the outgoing person no longer holds is void."""
+    return {"roles": roles, "offer": incident.model_copy(update={"roles": roles}).standing_offer}

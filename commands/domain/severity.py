@@ -40,6 +40,17 @@ class Scheme(BaseModel):
             raise ValueError(f"severity ids must differ, got {ids}")
         return self
 
+    @model_validator(mode="after")
+    def _each_word_names_one_level(self) -> Scheme:
+        owners: dict[str, str] = {}
+        for level in self.levels:
+            for word in _words(level):
+                if owners.setdefault(word, level.id) != level.id:
+                    raise ValueError(
+                        f"{word!r} names both {owners[word]} and {level.id}; names and aliases must differ"
+                    )
+        return self
+
     def parse(self, word: str) -> Severity:
         """The level that `sev1`, `SEV-1`, `p0`, `1` or an alias names.
 
@@ -47,9 +58,11 @@ class Scheme(BaseModel):
             Malformed: no level has that name; the message lists the levels.
         """
         key = _key(word)
-        for level in self.levels:
-            if key in {_key(level.id), _digits(level.id), _key(level.name), *map(_key, level.aliases)}:
-                return level
+        named = [level for level in self.levels if key in _words(level)]
+        numbered = [level for level in self.levels if key and key == _digits(level.id)]
+        for found in (named, numbered):
+            if len(found) == 1:
+                return found[0]
         allowed = ", ".join(f"{level.id} ({level.name})" for level in self.levels)
         raise Malformed(f"{word[:40]!r} is no severity here.", hint=f"Severities: {allowed}.")
 
@@ -70,6 +83,10 @@ def _key(word: str) -> str:
     return re.sub(r"[\s_-]", "", word).casefold()
 
 
+def _words(level: Severity) -> set[str]:
+    return {_key(level.id), _key(level.name), *map(_key, level.aliases)}
+
+
 def _digits(word: str) -> str:
     return "".join(c for c in word if c.isdigit())
 
@@ -88,7 +105,7 @@ def _level(level_id: str, rank: int, name: str, criteria: str, *, respond: float
         respond_within=_minutes(respond),
         update_every=_minutes(times["update"]) if "update" in times else None,
         escalate_after=_minutes(times["escalate"]) if "escalate" in times else None,
-        aliases=(f"p{rank - 1}",) if level_id.startswith("SEV") and not level_id.endswith("0") else (),
+        aliases=(f"p{rank - 1}",) if level_id.startswith("SEV") else (),
     )
 
 

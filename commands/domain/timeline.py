@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from commands.cards import Link, Part, Rich, Who, rich
 from commands.domain import incident as happened
-from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, IncidentEvent, NoteKind
+from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, IncidentEvent, Noted, NoteKind
 
 
 class Entry(BaseModel):
@@ -25,9 +26,12 @@ class Entry(BaseModel):
 def told(entries: Iterable[Entry]) -> list[Entry]:
     """The events as the story is told: a captured message at its own time, as it reads now, if it still stands.
 
+    A note that was written later stands where it says that it happened.
+
     All other events keep their order, whatever the clocks of two processes said.
     """
     messages: dict[str, Entry] = {}
+    dated: list[Entry] = []
     others: list[tuple[AwareDatetime, Entry]] = []
     for entry in entries:
         match entry.event:
@@ -37,9 +41,11 @@ def told(entries: Iterable[Entry]) -> list[Entry]:
                 messages |= {source: _reworded(messages[source], entry.event)} if source in messages else {}
             case CaptureRemoved(source=source):
                 messages.pop(source, None)
+            case Noted(happened_at=datetime() as then):
+                dated.append(entry.model_copy(update={"at": then}))
             case _:
                 others.append((max(entry.at, others[-1][0]) if others else entry.at, entry))
-    timed = [*others, *((entry.at, entry) for entry in messages.values())]
+    timed = [*others, *((entry.at, entry) for entry in (*messages.values(), *dated))]
     return [entry for _, entry in sorted(timed, key=lambda pair: (pair[0], pair[1].position))]
 
 

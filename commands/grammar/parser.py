@@ -14,6 +14,7 @@ import click
 from commands.errors import Malformed
 from commands.grammar import arguments, lexer
 from commands.grammar.types import Vocabulary
+from commands.people import Person
 from commands.presentation.words import cut
 from commands.registry import Command, Registry
 
@@ -39,29 +40,40 @@ def parse(text: str, registry: Registry, vocabulary: Vocabulary) -> Parsed:
             f"That command has {len(text):,} characters; at most {MAX_TEXT:,} are read.",
             hint="Put long output into a file or a link, and note the link.",
         )
-    words = lexer.words(text.replace("\x00", "").strip())
-    command, rest = find(words, registry)
+    words = lexer.words(_storable(text).strip())
+    command, rest = find(words, registry, vocabulary.reader)
     return Parsed(command, read_arguments(command, rest, vocabulary))
 
 
-def find(words: list[lexer.Word], registry: Registry) -> tuple[Command, list[lexer.Word]]:
-    """The command that the first words name, longest name first, and the words after it."""
+def _storable(text: str) -> str:
+    """Without what no database and no page takes: NUL, and halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def find(words: list[lexer.Word], registry: Registry, reader: Person | None = None) -> tuple[Command, list[lexer.Word]]:
+    """The command that the first words name, longest name first, and the words after it.
+
+    The name of a family alone (`/gw`) asks for help with it.
+    """
     names = [_name(word) for word in words[:3]]
     for length in range(min(3, len(names)), 0, -1):
         command = registry.commands.get(tuple(names[:length]))
         if command:
             return command, words[length:]
-    raise unknown(names, registry)
+    helping = registry.commands.get(("help",))
+    if helping and len(words) == 1 and any(path[0] == names[0] for path in registry.commands):
+        return helping, words
+    raise unknown(names, registry, reader)
 
 
 def _name(word: str) -> str:
     return word.lstrip("/").casefold()
 
 
-def unknown(names: list[str], registry: Registry) -> Malformed:
-    """The refusal for a command that does not exist, with the nearest that does."""
+def unknown(names: list[str], registry: Registry, reader: Person | None = None) -> Malformed:
+    """The refusal for a command that does not exist, with the nearest that does and that the reader may run."""
     written = "/" + " ".join(names[:2])
-    nearest = near(names, registry)
+    nearest = near(names, registry, reader)
     if not names:
         return Malformed("That is no command.", hint="/help lists the commands.", example="/help")
     if nearest is None:
@@ -71,15 +83,16 @@ def unknown(names: list[str], registry: Registry) -> Malformed:
     )
 
 
-def near(names: list[str], registry: Registry) -> Command | None:
-    """The command whose name is closest to what was written."""
-    known = {" ".join(path): command for path, command in registry.commands.items()}
+def near(names: list[str], registry: Registry, reader: Person | None = None) -> Command | None:
+    """The command whose name is closest to what was written, among those that the reader may run anywhere."""
+    commands = registry.visible(reader, None) if reader else list(registry.commands.values())
+    known = {" ".join(command.path): command for command in commands}
     for length in (2, 1):
         close = difflib.get_close_matches(" ".join(names[:length])[:60], known, n=1, cutoff=0.6)
         if close:
             return known[close[0]]
-    family = difflib.get_close_matches(names[0][:30] if names else "", {path[0] for path in registry.commands}, n=1)
-    return next((c for p, c in sorted(registry.commands.items()) if family and p[0] == family[0]), None)
+    family = difflib.get_close_matches(names[0][:30] if names else "", {c.path[0] for c in commands}, n=1)
+    return next((c for _, c in sorted(known.items()) if family and c.path[0] == family[0]), None)
 
 
 def read_arguments(command: Command, words: list[lexer.Word], vocabulary: Vocabulary) -> Any:
@@ -175,11 +188,24 @@ def _refuse_mistyped(
         return
     # Two dashes are meant as an option; one dash, or a long one, may be prose, unless an option is near.
     meant = word.startswith("--")
-    near_flags = difflib.get_close_matches(
-        f"--{dashed['name'].casefold()}", valued | flags, n=1, cutoff=0.5 if meant else 0.8
-    )
-    if meant or near_flags:
+    near_flags = _near_options(dashed["name"].casefold(), valued, flags, meant=meant)
+    if near_flags or (meant and not _takes_text(command)):
         raise _no_option(command, word, near_flags, valued | flags)
+
+
+def _takes_text(command: Command) -> bool:
+    """Whether what it is given may be anything: people note the command lines that they ran elsewhere."""
+    return any(isinstance(how, arguments.Rest) for how in _written(command).values())
+
+
+def _near_options(name: str, valued: set[str], flags: set[str], *, meant: bool) -> list[str]:
+    """A flag is easily missed, and what it guards with it; the value of an option would be missed at once."""
+    for known, cutoff in ((flags, 0.5), (valued, 0.7)):
+        bare = [option.removeprefix("--") for option in known]
+        close = difflib.get_close_matches(name, bare, n=1, cutoff=cutoff if meant else 0.8)
+        if close:
+            return [f"--{close[0]}"]
+    return []
 
 
 def _no_option(command: Command, written: str, near_flags: list[str], known: set[str]) -> Malformed:

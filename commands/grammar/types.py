@@ -25,6 +25,7 @@ class Vocabulary:
     directory: Directory
     now: datetime
     zone: str = "UTC"
+    reader: Person | None = None
 
 
 class ChatType(click.ParamType[Any]):
@@ -105,7 +106,10 @@ ROLE = EnumType(
 )
 STATUS = EnumType(Status)
 
-_DURATION = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+)s)?")
+#: Nine digits of any unit are more than is meant, and few enough to be read as a number.
+_DURATION = re.compile(
+    r"(?:(?P<d>[0-9]{1,9})d)?(?:(?P<h>[0-9]{1,9})h)?(?:(?P<m>[0-9]{1,9})m(?:in)?)?(?:(?P<s>[0-9]{1,9})s)?"
+)
 
 
 class DurationType(ChatType):
@@ -131,7 +135,7 @@ class TimeType(ChatType):
         assert vocabulary is not None
         try:
             return _clock(word, vocabulary) if len(word) <= 5 else _instant(word, vocabulary)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter: at an end of the calendar, in another zone
             raise Refusal(f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05.") from None
 
 

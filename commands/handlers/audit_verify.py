@@ -9,9 +9,14 @@ from commands.ports import AuditReport, Transaction
 from commands.registry import READERS, ActionClass, Command, Reply
 
 
-def verify(_args: Nothing, _call: Call, tx: Transaction, _facts: None) -> Reply:
-    """Walk the chain from its start."""
-    return Reply(_card(tx.audit.verify()))
+async def gather(_args: Nothing, call: Call) -> AuditReport:
+    """Walk the chain from its start; others write meanwhile."""
+    return await call.services.auditor.verify()
+
+
+def verify(_args: Nothing, _call: Call, _tx: Transaction, report: AuditReport) -> Reply:
+    """What the walk found."""
+    return Reply(_card(report))
 
 
 def _card(report: AuditReport) -> Card:
@@ -35,6 +40,7 @@ COMMANDS = (
         args=Nothing,
         summary="Check that nobody changed the audit.",
         example="/audit verify",
+        gather=gather,
         decide=verify,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,

@@ -6,12 +6,18 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from commands.cards import Card, Tone, card
 from commands.context import Call
 from commands.domain.incident import Incident
-from commands.errors import Conflict, NotFound, WrongPlace
+from commands.domain.sli import Reading
+from commands.errors import Conflict, NotAllowed, NotFound, WrongPlace
+from commands.grammar.arguments import Word
+from commands.people import Person
 from commands.ports import Transaction
+from commands.reading import current_reading
+from commands.registry import RESPONDERS, Reply
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -33,6 +39,38 @@ async def if_it_answers(question: Awaitable[T]) -> T | None:
 @dataclass(frozen=True)
 class Nothing:
     """A command without arguments."""
+
+
+@dataclass(frozen=True)
+class Which:
+    """Arguments of what can be asked about one incident."""
+
+    incident: Annotated[str, Word("an incident's id; in its channel you can leave it out")] = ""
+
+
+async def measure(_args: object, call: Call) -> Reading | None:
+    """How the service of the incident does at this moment, where that can be told."""
+    return await if_it_answers(current_reading(call))
+
+
+def show_gathered(_args: object, _call: Call, _tx: Transaction, facts: Card) -> Reply:
+    """What was gathered is the answer, for everybody in the channel."""
+    return Reply(facts)
+
+
+def check_may_hold(person: Person) -> None:
+    """Raises NotAllowed for somebody who may hold no role in an incident."""
+    if not RESPONDERS.org & person.roles:
+        raise NotAllowed(
+            f"{person.name} is a viewer and cannot hold a role.", hint="Roles go to responders and operators."
+        )
+
+
+def close_void_offer(before: Incident, after: Incident, tx: Transaction) -> None:
+    """Take the buttons from a handover that nobody can answer any more."""
+    if before.offer and after.offer is None:
+        shown = card("Handover void", "The roles have moved on, or the incident is over.", tone=Tone.NEUTRAL)
+        tx.messages.edit(before.offer.id, shown)
 
 
 def at_hand(call: Call, tx: Transaction) -> Incident:

@@ -64,7 +64,7 @@ def undo(_args: Nothing, call: Call, tx: Transaction, workload: Workload) -> Rep
 
 def _newest_in_force(plans: list[Plan], workload: Workload) -> Plan:
     """A plan of which nobody knows whether it was carried out counts where the target looks as if it had been."""
-    for plan in mitigation.in_force(plans):
+    for plan in mitigation.undoable(plans):
         if plan.in_force or ACTIONS[plan.action].shows(plan, workload):
             return plan
     raise Conflict(

@@ -13,6 +13,7 @@ from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Option, Rest
+from commands.handlers.common import show_gathered
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
 from commands.presentation.words import counted, cut, cut_lines, lasting
 from commands.reading import service_of
@@ -173,7 +174,7 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, found: Sequence[Chan
 
 
 def _plan_row(plan: Plan) -> tuple[Rich, ...]:
-    result = f"{plan.state.value}: {plan.detail}" if plan.detail else plan.state.value
+    result = f"{plan.outcome}: {plan.detail}" if plan.detail else plan.outcome
     return (
         rich(When(at=plan.created_at, style="full")),
         rich(Who(person=plan.requester)),
@@ -192,11 +193,6 @@ def _change_row(change: Change) -> tuple[Rich, ...]:
     )
 
 
-def show(_args: object, _call: Call, _tx: Transaction, facts: Card) -> Reply:
-    """What was gathered is the answer."""
-    return Reply(facts)
-
-
 COMMANDS = (
     Command(
         path=("gw", "logs"),
@@ -204,7 +200,7 @@ COMMANDS = (
         summary="Show recent log lines; add words to search for them.",
         example="/gw logs upstream timeout --level ERROR --since 5m",
         gather=logs,
-        decide=show,
+        decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
     ),
@@ -214,7 +210,7 @@ COMMANDS = (
         summary="Count recent errors by route and kind.",
         example="/gw errors --since 30m",
         gather=errors,
-        decide=show,
+        decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
     ),

@@ -8,14 +8,14 @@ from typing import Annotated
 
 from commands.cards import Card, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
-from commands.domain.sli import Reading
+from commands.domain.sli import Objectives, Reading
 from commands.grammar.arguments import Option
-from commands.handlers.common import Nothing
-from commands.ports import Pod, RouteReading, Transaction, Workload
-from commands.presentation.words import counted, cut_lines
-from commands.reading import current_reading, service_of
+from commands.handlers.common import Nothing, show_gathered
+from commands.ports import Pod, RouteReading, Workload
+from commands.presentation.words import counted, first_lines
+from commands.reading import WINDOW, service_of
 from commands.redaction import redact
-from commands.registry import READERS, ActionClass, Command, Gather, Reply
+from commands.registry import READERS, ActionClass, Command, Gather
 
 
 @dataclass(frozen=True)
@@ -25,25 +25,29 @@ class MetricsArgs:
     window: Annotated[timedelta, Option("--window", "how far back, e.g. 30s or 5m")] = timedelta(seconds=30)
 
 
-def show(_args: object, _call: Call, _tx: Transaction, facts: Card) -> Reply:
-    """What was gathered is the answer, for everybody in the channel."""
-    return Reply(facts)
-
-
 async def status(_args: Nothing, call: Call) -> Card:
     """Workers, error rate, latency, in one look."""
     workload = await call.services.deployments.find(service_of(call))
-    reading = await current_reading(call)
-    good = workload.ready == workload.desired and not call.services.objectives.breached(reading)
+    reading = await call.services.telemetry.reading(service_of(call), window=WINDOW)
+    state, tone = _state(workload, reading, call.services.objectives)
     return Card(
-        title=f"{workload.target.name}: {'healthy' if good else 'in trouble'}",
-        tone=Tone.GOOD if good else Tone.CRITICAL,
+        title=f"{workload.target.name}: {state}",
+        tone=tone,
         facts=(
             fact("Workers", f"{workload.ready} of {workload.desired} ready"),
             *_sli_facts(reading),
             *_identity(workload),
         ),
     )
+
+
+def _state(workload: Workload, reading: Reading, objectives: Objectives) -> tuple[str, Tone]:
+    """Whether all is well; without a request nobody can tell."""
+    if workload.ready != workload.desired or objectives.breached(reading):
+        return "in trouble", Tone.CRITICAL
+    if not reading.requests:
+        return "no traffic, so its health is not known", Tone.WARNING
+    return "healthy", Tone.GOOD
 
 
 def _sli_facts(reading: Reading) -> tuple[Fact, ...]:
@@ -109,14 +113,19 @@ async def metrics(args: MetricsArgs, call: Call) -> Card:
     window = min(max(args.window, timedelta(seconds=1)), timedelta(minutes=15))
     reading = await call.services.telemetry.reading(service, window=window)
     routes = await call.services.telemetry.routes(service, window=window)
-    breached = call.services.objectives.breached(reading)
     columns = ("Route", "Requests", "Errors", "p95")
     return Card(
         title=f"{service}: {reading.words()}",
-        tone=Tone.CRITICAL if breached else Tone.GOOD,
+        tone=_tone(reading, call.services.objectives),
         facts=tuple(_sli_facts(reading)),
         table=Table(columns=columns, rows=tuple(map(_route, routes)), numeric=(1, 2, 3)),
     )
+
+
+def _tone(reading: Reading, objectives: Objectives) -> Tone:
+    if objectives.breached(reading):
+        return Tone.CRITICAL
+    return Tone.GOOD if reading.requests else Tone.NEUTRAL
 
 
 def _route(route: RouteReading) -> tuple[Rich, ...]:
@@ -132,7 +141,7 @@ async def config(_args: Nothing, call: Call) -> Card:
     """The running configuration; secrets are masked."""
     workload = await call.services.deployments.find(service_of(call))
     text = redact(await call.services.deployments.config(workload.target))
-    return Card(title=f"Configuration of {workload.target.name}", preformatted=cut_lines(text.splitlines(), most=200))
+    return Card(title=f"Configuration of {workload.target.name}", preformatted=first_lines(text.splitlines(), most=200))
 
 
 def _look(name: str, args: type, gather: Gather, summary: str) -> Command:
@@ -142,7 +151,7 @@ def _look(name: str, args: type, gather: Gather, summary: str) -> Command:
         summary=summary,
         example=f"/gw {name}",
         gather=gather,
-        decide=show,
+        decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
     )

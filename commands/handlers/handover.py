@@ -7,18 +7,17 @@ from typing import Annotated
 
 from commands.cards import Button, Card, Fact, Part, Rich, Table, Tone, When, Who, card, fact, rich
 from commands.context import Call
-from commands.domain.incident import HandoverAnswered, HandoverOffered, Incident, RoleAssigned
+from commands.domain.incident import HandoverAnswered, HandoverOffered, Incident, Role, RoleAssigned
 from commands.domain.plan import FINAL, Plan
 from commands.domain.sli import Reading
 from commands.errors import Conflict, NotAllowed
 from commands.grammar.arguments import Word
-from commands.handlers.common import if_it_answers, open_at_hand
+from commands.handlers.common import check_may_hold, measure, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
 from commands.presentation.incident import headline, role_facts
 from commands.presentation.words import cut, lasting
-from commands.reading import current_reading
-from commands.registry import RESPONDERS, Click, Command, Reply, Where
+from commands.registry import Click, Command, Reply, Where
 
 
 @dataclass(frozen=True)
@@ -28,29 +27,13 @@ class HandoverArgs:
     incoming: Annotated[Person | None, Word("who takes over; without it, whoever accepts first")] = None
 
 
-async def measure(_args: HandoverArgs, call: Call) -> Reading | None:
-    """Current error rate and latency, where they can be told."""
-    return await if_it_answers(current_reading(call))
-
-
 def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
     """Post the summary, with the button that accepts."""
     incident = open_at_hand(call, tx)
-    roles = incident.held_by(call.person.id)
-    if not roles:
-        raise Conflict(
-            "You hold no role in this incident, so there is nothing to hand over.",
-            example="/incident role ic @ana",
-        )
-    _check_incoming(args.incoming, call.person)
-    if incident.offer is not None:
-        raise Conflict(
-            "A handover is waiting for its answer already.",
-            hint="It is accepted or declined with its buttons.",
-        )
+    _check(incident, args.incoming, call.person)
     offered = HandoverOffered(
         offer=f"{incident.id}:handover:{incident.version}",
-        roles=roles,
+        roles=incident.held_by(call.person.id),
         outgoing=call.person.id,
         incoming=args.incoming.id if args.incoming else None,
     )
@@ -61,13 +44,20 @@ def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading | No
     return Reply(_summary(incident, offered, plans, reading, call), key=offered.offer)
 
 
-def _check_incoming(incoming: Person | None, outgoing: Person) -> None:
-    if incoming is None:
-        return
-    if incoming.id == outgoing.id:
+def _check(incident: Incident, incoming: Person | None, outgoing: Person) -> None:
+    if not incident.held_by(outgoing.id):
+        raise Conflict(
+            "You hold no role in this incident, so there is nothing to hand over.", example="/incident role ic @ana"
+        )
+    if incoming and incoming.id == outgoing.id:
         raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody: /handover")
-    if not RESPONDERS.org & incoming.roles:
-        raise NotAllowed(f"{incoming.name} is a viewer and cannot take a role.")
+    if incoming:
+        check_may_hold(incoming)
+    if incident.standing_offer:
+        raise Conflict(
+            "A handover is waiting for its answer already.",
+            hint="It is accepted or declined with its buttons; the incident commander can decline it too.",
+        )
 
 
 def _summary(
@@ -125,14 +115,11 @@ def _done(plans: list[Plan]) -> Table | None:
 
 def accept(subject: str, call: Call, tx: Transaction) -> Reply:
     """The roles move."""
-    incident, offered = _waiting(subject, call, tx)
+    incident, offered = _waiting(subject, tx)
+    _check_is_for(call, offered)
     if call.person.id == offered.outgoing:
         raise NotAllowed("You cannot accept your own handover.")
-    tx.incidents.record(
-        incident.id,
-        HandoverAnswered(offer=offered.offer, accepted=True, person=call.person.id),
-        actor=call.person.id,
-    )
+    _answer(incident, offered, call, tx, accepted=True)
     moving = [role for role in offered.roles if incident.holder(role) == offered.outgoing]
     for role in moving:
         moved = RoleAssigned(role=role, person=call.person.id, previous=offered.outgoing, how="handover")
@@ -140,8 +127,6 @@ def accept(subject: str, call: Call, tx: Transaction) -> Reply:
     tx.messages.add_member(incident.channel, call.person.id)
     _settle(offered, incident, f"Handover accepted by {call.person.name}", Tone.GOOD, call, tx)
     titles = " and ".join(role.title.lower() for role in moving)
-    if not moving:
-        return Reply(card("Handover over", "Others hold the roles by now, so none has moved.", tone=Tone.WARNING))
     return Reply(
         card(
             "Handover done",
@@ -152,13 +137,11 @@ def accept(subject: str, call: Call, tx: Transaction) -> Reply:
 
 
 def decline(subject: str, call: Call, tx: Transaction) -> Reply:
-    """The roles stay; the outgoing person may decline to take the offer back."""
-    incident, offered = _waiting(subject, call, tx)
-    tx.incidents.record(
-        incident.id,
-        HandoverAnswered(offer=offered.offer, accepted=False, person=call.person.id),
-        actor=call.person.id,
-    )
+    """The roles stay. Who offered may take it back, and the commander may clear an offer that nobody answers."""
+    incident, offered = _waiting(subject, tx)
+    if call.person.id not in {offered.outgoing, incident.holder(Role.COMMANDER)}:
+        _check_is_for(call, offered)
+    _answer(incident, offered, call, tx, accepted=False)
     _settle(offered, incident, f"Handover declined by {call.person.name}", Tone.WARNING, call, tx)
     return Reply(
         card(
@@ -169,19 +152,29 @@ def decline(subject: str, call: Call, tx: Transaction) -> Reply:
     )
 
 
-def _waiting(subject: str, call: Call, tx: Transaction) -> tuple[Incident, HandoverOffered]:
-    """The offer, if it still stands and is for this person."""
+def _waiting(subject: str, tx: Transaction) -> tuple[Incident, HandoverOffered]:
+    """The offer, if it still stands."""
     incident_id, offer_id = subject.split()
     incident = tx.incidents.get(incident_id)
-    if incident.offer is None or incident.offer.id != offer_id:
+    waiting = incident.standing_offer
+    if waiting is None or waiting.id != offer_id:
         raise Conflict("This handover was answered already, or the incident is over.")
-    waiting = incident.offer
-    if waiting.incoming not in {None, call.person.id} and call.person.id != waiting.outgoing:
-        name = call.services.directory.names().get(waiting.incoming or "", "somebody else")
-        raise NotAllowed(f"This handover is for {name}.", hint="The outgoing person can decline it and offer it anew.")
     return incident, HandoverOffered(
         offer=waiting.id, roles=waiting.roles, outgoing=waiting.outgoing, incoming=waiting.incoming
     )
+
+
+def _check_is_for(call: Call, offered: HandoverOffered) -> None:
+    if offered.incoming not in {None, call.person.id} and call.person.id != offered.outgoing:
+        name = call.services.directory.names().get(offered.incoming or "", "somebody else")
+        raise NotAllowed(
+            f"This handover is for {name}.", hint="The outgoing person or the commander can decline it; offer it anew."
+        )
+
+
+def _answer(incident: Incident, offered: HandoverOffered, call: Call, tx: Transaction, *, accepted: bool) -> None:
+    answer = HandoverAnswered(offer=offered.offer, accepted=accepted, person=call.person.id)
+    tx.incidents.record(incident.id, answer, actor=call.person.id)
 
 
 def _settle(offered: HandoverOffered, incident: Incident, title: str, tone: Tone, call: Call, tx: Transaction) -> None:

@@ -103,7 +103,10 @@ def _first_steps(incident: Incident, services: Services, on_duty: list[Contact])
     level = services.scheme.get(incident.severity)
     called = [part for contact in on_duty for part in (Who(person=contact.person), " ")]
     lines = [rich("On duty: ", *called)] if called else []
-    lines.append(rich(f"{level.id} asks for a response within {lasting(level.respond_within)}."))
+    escalate = f"; escalate after {lasting(level.escalate_after)}" if level.escalate_after else ""
+    lines.append(rich(f"{level.id} asks for a response within {lasting(level.respond_within)}{escalate}."))
+    if incident.service != services.default_service:
+        lines.append(rich(f"/gw commands look at {services.default_service} and change it, not {incident.service}."))
     lines.append(
         rich(
             "Take a role: ",

@@ -14,11 +14,10 @@ from commands.domain.sli import Reading
 from commands.drafting import order_draft
 from commands.errors import Conflict
 from commands.grammar.arguments import Rest
-from commands.handlers.common import at_hand, if_it_answers, open_at_hand
+from commands.handlers.common import at_hand, close_void_offer, measure, open_at_hand
 from commands.ports import Transaction
 from commands.presentation.public import offer_public_text
 from commands.presentation.words import lasting
-from commands.reading import current_reading
 from commands.redaction import redact
 from commands.registry import Click, Command, Reply, Where
 
@@ -37,11 +36,6 @@ class ReopenArgs:
     reason: Annotated[str, Rest("why")] = ""
 
 
-async def measure(_args: object, call: Call) -> Reading | None:
-    """How the service does at this moment, where that can be told."""
-    return await if_it_answers(current_reading(call))
-
-
 def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
     """It is over: the clock stops and the draft is ordered. A service that still does badly is pointed out."""
     incident = open_at_hand(call, tx)
@@ -49,9 +43,10 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
     _cancel_waiting(incident, call, tx)
     resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
     order_draft(resolved, tx)
-    offer_public_text(resolved, call.services, tx)
+    close_void_offer(incident, resolved, tx)
     now = reading.words() if reading else "not known: the measurements did not answer"
     still_bad = reading is not None and call.services.objectives.breached(reading)
+    offer_public_text(resolved, call.services, tx, normal_again=reading is not None and not still_bad)
     warning = [f"Careful: {now} right now, outside the objectives. /incident reopen takes this back."]
     shown = card(
         f"Resolved after {lasting(resolved.duration(tx.now))}",

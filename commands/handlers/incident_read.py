@@ -11,8 +11,8 @@ from commands.cards import Card, Channel, Rich, Table, When, Who, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role
 from commands.domain.timeline import Entry, sentence, told
-from commands.grammar.arguments import Flag, Word
-from commands.handlers.common import named_or_at_hand
+from commands.grammar.arguments import Flag
+from commands.handlers.common import Which, named_or_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline, incident_card
 from commands.presentation.words import counted, cut, lasting
@@ -26,26 +26,27 @@ class ListArgs:
     all: Annotated[bool, Flag("--all", "closed ones too")] = False
 
 
-@dataclass(frozen=True)
-class Which:
-    """Arguments of `/incident show` and `/incident timeline`."""
-
-    incident: Annotated[str, Word("an incident's id; in its channel you can leave it out")] = ""
+#: How many incidents a list looks at, and how many it shows.
+_LOOKED_AT, _SHOWN = 1000, 50
 
 
 def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Open incidents that the asker may see, newest first."""
-    found = tx.incidents.recent(open_only=not args.all, limit=50)
+    found = tx.incidents.recent(open_only=not args.all, limit=_LOOKED_AT)
     seen = [one for one in found if tx.messages.may_read(one.channel, call.person.id)]
     if not seen:
         nothing = "No incident is open." if not args.all else "There has been no incident yet."
         return Reply(Card(title=nothing), private=True)
     title = counted(len(seen), "incident" if args.all else "open incident")
     columns = ("Incident", "Severity", "Status", "Title", "Commander", "For")
-    return Reply(
-        Card(title=title, table=Table(columns=columns, rows=tuple(_row(one, call.now) for one in seen))),
-        private=True,
-    )
+    rows = tuple(_row(one, call.now) for one in seen[:_SHOWN])
+    return Reply(Card(title=title + _left_out(found, seen), table=Table(columns=columns, rows=rows)), private=True)
+
+
+def _left_out(found: list[Incident], seen: list[Incident]) -> str:
+    """What a list says of those that it does not show."""
+    shown = f"; the newest {_SHOWN} are shown" if len(seen) > _SHOWN else ""
+    return f", or more{shown}" if len(found) == _LOOKED_AT else shown
 
 
 def _row(incident: Incident, now: datetime) -> tuple[Rich, ...]:

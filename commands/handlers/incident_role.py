@@ -8,14 +8,14 @@ from typing import Annotated, Literal
 from commands.cards import Tone, Who, card, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role, RoleAssigned, RoleReleased
-from commands.errors import Conflict, NotAllowed
+from commands.errors import Conflict
 from commands.grammar.arguments import Word
-from commands.handlers.common import at_hand, open_at_hand
+from commands.handlers.common import at_hand, check_may_hold, close_void_offer, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
 from commands.presentation.incident import headline, role_facts
 from commands.presentation.public import offer_public_text
-from commands.registry import RESPONDERS, Click, Command, Reply, Where
+from commands.registry import Click, Command, Reply, Where
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,10 @@ def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
             private=True,
         )
     incident = open_at_hand(call, tx)
-    _check_holder(args.person)
+    check_may_hold(args.person)
     if incident.holder(args.role) == args.person.id:
         raise Conflict(f"{args.person.name} is {args.role.title.lower()} already.")
     return _give(incident, args.role, args.person, call, tx)
-
-
-def _check_holder(person: Person) -> None:
-    if not RESPONDERS.org & person.roles:
-        raise NotAllowed(
-            f"{person.name} is a viewer and cannot hold a role.", hint="Roles go to responders and operators."
-        )
 
 
 def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transaction) -> Reply:
@@ -60,6 +53,7 @@ def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transa
     given = RoleAssigned(role=role, person=person.id, previous=incident.holder(role), how=how)
     changed = tx.incidents.record(incident.id, given, actor=call.person.id)
     tx.messages.add_member(incident.channel, person.id)
+    close_void_offer(incident, changed, tx)
     if role is Role.COMMS:
         offer_public_text(changed, call.services, tx)
     before = rich(" (it was ", Who(person=given.previous), ")") if given.previous else ()
@@ -88,7 +82,7 @@ def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply
             hint=f"They can /handover @{call.person.mention}, or anybody can reassign it:",
             example=f"/incident role {role.value} @{call.person.mention}",
         )
-    _check_holder(call.person)
+    check_may_hold(call.person)
     return _give(incident, role, call.person, call, tx)
 
 
@@ -104,7 +98,8 @@ def release(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
     incident = at_hand(call, tx)
     if incident.holder(args.role) != call.person.id:
         raise Conflict(f"You are not {args.role.title.lower()}.", hint="Only who holds a role can release it.")
-    tx.incidents.record(incident.id, RoleReleased(role=args.role, person=call.person.id), actor=call.person.id)
+    released = RoleReleased(role=args.role, person=call.person.id)
+    close_void_offer(incident, tx.incidents.record(incident.id, released, actor=call.person.id), tx)
     tone = Tone.WARNING if args.role is Role.COMMANDER else Tone.NEUTRAL
     return Reply(card(f"{args.role.title} is free", rich(Who(person=call.person.id), " stepped down."), tone=tone))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from commands.handlers.common import at_hand, open_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline
 from commands.presentation.public import offer_public_text
+from commands.presentation.words import lasting
 from commands.redaction import redact
 from commands.registry import Command, Reply, Where
 
@@ -43,6 +45,7 @@ class NoteArgs:
 
     text: Annotated[str, Rest("what to remember")]
     marked: Annotated[NoteKind, Option("--as", "cause, resolution, impact, decision, action or lesson")] = NoteKind.NOTE
+    at: Annotated[datetime | None, Option("--at", "when it happened, e.g. 14:05")] = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,11 @@ def _say_status(incident: Incident, call: Call) -> Reply:
 def _check_move(incident: Incident, to: Status) -> None:
     if to is Status.RESOLVED and incident.status.is_open:
         raise Malformed("Resolving has its own command.", example="/incident resolve what fixed it")
+    if to is Status.RESOLVED:
+        raise Conflict(
+            f"{incident.id} was resolved before; its status is {incident.status.value}.",
+            hint="If it is not over, reopen it: /incident reopen why.",
+        )
     if incident.status.is_open and not to.is_open:
         raise Conflict(
             f"{incident.id} is still open; {to.value} comes after it is resolved.",
@@ -115,6 +123,9 @@ def severity(args: SeverityArgs, call: Call, tx: Transaction, _facts: None) -> R
 
 MAX_NOTE = 4000
 
+#: How long before the declaration something may have happened that belongs to the incident.
+_EARLIEST = timedelta(days=1)
+
 
 def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Keep it on the timeline; a marked one fills its section of the postmortem."""
@@ -124,12 +135,30 @@ def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
             f"That note has {len(args.text):,} characters; at most {MAX_NOTE:,} fit.",
             hint="Put long output into a file and add /incident link.",
         )
-    noted = Noted(text=redact(args.text), marked=args.marked)
+    _check_time(args.at, incident, tx.now)
+    noted = Noted(text=redact(args.text), marked=args.marked, happened_at=args.at)
     changed = tx.incidents.record(incident.id, noted, actor=call.person.id)
     if changed.resolved_at and noted.marked is not NoteKind.NOTE:
         order_draft(changed, tx)
     title = "Noted" if noted.marked is NoteKind.NOTE else f"Noted as {noted.marked.value}"
-    return Reply(card(title, noted.text))
+    when = (fact("Happened at", When(at=args.at, style="full")),) if args.at else ()
+    return Reply(card(title, noted.text).model_copy(update={"facts": when}))
+
+
+def _check_time(at: datetime | None, incident: Incident, now: datetime) -> None:
+    if at is None:
+        return
+    if at > now:
+        raise Malformed(
+            "That time is yet to come.",
+            hint="For an earlier day, give the date too.",
+            example="/incident note --at 2026-03-01T14:05 first complaints",
+        )
+    if at < incident.declared_at - _EARLIEST:
+        raise Malformed(
+            f"That is more than {lasting(_EARLIEST)} before {incident.id} was declared.",
+            hint="Give a later time, or write the time into the note.",
+        )
 
 
 MAX_LABEL, MAX_URL = 200, 2000
@@ -138,6 +167,11 @@ MAX_LABEL, MAX_URL = 200, 2000
 def link(args: LinkArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Add a dashboard, document or ticket."""
     incident = at_hand(call, tx)
+    if len(args.url) > MAX_URL:
+        raise Malformed(
+            f"That address has {len(args.url):,} characters; at most {MAX_URL:,} fit.",
+            hint="Link to a page that leads there.",
+        )
     if not _is_address(args.url):
         raise Malformed(
             f"{args.url[:80]} is no http(s) address.",
@@ -159,7 +193,7 @@ def _is_address(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:  # a bracket that opens no IPv6 address
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.netloc) and len(url) <= MAX_URL
+    return parts.scheme in {"http", "https"} and bool(parts.netloc)
 
 
 COMMANDS = (

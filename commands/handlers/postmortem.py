@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
-
 from commands.cards import Card, Code, Document, Link, Tone, card, rich
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.errors import NotFound
-from commands.grammar.arguments import Word
-from commands.handlers.common import named_or_at_hand
+from commands.handlers.common import Which, named_or_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline
-from commands.presentation.words import cut, cut_lines
+from commands.presentation.words import cut, first_lines
 from commands.registry import READERS, ActionClass, Command, Decide, Reply
-
-
-@dataclass(frozen=True)
-class Which:
-    """Arguments of `/postmortem` and its forms."""
-
-    incident: Annotated[str, Word("an incident's id; in its channel you can leave it out")] = ""
 
 
 def show(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
     """The draft, and where to read it as a page."""
     incident, text = _draft(args, call, tx)
-    shown = postmortem_card(incident).model_copy(update={"preformatted": cut_lines(text.splitlines(), most=400)})
+    shown = postmortem_card(incident).model_copy(update={"preformatted": first_lines(text.splitlines(), most=400)})
     return Reply(shown, private=True)
 
 

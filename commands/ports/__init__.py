@@ -10,7 +10,7 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 
 from commands.ports.chat import Bookmark, ChatPlatform, Post, Room, Undeliverable, Unfinished, Urgency
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
-from commands.ports.record import Audit, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
+from commands.ports.record import Audit, Auditor, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
 from commands.ports.values import (
     AuditEntry,
     AuditReport,
@@ -33,6 +33,7 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "AuditReport",
+    "Auditor",
     "Bookmark",
     "Change",
     "ChatPlatform",

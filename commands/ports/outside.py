@@ -98,8 +98,9 @@ class Texts(Protocol):
     def status_update(self, status: Status, values: Mapping[str, Any]) -> str:
         """A status-page update (runbook 002, section 2.4.5) for one of the four statuses of an incident at work.
 
-        `values`: `title` (required), `impact`, `symptom`, `cause`, `resolution`, `service`, `update_every`
-        (timedelta), `next_update` (aware) and `zone`; what is missing is worded around.
+        `values`: `title` (required), `impact`, `symptom`, `cause`, `resolution`, `service`, `normal_again`
+        (whether measurements say so; only for resolved), `update_every` (timedelta), `next_update` (aware) and
+        `zone`; what is missing is worded around.
         """
 
 

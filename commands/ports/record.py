@@ -111,7 +111,12 @@ class Audit(Protocol):
 
     def append(self, kind: str, *, actor: str, subject: str, detail: dict[str, Any]) -> AuditEntry: ...
 
-    def verify(self) -> AuditReport: ...
+
+class Auditor(Protocol):
+    """Reads the whole chain, beside the units of work: the walk takes long, and holds up nobody who writes."""
+
+    async def verify(self) -> AuditReport:
+        """Walk the chain from its start. Raises Unavailable when the record does not answer."""
 
 
 class Samples(Protocol):

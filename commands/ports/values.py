@@ -137,7 +137,8 @@ class Notice(_Value):
 
 
 class AuditEntry(_Value):
-    """One link of the chain. `kind`: command, refused, intent, outcome, system."""
+    """One link of the chain. `kind`: command, refused, click, intent, outcome, or what became of a plan: confirmed,
+    cancelled, expired."""
 
     sequence: int
     at: AwareDatetime

@@ -26,8 +26,22 @@ def counted(number: int, noun: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """Text of at most `limit` characters; what is left out is said."""
+    """Text of at most `limit` characters; an ellipsis stands for what is left out."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def first_lines(lines: list[str], *, most: int = 60, characters: int = 8000) -> str:
+    """The beginning of a document, and how much follows."""
+    kept: list[str] = []
+    size = 0
+    for line in lines[:most]:
+        short = cut(line, 600)
+        size += len(short) + 1
+        if size > characters:
+            break
+        kept.append(short)
+    left_out = len(lines) - len(kept)
+    return "\n".join([*kept, *([f"… {counted(left_out, 'more line')} left out"] if left_out else [])])
 
 
 def cut_lines(lines: list[str], *, most: int = 60, characters: int = 8000) -> str:

@@ -71,6 +71,7 @@ def test_the_keys_of_list_entries_are_shown_in_an_example(key: str, model: Any) 
 
 
 def test_environment_variables_that_are_named_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"TOCSIN_CHANNELS": '["general"]', "TOCSIN_DATABASE_URL": "sqlite:///var/other.db"}
     for name in set(re.findall(r"TOCSIN_[A-Z_]+[A-Z]", TEXT)):
-        monkeypatch.setenv(name, '["general"]' if name == "TOCSIN_CHANNELS" else "8701")
+        monkeypatch.setenv(name, values.get(name, "a long enough one") if "PORT" not in name else "8701")
     assert load(FILE).console.port == 8701

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from bot.store import schema
-from bot.store.database import make_engine
+from bot.store.audit import verify
+from bot.store.database import make_engine, read_on, snapshot
 from bot.store.incidents import rebuild
 from bot.store.transaction import SqlTransaction
 from commands.cards import Card, transcript
@@ -18,6 +19,7 @@ from commands.domain.incident import ActionFinished, ActionStarted, Incident
 from commands.domain.plan import FINAL, Plan, PlanState
 from commands.domain.timeline import Entry
 from commands.ports import AuditEntry
+from tests.world import audited
 
 T = TypeVar("T")
 
@@ -38,12 +40,15 @@ class Record:
 
     def look(self, work: Callable[[SqlTransaction], T]) -> T:
         """A snapshot, as the bot's own transactions see it."""
-        with self._engine.connect().execution_options(reading=True) as connection, connection.begin():
+
+        def open_one(connection: sa.Connection) -> T:
             return work(SqlTransaction(connection, now=datetime.now(UTC), cause="look", owner="test", enqueue=_never))
+
+        return read_on(self._engine, open_one)
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         """A query."""
-        with self._engine.connect().execution_options(reading=True) as connection, connection.begin():
+        with snapshot(self._engine) as connection:
             return list(connection.execute(sa.text(sql), values))
 
     def age(self, process: int) -> None:
@@ -78,7 +83,7 @@ class Record:
 
     def audit(self) -> list[AuditEntry]:
         """The whole audit, newest first."""
-        return self.look(lambda tx: tx.audit.entries(100_000))
+        return self.look(lambda tx: audited(tx, 100_000))
 
     def answered(self, delivery: str) -> str:
         """The key of the message that answers a delivery; empty while there is none."""
@@ -114,7 +119,7 @@ class Record:
 
     def check(self) -> None:
         """The audit is unbroken, and every incident is what its events say."""
-        report = self.look(lambda tx: tx.audit.verify())
+        report = self.look(lambda tx: verify(tx.connection))
         assert report.broken_at is None, report.why
         for incident in self.incidents():
             assert rebuild(self.timeline(incident.id)) == incident

@@ -12,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.store import schema
+from bot.store.audit import verify
 from bot.store.transaction import SqlTransaction
 from commands.domain.incident import ActionFinished
 from commands.domain.plan import Plan, PlanState
-from tests.world import World, settings_for, world
+from tests.world import World, audited, settings_for, world
 
 NOTHING = "nothing was changed"
 
@@ -39,9 +40,9 @@ async def traces(tocsin: World, plan: Plan) -> tuple[list[str], list[str]]:
 
     def read(tx: SqlTransaction) -> tuple[list[str], list[str]]:
         assert plan.incident
-        kinds = [one.kind for one in reversed(tx.audit.entries(1000)) if one.detail.get("plan") == plan.id]
+        kinds = [one.kind for one in reversed(audited(tx, 1000)) if one.detail.get("plan") == plan.id]
         events = [entry.event for entry in tx.incidents.timeline(plan.incident)]
-        assert tx.audit.verify().broken_at is None
+        assert verify(tx.connection).broken_at is None
         assert tx.connection.execute(sa.select(schema.locks)).all() == []
         return kinds, [one.outcome for one in events if isinstance(one, ActionFinished) and one.plan == plan.id]
 

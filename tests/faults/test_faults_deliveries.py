@@ -9,20 +9,28 @@ from dataclasses import replace
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
+from bot.pipeline import MOST_ATTEMPTS
+from bot.store import schema
+from bot.store.audit import verify
+from bot.store.errors import StoreUnavailable
+from bot.store.inbox import Adopted
 from bot.store.transaction import SqlTransaction
 from commands import mitigation
 from commands.actions.scale import SCALE
 from commands.cards import card
 from commands.context import Call
 from commands.domain.plan import FINAL, PlanState, Target
-from commands.errors import Conflict
+from commands.errors import Conflict, NotAllowed
 from commands.ports import Workload
 from commands.presentation.plan import plan_card_key
 from tests.fakes import FakeClock, FakeGateway
-from tests.world import World, settings_for, world
+from tests.world import World, audited, settings_for, world
 
 ROUNDS = 30
 
@@ -50,7 +58,8 @@ async def test_a_delivery_that_two_processes_work_on_is_decided_once(tocsin_on: 
     incident = await tocsin_on.declare()
     text = TextDelivery("console", "again-3", "ben", incident.channel, "/gw scale 10")
     await tocsin_on.app.store.transact("stored", lambda tx: tx.inbox.receive("console:again-3", text))
-    await asyncio.gather(*(tocsin_on.app.pipeline.resume([text]) for _ in range(5)))
+    adopted = Adopted("console:again-3", text)
+    await asyncio.gather(*(tocsin_on.app.pipeline.resume([adopted]) for _ in range(5)))
     await tocsin_on.app.pipeline.drain()
     plans = await tocsin_on.app.store.look(lambda tx: tx.plans.recent(target=None, limit=10))
     assert len(plans) == 1
@@ -114,7 +123,7 @@ async def test_a_click_by_somebody_who_may_not_is_refused_and_audited_and_uses_n
     receipt = await tocsin.click("eve", key, "", token=token)
     assert not receipt.accepted
     assert (await tocsin.plan()).state is PlanState.PLANNED
-    kinds = await tocsin.app.store.look(lambda tx: [(one.kind, one.actor) for one in tx.audit.entries(5)])
+    kinds = await tocsin.app.store.look(lambda tx: [(one.kind, one.actor) for one in audited(tx, 5)])
     assert ("refused", "eve") in kinds
     assert (await tocsin.click("ana", key, "", token=token)).accepted
     assert (await tocsin.settled()).state is PlanState.DONE
@@ -148,7 +157,7 @@ async def test_confirm_cancel_and_expiry_at_once_make_one_decision(database_url:
             {"done": wins["confirmed"], "cancelled": wins["cancelled"], "expired": wins["expired"]}
         )
         assert gateway.asked == ["scale"] * wins["confirmed"]
-        assert (await tocsin.app.store.look(lambda tx: tx.audit.verify())).broken_at is None
+        assert (await tocsin.app.store.look(lambda tx: verify(tx.connection))).broken_at is None
 
 
 def _notice_deadlocks_fast(url: str) -> None:
@@ -206,7 +215,7 @@ async def _expire(tocsin: World, plan: str, delay: float) -> None:
 
 def _decisions(tx: SqlTransaction, plan: str) -> list[str]:
     kinds = {"confirmed", "cancelled", "expired"}
-    return [one.kind for one in tx.audit.entries(50) if one.kind in kinds and one.detail.get("plan") == plan]
+    return [one.kind for one in audited(tx, 50) if one.kind in kinds and one.detail.get("plan") == plan]
 
 
 async def test_a_refusal_after_something_was_said_does_not_give_a_change_number_twice(tocsin_on: World) -> None:
@@ -231,3 +240,93 @@ async def _plan(tocsin: World) -> str:
     receipt: Receipt = await tocsin.command("ben", "general", "/gw scale 10")
     assert receipt.accepted, await tocsin.read(receipt.reply_key, "ben")
     return receipt.reply_key
+
+
+@pytest.mark.parametrize("field", ["thread", "channel", "text", "id"])
+async def test_what_no_database_takes_is_answered_and_kept_out(tocsin_on: World, field: str) -> None:
+    """A NUL, and half of a character: from any platform, in any field."""
+    for number, bad in enumerate(("a\x00", "\ud800")):
+        given = {"platform": "console", "id": f"odd-{number}", "person": "ana", "channel": "general", "thread": None}
+        given |= {"text": "/gw status"}
+        sent = TextDelivery(**(given | {field: f"{given[field] or 'root'}{bad}"}))  # type: ignore[arg-type]
+        await tocsin_on.app.pipeline.command(sent)
+        await tocsin_on.app.pipeline.drain()
+        click = ClickDelivery("console", f"odd-click-{number}", "ana", f"general{bad}", f"token{bad}")
+        assert not (await tocsin_on.app.pipeline.click(click)).accepted
+    assert await _states(tocsin_on) <= {"done", "refused"}
+
+
+async def _states(world: World) -> set[str]:
+    states = sa.select(schema.inbox.c.state)
+    return set(await world.app.store.database.read(lambda c: list(c.execute(states).scalars())))
+
+
+async def _left(world: World, number: int, **changes: str | None) -> None:
+    """A delivery that a process which is gone had stored."""
+    text = replace(TextDelivery("console", f"left-{number}", "ana", "general", "/gw status"), **changes)  # type: ignore[arg-type]
+    await world.app.store.transact(f"left-{number}", lambda tx: tx.inbox.receive(f"console:left-{number}", text))
+
+
+async def test_one_delivery_that_cannot_be_resumed_stops_no_other(tocsin_on: World) -> None:
+    for number, thread in enumerate((None, "a\x00", None)):
+        await _left(tocsin_on, number, thread=thread)
+    await tocsin_on.app.keeper.once()
+    await tocsin_on.app.pipeline.drain()
+    assert await _states(tocsin_on) == {"done"}
+
+
+async def test_a_delivery_that_fails_each_time_is_given_up_with_words(
+    tocsin_on: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its answer nor an apology can be stored: without an end it would be tried for ever."""
+    await _left(tocsin_on, 1)
+    await _left(tocsin_on, 2, text="/help")
+    pipeline = tocsin_on.app.pipeline
+
+    def fail(*_: object) -> None:
+        raise ValueError("a fault in the program")
+
+    monkeypatch.setattr(pipeline, "_finish", fail)  # no delivery is known that does this: it would be a fault to mend
+    for _ in range(MOST_ATTEMPTS + 1):
+        await tocsin_on.app.keeper.once()
+        await pipeline.drain()
+    receipt = await tocsin_on.app.store.look(lambda tx: tx.inbox.receipt("console:left-1"))
+    assert not receipt.accepted
+    assert (await tocsin_on.read(receipt.reply_key)).startswith("Something went wrong each time; nothing was changed.")
+
+    await _left(tocsin_on, 3)
+    monkeypatch.setattr(pipeline, "_refuse", fail)
+    for _ in range(MOST_ATTEMPTS + 1):
+        await tocsin_on.app.keeper.once()
+        await pipeline.drain()
+    assert "received" not in await _states(tocsin_on)
+
+
+async def test_nobody_speaks_as_the_bot(tocsin: World) -> None:
+    """Whatever a platform says who somebody is."""
+    with pytest.raises(NotAllowed, match="tocsin is not known here"):
+        await tocsin.app.pipeline.command(
+            TextDelivery("console", "x-1", "tocsin", "general", "/incident declare sev1 x")
+        )
+    with pytest.raises(NotAllowed):
+        await tocsin.app.pipeline.click(ClickDelivery("console", "x-2", "tocsin", "general", "token"))
+    assert (await tocsin.app.pipeline.by_itself(TextDelivery("console", "x-3", "", "general", "/help"))).accepted
+
+
+async def test_a_fault_of_ours_is_no_failure_of_the_database(tocsin_on: World) -> None:
+    """What is sent again would fail again, so nobody is told to."""
+    with pytest.raises(SQLAlchemyError):
+        await tocsin_on.app.store.database.write(lambda c: c.execute(schema.inbox.insert().values(id="x")))
+
+
+async def test_a_pool_without_a_free_connection_is_said_to_be_busy(tocsin_on: World) -> None:
+    def no_connection(_: object) -> None:
+        raise NoConnectionFree("QueuePool limit of size 8 overflow 4 reached")
+
+    with pytest.raises(StoreUnavailable, match="All connections to the database are busy"):
+        await tocsin_on.app.store.database.read(no_connection)
+
+
+async def test_a_text_that_is_too_long_is_not_searched_for_secrets(tocsin: World) -> None:
+    receipt = await tocsin.command("ana", "general", "/incident note " + "password=hunter2 " * 60_000)
+    assert (await tocsin.read(receipt.reply_key)).startswith("That command has 1,020,015 characters")

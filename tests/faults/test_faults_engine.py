@@ -20,11 +20,12 @@ from alembic.runtime.migration import MigrationContext
 
 from bot.engine.durable import APPLICATION_VERSION, DbosDurable, Steps, Workflow
 from bot.store import schema
+from bot.store.audit import verify
 from bot.store.database import Database, make_engine
 from bot.store.migrations import migrate
 from commands.domain.plan import PlanState
 from tests.faults.waiting import eventually
-from tests.world import World, settings_for, world
+from tests.world import World, audited, settings_for, world
 
 
 def rows(url: str, sql: str) -> list[Any]:
@@ -97,7 +98,7 @@ async def test_150_expiries_at_once_meet_no_lock(sqlite_url: str, caplog: pytest
         await asyncio.to_thread(eventually, over, "all expire")
         expired = await tocsin.app.store.look(
             lambda tx: (
-                sum(one.kind == "expired" for one in tx.audit.entries(1000)) * (tx.audit.verify().broken_at is None)
+                sum(one.kind == "expired" for one in audited(tx, 1000)) * (verify(tx.connection).broken_at is None)
             )
         )
         assert expired == 150

@@ -74,7 +74,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /incident declare <severity> [title...] [--service service] [--private] [--impact impact]  Open an incident with its own channel.
           /incident link <url> [label...]                                                            Add a link to the incident.
           /incident list [--all]                                                                     List the open incidents.
-          /incident note <text...> [--as marked]                                                     Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
+          /incident note <text...> [--as marked] [--at at]                                           Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
           /incident reopen [reason...]                                                               Open a resolved incident again.
           /incident resolve [summary...]                                                             End the incident and draft the postmortem.
           /incident role [role] [person]                                                             Give a role to somebody, or show who holds what.

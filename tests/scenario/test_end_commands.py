@@ -216,3 +216,58 @@ async def test_export_links_to_the_markdown(stage: Stage) -> None:
         Postmortem of incident-20260301-001
           Markdown: incident-20260301-001.md (/postmortems/incident-20260301-001.md) (N characters).
         """)
+
+
+async def test_the_beginning_of_a_long_postmortem_is_shown_and_how_much_follows(stage: Stage) -> None:
+    incident = await stage.declares("sev3 slow logins")
+    for n in range(3):
+        await stage.quietly("ana", incident.channel, f"/incident note --as cause {n} {'x' * 3900}")
+    await stage.quietly("ana", incident.channel, *(f"/incident note line {n} {'y' * 90}" for n in range(60)))
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    await stage.drafted(incident)
+    said = await stage.asks("ana", incident.channel, "/postmortem")
+    assert "# Incident Post-Mortem: slow logins" in said
+    assert "more lines left out" in said
+
+
+async def test_the_beginning_of_a_long_configuration_is_shown(stage: Stage) -> None:
+    stage.world.gateway.settings = "server:\n" + "".join(f"  key{n}: value\n" for n in range(300))
+    said = await stage.asks("ana", "general", "/gw config")
+    assert "| server:" in said
+    assert "… 101 more lines left out" in said
+
+
+async def test_a_change_after_the_end_is_drafted_in(stage: Stage) -> None:
+    incident = await stage.declares("sev3 slow logins")
+    await stage.quietly("ana", incident.channel, "/incident resolve")
+    before = await stage.drafted(incident)
+    assert "Scale gateway up" not in before
+    await stage.runs("ben", incident.channel, "/gw scale 6")
+
+    async def drafted_anew() -> bool:
+        return "done: 6 of 6 workers ready" in await stage.drafted(incident)
+
+    await stage.world.until(drafted_anew)
+
+
+async def test_who_led_an_incident_that_is_over_reopens_it_and_changes_nothing_before(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role ic @chloe", "/incident resolve")
+    assert not (await stage.world.command("chloe", incident.channel, "/gw scale 4")).accepted
+    assert (await stage.world.command("chloe", incident.channel, "/incident note --as lesson x")).accepted
+    assert (await stage.world.command("chloe", incident.channel, "/incident reopen not over")).accepted
+    assert (await stage.world.command("chloe", incident.channel, "/gw scale 4")).accepted
+
+
+async def test_the_public_is_not_told_that_all_is_well_while_it_is_not(stage: Stage) -> None:
+    incident = await stage.declares("sev1 x --service AuthAPI")
+    await stage.quietly("ana", incident.channel, "/incident role comms @chloe")
+    said = await stage.types("ana", incident.channel, "/incident resolve")
+    assert "Title: [RESOLVED] AuthAPI issues" in said
+    again = await stage.declares("sev1 x")
+    await stage.quietly("ana", again.channel, "/incident role comms @chloe")
+    gateway = stage.world.gateway
+    gateway.reading_now = gateway.reading_now.model_copy(update={"errors": 400, "error_rate": 0.4})
+    said = await stage.types("ana", again.channel, "/incident resolve")
+    assert "Careful: errors 40.0%" in said
+    assert "operating normally" not in said

@@ -71,7 +71,7 @@ async def test_a_handover_is_for_whom_it_names(stage: Stage) -> None:
     assert said == golden("""
         [#incident-20260301-001, only chloe]
         This handover is for Ben Okafor.
-          The outgoing person can decline it and offer it anew.
+          The outgoing person or the commander can decline it; offer it anew.
         """)
     said = await stage.presses("ana", incident.channel, "Accept")
     assert said == golden("""
@@ -133,7 +133,8 @@ async def test_handovers_that_make_no_sense_are_refused(stage: Stage) -> None:
           (you typed: /handover @ana)
         """)
     assert await stage.asks("ana", incident.channel, "/handover @eve") == golden("""
-        Eve Larsson is a viewer and cannot take a role.
+        Eve Larsson is a viewer and cannot hold a role.
+          Roles go to responders and operators.
           (you typed: /handover @eve)
         """)
     assert await stage.asks("ana", incident.channel, "/handover @nobody") == golden("""
@@ -145,15 +146,13 @@ async def test_handovers_that_make_no_sense_are_refused(stage: Stage) -> None:
     await stage.quietly("ana", incident.channel, "/handover @ben")
     assert await stage.asks("ana", incident.channel, "/handover @chloe") == golden("""
         A handover is waiting for its answer already.
-          It is accepted or declined with its buttons.
+          It is accepted or declined with its buttons; the incident commander can decline it too.
           (you typed: /handover @chloe)
         """)
+    offered = await stage.message_with("Accept", incident.channel)
     await stage.quietly("ana", incident.channel, "/incident resolve")
-    said = await stage.presses("ben", incident.channel, "Accept")
-    assert said == golden("""
-        [#incident-20260301-001, only ben]
-        This handover was answered already, or the incident is over.
-        """)
+    refused = await stage.clicks("ben", offered, "Accept")
+    assert (await stage.world.read(refused.reply_key, "ben")).splitlines()[0] == "That button is out of date."
 
 
 async def test_a_role_that_changed_hands_meanwhile_does_not_move_with_the_handover(stage: Stage) -> None:
@@ -164,3 +163,37 @@ async def test_a_role_that_changed_hands_meanwhile_does_not_move_with_the_handov
     await stage.quietly("chloe", incident.channel, "/incident role tech @chloe")
     await stage.presses("ben", incident.channel, "Accept")
     assert (await stage.world.incident(incident.id)).roles == {"ic": "ben", "tech": "chloe"}
+
+
+async def test_a_handover_of_roles_that_have_moved_on_is_void(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/handover @dev")
+    offered = await stage.message_with("Accept", incident.channel)
+    assert "Handover void" in await stage.types("ben", incident.channel, "/incident role ic @ben")
+    assert not (await stage.clicks("dev", offered, "Accept")).accepted
+    assert "Handover: SEV1" in await stage.types("ben", incident.channel, "/handover @dev")
+
+
+async def test_a_handover_of_roles_that_were_given_back_is_void(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/incident role claim tech", "/handover")
+    await stage.quietly("ana", incident.channel, "/incident role release tech")
+    assert (await stage.world.incident(incident.id)).offer is not None
+    assert "Handover void" in await stage.types("ana", incident.channel, "/incident role release ic")
+    assert (await stage.world.incident(incident.id)).offer is None
+
+
+async def test_the_commander_clears_a_handover_that_nobody_answers(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim tech", "/incident role ic @chloe")
+    await stage.quietly("ana", incident.channel, "/handover @dev")
+    assert "This handover is for Dev Patel." in await stage.presses("ben", incident.channel, "Decline")
+    assert "This handover is for Dev Patel." in await stage.presses("chloe", incident.channel, "Accept")
+    assert "Handover declined" in await stage.presses("chloe", incident.channel, "Decline")
+    assert (await stage.world.incident(incident.id)).roles == {"ic": "chloe", "tech": "ana"}
+
+
+async def test_the_end_takes_the_buttons_from_a_handover(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, "/incident role claim ic", "/handover @dev")
+    assert "Handover void" in await stage.types("ana", incident.channel, "/incident resolve")

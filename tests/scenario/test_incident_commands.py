@@ -27,7 +27,7 @@ async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_ann
         [#incident-20260301-001, all]
         First steps
           On duty: @Ana Ruiz
-          SEV1 asks for a response within 15 min.
+          SEV1 asks for a response within 15 min; escalate after 30 min.
           Take a role: /incident role claim ic. Look around: /gw status, /gw errors. Write down what you learn: /incident note ....
         [#incidents, all]
         SEV1 · API answers 502
@@ -253,13 +253,13 @@ async def test_notes_keep_their_lines_and_can_be_marked(stage: Stage) -> None:
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note") == golden("""
         /incident note: text is missing.
-          Usage: /incident note <text...> [--as marked]
+          Usage: /incident note <text...> [--as marked] [--at at]
           For example: /incident note --as cause connection pool exhausted
           (you typed: /incident note)
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note --as reason x") == golden("""
         /incident note: marked: 'reason' is not one of note, cause, resolution, impact, decision, action, lesson.
-          Usage: /incident note <text...> [--as marked]
+          Usage: /incident note <text...> [--as marked] [--at at]
           For example: /incident note --as cause connection pool exhausted
           (you typed: /incident note --as reason x)
         """)

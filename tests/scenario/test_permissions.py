@@ -8,6 +8,7 @@ from commands.errors import NotAllowed
 from commands.people import OrgRole
 from commands.registry import ActionClass, Where, discover
 from tests.scenario.stage import Stage, golden
+from tests.world import audited
 
 COMMANDS = list(discover().commands.values())
 
@@ -66,7 +67,7 @@ async def test_somebody_who_is_not_configured_is_refused_before_anything_is_stor
 
 async def test_refused_attempts_are_in_the_audit(stage: Stage) -> None:
     await stage.world.command("eve", "general", "/gw scale 10")
-    entries = await stage.world.app.store.look(lambda tx: tx.audit.entries(10))
+    entries = await stage.world.app.store.look(lambda tx: audited(tx, 10))
     assert [(entry.kind, entry.actor, entry.detail["why"]) for entry in entries] == [
         ("refused", "eve", "/gw scale is not for you.")
     ]

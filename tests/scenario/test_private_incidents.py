@@ -54,7 +54,7 @@ async def test_a_private_declaration_is_answered_in_private_and_announced_nowher
         [#incident-20260301-001, only ana, ben]
         First steps
           On duty: @Ana Ruiz
-          SEV1 asks for a response within 15 min.
+          SEV1 asks for a response within 15 min; escalate after 30 min.
           Take a role: /incident role claim ic. Look around: /gw status, /gw errors. Write down what you learn: /incident note ....
         [#general, only ben]
         incident-20260301-001 is open

@@ -143,6 +143,17 @@ async def test_what_never_arrived_has_nothing_to_take_back(stage: Stage) -> None
     assert "There is nothing to undo" in await stage.asks("ana", "general", "/gw undo")
 
 
+async def test_a_change_that_never_happened_does_not_stand_in_the_way_of_an_undo(stage: Stage) -> None:
+    await stage.runs("ben", "general", "/gw scale 7")
+    stage.later(seconds=1)
+    stage.world.gateway.never_arrives = True
+    await stage.runs("ben", "general", "/gw scale 9")
+    stage.world.gateway.never_arrives = False
+    stage.later(seconds=1)
+    await stage.runs("ana", "general", "/gw undo")
+    assert stage.world.gateway.desired == 3
+
+
 async def test_what_arrived_after_all_is_taken_back(stage: Stage) -> None:
     """A request that was slow beyond belief: the plan says interrupted, the target says otherwise."""
     stage.world.gateway.never_arrives = True

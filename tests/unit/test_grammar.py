@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo.people import PEOPLE
+from commands.domain.incident import NoteKind
 from commands.domain.severity import PRESETS, SEV1_TO_SEV4, Scheme
 from commands.errors import Malformed, Refusal
 from commands.grammar import lexer
-from commands.grammar.parser import Parsed, described, parse, usage
+from commands.grammar.arguments import Rest
+from commands.grammar.parser import Parsed, _written, described, parse, usage
 from commands.grammar.types import DurationType, TimeType, Vocabulary
-from commands.people import Directory, Person
+from commands.people import Directory, OrgRole, Person
 from commands.registry import Command, discover
 
 REGISTRY = discover()
@@ -120,9 +123,64 @@ def test_a_mistyped_command_is_answered_with_the_nearest(typed: str, nearest: st
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_a_word_too_many_or_an_unknown_option_is_refused(command: Command) -> None:
+    if any(isinstance(how, Rest) for how in _written(command).values()):
+        return  # what it takes is text
     refused = refusal(f"{command.example} --frobnicate")
     assert refused.message == f"{command.name} has no option --frobnicate."
     assert refused.example == command.example
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ran kubectl delete pod x --force",
+        "helm rollback api --all --wait=true",
+        "docker logs --last 20 --previous",
+        "psql --quiet -c 'select 1'",
+    ],
+)
+def test_a_note_may_hold_a_command_line(line: str) -> None:
+    parsed = parse(f"/incident note {line} --as cause", REGISTRY, WORDS)
+    assert (parsed.args.text, parsed.args.marked) == (line, NoteKind.CAUSE)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/incident note --ass cause x", "/incident declare sev1 x --privat", "/incident declare sev1 x --servce pay"],
+)
+def test_an_option_that_was_nearly_meant_is_refused_where_text_is_taken(line: str) -> None:
+    assert "has no option" in refusal(line).message
+
+
+def test_numbers_of_thousands_of_digits_are_no_duration() -> None:
+    refused = refusal(f"/gw logs --since {'9' * 5000}m")
+    assert "is no duration" in refused.message
+    assert len(refused.message) < 200
+
+
+def test_times_at_the_end_of_the_calendar_are_no_times() -> None:
+    for time in ("0001-01-01T00:00", "9999-12-31T23:59"):
+        vocabulary = replace(WORDS, zone="Asia/Kolkata" if time < "1" else "America/New_York")
+        with pytest.raises(Malformed, match="is no time"):
+            parse(f"/incident note --at {time} x", REGISTRY, vocabulary)
+
+
+def test_halves_of_characters_are_dropped() -> None:
+    parsed = parse("/incident note a \ud800 b", REGISTRY, WORDS)
+    assert parsed.args.text == "a ? b"
+
+
+@pytest.mark.parametrize("family", ["/gw", "/incident", "gw"])
+def test_a_family_alone_asks_for_help_with_it(family: str) -> None:
+    parsed = parse(family, REGISTRY, WORDS)
+    assert (parsed.command.name, parsed.args.command) == ("/help", family)
+
+
+def test_what_the_reader_may_not_run_is_not_suggested() -> None:
+    viewer = Person(id="eve", name="Eve", roles=frozenset({OrgRole.VIEWER}))
+    with pytest.raises(Malformed) as refused:
+        parse("/gw scal 10", REGISTRY, replace(WORDS, reader=viewer))
+    assert "/gw scale" not in f"{refused.value.hint} {refused.value.example}"
 
 
 @given(st.text())

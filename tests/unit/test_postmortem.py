@@ -118,7 +118,7 @@ GOLDEN = """\
 # Incident Post-Mortem: Checkout slow
 
 **Date:** 2026-10-24··
-**Severity:** SEV1 (critical); history: SEV2 from 23:40, SEV1 from 23:45 (every second one)··
+**Severity:** SEV1 (critical); history: SEV2 from 2026-10-24 23:40, SEV1 from 2026-10-24 23:45 (every second one)··
 **Duration:** 4 hours 10 minutes··
 **Impact:** checkout was slow; 960 of 6,600 requests failed (14.5%); peak error rate 20.0%, peak p95 900 ms; \
 outside objectives for 8 minutes.··
@@ -164,31 +164,31 @@ GOLDEN_END = """\
 ### People
 
 - Declared by: Ana
-- Incident commander: Ana, 23:42 to 02:10
-- Incident commander: Ben, 02:10 to the end
+- Incident commander: Ana, 2026-10-24 23:42 to 2026-10-25 02:10
+- Incident commander: Ben, 2026-10-25 02:10 to the end
 - Took part: Ana, Ben
 
 ## Root Cause
 
 the pool had no room
 
-*Noted by Ben at 00:10.*
+*Noted by Ben at 2026-10-25 00:10.*
 
 ## Resolution
 
 more workers
 
-*Said by Ben on resolving at 02:50.*
+*Said by Ben on resolving at 2026-10-25 02:50.*
 
 ### Mitigations
 
 | When | What | Asked by | Confirmed by | Outcome | Before | After |
 |------|------|----------|--------------|---------|--------|-------|
-| 00:00 | Scale gateway from 3 to 5 | Ana | Ben | done: 5 of 5 workers ready | replicas 3 | replicas 5 |
+| 2026-10-25 00:00 | Scale gateway from 3 to 5 | Ana | Ben | done: 5 of 5 workers ready | replicas 3 | replicas 5 |
 
 ### Decisions
 
-- 00:12 - keep v1 (Ben)
+- 2026-10-25 00:12 - keep v1 (Ben)
 
 ### Links
 

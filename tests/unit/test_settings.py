@@ -73,6 +73,10 @@ def test_a_file_is_read_and_the_environment_wins(file: Path, monkeypatch: pytest
         ("people:\n- {id: a, name: A, roles: [boss]}", "Input should be 'viewer', 'responder', 'operator' or 'admin'"),
         ("people:\n- {id: a, name: A, timezone: Nowhere}", "'Nowhere' is no time zone"),
         ("watch:\n  severity: sev9", "'sev9' is no severity here"),
+        (
+            "secret: hunter2",
+            "secret = '[redacted]': it has 7 bytes; 16 or more are allowed",
+        ),
         ("- a list", "must hold keys and values, not a list"),
         ("just words", "must hold keys and values, not a str"),
         ("a: [", "is no YAML"),
@@ -148,7 +152,7 @@ def test_an_own_scheme_with_one_level_twice_is_refused(file: Path) -> None:
 
 
 SECRETS = """\
-secret: hunter2-secret
+secret: hunter2-secret-of-ours
 database_url: postgresql://tocsin:hunter2@db.example/tocsin
 gateway:
   admin_token: hunter2-token

@@ -26,6 +26,8 @@ from commands.errors import Malformed
         (P0_TO_P3, "p-1", "P1"),
         (SEV0_TO_SEV3, "sev0", "SEV-0"),
         (SEV0_TO_SEV3, "0", "SEV-0"),
+        (SEV0_TO_SEV3, "p0", "SEV-0"),
+        (SEV0_TO_SEV3, "p3", "SEV-3"),
         (SEV0_TO_SEV3, "Sev 3", "SEV-3"),
         (P1_TO_P3, "p1", "P1"),
         (P1_TO_P3, "3", "P3"),
@@ -65,3 +67,31 @@ def test_a_scheme_has_each_level_once() -> None:
         Scheme(name="own", levels=(level, level))
     with pytest.raises(ValidationError):
         Scheme(name="own", levels=())
+
+
+def own(*levels: tuple[str, str, tuple[str, ...]]) -> Scheme:
+    """A scheme of an organisation's own."""
+    hour = timedelta(hours=1)
+    return Scheme(
+        name="own",
+        levels=tuple(
+            Severity(id=level, rank=rank, name=name, criteria="", respond_within=hour, aliases=aliases)
+            for rank, (level, name, aliases) in enumerate(levels, start=1)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "second",
+    [("B", "minor", ("top",)), ("B", "minor", ("T-O-P",)), ("B", "a", ()), ("B", "Major", ())],
+)
+def test_a_word_that_would_name_two_levels_is_refused(second: tuple[str, str, tuple[str, ...]]) -> None:
+    with pytest.raises(ValidationError, match="names both A and B"):
+        own(("A", "major", ("top",)), second)
+
+
+def test_a_number_that_two_levels_share_names_neither() -> None:
+    scheme = own(("app-1", "major", ()), ("net-1", "minor", ()))
+    assert scheme.parse("net-1").id == "net-1"
+    with pytest.raises(Malformed):
+        scheme.parse("1")

@@ -6,14 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from bot.delivery import legible
 from bot.platforms.console.rendering import Renderer
 from bot.store.views import MessageView
 from commands.people import Person
-
-
-def readable(text: str) -> str:
-    """Text that any database and any terminal can take: no NUL, no half of a character."""
-    return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _not_empty(text: str) -> str:
@@ -22,8 +18,10 @@ def _not_empty(text: str) -> str:
     return text
 
 
+#: The largest number that the databases keep.
+LARGEST = 2**63 - 1
 DeliveryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(readable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(legible)]
 
 
 class _Body(BaseModel):
@@ -34,8 +32,8 @@ class Said(_Body):
     """Something typed. `id` is made once by the page, so that sending again says it once."""
 
     channel: Name
-    text: Annotated[str, AfterValidator(readable), AfterValidator(_not_empty)]
-    thread: Annotated[str, Field(max_length=400)] | None = None
+    text: Annotated[str, AfterValidator(legible), AfterValidator(_not_empty)]
+    thread: Annotated[str, Field(max_length=400), AfterValidator(legible)] | None = None
     id: DeliveryId
 
 
@@ -43,7 +41,7 @@ class Clicked(_Body):
     """A click on a button of a card."""
 
     channel: Name
-    token: Annotated[str, Field(min_length=1, max_length=200)]
+    token: Name
     id: DeliveryId
 
 
@@ -51,7 +49,7 @@ class Seen(_Body):
     """How far a person has read."""
 
     channel: Name
-    message: Annotated[int, Field(ge=0)]
+    message: Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 def message_out(view: MessageView, reader: Person, renderer: Renderer) -> dict[str, Any]:

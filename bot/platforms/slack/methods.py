@@ -58,6 +58,7 @@ METHODS: dict[str, Method] = {
     "files.completeUploadExternal": Method(TIER_4, ("files:write",), False, "the postmortem, and what is too long"),
     "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, and what is too long"),
     "pins.add": Method(TIER_2, ("pins:write",), why="the incident's card"),
+    "reactions.get": Method(TIER_3, ("reactions:read",), why="the message that somebody marked for the timeline"),
     "usergroups.list": Method(TIER_2, ("usergroups:read",), why="groups by their handles"),
     "usergroups.users.list": Method(TIER_2, ("usergroups:read",), why="roles by group; inviting a group"),
     "users.info": Method(TIER_4, ("users:read", "users:read.email"), why="who somebody is, and their time zone"),

@@ -31,7 +31,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.subscriptions import scopes
-from bot.store.database import Database
+from bot.store.database import Lender
 from bot.store.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ _CODE = re.compile(r"(code: )\S+")
 class _Threaded:
     """A store of the SDK on our database; its tables are made before its first use."""
 
-    def __init__(self, database: Database, create_tables: Callable[[], None]) -> None:
-        self._database = database
+    def __init__(self, lender: Lender, create_tables: Callable[[], None]) -> None:
+        self._lender = lender
         self._create_tables = create_tables
         self._made = False
         self._making = asyncio.Lock()
@@ -55,13 +55,13 @@ class _Threaded:
         async with self._making:
             if not self._made:
                 await self._make()
-        return await self._database.lend(work)
+        return await self._lender.lend(work)
 
     async def _make(self) -> None:
         """Two processes that start together may both want to; the second finds them there."""
         for attempt in range(1, _TABLE_TRIES + 1):
             try:
-                await self._database.lend(self._create_tables)
+                await self._lender.lend(self._create_tables)
                 self._made = True
                 return
             except StoreUnavailable:
@@ -73,9 +73,10 @@ class _Threaded:
 class Installations(AsyncInstallationStore):
     """The bots of all workspaces, in our database. A workspace of an organisation is one like any other."""
 
-    def __init__(self, database: Database, client_id: str) -> None:
-        self._tables = SQLAlchemyInstallationStore(client_id, database.engine, logger=log)
-        self._threaded = _Threaded(database, self._tables.create_tables)
+    def __init__(self, lender: Lender, client_id: str) -> None:
+        self._lender = lender
+        self._tables = SQLAlchemyInstallationStore(client_id, lender.engine, logger=log)
+        self._threaded = _Threaded(lender, self._tables.create_tables)
 
     async def async_save(self, installation: Installation) -> None:
         """See AsyncInstallationStore."""
@@ -102,22 +103,28 @@ class Installations(AsyncInstallationStore):
 
     async def teams(self) -> list[str]:
         """The workspaces that have installed the app."""
+        return sorted(str(bot.team_id) for bot in await self.bots())
 
-        def read() -> list[str]:
-            bots = self._tables.bots
-            with self._tables.engine.connect() as connection:
-                rows = connection.execute(bots.select().where(bots.c.client_id == self._tables.client_id)).all()
-            return sorted({str(row.team_id) for row in rows})
+    async def bots(self) -> list[Bot]:
+        """The bot of each workspace. To look is to change nothing: no table is made for it."""
+        return await self._lender.lend(self._read)
 
-        return await self._threaded.run(read)
+    def _read(self) -> list[Bot]:
+        table = self._tables.bots
+        with self._lender.engine.connect() as connection:
+            if not connection.dialect.has_table(connection, table.name):
+                return []
+            query = table.select().where(table.c.client_id == self._tables.client_id).order_by(table.c.installed_at)
+            found = [self._tables.build_bot_entity(row) for row in connection.execute(query).mappings()]
+        return list({bot.team_id: bot for bot in found}.values())
 
 
 class States(AsyncOAuthStateStore):
     """The states of installations that are under way, in our database: a replica may finish what another began."""
 
-    def __init__(self, database: Database) -> None:
-        self._tables = SQLAlchemyOAuthStateStore(_STATE_SECONDS, database.engine, logger=log)
-        self._threaded = _Threaded(database, self._tables.create_tables)
+    def __init__(self, lender: Lender) -> None:
+        self._tables = SQLAlchemyOAuthStateStore(_STATE_SECONDS, lender.engine, logger=log)
+        self._threaded = _Threaded(lender, self._tables.create_tables)
 
     async def async_issue(self, *_args: Any, **_kwargs: Any) -> str:
         """See AsyncOAuthStateStore."""
@@ -136,11 +143,11 @@ class Flow(AsyncOAuthFlow):
     """Bolt's flow; it takes the workspaces of the settings only, and gives back a token that it does not keep."""
 
     def __init__(
-        self, settings: SlackSettings, database: Database, client: AsyncWebClient, arrived: Callable[[str], None]
+        self, settings: SlackSettings, lender: Lender, client: AsyncWebClient, arrived: Callable[[str], None]
     ) -> None:
         self._ours = settings
         self._arrived = arrived
-        super().__init__(client=client, logger=_quiet(), settings=_oauth(settings, database))
+        super().__init__(client=client, logger=_quiet(), settings=_oauth(settings, lender))
 
     async def run_installation(self, code: str) -> Installation | None:
         """See AsyncOAuthFlow. Slack that does not answer is told like a code that it does not take."""
@@ -184,7 +191,7 @@ class Flow(AsyncOAuthFlow):
             log.warning("a token that is not wanted could not be revoked: %s", type(error).__name__)
 
 
-def _oauth(settings: SlackSettings, database: Database) -> AsyncOAuthSettings:
+def _oauth(settings: SlackSettings, lender: Lender) -> AsyncOAuthSettings:
     return AsyncOAuthSettings(
         client_id=settings.client_id,
         client_secret=settings.client_secret.get_secret_value(),
@@ -192,9 +199,9 @@ def _oauth(settings: SlackSettings, database: Database) -> AsyncOAuthSettings:
         user_scopes=[],
         redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
         authorization_url=urljoin(settings.api_base_url, "../oauth/v2/authorize"),
-        installation_store=Installations(database, settings.client_id),
+        installation_store=Installations(lender, settings.client_id),
         installation_store_bot_only=True,
-        state_store=States(database),
+        state_store=States(lender),
         state_expiration_seconds=_STATE_SECONDS,
         callback_options=AsyncCallbackOptions(success=_installed, failure=_failed),
         logger=_quiet(),

@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.store.database import explained
 from bot.store.errors import StoreUnavailable
@@ -21,7 +21,7 @@ def migrate(engine: sa.Engine) -> None:
     """
     try:
         _upgrade(engine)
-    except DBAPIError as error:
+    except SQLAlchemyError as error:
         raise StoreUnavailable(explained(error)) from error
 
 

@@ -21,6 +21,7 @@ def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - a constant of t
     asked = Asked(bench)
     app.command(re.compile("^/"))(asked.slash)
     app.event("app_mention")(asked.mention)
+    app.event({"type": "message", "subtype": None})(asked.direct)
 
 
 class Asked:
@@ -48,6 +49,16 @@ class Asked:
         asker = await self._bench.asking.who(body["team_id"], event["user"], event["channel"])
         if asker is not None:
             line = words.asked_by_mention(event.get("text", ""), context["bot_user_id"], self._roots)
+            await self._hand_over(asker, line, context["arrival"], thread=event.get("thread_ts"))
+
+    async def direct(self, body: dict[str, Any], event: dict[str, Any], context: Any) -> None:
+        """`declare sev1 …`, said to Tocsin alone. In channels people talk to each other."""
+        text = event.get("text", "")
+        if event.get("channel_type") != "im" or event.get("bot_id") or not text.strip() or "user" not in event:
+            return
+        asker = await self._bench.asking.who(body["team_id"], event["user"], event["channel"])
+        if asker is not None:
+            line = words.asked_by_mention(text, context["bot_user_id"], self._roots)
             await self._hand_over(asker, line, context["arrival"], thread=event.get("thread_ts"))
 
     async def _hand_over(self, asker: Asker, line: str, arrival: Arrival, thread: str | None = None) -> None:
