@@ -139,7 +139,7 @@ def slack_manifest(
 
 @slack_app.command("doctor")
 def slack_doctor(config: ConfigFile = None) -> None:
-    """Look at tokens, scopes, channels, people, clock and database, and say what to do; exits 1 when something is wrong."""
+    """Look at tokens, scopes, channels, people, clock and database, and say what to do; exits 1 when one is wrong."""
     from bot.platforms.slack.doctor import examine
 
     settings = _load(config)

@@ -23,6 +23,9 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
+    "api.test": Method(_MANY),
+    "apps.connections.open": Method(TIER_1),
+    "auth.revoke": Method(TIER_3),
     "auth.test": Method(_MANY),
     "bookmarks.add": Method(TIER_2, ("bookmarks:write",), False, "dashboard, runbook and postmortem on top"),
     "bookmarks.list": Method(TIER_3, ("bookmarks:read",), why="to set no bookmark twice"),
@@ -57,11 +60,16 @@ METHODS: dict[str, Method] = {
     ),
     "files.completeUploadExternal": Method(TIER_4, ("files:write",), False, "the postmortem, and what is too long"),
     "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, and what is too long"),
+    "oauth.v2.access": Method(_MANY),
     "pins.add": Method(TIER_2, ("pins:write",), why="the incident's card"),
     "reactions.get": Method(TIER_3, ("reactions:read",), why="the message that somebody marked for the timeline"),
     "usergroups.list": Method(TIER_2, ("usergroups:read",), why="groups by their handles"),
     "usergroups.users.list": Method(TIER_2, ("usergroups:read",), why="roles by group; inviting a group"),
     "users.info": Method(TIER_4, ("users:read", "users:read.email"), why="who somebody is, and their time zone"),
+    "users.list": Method(
+        TIER_2, ("users:read", "users:read.email"), why="the doctor: which people of the settings have no account"
+    ),
+    "users.lookupByEmail": Method(TIER_3, ("users:read.email",), why="who is on duty, before they have said anything"),
     "views.open": Method(TIER_4),
     "views.publish": Method(TIER_4),
     "views.update": Method(TIER_4),
