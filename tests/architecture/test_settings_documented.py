@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr, ValidationError
 
-from bot.settings import LevelSettings, PersonSettings, Settings, load
+from bot.platforms.slack.settings import SlackSettings
+from bot.settings import LevelSettings, PersonSettings, Settings, explained_section, load, shown
+from commands.people import OrgRole
 from tests.architecture.reading import ROOT
 
 FILE = ROOT / "config" / "tocsin.yaml"
@@ -75,3 +78,63 @@ def test_environment_variables_that_are_named_exist(monkeypatch: pytest.MonkeyPa
     for name in set(re.findall(r"TOCSIN_[A-Z_]+[A-Z]", TEXT)):
         monkeypatch.setenv(name, values.get(name, "a long enough one") if "PORT" not in name else "8701")
     assert load(FILE).console.port == 8701
+
+
+def _slack() -> dict[str, Any]:
+    return next(dict(one["platforms"]["slack"]) for one in map(yaml.safe_load, _examples()) if "platforms" in one)
+
+
+def test_the_section_of_slack_shows_every_key_with_its_default() -> None:
+    values = _slack()
+    assert set(values) == set(SlackSettings.model_fields)
+    defaults = {name: field.default for name, field in SlackSettings.model_fields.items()}
+    for name, default in defaults.items():
+        plain = default.get_secret_value() if isinstance(default, SecretStr) else default
+        written = values[name]
+        assert (tuple(written) if isinstance(written, list) else written) == plain, name
+
+
+def test_slacks_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(yaml.safe_dump({"platforms": {"slack": _slack()}}), encoding="utf-8")
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__BOT_TOKEN", "xoxb-1-2-abc")
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__APP_TOKEN", "xapp-1-2-abc")
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__SOCKETS", "3")
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__GROUPS", '{"sre": ["operator"]}')
+    settings = load(file)
+    section = SlackSettings.model_validate(settings.platforms["slack"])
+    assert section.bot_token.get_secret_value() == "xoxb-1-2-abc"
+    assert section.app_token.get_secret_value() == "xapp-1-2-abc"
+    assert (section.sockets, section.groups) == (3, {"sre": (OrgRole.OPERATOR,)})
+    assert "xoxb-1" not in shown(settings)
+    assert "xapp-1" not in shown(settings)
+
+
+def test_the_environment_alone_connects_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__BOT_TOKEN", "xoxb-1-2-abc")
+    monkeypatch.setenv("TOCSIN_PLATFORMS__SLACK__APP_TOKEN", "xapp-1-2-abc")
+    assert SlackSettings.model_validate(load(FILE).platforms["slack"]).mode == "socket"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"client_id": "1.2"}, "come together"),
+        ({"client_id": "1.2", "client_secret": "s3cr3t-s3cr3t", "bot_token": ""}, "needs public_url, and workspaces"),
+        ({"client_id": "1.2", "client_secret": "s3cr3t-s3cr3t"}, "leave one of them out"),
+        ({"token_rotation": True}, "needs client_id"),
+        ({"public_url": "http://tocsin.example"}, "https://HOST"),
+        ({"proxy": "proxy:3128"}, "a proxy is written as"),
+        ({"api_base_url": "slack.com/api"}, "no address"),
+        ({"groups": "sre"}, "lists and maps are written as"),
+        ({"app_token": ""}, "mode socket needs app_token"),
+    ],
+)
+def test_a_wrong_section_is_refused_without_its_secrets(wrong: dict[str, Any], said: str) -> None:
+    given = {"bot_token": "xoxb-s3cr3t", "app_token": "xapp-s3cr3t", **wrong}
+    with pytest.raises(ValidationError) as caught:
+        SlackSettings.model_validate(given)
+    words = explained_section("platforms.slack", caught.value)
+    assert said in words
+    assert "platforms.slack" in words
+    assert "s3cr3t" not in words
