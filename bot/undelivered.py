@@ -39,7 +39,7 @@ class Undelivered:
             where = self._services.standing(where, incident.platform)
             where = incident.channel if where == channel else where
         shown = card(
-            f"A message to #{channel} could not be delivered",
+            f"A message to #{channel.partition('@')[0]} could not be delivered",
             rich("It was: ", cut(post.card.title, 150)),
             cut(why, 500),
             tone=Tone.WARNING,

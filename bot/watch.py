@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from bot.delivery import OwnIntake, Receipt, TextDelivery
 from bot.settings import WatchSettings
-from bot.store import watched
+from bot.store import channels, watched
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
@@ -104,12 +104,19 @@ class Watch:
     async def _declare(self, now: Standing) -> None:
         """Hand in what is owed, as often as it takes: the same id again is the same incident."""
         severity = self._settings.severity or self._services.scheme.worst.id
-        channel = self._services.standing(self._services.announce_in, self._settings.platform)
+        platform = await self._platform()
+        channel = self._services.standing(self._services.announce_in, platform)
         text = f"/incident declare {severity} {self._service}: {now.words}"
-        delivery = TextDelivery(self._settings.platform, now.owed, SYSTEM.id, channel, text)
+        delivery = TextDelivery(platform, now.owed, SYSTEM.id, channel, text)
         receipt = await self._intake.by_itself(delivery)
         if not receipt.accepted or (receipt.duplicate and receipt.reply_key):
             await self._store.transact(f"{now.owed}:settled", lambda tx: self._settle(tx, now, receipt))
+
+    async def _platform(self) -> str:
+        """With its workspace, where the settings name none and there is only one."""
+        named, announce_in = self._settings.platform, self._services.announce_in
+        found = await self._store.database.read(lambda c: channels.platforms_with(c, announce_in, named))
+        return found[0] if len(found) == 1 else named
 
     def _settle(self, tx: SqlTransaction, now: Standing, receipt: Receipt) -> None:
         """Answered. A refusal is told to everybody: there is nobody else to tell."""

@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import available_timezones
 
@@ -63,6 +63,7 @@ class People:
         self._users: dict[tuple[str, str], str] = {}
         self._groups: dict[tuple[str, str], _Group] = {}
         self._asking: dict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._missing: dict[tuple[str, str], datetime] = {}
         self._caught_up = clock.now()
 
     async def load(self) -> None:
@@ -74,9 +75,26 @@ class People:
                 self._keep(account.model_copy(update={"person": believed, "seen_at": account.seen_at - 2 * FRESH}))
 
     async def meet(self, team: str, people: Iterable[str]) -> None:
-        """Before people are named or called: those whom only another process has met so far are known from now on."""
-        if any(self.user(team, person) is None for person in people):
+        """Before people are named or called: those whom only another process, or nobody, has met so far are found."""
+        strangers = [person for person in people if self.user(team, person) is None]
+        if strangers:
             await self._catch_up()
+        for person in strangers:
+            if self.user(team, person) is None:
+                await self._find(team, person)
+
+    async def _find(self, team: str, person: str) -> None:
+        """Somebody of the settings who has done nothing in Slack yet, by their address. Asked now and then."""
+        email, now = self._own.email(person), self._clock.now()
+        if not email or now - self._missing.get((team, person), now - 2 * FRESH) < FRESH:
+            return
+        try:
+            said = await self._web.call(team, "users.lookupByEmail", email=email)
+            await self.person(team, str(said["user"]["id"]))
+        except Refused:
+            self._missing[team, person] = now
+        except (Busy, Unclear) as error:
+            log.warning("Slack does not say who has the address of %s: %s", person, error)
 
     async def _catch_up(self) -> None:
         """What other processes have learnt since the last time."""
@@ -219,6 +237,11 @@ class OwnAccounts:
         self._people = {person.id: person for person in configured}
         self._by_email = {person.email.casefold(): person for person in self._people.values() if person.email}
         self._accounts = accounts
+
+    def email(self, person: str) -> str:
+        """Their address, where the settings have it."""
+        known = self._people.get(person)
+        return known.email if known else ""
 
     def current(self, person: Person) -> Person:
         """A person as the settings have them now."""

@@ -13,7 +13,7 @@ from typing import Any
 from bot.platforms.slack.installs import Install, Installs
 from bot.platforms.slack.people import People
 from bot.platforms.slack.places import Spot, team_of
-from bot.platforms.slack.web import Refused, Web
+from bot.platforms.slack.web import Busy, Refused, Unclear, Web
 from commands.ports import Room, Undeliverable
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,8 @@ class Rooms:
         self._web = web
         self._installs = installs
         self._people = people
+        #: What could be done of an arrangement of which the rest is still to come.
+        self._done: dict[str, dict[str, Any]] = {}
 
     async def open(self, room: Room) -> str:
         """Make the channel, or find the one that was made; its reference."""
@@ -96,8 +98,9 @@ class Rooms:
                 return None
 
     async def arrange(self, channel: str, room: Room, applied: Mapping[str, Any]) -> dict[str, Any]:
-        """People first, then the topic, then the links. One that Slack refuses never holds up the others."""
-        spot, done = Spot.of(channel), dict(applied)
+        """People first, then the topic, then the links. One that fails or is refused never holds up the others."""
+        spot, done = Spot.of(channel), {**applied, **self._done.get(channel, {})}
+        failed: Exception | None = None
         install = await self._installs.of(spot.team)
         if "@" in room.name:
             return done  # a channel of theirs: its top is not ours
@@ -106,6 +109,12 @@ class Rooms:
                 done |= await step(spot, room, done, install)
             except Refused as refused:
                 log.warning("#%s: %s", room.name, explained(refused))
+            except (Busy, Unclear) as error:
+                failed = failed or error
+        if failed is not None:
+            self._done[channel] = done
+            raise failed
+        self._done.pop(channel, None)
         return done
 
     async def _invite(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
