@@ -12,6 +12,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.capturing import Capturing
 from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery, legibly
 from bot.store.accounts import Accounts
 from bot.store.errors import StoreUnavailable
@@ -57,6 +58,7 @@ class Pipeline:
         self._registry = registry
         self._services = services
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._capturing = Capturing(store, self._answer, self._refuse)
 
     # ------------------------------------------------------------ commands
 
@@ -371,44 +373,11 @@ class Pipeline:
             raise NotAllowed("That is not for you to decide.", hint=f"Who may: {click.access.words()}.")
         return click
 
-    # ------------------------------------------------------------ messages for the timeline
-
     async def capture(self, delivery: CaptureDelivery) -> Receipt:
-        """Take what happened to a message. A wish is authorised for the person; what was written is redacted."""
-        person = self._person(delivery.person)
-        key, message = f"{delivery.platform}:{delivery.id}", delivery.message
-        clean = replace(message, text=redact(message.text), files=tuple(map(redact, message.files)))
-        delivery = replace(delivery, message=clean)
-        call = self._call(delivery, person, key)
-        return await self._store.transact(key, lambda tx: self._take_capture(tx, key, delivery, call))
-
-    def _take_capture(self, tx: SqlTransaction, key: str, delivery: CaptureDelivery, call: Call) -> Receipt:
-        if not tx.inbox.receive(key, delivery):
-            return tx.inbox.receipt(key)
-        try:
-            with tx.connection.begin_nested():
-                return self._decide_capture(tx, key, delivery, call)
-        except Refusal as refusal:
-            tx.forget()
-            return self._refuse(tx, key, call, "", refusal)
-
-    def _decide_capture(self, tx: SqlTransaction, key: str, delivery: CaptureDelivery, call: Call) -> Receipt:
-        if delivery.what in captures.WISHES:
-            self._admit_capture(tx, replace(call, incident=tx.incidents.in_channel(call.channel)))
-        reply = captures.decide(delivery.what, delivery.message, call, tx)
-        if tx.incidents.touched:
-            detail = {"source": delivery.message.source, "channel": call.channel, "delivery": key}
-            tx.audit.append("capture", actor=call.person.id, subject=delivery.what, detail=detail)
-        if reply is not None and not delivery.quiet:
-            return self._answer(tx, key, call, reply, "")
-        tx.inbox.finish(key, DONE, channel=call.channel)
-        return Receipt(accepted=True, channel=call.channel)
-
-    def _admit_capture(self, tx: SqlTransaction, call: Call) -> None:
-        if not tx.messages.may_read(call.channel, call.person.id):
-            raise NotFound(f"There is no channel #{call.channel[:80]} that you can see.")
-        if not captures.ACCESS.allows(call.person, call.incident):
-            raise NotAllowed("The timeline is not yours to change.", hint=f"Who may: {captures.ACCESS.words()}.")
+        """Take what happened to a message: see bot/capturing.py."""
+        person = self._person(delivery.person) if delivery.what in captures.WISHES else SYSTEM
+        key = f"{delivery.platform}:{delivery.id}"
+        return await self._capturing.take(delivery, key, self._call(delivery, person, key))
 
 
 def _asked(shown: Card, call: Call, text: str) -> Card:
