@@ -147,7 +147,7 @@ class Flow(AsyncOAuthFlow):
     ) -> None:
         self._ours = settings
         self._arrived = arrived
-        super().__init__(client=client, logger=_quiet(), settings=_oauth(settings, lender))
+        super().__init__(client=client, logger=_quiet(), settings=oauth_settings(settings, lender))
 
     async def run_installation(self, code: str) -> Installation | None:
         """See AsyncOAuthFlow. Slack that does not answer is told like a code that it does not take."""
@@ -191,7 +191,8 @@ class Flow(AsyncOAuthFlow):
             log.warning("a token that is not wanted could not be revoked: %s", type(error).__name__)
 
 
-def _oauth(settings: SlackSettings, lender: Lender) -> AsyncOAuthSettings:
+def oauth_settings(settings: SlackSettings, lender: Lender) -> AsyncOAuthSettings:
+    """Bolt's settings. A GovSlack has its pages beside its API."""
     return AsyncOAuthSettings(
         client_id=settings.client_id,
         client_secret=settings.client_secret.get_secret_value(),
