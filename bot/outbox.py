@@ -34,7 +34,7 @@ _GLANCE_SECONDS = 0.3
 #: Between two looks: what comes in the meantime is sent, and marked, together.
 _PAUSE_SECONDS = 0.03
 #: How long a message waits for the channels that it points to, and for the top of its own.
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS, _AGAIN_SECONDS = 5.0, 0.5
 
 #: Tells a human that a message could not be delivered: its channel, the message, why.
 Tell = Callable[[str, Post, str], Awaitable[None]]
@@ -322,9 +322,21 @@ class Outbox:
                 continue
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._open(platform, place, course)
+                    await self._open_patiently(platform, place, course)
             except Exception as error:  # the message is worth more than its link
                 log.warning("outbox: #%s is not open yet: %s", place.room.name, error)
+
+    async def _open_patiently(self, platform: ChatPlatform, place: Place, course: _Course) -> None:
+        """As often as it takes, unless the platform says no."""
+        while True:
+            try:
+                await self._open(platform, place, course)
+                return
+            except (StoreUnavailable, Undeliverable):
+                raise
+            except Exception as error:
+                log.info("outbox: #%s: %s: %s", place.room.name, type(error).__name__, error)
+                await self._clock.sleep(_AGAIN_SECONDS)
 
     async def _arrange(self, platform: ChatPlatform, channel: str, reference: str, course: _Course) -> None:
         """Bring the top of a channel up to date. Its messages wait for that for a moment, not for long."""

@@ -20,6 +20,7 @@ from commands.domain.plan import PlanState
 from commands.domain.sli import Reading
 from tests.fakes import FakeClock
 from tests.simulators.slack import Slack
+from tests.slack.clocks import Fast
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
@@ -32,6 +33,13 @@ DECLARE = "/incident declare sev1 API answers 502"
 def mode(request: pytest.FixtureRequest) -> str:
     """Both ways in."""
     return str(request.param)
+
+
+@pytest.fixture
+async def lasting(sqlite_url: str, mode: str) -> AsyncIterator[SlackWorld]:
+    """The same for what goes on failing: time must pass while it is tried again, not because of it."""
+    async with slack_world(sqlite_url, mode=mode, clock=Fast()) as running:
+        yield running
 
 
 @pytest.fixture
@@ -188,8 +196,8 @@ async def test_6_a_name_that_others_have_gets_a_number_and_an_archived_one_too(s
     assert slack.messages(FIRST) == []
 
 
-async def test_6_names_that_are_all_taken_are_said_to_who_declared_and_not_tried_for_ever(stage: SlackWorld) -> None:
-    slack = stage.slack
+async def test_6_names_that_are_all_taken_are_said_to_who_declared_and_not_tried_for_ever(lasting: SlackWorld) -> None:
+    stage, slack = lasting, lasting.slack
     for suffix in ("", "-2", "-3", "-4", "-5"):
         slack.add_channel(f"{FIRST}{suffix}", ["dora"])
     await slack.slash("ana", "/incident", "declare sev1 API answers 502", channel="general")
@@ -207,8 +215,8 @@ async def test_6_names_that_are_all_taken_are_said_to_who_declared_and_not_tried
 
 
 @pytest.mark.parametrize("way", ["fails", "refuses", "hangs up"])
-async def test_7_nothing_beside_the_incident_stops_it_from_being_resolved(stage: SlackWorld, way: str) -> None:
-    slack, world = stage.slack, stage.world
+async def test_7_nothing_beside_the_incident_stops_it_from_being_resolved(lasting: SlackWorld, way: str) -> None:
+    stage, slack, world = lasting, lasting.slack, lasting.world
     world.on_call.down = world.gateway.down = True
     for method in (
         "pins.add",
@@ -313,8 +321,8 @@ async def test_9_a_channel_that_was_archived_holds_up_no_other_and_somebody_is_t
     assert "back again" in slack.transcript(FIRST)
 
 
-async def test_9_when_the_announcements_are_archived_who_declared_is_told_in_the_incident(stage: SlackWorld) -> None:
-    slack = stage.slack
+async def test_9_when_the_announcements_are_archived_who_declared_is_told_in_the_incident(lasting: SlackWorld) -> None:
+    stage, slack = lasting, lasting.slack
     await slack.archive("ana", "incidents")
     await slack.slash("ana", "/incident", "declare sev1 API answers 502", channel="general")
     told = await slack.until_shown(FIRST, "A message to #incidents could not be delivered")
