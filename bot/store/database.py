@@ -115,7 +115,7 @@ class Database:
     def write_now(self, operation: Operation[T]) -> T:
         """As `write`, in the calling thread."""
         try:
-            return self._insisting(operation)
+            return _insist(lambda: self._once(operation))
         except SQLAlchemyError as error:
             raise _told(error) from error
 
@@ -125,16 +125,6 @@ class Database:
             return read_on(self.engine, operation)
         except SQLAlchemyError as error:
             raise _told(error) from error
-
-    def _insisting(self, operation: Operation[T]) -> T:
-        """Again only where a race was lost, which is rare: most transactions do without the means for it."""
-        try:
-            return self._once(operation)
-        except SQLAlchemyError as error:
-            if not _lost_a_race(error):
-                raise
-        result: T = _retrying(self._once, operation)
-        return result
 
     def _once(self, operation: Operation[T]) -> T:
         with self.engine.begin() as connection:
@@ -171,7 +161,17 @@ def read_on(engine: sa.Engine, operation: Operation[T]) -> T:
         with snapshot(engine) as connection:
             return operation(connection)
 
-    result: T = _retrying(once)
+    return _insist(once)
+
+
+def _insist(work: Callable[[], T]) -> T:
+    """Again only where a race was lost, which is rare: most transactions do without the means for it."""
+    try:
+        return work()
+    except SQLAlchemyError as error:
+        if not _lost_a_race(error):
+            raise
+    result: T = _retrying(work)
     return result
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 Operation = Callable[[sa.Connection], Any]
 
@@ -50,7 +50,7 @@ class Writers:
     """`alone` runs an operation in a transaction of its own; `engine`: several may share one, on this engine."""
 
     def __init__(self, threads: int, alone: Callable[[Operation], Any], engine: sa.Engine | None) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="store-write")
         self._alone = alone
         self._engine = engine
         self._waiting: list[_Job] = []
@@ -62,12 +62,12 @@ class Writers:
         job = _Job(_URGENT if urgent else _USUAL, next(self._numbers), operation, Future())
         with self._lock:
             heapq.heappush(self._waiting, job)
-        self._threads.submit(self._turn)  # one turn for each job: whoever has it does the most urgent one
+        self.threads.submit(self._turn)  # one turn for each job: whoever has it does the most urgent one
         return job.done
 
     def close(self) -> None:
         """Do what waits, then end."""
-        self._threads.shutdown()
+        self.threads.shutdown()
 
     def _turn(self) -> None:
         job = self._next()
@@ -102,7 +102,7 @@ class Writers:
         try:
             with engine.begin() as connection:
                 self._fill(connection, outcomes)
-        except DBAPIError:
+        except SQLAlchemyError:
             for outcome in outcomes:
                 self._do(outcome.job)
         else:
@@ -123,7 +123,7 @@ def _within(connection: sa.Connection, outcome: _Outcome) -> None:
     try:
         with connection.begin_nested():
             outcome.result = outcome.job.operation(connection)
-    except DBAPIError:
+    except SQLAlchemyError:
         raise
     except Exception as error:
         outcome.error = error

@@ -119,7 +119,7 @@ class Intake:
     async def _keep(self, arrival: Arrival) -> bool:
         """Store it in time for the acknowledgement, or not at all: whoever reads that it failed will do it again."""
         keeping = _Keeping(arrival, self._store.owner)
-        storing = asyncio.ensure_future(self._store.database.write(keeping.store))
+        storing = asyncio.ensure_future(self._store.database.write(keeping.store, urgent=True))
         done, _ = await asyncio.wait({storing}, timeout=PATIENCE_SECONDS)
         if not done and keeping.give_up():
             storing.add_done_callback(lambda late: late.cancelled() or late.exception())
