@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 
 from bot.store import schema
 from bot.store.database import Database
-from bot.store.messages import SqlMessages, may_read
+from bot.store.messages import SqlMessages, homes, in_sight, may_read
 from bot.store.views import ChannelView, MessageView
 from commands.cards import Card
 from commands.errors import NotFound
@@ -108,7 +107,8 @@ def _check(connection: sa.Connection, channel: str, person: str) -> None:
 
 def _visible(connection: sa.Connection, person: str) -> list[sa.Row[Any]]:
     rows = connection.execute(sa.select(schema.channels).order_by(schema.channels.c.created_at.desc())).all()
-    return [row for row in rows if not row.private or person in json.loads(row.members)]
+    known_in = homes(connection, person)
+    return [row for row in rows if in_sight(row, person, known_in)]
 
 
 def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:

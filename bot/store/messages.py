@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,10 +22,7 @@ _channels, _messages, _buttons, _counters = schema.channels, schema.messages, sc
 _READ_SIGHT = sa.select(_channels.c.private, _channels.c.members, _channels.c.platform).where(
     _channels.c.name == sa.bindparam("channel")
 )
-_ACCOUNTS_ALIKE = sa.select(schema.accounts.c.platform).where(
-    schema.accounts.c.person == sa.bindparam("whose"),
-    schema.accounts.c.platform.startswith(sa.bindparam("kind"), autoescape=False),
-)
+_HOMES = sa.select(schema.accounts.c.platform).where(schema.accounts.c.person == sa.bindparam("whose"))
 _EDIT = _messages.update().where(_messages.c.key == sa.bindparam("message"))
 _VOID_BUTTONS = _buttons.delete().where(_buttons.c.message == sa.bindparam("edited"), _buttons.c.used_by.is_(None))
 _ADD_BUTTONS = _buttons.insert()
@@ -193,17 +190,23 @@ def _with_members(row: sa.Row[Any], members: set[str]) -> dict[str, Any]:
 
 
 def may_read(connection: sa.Connection, channel: str, person: str) -> bool:
-    """Whether a channel exists and is in sight of a person: a private one of its members, others of their workspace."""
+    """Whether a channel exists and is in sight of a person."""
     row = connection.execute(_READ_SIGHT, {"channel": channel}).one_or_none()
-    if row is None:
-        return False
-    if row.private:
-        return person in json.loads(row.members)
-    kind, _, workspace = row.platform.partition(":")
-    return not workspace or _is_of(connection, person, kind, row.platform)
+    return row is not None and in_sight(row, person, homes(connection, person) if ":" in row.platform else frozenset())
 
 
-def _is_of(connection: sa.Connection, person: str, kind: str, platform: str) -> bool:
-    """Whoever is known in other workspaces only is none of this one. Whoever has no account there is of the house."""
-    homes = set(connection.execute(_ACCOUNTS_ALIKE, {"whose": person, "kind": f"{kind}:"}).scalars())
-    return not homes or platform in homes
+def homes(connection: sa.Connection, person: str) -> frozenset[str]:
+    """The workspaces, of any platform, where somebody is known."""
+    return frozenset(connection.execute(_HOMES, {"whose": person}).scalars())
+
+
+def in_sight(channel: Any, person: str, homes: Collection[str]) -> bool:
+    """A private channel is its members'; another is everybody's, but not of people of other workspaces only.
+
+    Whoever has no account on the channel's platform is of the house: they see it in the console.
+    """
+    if channel.private:
+        return person in json.loads(channel.members)
+    kind, _, workspace = channel.platform.partition(":")
+    alike = [home for home in homes if home.partition(":")[0] == kind]
+    return not workspace or not alike or channel.platform in alike

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import time
 from typing import Any
@@ -10,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
+from bot.platforms.slack.installs import ManyWorkspaces
 from bot.platforms.slack.oauth import Installations
-from bot.platforms.slack.places import platform_of
+from bot.store.database import Database
 from commands.ports import Undeliverable
 from tests.slack.installing import PUBLIC, Browser, install, installs, two_workspaces
 from tests.slack.stage import MODES, SlackWorld, slack_world
@@ -47,6 +50,9 @@ async def test_two_workspaces_install_and_what_one_does_the_other_never_sees(sql
         await stage.slash("bea", "/incident list --all", "lobby")
         assert "mail" not in _everything(stage, beta.id)
         assert "the vault of Beta is open" in slack.transcript("lobby")
+        for person, own in (("ana", "incident-20260301-002"), ("root", "incident-20260301-001 incident-20260301-002")):
+            seen = [one.name for one in await stage.world.app.record.channels(person)]
+            assert {one for one in seen if one.startswith("incident-")} == set(own.split())
 
 
 def _everything(stage: SlackWorld, team: str) -> str:
@@ -128,6 +134,19 @@ async def test_a_change_that_another_process_made_first_is_taken_over(sqlite_url
         assert bot is not None
         assert fresh.token == bot.bot_token
         assert (await installs(stage)._fresh(old)).bot_token == fresh.token
+
+
+async def test_two_processes_that_change_a_token_at_once_both_go_on(sqlite_url: str) -> None:
+    async with two_workspaces(sqlite_url, rotation=True) as stage:
+        await install(stage, "ana")
+        team, first = stage.slack.team.id, installs(stage)
+        second = ManyWorkspaces(first._store, first._rotator, stage.world.clock, lambda _: True)
+        await _ages(stage, team, seconds=600)
+        found = await asyncio.gather(first.of(team), second.of(team), first.of(team))
+        assert all(not stage.slack.core.state.tokens[one.token].revoked for one in found)
+        first.arrived(team)
+        second.arrived(team)
+        assert (await first.of(team)).token == (await second.of(team)).token
 
 
 async def test_while_slack_gives_no_new_token_the_old_one_serves(
@@ -212,10 +231,19 @@ async def test_no_token_and_no_secret_is_in_a_log(sqlite_url: str, caplog: pytes
     assert "a-signing-secret" not in own
 
 
-async def test_two_processes_make_the_tables_and_share_an_installation(postgres_url: str) -> None:
-    async with two_workspaces(postgres_url) as stage:
-        database = stage.world.app.store.database
-        first, second = (Installations(database, stage.slack.core.client_id) for _ in range(2))
+async def test_two_processes_make_the_tables_at_once(postgres_url: str) -> None:
+    with contextlib.closing(Database(postgres_url)) as database:
+        stores = [Installations(database, "1111.2222") for _ in range(4)]
+        looks = [one.async_find_bot(enterprise_id=None, team_id="T1") for one in stores]
+        assert await asyncio.gather(*looks) == [None] * 4
+        assert await stores[0].bots() == []
+
+
+async def test_several_workspaces_on_postgres(postgres_url: str) -> None:
+    async with two_workspaces(postgres_url, rotation=True) as stage:
         await install(stage, "ana")
-        assert await first.teams() == await second.teams() == [stage.slack.team.id]
-        assert platform_of(stage.slack.team.id) == "slack:T00000001"
+        await install(stage, "bea")
+        await _ages(stage, stage.slack.team.id)
+        assert len(await installs(stage).all()) == 2
+        await stage.slash("bea", "/incident declare sev2 on Postgres", "lobby")
+        assert "on Postgres" in stage.slack.transcript("incident-20260301-001")

@@ -37,16 +37,16 @@ from bot.store.errors import StoreUnavailable
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-_STATE_SECONDS, _TABLE_TRIES = 600, 3
+_STATE_SECONDS = 600
 _CODE = re.compile(r"(code: )\S+")
 
 
 class _Threaded:
     """A store of the SDK on our database; its tables are made before its first use."""
 
-    def __init__(self, lender: Lender, create_tables: Callable[[], None]) -> None:
+    def __init__(self, lender: Lender, tables: Any) -> None:
         self._lender = lender
-        self._create_tables = create_tables
+        self._tables = tables
         self._made = False
         self._making = asyncio.Lock()
 
@@ -54,20 +54,16 @@ class _Threaded:
         """In a thread of the store. Raises StoreUnavailable."""
         async with self._making:
             if not self._made:
-                await self._make()
+                await self._lender.lend(self._make)
+                self._made = True
         return await self._lender.lend(work)
 
-    async def _make(self) -> None:
-        """Two processes that start together may both want to; the second finds them there."""
-        for attempt in range(1, _TABLE_TRIES + 1):
-            try:
-                await self._lender.lend(self._create_tables)
-                self._made = True
-                return
-            except StoreUnavailable:
-                if attempt == _TABLE_TRIES:
-                    raise
-                await asyncio.sleep(0.2 * attempt)
+    def _make(self) -> None:
+        """What `create_tables` of the SDK does; processes that start together take turns."""
+        with self._lender.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(84717302)")
+            self._tables.metadata.create_all(connection)
 
 
 class Installations(AsyncInstallationStore):
@@ -76,7 +72,7 @@ class Installations(AsyncInstallationStore):
     def __init__(self, lender: Lender, client_id: str) -> None:
         self._lender = lender
         self._tables = SQLAlchemyInstallationStore(client_id, lender.engine, logger=log)
-        self._threaded = _Threaded(lender, self._tables.create_tables)
+        self._threaded = _Threaded(lender, self._tables)
 
     async def async_save(self, installation: Installation) -> None:
         """See AsyncInstallationStore."""
@@ -124,7 +120,7 @@ class States(AsyncOAuthStateStore):
 
     def __init__(self, lender: Lender) -> None:
         self._tables = SQLAlchemyOAuthStateStore(_STATE_SECONDS, lender.engine, logger=log)
-        self._threaded = _Threaded(lender, self._tables.create_tables)
+        self._threaded = _Threaded(lender, self._tables)
 
     async def async_issue(self, *_args: Any, **_kwargs: Any) -> str:
         """See AsyncOAuthStateStore."""
