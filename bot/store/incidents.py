@@ -126,6 +126,14 @@ def _state(incident: Incident) -> dict[str, Any]:
     return {"status": incident.status.value, "state": incident.model_dump_json(), "version": incident.version}
 
 
+def declared_by(connection: sa.Connection, cause: str) -> str | None:
+    """The incident that a unit of work has declared: the declaration is its first event."""
+    query = sa.select(schema.events.c.stream).where(
+        schema.events.c.idempotency_key == f"{cause}#1", schema.events.c.type == "declared"
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
 def rebuild(entries: list[Entry]) -> Incident:
     """The projection from the events alone; a test holds it against the stored one."""
     first, *rest = entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bot.platforms.slack.blocks import Names, Shown, render
@@ -28,6 +28,13 @@ _NOT_SEEN = {"user_not_in_channel", "not_in_channel", "channel_not_found", "is_a
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 #: References of what cannot be changed any more: a whisper, an answer to a response_url.
 _FLEETING = "fleeting:"
+
+#: Shows a post of a workspace in the view that it answers; gives it back, as it is to be said, where there is none.
+InViews = Callable[[str, Post], Awaitable[Post | None]]
+
+
+async def _nowhere(_team: str, post: Post) -> Post | None:
+    return post
 
 
 class SlackChat:
@@ -57,6 +64,11 @@ class SlackChat:
         self._documents = documents
         self._address = address
         self._pinned: set[tuple[str, str]] = set()
+        self._in_views: InViews = _nowhere
+
+    def answer_in_views(self, answered: InViews) -> None:
+        """What answers a form is shown in the form's place."""
+        self._in_views = answered
 
     async def open_channel(self, room: Room) -> str:
         """See ChatPlatform."""
@@ -104,6 +116,10 @@ class SlackChat:
     async def post(self, channel: str, post: Post) -> str:
         """See ChatPlatform."""
         spot = Spot.of(channel)
+        waiting = await self._in_views(spot.team, post)
+        if waiting is None:
+            return f"{_FLEETING}{post.key}"
+        post = waiting
         shown = await self._render(spot.team, post)
         if post.only_for is not None:
             return await self._whisper(spot, post, shown, post.only_for)

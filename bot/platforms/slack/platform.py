@@ -20,6 +20,7 @@ from bot.platforms.slack.giving_up import GivingUp
 from bot.platforms.slack.installs import Installs, ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.intake import Intake, front
 from bot.platforms.slack.oauth import Flow, Installations
+from bot.platforms.slack.opening import Opening
 from bot.platforms.slack.pacing import Pacer
 from bot.platforms.slack.people import OwnAccounts, People
 from bot.platforms.slack.places import PLATFORM, Places, platform_of
@@ -95,6 +96,7 @@ class Slack:
             asking=Asking(people, places),
             chat=chat,
             documents=documents,
+            opening=Opening(self._wire, self._installs),
             address=parts.address,
         )
 

@@ -20,6 +20,7 @@ from bot.platforms.slack.asking import Asking
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.installs import Installs
+from bot.platforms.slack.opening import Opening
 from bot.platforms.slack.people import People
 from bot.platforms.slack.places import Places
 from bot.platforms.slack.settings import SlackSettings
@@ -49,6 +50,7 @@ class Bench:
     asking: Asking
     chat: SlackChat
     documents: Documents
+    opening: Opening
     address: str
 
 

@@ -10,6 +10,8 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.delivery import TextDelivery
 from bot.platforms.slack import words
 from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.declaring import Declaring, wants_form
+from bot.platforms.slack.forms import Draft, Origin
 from bot.platforms.slack.workshop import Bench
 from bot.store.arrivals import Arrival
 
@@ -29,6 +31,7 @@ class Asked:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._declaring = Declaring(bench)
         self._roots = {path[0] for path in bench.registry.commands}
 
     async def slash(self, ack: Any, body: dict[str, Any], context: Any) -> None:
@@ -39,8 +42,14 @@ class Asked:
         asker = await self._bench.asking.who(
             body["team_id"], body["user_id"], body["channel_id"], private=is_private(body)
         )
-        if asker is not None:
-            await self._hand_over(asker, line, context["arrival"])
+        if asker is None or await self._is_given_a_form(body, asker):
+            return
+        await self._hand_over(asker, line, context["arrival"])
+
+    async def _is_given_a_form(self, body: dict[str, Any], asker: Asker) -> bool:
+        """`/incident declare` and nothing more is a wish for the form; where it did not open, for the usage."""
+        draft = Draft(service=self._bench.services.default_service)
+        return wants_form(body) and await self._declaring.fill(body, asker.person, draft, Origin())
 
     async def mention(self, body: dict[str, Any], event: dict[str, Any], context: Any) -> None:
         """`@tocsin declare sev1 …`, answered in its thread."""
