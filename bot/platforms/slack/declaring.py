@@ -24,7 +24,7 @@ from commands.people import Person
 from commands.ports import Post
 from commands.presentation.words import counted, cut, lasting
 
-_COMMAND = ("incident", "declare")
+_COMMAND, _LIST = ("incident", "declare"), ("incident", "list")
 _SHOWN, _LOOKED_AT = 10, 100
 _REFUSED, _REPLIED = ":refused", ":reply"
 _IN_A_VIEW = {"actions", "context", "divider", "header", "image", "rich_text", "section"}
@@ -93,7 +93,7 @@ class Declaring:
 
     async def _open_ones(self, team: str, person: Person) -> list[Any]:
         """What is open already and in their sight, so that the same thing is not declared twice."""
-        seen = await in_sight(self._bench, person)
+        seen = await self._bench.store.look(lambda tx: in_sight(self._bench, tx, person))
         if not seen:
             return []
         await self._bench.places.learn(team, [one.channel for one in seen])
@@ -133,14 +133,10 @@ class Declaring:
         return arrival if arrival and is_submission(arrival.payload) else None
 
 
-async def in_sight(bench: Bench, person: Person) -> list[Incident]:
-    """The open incidents that somebody may know of, newest first."""
-
-    def look(tx: SqlTransaction) -> list[Incident]:
-        found = tx.incidents.recent(open_only=True, limit=_LOOKED_AT)
-        return [one for one in found if tx.messages.may_read(one.channel, person.id)]
-
-    return await bench.store.look(look)
+def in_sight(bench: Bench, tx: SqlTransaction, person: Person) -> list[Incident]:
+    """The open incidents that somebody may know of, newest first; a guest without a role may know of none."""
+    access, found = bench.registry.commands[_LIST].access, tx.incidents.recent(open_only=True, limit=_LOOKED_AT)
+    return [one for one in found if access.allows(person, one) and tx.messages.may_read(one.channel, person.id)]
 
 
 def line_of(incident: Incident, since: str) -> Rich:

@@ -8,8 +8,9 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.delivery import ClickDelivery
-from bot.platforms.slack.asking import is_private
+from bot.platforms.slack.asking import Asker, is_private
 from bot.platforms.slack.blocks import CLICK, SHOW_ALL, whole
+from bot.platforms.slack.home import Home
 from bot.platforms.slack.places import Spot
 from bot.platforms.slack.workshop import Bench
 from bot.store import outgoing
@@ -27,14 +28,13 @@ class Pressed:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self._home = Home(bench)
 
     async def button(self, ack: Any, body: dict[str, Any], action: dict[str, Any], context: Any) -> None:
         """A button of a card."""
         await ack()
         arrival = context["arrival"]
-        asker = await self._bench.asking.who(
-            body["team_id"], body["user"]["id"], _channel_of(body), private=is_private(body)
-        )
+        asker = await self._asker(body)
         if asker is not None:
             await self._bench.intake.click(
                 ClickDelivery(
@@ -45,6 +45,16 @@ class Pressed:
                     token=str(action["value"]),
                 )
             )
+        if (body.get("view") or {}).get("type") == "home":
+            await self._home.publish(body["team_id"], body["user"]["id"])
+
+    async def _asker(self, body: dict[str, Any]) -> Asker | None:
+        """Who pressed, and where; in a view that is nowhere, so what they are told comes by direct message."""
+        team, user, channel = body["team_id"], body["user"]["id"], _channel_of(body)
+        if not channel:
+            opened = await self._bench.web.call(team, "conversations.open", users=user)
+            channel = str(opened["channel"]["id"])
+        return await self._bench.asking.who(team, user, channel, private=is_private(body))
 
     async def show_all(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         """The whole card as a file: in its thread, or directly to the one who alone may see it."""
