@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.platforms.slack.messages import said
 from tests.simulators.slack.model import Message
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
@@ -192,3 +193,38 @@ async def test_a_direct_message_is_a_command(stage: SlackWorld) -> None:
     await stage.slack.direct("carla", "gw status")
     await stage.settled()
     assert "/gw status" in stage.slack.direct_transcript("carla")
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"text": "hello", "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "hello"}}]}, "hello"),
+        ({"text": "", "attachments": [{"title": "HighErrorRate", "text": "5% of all", "fallback": "x"}]},
+         "HighErrorRate\n5% of all"),
+        ({"text": "firing", "attachments": [{"fallback": "[FIRING] gateway"}]}, "firing\n[FIRING] gateway"),
+        ({"text": "see", "attachments": [{"from_url": "https://a.example", "text": "A page"}]}, "see"),
+        ({"attachments": [{"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "Down"}}]}]}, "Down"),
+        ({"blocks": [{"type": "section", "fields": [{"type": "mrkdwn", "text": "a"}, {"text": "b"}]}]}, "a\nb"),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_what_a_message_says(message: dict[str, Any], words: str) -> None:
+    assert said(message) == words
+
+
+async def test_on_both_databases_a_message_is_declared_from_marked_and_followed(database_url: str) -> None:
+    async with slack_world(database_url) as stage:
+        first = await stage.slack.say("ben", "general", "the API is slow")
+        await stage.slack.message_shortcut("ana", "general", first, "tocsin.declare_from")
+        await stage.settled()
+        await stage.slack.submit("ana", values={"severity": "SEV2"})
+        await stage.settled()
+        second = await says(stage, "ana", "it is the pool")
+        await reacts(stage, "ana", second)
+        await stage.slack.edit("ana", WHERE, second, "it was the pool")
+        await stage.slack.delete("ben", "general", first)
+        await stage.settled()
+        assert [line.partition(" message ")[0] for line in await timeline(stage)] == ["@Ana Alvarez: it was the pool"]
+        await stage.slack.open_home("ana")
+        await stage.settled()
+        assert "SEV2 · the API is slow" in stage.slack.home("ana")
