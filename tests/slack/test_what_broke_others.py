@@ -173,7 +173,9 @@ def _fact(slack: Slack, message: Any, label: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "title", ["APIが遅い: 決済ができません", "الخدمة متوقفة", "🔥" * 40, "x" * 300, "../#general @channel"]
+    "title",
+    ["APIが遅い: 決済ができません", "الخدمة متوقفة", "🔥" * 40, "x" * 300, "../#general @channel"],
+    ids=["Japanese", "Arabic", "emoji", "long", "markup"],
 )
 async def test_6_no_title_has_a_part_in_the_name_of_the_channel(stage: SlackWorld, title: str) -> None:
     slack = stage.slack

@@ -13,6 +13,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.platforms import Parts
 from bot.platforms.slack import screens, signed_http
+from bot.platforms.slack.arriving import team_of_body
 from bot.platforms.slack.asking import Asking
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
@@ -36,7 +37,7 @@ from commands.ports import Room
 
 log = logging.getLogger(__name__)
 
-_SETTLE_SECONDS = 30
+_SETTLE_SECONDS, _SETTLE_AGAIN_SECONDS = 30, 1
 
 
 class Slack:
@@ -51,6 +52,7 @@ class Slack:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=50))
         self._wire = Wire(settings.api_base_url, settings.proxy, self._session)
         self._settle = asyncio.Event()
+        self._settled: set[str] = set()
         self._installs = self._make_installs()
         self.bench = self._make_bench()
         self.chat = self.bench.chat
@@ -139,20 +141,22 @@ class Slack:
 
     async def _settle_in(self) -> None:
         """Each workspace has a channel for announcements. Slack may be away: it is asked until it answers."""
-        known: set[str] = set()
         while True:
             self._settle.clear()
+            patience = _SETTLE_SECONDS
             try:
-                here = {install.team for install in await self._installs.all()}
-                for team in here - known:
-                    await self._announce_there(team)
-                    known.add(team)
+                for install in await self._installs.all():
+                    await self._announce_there(install.team)
             except Exception as error:
                 log.warning("Slack does not say who we are: %s: %s", type(error).__name__, error)
+                patience = _SETTLE_AGAIN_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._settle.wait(), _SETTLE_SECONDS)
+                await asyncio.wait_for(self._settle.wait(), patience)
 
     async def _announce_there(self, team: str) -> None:
+        """Before anything is worked that could be announced; asking Slack is left to the outbox."""
+        if not team or team in self._settled:
+            return
         services = self._parts.services
         room = Room(
             name=services.standing(services.announce_in, platform_of(team)),
@@ -161,10 +165,12 @@ class Slack:
             topic="Incidents are announced here",
         )
         await self._parts.store.transact(f"standing:{team}", lambda tx: tx.messages.open_channel(room))
+        self._settled.add(team)
 
     async def _work(self, arrival: Arrival) -> None:
         if self._app is None:
             self._app = workshop(self.bench, self._wire)
+        await self._announce_there(team_of_body(arrival.payload))
         await work(self._app, arrival)
 
     async def close(self) -> None:

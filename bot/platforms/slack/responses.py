@@ -53,9 +53,10 @@ class Responses:
         """Whether it was taken. Where the answer is unclear it is said again otherwise: twice is better than never."""
         try:
             async with self._session.post(address, json=body, proxy=self._proxy, timeout=_TIMEOUT) as answer:
-                if answer.status == 200:
+                said = await answer.text()
+                if answer.status == 200 and "ok" in said[:20]:  # a proxy's page is no answer of Slack
                     return True
-                log.info("the response_url took no answer: %s", answer.status)
+                log.info("the response_url took no answer: %s %s", answer.status, said[:80])
                 return False
         except aiohttp.ClientConnectorError as error:
             log.info("the response_url cannot be reached: %s", error)

@@ -61,6 +61,8 @@ async def serve(app: Starlette, listener: socket.socket) -> None:
         await server.serve(sockets=[listener])
     finally:
         server.should_exit = True
+        for one in getattr(server, "servers", ()):  # one that is cancelled would leave its socket to the event loop
+            one.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
