@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from bot.platforms.slack.installs import ManyWorkspaces
+from bot.platforms.slack.oauth import Installations
 from bot.platforms.slack.places import platform_of
 from bot.store import channels
 from tests.fakes import FakeClock
@@ -98,3 +100,15 @@ def installs(stage: SlackWorld) -> ManyWorkspaces:
     found = stage.platform.bench.installs
     assert isinstance(found, ManyWorkspaces)
     return found
+
+
+async def ages(stage: SlackWorld, team: str, *, seconds: int = 60, refresh: str = "") -> Any:
+    """The token of a workspace ends soon."""
+    store = Installations(stage.world.app.store.database, stage.slack.core.client_id)
+    bot = await store.async_find_bot(enterprise_id=None, team_id=team)
+    assert bot is not None
+    bot.bot_token_expires_at = int(time.time()) + seconds
+    bot.bot_refresh_token = refresh or bot.bot_refresh_token
+    await store.async_save_bot(bot)
+    installs(stage).arrived(team)
+    return bot

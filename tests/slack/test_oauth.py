@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -16,7 +14,7 @@ from bot.platforms.slack.installs import ManyWorkspaces
 from bot.platforms.slack.oauth import Installations
 from bot.store.database import Database
 from commands.ports import Undeliverable
-from tests.slack.installing import PUBLIC, Browser, install, installs, two_workspaces
+from tests.slack.installing import PUBLIC, Browser, ages, install, installs, two_workspaces
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
 pytestmark = [
@@ -114,7 +112,7 @@ async def test_tokens_are_changed_before_they_run_out(sqlite_url: str) -> None:
         await install(stage, "ana")
         team = stage.slack.team.id
         first = await installs(stage).of(team)
-        await _ages(stage, team)
+        await ages(stage, team)
         second = await installs(stage).of(team)
         assert second.token != first.token
         stage.slack.revoke(first.token)
@@ -127,7 +125,7 @@ async def test_a_change_that_another_process_made_first_is_taken_over(sqlite_url
     async with two_workspaces(sqlite_url, rotation=True) as stage:
         await install(stage, "ana")
         team = stage.slack.team.id
-        old = await _ages(stage, team)
+        old = await ages(stage, team)
         other = Installations(stage.world.app.store.database, stage.slack.core.client_id)
         fresh = await installs(stage).of(team)
         bot = await other.async_find_bot(enterprise_id=None, team_id=team)
@@ -141,7 +139,7 @@ async def test_two_processes_that_change_a_token_at_once_both_go_on(sqlite_url: 
         await install(stage, "ana")
         team, first = stage.slack.team.id, installs(stage)
         second = ManyWorkspaces(first._store, first._rotator, stage.world.clock, lambda _: True)
-        await _ages(stage, team, seconds=600)
+        await ages(stage, team, seconds=600)
         found = await asyncio.gather(first.of(team), second.of(team), first.of(team))
         assert all(not stage.slack.core.state.tokens[one.token].revoked for one in found)
         first.arrived(team)
@@ -156,25 +154,13 @@ async def test_while_slack_gives_no_new_token_the_old_one_serves(
         await install(stage, "ana")
         team = stage.slack.team.id
         first = await installs(stage).of(team)
-        await _ages(stage, team, seconds=600)
+        await ages(stage, team, seconds=600)
         stage.slack.faults.fail("oauth.v2.access", times=1)
         assert (await installs(stage).of(team)).token == first.token
         assert "has no new token yet" in caplog.text
-        await _ages(stage, team, seconds=-5, refresh="xoxe-1-gone")
+        await ages(stage, team, seconds=-5, refresh="xoxe-1-gone")
         with pytest.raises(Undeliverable, match="install Tocsin there again"):
             await installs(stage).of(team)
-
-
-async def _ages(stage: SlackWorld, team: str, *, seconds: int = 60, refresh: str = "") -> Any:
-    """The token of a workspace ends soon."""
-    store = Installations(stage.world.app.store.database, stage.slack.core.client_id)
-    bot = await store.async_find_bot(enterprise_id=None, team_id=team)
-    assert bot is not None
-    bot.bot_token_expires_at = int(time.time()) + seconds
-    bot.bot_refresh_token = refresh or bot.bot_refresh_token
-    await store.async_save_bot(bot)
-    installs(stage).arrived(team)
-    return bot
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -214,7 +200,7 @@ async def test_no_token_and_no_secret_is_in_a_log(sqlite_url: str, caplog: pytes
     async with two_workspaces(sqlite_url, rotation=True) as stage:
         await install(stage, "ana")
         team = stage.slack.team.id
-        await _ages(stage, team)
+        await ages(stage, team)
         await installs(stage).of(team)
         await stage.slash("ana", "/incident declare sev3 quiet please")
         await Browser(stage).get(f"{PUBLIC}/slack/oauth_redirect?code=verysecretcode&state=none")
@@ -243,7 +229,7 @@ async def test_several_workspaces_on_postgres(postgres_url: str) -> None:
     async with two_workspaces(postgres_url, rotation=True) as stage:
         await install(stage, "ana")
         await install(stage, "bea")
-        await _ages(stage, stage.slack.team.id)
+        await ages(stage, stage.slack.team.id)
         assert len(await installs(stage).all()) == 2
         await stage.slash("bea", "/incident declare sev2 on Postgres", "lobby")
         assert "on Postgres" in stage.slack.transcript("incident-20260301-001")

@@ -134,6 +134,10 @@ class States(AsyncOAuthStateStore):
 class NotKeptError(BoltError):
     """An installation that is not kept; the words are for whoever installs."""
 
+    def __init__(self, words: str, status: int = 403) -> None:
+        super().__init__(words)
+        self.status = status
+
 
 class Flow(AsyncOAuthFlow):
     """Bolt's flow; it takes the workspaces of the settings only, and gives back a token that it does not keep."""
@@ -164,7 +168,7 @@ class Flow(AsyncOAuthFlow):
         try:
             await super().store_installation(request, installation)
         except StoreUnavailable as gone:
-            raise NotKeptError("Tocsin could not keep the installation. Try again in a moment.") from gone
+            raise NotKeptError("Tocsin could not keep the installation. Try again in a moment.", 503) from gone
         log.info(
             "the workspace %s (%s) has installed Tocsin, by %s", team, installation.team_name, installation.user_id
         )
@@ -235,10 +239,9 @@ async def _installed(args: AsyncSuccessArgs) -> BoltResponse:
 
 
 async def _failed(args: AsyncFailureArgs) -> BoltResponse:
-    words = (
-        str(args.error) if isinstance(args.error, NotKeptError) else _REASONS.get(args.reason, _REASONS["missing_code"])
-    )
-    status = 403 if isinstance(args.error, NotKeptError) else args.suggested_status_code
+    words, status = _REASONS.get(args.reason, _REASONS["missing_code"]), args.suggested_status_code
+    if isinstance(args.error, NotKeptError):
+        words, status = str(args.error), args.error.status
     again = f' <a href="{args.settings.install_path}">Begin again</a>'
     return _page(status, "Not installed", words, args.settings, after=again)
 
