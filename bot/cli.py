@@ -134,6 +134,8 @@ def slack_manifest(
     from commands.registry import discover
 
     chosen = Wanted(http.rstrip("/"), sockets=False) if http else wanted(_load(config))
+    if not chosen.sockets and not chosen.address.startswith("https://"):
+        fail("Slack needs an address that begins with https://: --http https://HOST, or platforms.slack.public_url.")
     print(as_yaml(discover(), replace(chosen, token_rotation=rotation or chosen.token_rotation)), end="")
 
 

@@ -31,9 +31,7 @@ needs_contract = pytest.mark.skipif(not contract.DIRECTORY.exists(), reason=cont
 
 def test_the_file_is_what_the_code_gives() -> None:
     shown = FILE.read_text(encoding="utf-8")
-    assert shown == as_yaml(discover(), Wanted()), (
-        "tocsin slack manifest -c /dev/null > deploy/slack/manifest.yaml"
-    )
+    assert shown == as_yaml(discover(), Wanted()), "tocsin slack manifest -c /dev/null > deploy/slack/manifest.yaml"
 
 
 def test_it_keeps_to_slacks_limits() -> None:
@@ -103,6 +101,15 @@ def test_the_command_line_prints_it_as_the_settings_have_it(tmp_path: Path) -> N
     assert made["settings"]["interactivity"]["request_url"] == "https://slack.tocsin.example/slack/events"
     plain = _printed("--config", "/dev/null", "--http", "https://other.example")
     assert plain["settings"]["event_subscriptions"]["request_url"] == "https://other.example/slack/events"
+
+
+def test_http_without_an_address_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "tocsin.yaml"
+    file.write_text(yaml.safe_dump({"platforms": {"slack": {"mode": "http"}}}), encoding="utf-8")
+    for arguments in (["--config", str(file)], ["--http", "http://tocsin.example"]):
+        done = CliRunner().invoke(tocsin, ["slack", "manifest", *arguments])
+        assert done.exit_code == 1
+        assert "begins with https://" in done.output
 
 
 async def _heard(app: AsyncApp, body: dict[str, Any]) -> bool:
