@@ -7,10 +7,10 @@ DEV := $(VENV)/.dev
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test check bench fmt lock clean
+.PHONY: help demo drill test check bench bench-slack slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(RUNTIME): requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -43,6 +43,15 @@ check: $(DEV) ## ruff, mypy strict, import contracts, unused dependencies
 
 bench: $(DEV) ## measure command dispatch against a bare handler; the last line is JSON
 	@$(BIN)/python -m bench.dispatch $(ARGS)
+
+bench-slack: $(DEV) ## measure what Slack waits for, beside a bare slack-bolt app; the last line is JSON
+	@$(BIN)/python -m bench.slack $(ARGS)
+
+slack-sim: $(DEV) ## Tocsin in a simulated Slack, in the terminal: be anybody, type, press buttons, read
+	@$(BIN)/python -m tests.simulators.slack.play $(ARGS)
+
+slack-pictures: $(DEV) ## draw every card as Slack shows it, into var/slack-pictures/ (needs node and Chromium)
+	@$(BIN)/python -m tests.slack.pictures var/slack-pictures
 
 fmt: $(DEV) ## format and sort
 	@$(BIN)/ruff check --fix .

@@ -104,7 +104,7 @@ def test_make_help_lists_every_target() -> None:
 @pytest.mark.parametrize("page", pages(), ids=named)
 def test_make_targets_in_the_pages_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    mentioned = set(re.findall(r"(?:`|^\$? ?)make ([a-z]+)", text, re.MULTILINE))
+    mentioned = set(re.findall(r"(?:`|^\$? ?)make ([a-z-]+)", text, re.MULTILINE))
     assert mentioned <= _targets()
 
 
