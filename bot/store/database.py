@@ -190,10 +190,15 @@ class Glance:
     """A look at a database that a bot may be using. Raises StoreUnavailable when it is not there or does not answer."""
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
-        file = sa.make_url(url).database if url.startswith("sqlite") else None
-        if file and not Path(file).exists():
-            raise StoreUnavailable(f"There is no file {file} yet: `tocsin serve` makes it.")
+        if not self.is_there(url):
+            raise StoreUnavailable("There is no database yet.")
         self.engine = make_engine(url, busy_timeout=busy_timeout, pool_size=1)
+
+    @staticmethod
+    def is_there(url: str) -> bool:
+        """Whether there is a file; a server has its own answer."""
+        file = sa.make_url(url).database if url.startswith("sqlite") else None
+        return not file or Path(file).exists()
 
     async def lend(self, work: Callable[[], T]) -> T:
         """See Lender."""

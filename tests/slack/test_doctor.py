@@ -163,8 +163,15 @@ async def test_groups_are_found_by_handle_and_id(slack: Slack, started: str) -> 
 
 async def test_a_database_that_is_not_there(slack: Slack, tmp_path: Path) -> None:
     lost = settings(slack, f"sqlite:///{tmp_path / 'none' / 'tocsin.db'}")
-    assert "`tocsin serve` makes it" in await failures(lost)
+    found = await seen(lost)
+    assert "• database: there is none yet; `tocsin serve` makes it" in "\n".join(map(str, found))
+    assert not [one for one in found if one.failed]
     assert not (tmp_path / "none").exists()
+
+
+async def test_a_database_that_does_not_answer(slack: Slack) -> None:
+    away = settings(slack, "postgresql://tocsin:hunter2@127.0.0.1:1/tocsin")
+    assert "✗ database: " in await failures(away)
 
 
 async def test_the_workspaces_that_installed_are_looked_at_beside_the_bot(sqlite_url: str) -> None:

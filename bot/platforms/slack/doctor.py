@@ -102,6 +102,8 @@ class Doctor:
     async def _of_database(self) -> tuple[list[str], list[Finding]]:
         """The bot tokens too: of the settings, or of the workspaces that have installed the app."""
         own = self._section.bot_token.get_secret_value()
+        if not Glance.is_there(self._settings.database_url):
+            return [own] if own else [], [note("database: there is none yet; `tocsin serve` makes it")]
         try:
             async with _glance(self._settings) as database:
                 kept = await Installations(database, self._section.client_id).bots() if self._section.has_oauth else []
