@@ -19,6 +19,11 @@ from bot.store.replicas import database_seconds
 
 _table, _replicas = schema.arrivals, schema.replicas
 
+_THIS = _table.c.id == sa.bindparam("sought")
+_GET = sa.select(_table).where(_THIS)
+_FINISH = _table.update().where(_THIS).values(finished_at=sa.bindparam("finished_at"))
+_COUNT = _table.update().where(_THIS).values(answers=_table.c.answers + 1).returning(_table.c.answers)
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -48,7 +53,7 @@ def store(connection: sa.Connection, arrival: Arrival, *, owner: str) -> bool:
 
 def get(connection: sa.Connection, arrival_id: str) -> Arrival | None:
     """One arrival, finished or not."""
-    row = connection.execute(sa.select(_table).where(_table.c.id == arrival_id)).one_or_none()
+    row = connection.execute(_GET, {"sought": arrival_id}).one_or_none()
     return None if row is None else _arrival(row)
 
 
@@ -90,13 +95,12 @@ def tried(connection: sa.Connection, arrival_id: str) -> None:
 
 def finish(connection: sa.Connection, arrival_id: str, at: datetime) -> None:
     """It needs no more work."""
-    connection.execute(_table.update().where(_table.c.id == arrival_id).values(finished_at=at))
+    connection.execute(_FINISH, {"sought": arrival_id, "finished_at": at})
 
 
 def answered(connection: sa.Connection, arrival_id: str) -> int:
     """Count one more answer to the address that came with the delivery; how many there were with this one."""
-    counted = _table.update().where(_table.c.id == arrival_id).values(answers=_table.c.answers + 1)
-    return int(connection.execute(counted.returning(_table.c.answers)).scalar_one_or_none() or 0)
+    return int(connection.execute(_COUNT, {"sought": arrival_id}).scalar_one_or_none() or 0)
 
 
 def prune(connection: sa.Connection, before: datetime) -> None:

@@ -28,6 +28,19 @@ _FIRST_UNARRANGED = (
     .where(_channels.c.arranged < _channels.c.wish)
     .order_by(_channels.c.wish)
 )
+#: Asked for with every message that goes out, so it is put together once.
+_WAITING = (
+    sa.select(_messages, _root.c.reference.label("root_reference"))
+    .outerjoin(_root, _root.c.key == _messages.c.thread)
+    .where(
+        _BEHIND,
+        _messages.c.channel == sa.bindparam("where"),
+        _messages.c.id.not_in(sa.bindparam("besides", expanding=True)),
+    )
+    .order_by(_messages.c.urgency, _messages.c.id)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_PLACE = sa.select(_channels).where(_channels.c.name == sa.bindparam("called"))
 
 
 @dataclass(frozen=True)
@@ -72,7 +85,7 @@ def busy_channels(
 
 def place(connection: sa.Connection, channel: str) -> Place | None:
     """One channel."""
-    row = connection.execute(sa.select(_channels).where(_channels.c.name == channel)).one_or_none()
+    row = connection.execute(_PLACE, {"called": channel}).one_or_none()
     return None if row is None else _place(row)
 
 
@@ -98,14 +111,8 @@ def _place(row: sa.Row[Any]) -> Place:
 
 def waiting(connection: sa.Connection, channel: str, limit: int, *, besides: Collection[int] = ()) -> list[Outgoing]:
     """What a channel is behind with: the urgent first, then in the order in which it was said."""
-    query = (
-        sa.select(_messages, _root.c.reference.label("root_reference"))
-        .outerjoin(_root, _root.c.key == _messages.c.thread)
-        .where(_BEHIND, _messages.c.channel == channel, _messages.c.id.not_in(besides))
-        .order_by(_messages.c.urgency, _messages.c.id)
-        .limit(limit)
-    )
-    return [_outgoing(row) for row in connection.execute(query)]
+    known = {"where": channel, "besides": list(besides), "most": limit}
+    return [_outgoing(row) for row in connection.execute(_WAITING, known)]
 
 
 def _outgoing(row: sa.Row[Any]) -> Outgoing:
