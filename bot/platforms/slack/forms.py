@@ -120,7 +120,7 @@ def form(draft: Draft, origin: Origin, scheme: Scheme, before: list[Any]) -> dic
         submit="Declare",
         close="Cancel",
         private_metadata=origin.metadata,
-        blocks=[DividerBlock(), *_fields(draft, scheme), *_small_print(origin, scheme)],
+        blocks=[DividerBlock(), *_fields(draft, scheme), *_message(origin)],
     ).to_dict()
     above = [_dict(block) for block in before]
     return {**view, "blocks": [*above, *view["blocks"]] if above else view["blocks"][1:]}
@@ -135,6 +135,7 @@ def _fields(draft: Draft, scheme: Scheme) -> list[Block]:
     return [
         _input("title", "What is wrong?", _text(draft.title, MAX_TITLE, "API answers 502")),
         _input("severity", "Severity", _severity(draft.severity, scheme)),
+        _criteria(scheme),
         _input("service", "Service", _text(draft.service, MAX_SERVICE), optional=True),
         _input("impact", "Impact", impact, optional=True),
         _input("private", "Who sees it", _private(draft.private), optional=True),
@@ -172,10 +173,15 @@ def _option(value: str, text: str, description: str) -> Option:
     return Option(value=value, text=cut(text, _OPTION), description=cut(description, _OPTION) or None)
 
 
-def _small_print(origin: Origin, scheme: Scheme) -> list[Block]:
-    """The criteria in full, which the menu may have cut, and what becomes of the message."""
-    criteria = "\n".join(f"{level.id}: {level.criteria}" for level in scheme.levels)
-    lines = [criteria]
-    if origin.arrival:
-        lines.append(f"Goes on the incident's timeline: {origin.excerpt}")
-    return [ContextBlock(elements=[PlainTextObject(text=cut(clean(line), CONTEXT))]) for line in lines]
+def _criteria(scheme: Scheme) -> ContextBlock:
+    """Of each level, in full: the menu may have cut them."""
+    return _small("\n".join(f"{level.id}: {level.criteria}" for level in scheme.levels))
+
+
+def _message(origin: Origin) -> list[Block]:
+    """What becomes of the message from which it is declared."""
+    return [_small(f"Goes on the incident's timeline: {origin.excerpt}")] if origin.arrival else []
+
+
+def _small(text: str) -> ContextBlock:
+    return ContextBlock(elements=[PlainTextObject(text=cut(clean(text), CONTEXT))])

@@ -41,5 +41,6 @@ class GivingUp:
 def _asker(body: dict[str, Any]) -> str:
     user = body.get("user")
     event = body.get("event") or {}
-    mentioned = event.get("user", "") if event.get("type") == "app_mention" else ""
+    asked = event.get("type") == "app_mention" or event.get("channel_type") == "im"
+    mentioned = event.get("user", "") if asked and not event.get("bot_id") else ""
     return str(body.get("user_id") or (user.get("id") if isinstance(user, dict) else "") or mentioned)

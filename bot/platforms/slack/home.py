@@ -108,7 +108,8 @@ class Home:
         blocks: list[dict[str, Any]] = [HeaderBlock(text=f"Waiting for you: {number}").to_dict()]
         for card in cards:
             blocks += [one for one in render(card, names, key="").blocks if one["type"] in _IN_A_VIEW]
-        return [*blocks, DividerBlock().to_dict()]
+            blocks.append(DividerBlock().to_dict())
+        return blocks
 
     def _open_blocks(self, team: str, person: Person, found: list[Incident]) -> list[dict[str, Any]]:
         title = counted(len(found), "open incident") if found else "No incident is open"

@@ -63,7 +63,7 @@ class Captured:
 
     def _is_ours(self, reaction: str) -> bool:
         """Whatever its skin tone."""
-        return reaction.partition("::")[0] == self._bench.settings.reaction
+        return reaction.partition("::")[0] == self._bench.settings.reaction.strip(":")
 
     def _is_marked(self, message: dict[str, Any]) -> bool:
         return any(self._is_ours(str(one.get("name"))) for one in message.get("reactions") or ())
