@@ -42,13 +42,20 @@ def forget(connection: sa.Connection, executors: list[str]) -> None:
 
 
 def lease(connection: sa.Connection, name: str, owner: str, seconds: float) -> bool:
-    """Whether `owner` may do a job that only one process does at a time."""
+    """Whether `owner` may do a job that only one process does at a time.
+
+    It is free when its time is over, and when who had it was taken off the list: then it need not be waited for.
+    """
     table, now = schema.leases, database_seconds(connection)
     row = connection.execute(sa.select(table).where(table.c.name == name).with_for_update()).one_or_none()
     if row is None:
         connection.execute(table.insert().values(name=name, owner=owner, until=now + seconds))
         return True
-    if row.owner != owner and row.until > now:
+    if row.owner != owner and row.until > now and _is_listed(connection, row.owner):
         return False
     connection.execute(table.update().where(table.c.name == name).values(owner=owner, until=now + seconds))
     return True
+
+
+def _is_listed(connection: sa.Connection, executor: str) -> bool:
+    return connection.execute(sa.select(_table.c.executor).where(_table.c.executor == executor)).first() is not None

@@ -112,7 +112,7 @@ def shown(slack: Slack, record: list[str]) -> str:
     for name, room in sorted(ending(slack).items()):
         lines += [f"== #{name}: {room.topic}", room.purpose, f"members: {room.members}", f"pinned: {room.pinned}"]
         lines += [f"bookmarks: {room.bookmarks}", f"files: {room.files}", *room.said]
-    return "\n".join([*lines, "== the record", *record])
+    return smooth("\n".join([*lines, "== the record", *record]))
 
 
 def same(expected: str, found: str) -> None:

@@ -92,6 +92,8 @@ class Desk:
         self.database = Database(url)
         migrate(self.database.engine)
         self.store = Store(self.database, now=clock.now, owner="me", enqueue=_nothing)  # type: ignore[arg-type]
+        for owner in ("me", "another"):
+            self.database.write_now(lambda c, owner=owner: replicas.beat(c, owner, owner))  # type: ignore[misc]
         self.platform = Cardboard()
         self.clock = clock
         self.told: list[tuple[str, str, str]] = []

@@ -1,0 +1,101 @@
+"""kill -9 of the real bot at random moments of a whole incident in Slack: the same end, nothing lost or doubled.
+
+TOCSIN_KILLS says how many kills there are to be; without it there are a few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from commands.domain.incident import Status
+from commands.domain.plan import PlanState
+from tests.faults.record import Record
+from tests.simulators.gateway.server import GatewaySimulator, gateway_simulator
+from tests.slack import story
+from tests.slack.beside import Beside, Killer, bot_beside, channel_today, end_of, slack_by_the_wall
+
+pytestmark = [pytest.mark.filterwarnings("ignore:unclosed"), pytest.mark.xdist_group("kills")]
+
+KILLS, A_ROUND = int(os.environ.get("TOCSIN_KILLS", "6")), 6
+
+
+@pytest.mark.timeout(60 + 60 * KILLS)
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("http", "sqlite"), pytest.param("socket", "postgres", marks=pytest.mark.postgres)]
+)
+async def test_an_incident_survives_kills_at_random_moments(
+    mode: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(f"{kind}_url")
+    expected, _, _ = await _round(f"sqlite:///{tmp_path / 'clean.db'}", "http", tmp_path / "clean", seed=0, kills=0)
+    done = number = 0
+    while done < KILLS:
+        seed = random.SystemRandom().randrange(2**32)
+        print(f"seed {seed}: {kind}, {mode}, {done} kills so far")
+        here = url if number == 0 else _another(url, number)
+        found, kills, plan = await _round(
+            here, mode, tmp_path / f"round{number}", seed=seed, kills=min(A_ROUND, KILLS - done)
+        )
+        done, number = done + max(kills, 1), number + 1
+        if plan is PlanState.INTERRUPTED:  # killed between the intent and the request: said, and not done by itself
+            expected_now, found = _without_the_plan(expected), _without_the_plan(found)
+        else:
+            expected_now = expected
+        story.same(expected_now, found)
+
+
+def _another(url: str, number: int) -> str:
+    """A fresh database for the next round."""
+    if url.startswith("sqlite"):
+        return url.replace("tocsin.db", f"tocsin{number}.db")
+    import psycopg
+
+    base, _, name = url.rpartition("/")
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name.partition("?")[0]}_{number}"')
+    return url.replace(name.partition("?")[0], f"{name.partition('?')[0]}_{number}", 1) if base else url
+
+
+async def _round(url: str, mode: str, directory: Path, *, seed: int, kills: int) -> tuple[str, int, PlanState]:
+    """One incident; how it ended, how often it was killed, and what became of the plan."""
+    await asyncio.to_thread(directory.mkdir)
+    with gateway_simulator() as gateway:
+        async with slack_by_the_wall() as slack:
+            bot = bot_beside(slack, mode, directory, url, gateway)
+            record: Record | None = None
+            try:
+                await asyncio.to_thread(bot.start)  # makes the tables
+                record = Record(url)
+                killer = Killer([bot], record, seed=seed, kills=kills)
+                killer.begin()
+                crew, where = Beside(slack, record, killer), channel_today()
+                await story.whole_incident(crew, where)
+                await killer.stop()
+                await crew.rested()
+                story.nothing_twice(slack)
+                return end_of(slack, record, where), killer.kills, _checked(record, gateway, where)
+            finally:
+                await asyncio.to_thread(bot.stop)
+                if record:
+                    record.close()
+
+
+def _checked(record: Record, gateway: GatewaySimulator, where: str) -> PlanState:
+    record.check()
+    incident, plan = record.incidents()[0], record.plans()[0]
+    assert (len(record.incidents()), len(record.plans())) == (1, 1)
+    assert (incident.id, incident.status) == (where, Status.RESOLVED)
+    assert gateway.state.effects[plan.id] == (0 if plan.state is PlanState.INTERRUPTED else 1)
+    record.check_plan(plan, began=True)
+    return plan.state
+
+
+def _without_the_plan(end: str) -> str:
+    told = re.compile(r"Scale gateway|workers ready|did not happen|^Target|asked by|^Tocsin:$")
+    return "\n".join(line for line in end.split("\n") if not told.search(line))
