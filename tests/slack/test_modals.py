@@ -262,6 +262,31 @@ async def test_a_form_that_was_closed_meanwhile_stays_closed(stage: SlackWorld) 
     assert stage.slack.direct_transcript("ana") == ""
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_with_calls_that_fail_in_every_way_the_end_is_the_same(sqlite_url: str, seed: int) -> None:
+    async with slack_world(sqlite_url) as stage:
+        slack = stage.slack
+        slack.faults.reseed(seed)
+        message = await slack.say("ben", "general", "the API is slow")
+        await slack.message_shortcut("ana", "general", message, "tocsin.declare_from")
+        await stage.settled()
+        slack.faults.all_ways(0.05)
+        slack.faults.duplicate("interactive", times=2)
+        await sends(stage, {"severity": "SEV2", "impact": "checkout"})
+        await slack.message_shortcut("ana", FIRST, slack.message(FIRST, "First steps"), "tocsin.add_to_timeline")
+        await slack.edit("ben", "general", message, "the API is slow in Europe")
+        await slack.open_home("ana")
+        await stage.settled()
+        slack.faults.clear()
+        await stage.settled()
+        assert incidents(stage) == [FIRST]
+        assert f"{FIRST} is open" in modal(stage)
+        assert slack.transcript(FIRST).count("Noted as impact") == 1
+        said = await stage.world.say("ana", FIRST, "/incident timeline")
+        assert (said.count("@Ben Brook: the API is slow in Europe"), said.count("Tocsin: ")) == (1, 1)
+        assert "SEV2 · the API is slow" in slack.home("ana")
+
+
 def _background(work: Any) -> asyncio.Task[Any]:
     return asyncio.get_running_loop().create_task(work)
 
