@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from bot import keeper
 from bot.adapters import Adapter
@@ -30,7 +29,8 @@ from bot.platforms import discover as discover_platforms
 from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
-from bot.settings import Settings, SettingsError
+from bot.platforms.console.settings import netloc
+from bot.settings import Settings, SettingsError, sections
 from bot.signing import signing_secret
 from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
@@ -43,6 +43,7 @@ from bot.watch import Watch
 from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
+from commands.errors import Conflict
 from commands.people import Directory
 from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
 from commands.postmortem import Report
@@ -224,24 +225,17 @@ def _from_threads() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
     topics = {settings.announce_in: "Incidents are announced here"}
     for name in dict.fromkeys((settings.announce_in, *settings.channels)):
-        tx.messages.open_channel(
-            Room(name=name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""))
-        )
+        room = Room(name=name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""))
+        try:
+            tx.messages.open_channel(room)
+        except Conflict as taken:
+            raise SettingsError(f"channels: {taken.message} {taken.hint}") from None
 
 
 def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
     """The platforms beside the console that the settings have. Raises SettingsError for unknown or wrong ones."""
     known = discover_platforms()
-    connected: dict[str, Connected] = {}
-    for name, section in settings.platforms.items():
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none yet"
-            raise SettingsError(f"platforms.{name}: there is no such platform. Allowed: {allowed}.")
-        try:
-            connected[name] = known[name].connect(parts, known[name].section.model_validate(section))
-        except ValidationError as error:
-            raise SettingsError(f"platforms.{name} is wrong: {error}") from None
-    return connected
+    return {name: known[name].connect(parts, section) for name, section in sections(settings).items()}
 
 
 def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
@@ -266,5 +260,4 @@ async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:
 
 def address_of(settings: Settings) -> str:
     """Where people reach the bot's pages: the setting, else the console on this machine."""
-    host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
-    return (settings.address or f"http://{host}:{settings.console.port}").rstrip("/")
+    return (settings.address or f"http://{netloc(settings.console.host, settings.console.port)}").rstrip("/")

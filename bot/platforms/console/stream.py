@@ -7,6 +7,7 @@ missed; a cursor that makes no sense any more is answered with `reset`, and the 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from starlette.responses import StreamingResponse
 from bot.platforms.console.api import THREAD
 from bot.platforms.console.console import AReader, Console, Reader, TheConsole
 from bot.platforms.console.rendering import iso
-from bot.platforms.console.wire import message_out
+from bot.platforms.console.wire import Number, message_out
 from bot.store.errors import StoreUnavailable
 from bot.store.views import MessageView
 
@@ -33,7 +34,7 @@ routes = APIRouter()
 async def events(
     console: TheConsole,
     reader: AReader,
-    since: int | None = None,
+    since: Number | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """The stream of everything that the reader may see, from a cursor on."""
@@ -44,7 +45,7 @@ async def events(
 def _cursor(last_event_id: str | None, since: int | None) -> int | None:
     """Where to go on; None: nowhere that makes sense."""
     if last_event_id:
-        return int(last_event_id) if last_event_id.isdecimal() else None
+        return int(last_event_id) if re.fullmatch(r"[0-9]{1,18}", last_event_id) else None
     return since
 
 
