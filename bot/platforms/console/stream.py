@@ -16,7 +16,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from starlette.responses import StreamingResponse
 
-from bot.platforms.console.api import THREAD
 from bot.platforms.console.console import AReader, Console, Reader, TheConsole
 from bot.platforms.console.rendering import iso
 from bot.platforms.console.wire import Number, message_out
@@ -113,12 +112,9 @@ class Feed:
             self._console.channels.learn(view)
         out = message_out(view, self._reader.person, self._console.renderer)
         if view.thread:
-            out["thread_replies"] = await self._replies(view.channel, view.thread)
+            replies = await self._console.record.replies(view.channel, self._reader.person.id, view.thread)
+            out["thread_replies"] = replies
         return _event("message", out, cursor=view.change)
-
-    async def _replies(self, channel: str, key: str) -> int:
-        found = await self._console.record.messages(channel, self._reader.person.id, thread=key, limit=THREAD)
-        return sum(one.thread == key for one in found)
 
     async def _channel_list(self, *, moved: bool, cursor: int) -> list[str]:
         """The list of channels when it has changed. It is looked at when something moved, and now and then."""
