@@ -172,16 +172,6 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
     store.on_commit(hub.wake)
-    console = build_console(
-        intake=pipeline,
-        record=record,
-        registry=registry,
-        directory=known.directory,
-        settings=settings.console,
-        hub=hub,
-        secret=signing_secret(settings),
-        version=version("tocsin"),
-    )
     days = timedelta(days=settings.store.keep_finished_work_days)
     return App(
         settings=settings,
@@ -190,10 +180,23 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         pipeline=pipeline,
         registry=registry,
         services=known,
-        console=console,
+        console=_console(settings, pipeline, record, known, hub),
         hub=hub,
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
+    )
+
+
+def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: Services, hub: Hub) -> FastAPI:
+    return build_console(
+        intake=pipeline,
+        record=record,
+        registry=known.registry,
+        directory=known.directory,
+        settings=settings.console,
+        hub=hub,
+        secret=signing_secret(settings),
+        version=version("tocsin"),
     )
 
 
