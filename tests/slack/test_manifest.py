@@ -31,9 +31,7 @@ needs_contract = pytest.mark.skipif(not contract.DIRECTORY.exists(), reason=cont
 
 def test_the_file_is_what_the_code_gives() -> None:
     shown = FILE.read_text(encoding="utf-8")
-    assert shown == as_yaml(discover(), Wanted()), (
-        "tocsin slack manifest -c /dev/null > deploy/slack/manifest.yaml"
-    )
+    assert shown == as_yaml(discover(), Wanted()), "tocsin slack manifest -c /dev/null > deploy/slack/manifest.yaml"
 
 
 def test_it_keeps_to_slacks_limits() -> None:
