@@ -61,5 +61,5 @@ lock: $(DEV) ## resolve the requirements anew (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group build -o requirements/runtime.txt
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
 
-clean: ## remove what the targets made
-	@rm -rf $(VENV) var build dist
+clean: ## remove what the targets made; the record of a bot (var/tocsin.db) stays
+	@rm -rf $(VENV) var/demo var/drill build dist

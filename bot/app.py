@@ -13,7 +13,6 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from bot import keeper
 from bot.adapters import Adapter
@@ -30,7 +29,8 @@ from bot.platforms import discover as discover_platforms
 from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
-from bot.settings import Settings, SettingsError, explained_section
+from bot.platforms.console.settings import netloc
+from bot.settings import Settings, SettingsError, sections
 from bot.signing import signing_secret
 from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
@@ -43,6 +43,7 @@ from bot.watch import Watch
 from commands import drafting, mitigation
 from commands.context import Limits, Services
 from commands.domain.incident import Status
+from commands.errors import Conflict
 from commands.people import Directory
 from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
 from commands.postmortem import Report
@@ -184,16 +185,6 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
     store.on_commit(hub.wake)
-    console = build_console(
-        intake=pipeline,
-        record=record,
-        registry=registry,
-        directory=known.directory,
-        settings=settings.console,
-        hub=hub,
-        secret=signing_secret(settings),
-        version=version("tocsin"),
-    )
     days = timedelta(days=settings.store.keep_finished_work_days)
     return App(
         settings=settings,
@@ -202,10 +193,23 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         pipeline=pipeline,
         registry=registry,
         services=known,
-        console=console,
+        console=_console(settings, pipeline, record, known, hub),
         hub=hub,
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
+    )
+
+
+def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: Services, hub: Hub) -> FastAPI:
+    return build_console(
+        intake=pipeline,
+        record=record,
+        registry=known.registry,
+        directory=known.directory,
+        settings=settings.console,
+        hub=hub,
+        secret=signing_secret(settings),
+        version=version("tocsin"),
     )
 
 
@@ -237,24 +241,17 @@ def _from_threads() -> Callable[[Coroutine[Any, Any, Any]], Any]:
 def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
     topics = {settings.announce_in: "Incidents are announced here"}
     for name in dict.fromkeys((settings.announce_in, *settings.channels)):
-        tx.messages.open_channel(
-            Room(name=name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""))
-        )
+        room = Room(name=name, platform=ConsolePlatform.name, private=False, topic=topics.get(name, ""))
+        try:
+            tx.messages.open_channel(room)
+        except Conflict as taken:
+            raise SettingsError(f"channels: {taken.message} {taken.hint}") from None
 
 
 def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
     """The platforms beside the console that the settings have. Raises SettingsError for unknown or wrong ones."""
     known = discover_platforms()
-    connected: dict[str, Connected] = {}
-    for name, section in settings.platforms.items():
-        if name not in known:
-            allowed = ", ".join(sorted(known)) or "none yet"
-            raise SettingsError(f"platforms.{name}: there is no such platform. Allowed: {allowed}.")
-        try:
-            connected[name] = known[name].connect(parts, known[name].section.model_validate(section))
-        except ValidationError as error:
-            raise SettingsError(explained_section(f"platforms.{name}", error)) from None
-    return connected
+    return {name: known[name].connect(parts, section) for name, section in sections(settings).items()}
 
 
 def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
@@ -280,5 +277,4 @@ async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:
 
 def address_of(settings: Settings) -> str:
     """Where people reach the bot's pages: the setting, else the console on this machine."""
-    host = f"[{settings.console.host}]" if ":" in settings.console.host else settings.console.host
-    return (settings.address or f"http://{host}:{settings.console.port}").rstrip("/")
+    return (settings.address or f"http://{netloc(settings.console.host, settings.console.port)}").rstrip("/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 import uvloop
 
-from bot.settings import Settings, SettingsError, load, shown
+from bot.settings import Settings, SettingsError, load, load_apart_from_platforms, shown
 from bot.store.errors import AlreadyRunning, StoreUnavailable
 
 app = typer.Typer(
@@ -35,9 +36,9 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _load(config: Path | None) -> Settings:
+def _load(config: Path | None, how: Callable[[Path | None], Settings] = load) -> Settings:
     try:
-        return load(config)
+        return how(config)
     except SettingsError as error:
         fail(str(error))
 
@@ -133,7 +134,7 @@ def slack_manifest(
     from bot.platforms.slack.manifest import Wanted, as_yaml, wanted
     from commands.registry import discover
 
-    chosen = Wanted(http.rstrip("/"), sockets=False) if http else wanted(_load(config))
+    chosen = Wanted(http.rstrip("/"), sockets=False) if http else wanted(_load(config, load_apart_from_platforms))
     if not chosen.sockets and not chosen.address.startswith("https://"):
         fail("Slack needs an address that begins with https://: --http https://HOST, or platforms.slack.public_url.")
     print(as_yaml(discover(), replace(chosen, token_rotation=rotation or chosen.token_rotation)), end="")
@@ -144,7 +145,7 @@ def slack_doctor(config: ConfigFile = None) -> None:
     """Look at tokens, scopes, channels, people, clock and database, and say what to do; exits 1 when one is wrong."""
     from bot.platforms.slack.doctor import examine
 
-    settings = _load(config)
+    settings = _load(config, load_apart_from_platforms)
 
     async def run() -> bool:
         well = True

@@ -26,7 +26,7 @@ from commands.grammar.parser import Parsed, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
 from commands.ports import Urgency
-from commands.presentation.incident import incident_card, refresh
+from commands.presentation.incident import incident_card, may_read_otherwise, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
 from commands.registry import ActionClass, Click, Registry, Reply, Where
@@ -168,7 +168,9 @@ class Pipeline:
         """Bring the pinned card of each incident up to date, where it now reads otherwise."""
         for incident_id, incident in tx.incidents.touched.items():
             before = tx.incidents.before.get(incident_id)
-            if before and incident_card(before, self._services) != incident_card(incident, self._services):
+            if before is None or not may_read_otherwise(before, incident):
+                continue
+            if incident_card(before, self._services) != incident_card(incident, self._services):
                 refresh(incident, tx.messages, self._services)
 
     def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, text: str) -> Receipt:

@@ -7,6 +7,7 @@ import socket
 
 from bot.app import outside, running
 from bot.platforms.console.server import ConsoleServer
+from bot.platforms.console.settings import netloc
 from bot.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def check_port(settings: Settings) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"The console cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or set "
+                f"The console cannot listen on {netloc(host, port)}: {error.strerror}. Stop what listens there, or set "
                 f"TOCSIN_CONSOLE__PORT to another port."
             ) from None
 
@@ -33,5 +34,8 @@ async def serve(settings: Settings) -> None:
     if not settings.people:
         raise SettingsError("people is empty: nobody could use Tocsin. Add people to the settings file.")
     async with outside(settings) as found, running(settings, found) as app:
-        log.info("the console is at http://%s:%s", settings.console.host, settings.console.port)
-        await ConsoleServer(app.console, settings.console, app.hub).serve()
+        await ConsoleServer(app.console, settings.console, app.hub, started=_say_where).serve()
+
+
+def _say_where(url: str) -> None:
+    log.info("the console is at %s", url)

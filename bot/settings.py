@@ -7,26 +7,37 @@ An environment variable is `TOCSIN_` and the key, with two underscores between l
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableSource
 
+from bot.explaining import PREFIX, explain, of_kubernetes, where_from
 from bot.platforms.console.settings import ConsoleSettings
+from bot.store.database import check_url
 from commands.domain.severity import PRESETS, Scheme, Severity
 from commands.domain.sli import Objectives
 from commands.errors import Malformed
 from commands.people import SYSTEM, OrgRole, Person
 from commands.ports import Bookmark
-from commands.redaction import redact, redact_value
+from commands.redaction import redact_value
 
 DEFAULT_FILE = Path("config/tocsin.yaml")
-PREFIX = "TOCSIN_"
 #: Bytes of a secret that signs: fewer can be guessed.
 SHORTEST_SECRET = 16
 
@@ -39,8 +50,17 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _no_incident(name: str) -> str:
+    if re.fullmatch(r"incident-\d{8}-\d+", name):
+        raise ValueError(f"{name!r} is the name of an incident's channel; give it another")
+    return name
+
+
+ChannelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$"), AfterValidator(_no_incident)]
+
+
 class GatewaySettings(_Section):
-    """Where the gateway's admin API is. `admin_token` empty: taken from the demo, or refused."""
+    """Where the gateway's admin API is. Without `admin_token` the adapter `local` refuses to start."""
 
     name: str = "gateway"
     admin_url: str = "http://127.0.0.1:9901"
@@ -145,8 +165,8 @@ class Settings(BaseSettings):
     severity_scheme: str = "sev1-sev4"
     severities: tuple[LevelSettings, ...] = ()
     postmortem_template: str = "002"
-    announce_in: str = Field(default="incidents", pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$")
-    channels: tuple[str, ...] = ("general",)
+    announce_in: ChannelName = "incidents"
+    channels: tuple[ChannelName, ...] = ("general",)
     people: tuple[PersonSettings, ...] = ()
     on_call: dict[str, tuple[str, ...]] = {}
     bookmarks: tuple[Bookmark, ...] = ()
@@ -169,6 +189,12 @@ class Settings(BaseSettings):
         if 0 < length < SHORTEST_SECRET:
             raise ValueError(f"it has {length} bytes; {SHORTEST_SECRET} or more are allowed, or none for a random one")
         return secret
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: str) -> str:
+        check_url(url)
+        return url
 
     @field_validator("severity_scheme")
     @classmethod
@@ -196,14 +222,18 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _people_exist(self) -> Settings:
         ids = [person.id for person in self.people]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two people have the same id")
+        twice = sorted({one for one in ids if ids.count(one) > 1})
+        if twice:
+            raise ValueError(f"people: two have the same id: {', '.join(twice)}")
         if SYSTEM.id in ids:
             raise ValueError(f"people: {SYSTEM.id} is the bot itself; give the person another id")
         for service, duty in self.on_call.items():
             missing = [person for person in duty if person not in ids]
             if missing:
                 raise ValueError(f"on_call.{service} names {', '.join(missing)}, who is not among people")
+        strangers = [person for person in self.console.passwords if person not in ids]
+        if strangers:
+            raise ValueError(f"console.passwords names {', '.join(strangers)}, who is not among people")
         return self
 
     @model_validator(mode="after")
@@ -278,20 +308,50 @@ def load(file: Path | None = None, **overrides: Any) -> Settings:
     """The effective settings: `overrides` (of the command line), environment, file, defaults.
 
     Raises:
-        SettingsError: a file that cannot be read, an unknown key, a wrong value.
+        SettingsError: a file that cannot be read, an unknown key, a wrong value, also in a platform's section.
     """
-    path = file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    path = _path(file)
+    settings = load_apart_from_platforms(path, **overrides)
+    sections(settings, path)
+    return settings
+
+
+def _path(file: Path | None) -> Path | None:
+    return file or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
+def load_apart_from_platforms(file: Path | None = None, **overrides: Any) -> Settings:
+    """As `load`, while the sections of platforms may still be unfinished: for the commands that help to finish them."""
+    path = _path(file)
     _check_file(path)
     _refuse_unknown_variables()
     _CurrentFile.path = path
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError(_explain(error, path)) from None
+        raise SettingsError(explain(error, path, Settings)) from None
     except UnreadableSource as error:
         raise SettingsError(_explain_source(str(error))) from None
     finally:
         _CurrentFile.path = None
+
+
+def sections(settings: Settings, path: Path | None = None) -> dict[str, BaseModel]:
+    """The sections of the chat platforms, as those want them. Raises SettingsError for unknown or wrong ones."""
+    if not settings.platforms:
+        return {}
+    from bot.platforms import discover
+
+    known, found = discover(), dict[str, BaseModel]()
+    for name, section in settings.platforms.items():
+        if name not in known:
+            allowed, source = ", ".join(sorted(known)) or "none yet", where_from(("platforms", name), path)
+            raise SettingsError(f"platforms.{name}: there is no such platform ({source}). Allowed: {allowed}.")
+        try:
+            found[name] = known[name].section.model_validate(section)
+        except ValidationError as error:
+            raise SettingsError(explain(error, path, known[name].section, at=("platforms", name))) from None
+    return found
 
 
 def _check_file(path: Path | None) -> None:
@@ -310,24 +370,11 @@ def _check_file(path: Path | None) -> None:
 def _refuse_unknown_variables() -> None:
     """A mistyped variable would be ignored in silence."""
     known = {name.upper() for name in Settings.model_fields}
-    for name in os.environ:
-        if name.startswith(PREFIX) and name[len(PREFIX) :].split("__")[0].upper() not in known:
+    for name, value in os.environ.items():
+        ours = name.startswith(PREFIX) and not of_kubernetes(name, value)
+        if ours and name[len(PREFIX) :].split("__")[0].upper() not in known:
             allowed = ", ".join(sorted(PREFIX + one for one in known))
             raise SettingsError(f"The environment variable {name} is no setting. Allowed: {allowed}.")
-
-
-def _explain(error: ValidationError, path: Path | None) -> str:
-    lines = [_explain_one(dict(one), path) for one in error.errors()]
-    return "The settings are wrong:\n" + "\n".join(f"  - {line}" for line in lines)
-
-
-def explained_section(key: str, error: ValidationError) -> str:
-    """What is wrong in a section that a platform reads. What stands there is not shown: it may be a secret."""
-    lines = [
-        f"  - {'.'.join(map(str, (key, *one['loc'])))}: {one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors(include_input=False, include_url=False)
-    ]
-    return "The settings are wrong:\n" + "\n".join(lines)
 
 
 def _explain_source(said: str) -> str:
@@ -337,36 +384,8 @@ def _explain_source(said: str) -> str:
     return f'The environment variable {variable} is no JSON; lists and maps are written as ["a", "b"] or {{"a": 1}}.'
 
 
-def _explain_one(one: dict[str, Any], path: Path | None) -> str:
-    key = ".".join(str(part) for part in one["loc"]) or "(the whole)"
-    source = _where_from(one["loc"], path)
-    if one["type"] == "extra_forbidden":
-        return f"{key}: there is no such key ({source}). {_allowed(one['loc'])}"
-    shown_input = redact_value({str(one["loc"][-1]): one["input"]} if one["loc"] else {})
-    value = "".join(f" = {redact(repr(item))}" for item in shown_input.values() if not isinstance(one["input"], dict))
-    return f"{key}{value}: {one['msg'].removeprefix('Value error, ')} ({source})"
-
-
-def _where_from(location: tuple[Any, ...], path: Path | None) -> str:
-    variable = PREFIX + "__".join(str(part) for part in location).upper()
-    names = {name.upper() for name in os.environ}
-    if location and any(variable.startswith(name) for name in names if name.startswith(PREFIX)):
-        return f"from the environment, {variable}"
-    return f"from {path}" if path else "from the defaults"
-
-
-def _allowed(location: tuple[Any, ...]) -> str:
-    import difflib
-
-    model: Any = Settings
-    for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    known = list(getattr(model, "model_fields", {}))
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    return f"Did you mean {near[0]}?" if near else (f"Allowed: {', '.join(known)}." if known else "")
-
-
 def shown(settings: Settings) -> str:
     """The effective values as YAML; secrets are masked."""
-    return yaml.safe_dump(redact_value(settings.model_dump(mode="json")), sort_keys=False, allow_unicode=True)
+    values = settings.model_dump(mode="json")
+    values["platforms"] = {name: one.model_dump(mode="json") for name, one in sections(settings).items()}
+    return yaml.safe_dump(redact_value(values), sort_keys=False, allow_unicode=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The configuration file (YAML).")]
 PortOption = Annotated[int | None, typer.Option(min=0, max=65_535, help="Instead of the configured one; 0: any.")]
+WithParentOption = Annotated[bool, typer.Option("--with-parent", help="End when standard input ends.")]
 WorkersOption = Annotated[int | None, typer.Option(min=1, max=256, help="Instead of workers.count.")]
 
 
@@ -28,13 +32,23 @@ def serve(
     port: PortOption = None,
     admin_port: PortOption = None,
     workers: WorkersOption = None,
+    with_parent: WithParentOption = False,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
     settings = _overridden(_loaded(config), port, admin_port, workers)
+    if with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         uvloop.run(serve_gateway(settings, config))
     except StartError as error:
         raise _failed(str(error)) from None
+
+
+def _end_with_parent() -> None:
+    """Whoever started this holds the other end of standard input: however they end, it ends with them."""
+    while os.read(sys.stdin.fileno(), 4096):
+        continue
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @app.command()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +23,17 @@ from bot.settings import Settings
 from commands.domain.incident import Incident, Role, Status
 
 _WORKERS, _WANTED = 3, 5
+# A name of its own: where a bot keeps its record is no place to remove one from.
+_DATABASE = "drill.db"
+#: What a drill leaves in its directory, the secret aside, which a bot may share.
+WRITTEN = (
+    "transcript.md",
+    "postmortem.md",
+    *(f"{_DATABASE}{end}" for end in ("", "-wal", "-shm", ".lock")),
+    *(f"{name}.log" for name in ("upstream", "gateway", "load")),
+    "gateway.yaml",
+    "gateway-history.jsonl",
+)
 _FAULT = {
     "route": "*",
     "latency_ms": 350,
@@ -38,16 +48,23 @@ _FAULT = {
 def drill(directory: Path) -> int:
     """Play it; the exit code. Writes `transcript.md` and `postmortem.md`."""
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    shutil.rmtree(directory, ignore_errors=True)
+    _clear(directory)
     with stack(directory, workers=_WORKERS, per_second=PER_SECOND) as started:
         settings = demo_settings(
             started,
             directory,
+            database=_DATABASE,
             watch={"declare": True, "every_seconds": 1.0, "readings": 3},
             objectives={"error_rate": 0.05, "p95_ms": 250},
             verify={"every_seconds": 1.0, "readings": 3, "within_seconds": 60},
         )
         return asyncio.run(_drill(settings, started, directory))
+
+
+def _clear(directory: Path) -> None:
+    """Remove what an earlier drill wrote, and nothing else: the directory may be anybody's."""
+    for name in WRITTEN:
+        (directory / name).unlink(missing_ok=True)
 
 
 async def _drill(settings: Settings, started: Stack, directory: Path) -> int:
@@ -119,12 +136,11 @@ class Play:
 
     async def _traffic(self) -> None:
         self._crew.write(f"The gateway runs with {_WORKERS} workers under a load of {PER_SECOND:.0f} requests/s.")
+        await until("healthy traffic", self._healthy, within=30)
 
-        async def healthy() -> bool:
-            window = await self._window()
-            return bool(window["requests"] > 50 and window["error_rate"] == 0)
-
-        await until("healthy traffic", healthy, within=30)
+    async def _healthy(self) -> bool:
+        window = await self._window()
+        return bool(window["requests"] > 50 and window["error_rate"] == 0)
 
     async def _breakage(self) -> None:
         """The fault comes; the bot notices by itself."""
@@ -175,6 +191,7 @@ class Play:
         return len(ready) == _WANTED
 
     async def _handover(self) -> None:
+        await until("healthy traffic again", self._healthy, within=30)
         await self._crew.say("ana", self._channel, "/incident status monitoring error rate is back to normal")
         offer = await self._crew.say("ana", self._channel, "/handover @dev")
         await self._crew.press("dev", offer, "Accept")

@@ -38,7 +38,7 @@ class Stack:
 
 @contextlib.contextmanager
 def stack(directory: Path, *, workers: int, per_second: float) -> Iterator[Stack]:
-    """Upstream, gateway and load; whatever happens, all that was started is ended."""
+    """Upstream, gateway and load. All that was started is ended; each ends by itself if this process is killed."""
     directory.mkdir(parents=True, exist_ok=True)
     token = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as started:
@@ -57,6 +57,7 @@ def stack(directory: Path, *, workers: int, per_second: float) -> Iterator[Stack
             "0",
             "--workers",
             str(workers),
+            "--with-parent",
             environment={"GATEWAY_ADMIN_TOKEN": token},
         )
         ready = _ready(gateway)

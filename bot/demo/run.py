@@ -22,11 +22,11 @@ _NO_FILE = Path("/dev/null")
 PER_SECOND = 40.0
 
 
-def demo_settings(running_stack: Stack, directory: Path, **overrides: Any) -> Settings:
+def demo_settings(running_stack: Stack, directory: Path, *, database: str = "tocsin.db", **overrides: Any) -> Settings:
     """The defaults with five people, the demo's gateway, and a database of its own."""
     return load(
         _NO_FILE,
-        database_url=f"sqlite:///{directory / 'tocsin.db'}",
+        database_url=f"sqlite:///{directory / database}",
         people=PEOPLE,
         on_call=ON_CALL,
         log_level="WARNING",

@@ -279,6 +279,19 @@ _REASONS = {
 }
 
 
+def check_url(url: str) -> None:
+    """Raises ValueError for what is no address of a database that we can use."""
+    allowed = "allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise ValueError(f"it is no address of a database; {allowed}") from None
+    if parsed.drivername not in {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}:
+        raise ValueError(f"{parsed.drivername} is no database that Tocsin uses; {allowed}")
+    if not parsed.database or parsed.database == ":memory:":
+        raise ValueError(f"it names no {'file' if parsed.drivername == 'sqlite' else 'database'}; {allowed}")
+
+
 def directory_of(url: str) -> Path:
     """Where a SQLite file is; `var` when the database is elsewhere."""
     file = file_of(url)

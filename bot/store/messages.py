@@ -23,6 +23,7 @@ _READ_SIGHT = sa.select(_channels.c.private, _channels.c.members, _channels.c.pl
     _channels.c.name == sa.bindparam("channel")
 )
 _HOMES = sa.select(schema.accounts.c.platform).where(schema.accounts.c.person == sa.bindparam("whose"))
+_READ_PLACE = sa.select(_channels.c.private, _channels.c.platform).where(_channels.c.name == sa.bindparam("channel"))
 _EDIT = _messages.update().where(_messages.c.key == sa.bindparam("message"))
 _VOID_BUTTONS = _buttons.delete().where(_buttons.c.message == sa.bindparam("edited"), _buttons.c.used_by.is_(None))
 _ADD_BUTTONS = _buttons.insert()
@@ -51,8 +52,12 @@ class SqlMessages:
         self._number: int | None = None
 
     def open_channel(self, room: Room, *, reference: str | None = None) -> None:
-        """Create the channel, once for a name. `reference`: the platform has it already, under this one."""
-        if self._connection.execute(sa.select(_channels.c.name).where(_channels.c.name == room.name)).one_or_none():
+        """Create the channel, once for a name. `reference`: the platform has it already, under this one.
+
+        Raises:
+            Conflict: the name is that of a channel elsewhere, or of one that others can see, or cannot.
+        """
+        if self._is_there(room):
             return
         row = {
             "name": room.name,
@@ -67,7 +72,18 @@ class SqlMessages:
             "reference": reference,
             "wish": 0 if reference else self._change(),
         }
-        insert_once(self._connection, _channels, row)
+        if not insert_once(self._connection, _channels, row):
+            self._is_there(room)
+
+    def _is_there(self, room: Room) -> bool:
+        """What is said in one must not appear in another, so a name alone makes no two channels the same."""
+        row = self._connection.execute(_READ_PLACE, {"channel": room.name}).one_or_none()
+        if row is not None and (row.private, row.platform) != (room.private, room.platform):
+            kind = "private" if row.private else "public"
+            raise Conflict(
+                f"There is a {kind} channel #{room.name} on {row.platform} already.", hint="Choose another name."
+            )
+        return row is not None
 
     def arrange(self, name: str, *, topic: str | None = None, bookmarks: Sequence[Bookmark] | None = None) -> None:
         """See Messages. The platform follows only where something differs."""

@@ -119,6 +119,15 @@ def incident_room(incident: Incident, services: Services, members: Sequence[str]
     )
 
 
+#: What an incident knows and its card does not show.
+UNSHOWN = frozenset({"version", "responders", "offer"})
+
+
+def may_read_otherwise(before: Incident, now: Incident) -> bool:
+    """Whether the cards of two states may differ; to make two of them takes fifty times as long as to look."""
+    return any(getattr(before, name) != getattr(now, name) for name in Incident.model_fields.keys() - UNSHOWN)
+
+
 def refresh(incident: Incident, messages: Messages, services: Services) -> None:
     """Bring the pinned card and the channel's top up to date; part of every transaction that touched the incident."""
     messages.edit(card_key(incident.id), incident_card(incident, services))

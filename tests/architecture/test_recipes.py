@@ -135,6 +135,14 @@ class Folders:
 
         return str(await self.tocsin.until(look))
 
+    async def arranged(self, channel: str) -> None:
+        """Wait until the channel says what it is about."""
+
+        async def said() -> bool:
+            return (self.path / "out" / channel / "about.txt").exists()
+
+        await self.tocsin.until(said)
+
     async def taken(self) -> None:
         """Wait until nothing lies in the folder."""
 
@@ -193,6 +201,7 @@ async def test_a_platform_keeps_the_contract_of_the_outbox(follow: Any, sqlite_u
         await folder.reads(incident.channel, "<b>bold</b>")
         assert len(await tocsin.app.store.look(lambda tx: tx.incidents.recent(open_only=False, limit=9))) == 1
 
+        await folder.arranged(incident.channel)
         files = {file.name for file in (path / "out" / incident.channel).iterdir()}
         again = schema.messages.update().where(schema.messages.c.channel == incident.channel)
         await tocsin.app.store.database.write(lambda c: c.execute(again.values(delivered=0, reference=None)))

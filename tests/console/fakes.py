@@ -101,6 +101,9 @@ class FakeRecord:
         ]  # fmt: skip
         return found[-limit:]
 
+    async def replies(self, channel: str, person: str, thread: str) -> int:
+        return len(await self.messages(channel, person, thread=thread, limit=500))
+
     def _counted(self, view: MessageView) -> MessageView:
         return view.model_copy(update={"replies": sum(one.thread == view.key for one in self.list)})
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
-from bot.platforms.console.passwords import PER_PERSON, WINDOW_SECONDS, Doorkeeper, Limiter
+from bot.platforms.console.passwords import PER_ADDRESS, PER_PERSON, WINDOW_SECONDS, Doorkeeper, Limiter
 from bot.platforms.console.settings import ConsoleSettings, hash_password
 from tests.console.serving import Stage, csrf_in
 
@@ -83,6 +85,44 @@ async def test_too_many_attempts_have_to_wait(client: httpx.AsyncClient) -> None
     assert 290 <= int(answer.headers["retry-after"]) <= 300
 
 
+async def test_guesses_made_at_once_are_as_many_attempts(guarded: Stage, client: httpx.AsyncClient) -> None:
+    page = await client.get("/login")
+    form = {"person": "ana", "csrf": csrf_in(page.text), "next": "/"}
+    guesses = [client.post("/login", data=form | {"password": f"guess {number}"}) for number in range(30)]
+    codes = Counter([answer.status_code for answer in await asyncio.gather(*guesses)])
+    assert codes == {401: PER_PERSON, 429: 30 - PER_PERSON}
+
+
+async def test_those_who_know_their_password_use_up_no_attempts(client: httpx.AsyncClient) -> None:
+    for _ in range(PER_ADDRESS + 1):
+        assert (await sign_in(client, "ana", "correct horse")).status_code == 303
+        client.cookies.clear()
+
+
+async def test_a_queue_that_is_full_takes_nobody(guarded: Stage) -> None:
+    """Each check holds 64 MB, so of many people at once a few are checked, some wait, and the rest come again."""
+    keeper = Doorkeeper(guarded.settings)
+    checks = [asyncio.create_task(keeper.admits(f"p{n}", "wrong", f"10.0.0.{n}")) for n in range(40)]
+    await asyncio.sleep(0)
+    assert keeper.wait("ana", "10.1.0.1") > 0
+    await asyncio.gather(*checks)
+    assert keeper.wait("ana", "10.1.0.1") == 0
+
+
+@pytest.mark.parametrize(("proxies", "last"), [(("127.0.0.0/8",), 401), ((), 429)])
+def test_the_address_that_a_proxy_tells_is_believed_of_known_ones(
+    guarded: Stage, proxies: tuple[str, ...], last: int
+) -> None:
+    guarded.settings = guarded.settings.model_copy(update={"trusted_proxies": proxies})
+    with guarded.served() as address, httpx.Client(base_url=address, trust_env=False) as client:
+        for number in range(PER_ADDRESS + 1):
+            page = client.get("/login")
+            form = {"person": f"p{number}", "password": "wrong", "csrf": csrf_in(page.text)}
+            forwarded = {"X-Forwarded-For": f"192.0.2.1, 10.0.0.{number // PER_ADDRESS}", "X-Forwarded-Proto": "https"}
+            answer = client.post("/login", data=form, headers=forwarded)
+        assert answer.status_code == last
+
+
 async def test_nobody_switches_to_somebody_else(client: httpx.AsyncClient) -> None:
     await sign_in(client, "ana", "correct horse")
     csrf = csrf_in((await client.get("/c/operations")).text)
@@ -126,7 +166,7 @@ def test_the_limiter_forgets() -> None:
     time = [0.0]
     limiter = Limiter(now=lambda: time[0])
     for number in range(10_050):
-        limiter.failed(f"person:{number}")
+        limiter.count(f"person:{number}")
     limiter.wait("x", 1)
     assert len(limiter._failures) == 10_000
     time[0] = WINDOW_SECONDS + 1

@@ -273,3 +273,35 @@ async def test_the_platform_wakes_the_pages(stage: Stage) -> None:
         await platform.edit("c", "k", Post(key="k", card=card("y")))
         await anext(beats)
         await beats.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/channels/operations/messages?before=", "/events?since=", "/api/channels/operations/messages?before=-"],
+)
+async def test_a_number_that_no_database_keeps_is_refused_with_words(ana: httpx.AsyncClient, path: str) -> None:
+    answer = await ana.get(f"{path}{'9' * 25}")
+    assert answer.status_code == 422
+    assert "should be" in answer.json()["error"]
+
+
+async def test_having_read_beyond_what_a_database_counts_is_refused(ana: httpx.AsyncClient) -> None:
+    answer = await ana.post("/api/read", json={"channel": "operations", "message": 10**25})
+    assert (answer.status_code, "message" in answer.json()["error"]) == (422, True)
+
+
+@pytest.mark.parametrize("path", ["/c/operations%00", "/api/channels/operations%00/messages"])
+async def test_a_nul_in_an_address_is_as_if_it_were_not_there(ana: httpx.AsyncClient, path: str) -> None:
+    assert (await ana.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/postmortems/x%00", "/postmortems/x%00.md", "/c/x%00/postmortem"])
+async def test_a_nul_in_an_address_of_nothing_is_nothing(ana: httpx.AsyncClient, path: str) -> None:
+    assert (await ana.get(path)).status_code == 404
+
+
+async def test_a_thread_with_a_nul_is_made_legible(stage: Stage, ana: httpx.AsyncClient) -> None:
+    for text in ("/help", "hello"):
+        body = {"channel": "operations", "text": text, "thread": "a\x00", "id": f"thread-{len(text)}-x"}
+        assert (await ana.post("/api/messages", json=body)).status_code == 200
+    assert (stage.intake.taken[-1].thread, stage.record.list[-1].thread) == ("a", "a")  # type: ignore[union-attr]

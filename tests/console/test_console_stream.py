@@ -110,7 +110,7 @@ async def test_the_server_stops_at_once_while_pages_are_open(stage: Stage) -> No
             await asyncio.to_thread(served.close)
             assert time.monotonic() - started < 2.5
             assert "message" not in [event.name async for event in events], "the stream ends, and is not torn"
-    assert len(stage.hub) == 0
+    assert len(stage.hub._open) == 0
 
 
 async def test_a_page_that_closes_leaves_nothing_behind(stage: Stage) -> None:
@@ -119,9 +119,9 @@ async def test_a_page_that_closes_leaves_nothing_behind(stage: Stage) -> None:
             await visit(client)
             async with listening(client, "/events?since=1") as events:
                 await until(events, "channels")
-                assert len(stage.hub) == 1
+                assert len(stage.hub._open) == 1
             async with asyncio.timeout(5):
-                while len(stage.hub):  # noqa: ASYNC110 - the hub has no event for it
+                while len(stage.hub._open):  # noqa: ASYNC110 - the hub has no event for it
                     await asyncio.sleep(0.02)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bot.store.database import Database
+from bot.store.errors import StoreUnavailable
 from commands.domain.plan import PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess, Scene, scene
@@ -193,3 +195,42 @@ def test_no_database_at_the_start_is_one_clear_line(tmp_path: Path, gateway: Gat
     assert "The database cannot be reached" in bot.said()
     assert "Traceback" not in bot.said()
     assert "secret-word" not in bot.said()
+
+
+@pytest.mark.parametrize("made", [0o644, None])
+def test_the_record_is_for_nobody_else_on_the_machine(tmp_path: Path, made: int | None) -> None:
+    """Whoever made the file, and with whatever umask."""
+    file = tmp_path / "tocsin.db"
+    if made:
+        file.touch()
+        file.chmod(made)
+    Database(f"sqlite:///{file}").close()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_directory_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match=r"The database file .* cannot be used"):
+        Database(f"sqlite:///{tmp_path / 'file' / 'below' / 'tocsin.db'}")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("nonsense", "database_url = 'nonsense': it is no address of a database"),
+        ("postgresql+asyncpg://t:hunter2@h/d", "postgresql+asyncpg is no database that Tocsin uses"),
+        ("sqlite:///{file}/below/tocsin.db", "cannot be used: "),
+    ],
+)
+def test_serve_with_a_database_that_cannot_be_is_one_clear_message(
+    tmp_path: Path, gateway: GatewaySimulator, url: str, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    bot = BotProcess(tmp_path, url.format(file=tmp_path / "file"), gateway.url)
+    try:
+        assert bot.launch().wait(60) == 1
+    finally:
+        bot.stop()
+    assert said in bot.said()
+    assert "Traceback" not in bot.said()
+    assert "hunter2" not in bot.said()

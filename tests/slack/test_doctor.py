@@ -83,10 +83,10 @@ async def test_what_is_right_is_said_to_be(slack: Slack, started: str, mode: str
 
 async def test_settings_that_are_not_there_or_wrong(sqlite_url: str) -> None:
     assert "no section platforms.slack" in await failures(settings_for(sqlite_url))
-    wrong = settings_for(sqlite_url, platforms={"slack": {"bot_token": "xoxb-secret-token", "sokets": 3}})
-    said = await failures(wrong)
-    assert "platforms.slack.sokets: Extra inputs" in said
-    wrong = settings_for(sqlite_url, platforms={"slack": {"bot_token": "xoxb-secret-token"}})
+    fine = settings_for(sqlite_url)
+    wrong = fine.model_copy(update={"platforms": {"slack": {"bot_token": "xoxb-secret-token", "sokets": 3}}})
+    assert "platforms.slack.sokets: there is no such key" in await failures(wrong)
+    wrong = fine.model_copy(update={"platforms": {"slack": {"bot_token": "xoxb-secret-token"}}})
     assert "mode socket needs app_token" in await failures(wrong)
 
 

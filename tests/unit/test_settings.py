@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 from typer.testing import CliRunner
 
 from bot.cli import app
+from bot.platforms import Platform
 from bot.settings import Settings, SettingsError, load, shown
 
 
@@ -67,7 +70,23 @@ def test_a_file_is_read_and_the_environment_wins(file: Path, monkeypatch: pytest
         ("postmortem_template: '005'", "'005' is no template; allowed: 002, 004"),
         ("policy:\n  min_replicas: 9\n  max_replicas: 3", "min_replicas 9 is more than max_replicas 3"),
         ("on_call:\n  gateway: [zoe]", "on_call.gateway names zoe, who is not among people"),
-        ("people:\n- {id: a, name: A}\n- {id: a, name: B}", "two people have the same id"),
+        ("people:\n- {id: a, name: A}\n- {id: a, name: B}", "people: two have the same id: a"),
+        (
+            "people:\n- {id: a, name: A}\nconsole:\n  passwords: {zoe: $argon2id$x}",
+            "console.passwords names zoe, who is not",
+        ),
+        ("console:\n  trusted_proxies: [proxy]", "'proxy' is no address and no network; write it as 10.0.0.7 or"),
+        ("database_url: nonsense", "it is no address of a database; allowed: sqlite:///FILE or postgresql://"),
+        ("database_url: postgresql://u:p@h:port/d", "database_url = '[redacted]@h:port/d': it is no address of a"),
+        (
+            "database_url: postgresql+asyncpg://u@h/d",
+            "postgresql+asyncpg is no database that Tocsin uses; allowed: sqlite",
+        ),
+        ("database_url: 'sqlite://'", "it names no file; allowed: sqlite:///FILE"),
+        ("channels: [General]", "channels.0 = 'General': String should match pattern"),
+        ("channels: [incident-20260301-001]", "'incident-20260301-001' is the name of an incident's channel; give"),
+        ("announce_in: incident-20260301-001", "is the name of an incident's channel"),
+        ("platforms:\n  chat: {}", "platforms.chat: there is no such platform (from {file}). Allowed: "),
         ("people:\n- {id: Ana, name: A}", "people.0.id = 'Ana': String should match pattern"),
         ("people:\n- {id: tocsin, name: A}", "tocsin is the bot itself"),
         ("people:\n- {id: a, name: A, roles: [boss]}", "Input should be 'viewer', 'responder', 'operator' or 'admin'"),
@@ -156,10 +175,83 @@ secret: hunter2-secret-of-ours
 database_url: postgresql://tocsin:hunter2@db.example/tocsin
 gateway:
   admin_token: hunter2-token
-platforms:
-  chat:
-    bot_token: hunter2-bot
 """
+
+
+class ChatSettings(BaseModel):
+    """The section of a platform."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bot_token: SecretStr = SecretStr("")
+    code: SecretStr = SecretStr("")
+    port: int = 1
+
+    @model_validator(mode="after")
+    def _together(self) -> ChatSettings:
+        if self.port == 2:
+            raise ValueError("port 2 is taken")
+        return self
+
+
+@pytest.fixture
+def _a_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform whose section is known; which ones there are is found out by looking into a package."""
+    platform = Platform("chat", ChatSettings, lambda *_: None)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr("bot.platforms.discover", lambda: {"chat": platform})
+
+
+@pytest.mark.usefixtures("_a_platform")
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("{bot_tokn: hunter2}", "platforms.chat.bot_tokn: there is no such key (from {file}). Did you mean bot_token?"),
+        ("{bot_token: [hunter2]}", "platforms.chat.bot_token = '[redacted]': Input should be a valid string (from"),
+        ("{port: many}", "platforms.chat.port = 'many': Input should be a valid integer"),
+        ("{port: 2, code: hunter2}", "platforms.chat: port 2 is taken (from {file})"),
+    ],
+)
+def test_a_mistake_in_the_section_of_a_platform_is_named_when_it_is_read(file: Path, section: str, said: str) -> None:
+    text = wrong(file, f"platforms:\n  chat: {section}")
+    assert said.format(file=file) in text
+    assert "hunter2" not in text
+    printed = CliRunner().invoke(app, ["config", "show", "--config", str(file)])
+    assert (printed.exit_code, "hunter2" in printed.output) == (1, False)
+
+
+@pytest.mark.usefixtures("_a_platform")
+def test_the_section_of_a_platform_is_shown_as_it_is_in_force(file: Path) -> None:
+    file.write_text("platforms:\n  chat: {bot_token: hunter2-bot, code: hunter2-code}", encoding="utf-8")
+    platforms = yaml.safe_load(shown(load(file)))["platforms"]
+    assert platforms == {"chat": {"bot_token": "[redacted]", "code": "**********", "port": 1}}
+
+
+SERVICE = {
+    "TOCSIN_SERVICE_HOST": "10.0.0.1",
+    "TOCSIN_SERVICE_PORT": "80",
+    "TOCSIN_SERVICE_PORT_HTTP": "80",
+    "TOCSIN_PORT": "tcp://10.0.0.1:80",
+    "TOCSIN_PORT_80_TCP": "tcp://10.0.0.1:80",
+    "TOCSIN_PORT_80_TCP_PROTO": "tcp",
+    "TOCSIN_PORT_80_TCP_PORT": "80",
+    "TOCSIN_PORT_80_TCP_ADDR": "10.0.0.1",
+    "TOCSIN_POSTGRES_SERVICE_HOST": "10.0.0.2",
+    "TOCSIN_POSTGRES_PORT_5432_TCP_ADDR": "10.0.0.2",
+}
+
+
+def test_what_a_cluster_tells_of_its_services_is_no_mistake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, value in SERVICE.items():
+        monkeypatch.setenv(name, value)
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize("name", ["TOCSIN_SERVICE", "TOCSIN_PORT_80", "TOCSIN_HOST", "TOCSIN_PORT_80_TCP_PRT"])
+def test_what_only_looks_like_that_is_a_mistake(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "tcp://10.0.0.1:80")
+    with pytest.raises(SettingsError, match=f"{name} is no setting"):
+        load()
 
 
 def test_secrets_are_masked_wherever_the_settings_are_shown(file: Path) -> None:

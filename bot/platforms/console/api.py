@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.platforms.console.console import AReader, AWriter, Console, Reader, TheConsole
-from bot.platforms.console.wire import Clicked, Said, Seen, message_out
+from bot.platforms.console.wire import Asked, Clicked, Number, Said, Seen, message_out
 from commands.grammar.parser import usage
 from commands.registry import Command
 
@@ -81,7 +81,7 @@ async def read(seen: Seen, console: TheConsole, writer: AWriter) -> Response:
 
 
 @routes.get("/channels/{name}/messages")
-async def older(name: str, console: TheConsole, reader: AReader, before: int | None = None) -> dict[str, Any]:
+async def older(name: Asked, console: TheConsole, reader: AReader, before: Number | None = None) -> dict[str, Any]:
     """A stretch of a channel's log, oldest first; replies are in their threads."""
     found = await console.record.messages(name, reader.person.id, before=before, limit=PAGE)
     return {
@@ -91,7 +91,7 @@ async def older(name: str, console: TheConsole, reader: AReader, before: int | N
 
 
 @routes.get("/channels/{name}/thread")
-async def thread(name: str, key: str, console: TheConsole, reader: AReader) -> dict[str, Any]:
+async def thread(name: Asked, key: Asked, console: TheConsole, reader: AReader) -> dict[str, Any]:
     """The replies to a message, oldest first."""
     found = await console.record.messages(name, reader.person.id, thread=key, limit=THREAD)
     replies = [view for view in found if view.thread == key]

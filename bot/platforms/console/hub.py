@@ -71,8 +71,3 @@ class Hub:
             for subscription in self._open:
                 subscription.closed = True
         self.wake()
-
-    def __len__(self) -> int:
-        """How many pages are open."""
-        with self._lock:
-            return len(self._open)

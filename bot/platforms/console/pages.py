@@ -22,6 +22,7 @@ from bot.platforms.console.console import (
 )
 from bot.platforms.console.rendering import iso, markdown
 from bot.platforms.console.spoken import is_own
+from bot.platforms.console.wire import Asked
 from bot.store.views import MessageView
 from commands.errors import NotAllowed, NotFound
 
@@ -41,7 +42,7 @@ async def front(request: Request, console: TheConsole) -> Response:
 
 
 @routes.get("/c/{name}")
-async def channel(name: str, request: Request, console: TheConsole) -> Response:
+async def channel(name: Asked, request: Request, console: TheConsole) -> Response:
     """A channel with its newest messages. What happens after the cursor comes by the stream."""
     reader = enter(request, console)
     if reader is None:
@@ -68,7 +69,7 @@ def _log(found: list[MessageView]) -> list[MessageView]:
 
 
 @routes.get("/c/{name}/postmortem")
-async def postmortem_of(name: str, console: TheConsole, reader: AReader) -> Response:
+async def postmortem_of(name: Asked, console: TheConsole, reader: AReader) -> Response:
     """The postmortem of a channel's incident."""
     view = await console.channel_in_sight(name, reader.person)
     if view.incident is None:
@@ -77,7 +78,7 @@ async def postmortem_of(name: str, console: TheConsole, reader: AReader) -> Resp
 
 
 @routes.get("/postmortems/{incident}.md")
-async def postmortem_file(incident: str, console: TheConsole, reader: AReader) -> Response:
+async def postmortem_file(incident: Asked, console: TheConsole, reader: AReader) -> Response:
     """A postmortem's Markdown, to keep."""
     text = await console.record.postmortem(incident, reader.person.id)
     name = re.sub(r"[^A-Za-z0-9_-]", "-", incident)[:80]
@@ -89,7 +90,7 @@ async def postmortem_file(incident: str, console: TheConsole, reader: AReader) -
 
 
 @routes.get("/postmortems/{incident}")
-async def postmortem(incident: str, request: Request, console: TheConsole) -> Response:
+async def postmortem(incident: Asked, request: Request, console: TheConsole) -> Response:
     """A postmortem as a page."""
     reader = enter(request, console)
     if reader is None:

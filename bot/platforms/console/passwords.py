@@ -13,13 +13,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from bot.platforms.console.settings import ConsoleSettings, hash_password
 
-#: Failed attempts in a window that are let through, for one person and for one address.
+#: Attempts in a window that are let through before one succeeds, for one person and for one address.
 PER_PERSON, PER_ADDRESS, WINDOW_SECONDS = 5, 20, 300.0
 _MOST_KEPT = 10_000
+#: Checks that may be under way or wait for a place; whoever comes then is asked to wait some seconds.
+_MOST_AT_ONCE, _BUSY_SECONDS = 40, 10.0
 
 
 class Limiter:
-    """Counts failures in a sliding window. In memory: a restart forgives, which costs an attacker the restart."""
+    """Counts attempts in a sliding window. In memory: a restart forgives, which costs an attacker the restart."""
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -31,10 +33,18 @@ class Limiter:
         recent = self._failures.get(key, deque())
         return max(0.0, recent[-allowed] + WINDOW_SECONDS - self._now()) if len(recent) >= allowed else 0.0
 
-    def failed(self, *keys: str) -> None:
-        """Remember a failure."""
+    def count(self, *keys: str) -> None:
+        """Remember an attempt, as a failure until it has succeeded."""
         for key in keys:
             self._failures[key].append(self._now())
+
+    def take_back(self, key: str) -> None:
+        """An attempt that was counted was none."""
+        recent = self._failures.get(key)
+        if recent:
+            recent.pop()
+        if not recent:
+            self._failures.pop(key, None)
 
     def succeeded(self, key: str) -> None:
         """Forget the failures of somebody who got in."""
@@ -60,23 +70,31 @@ class Doorkeeper:
         self._nobody = hash_password(secrets.token_hex()) if settings.authentication == "password" else ""
         # A check takes 64 MB by design; a flood of them must not take the machine.
         self._places = anyio.CapacityLimiter(2)
+        self._under_way = 0
 
     def wait(self, person: str, address: str) -> float:
-        """Seconds that somebody has to wait before another attempt."""
+        """Seconds that somebody has to wait before another attempt; everybody, while too many are being checked."""
+        busy = self._under_way >= _MOST_AT_ONCE
         return max(
+            _BUSY_SECONDS if busy else 0.0,
             self._limiter.wait(f"person:{person}", PER_PERSON),
             self._limiter.wait(f"address:{address}", PER_ADDRESS),
         )
 
     async def admits(self, person: str, password: str, address: str) -> bool:
-        """Whether the password is the person's."""
+        """Whether the password is the person's. Counted before it is checked: many at once are as many attempts."""
+        self._limiter.count(f"person:{person}", f"address:{address}")
         hashed = self._settings.passwords.get(person)
         expected = hashed.get_secret_value() if hashed else self._nobody
-        right = await anyio.to_thread.run_sync(self._verify, expected, password, limiter=self._places)
+        self._under_way += 1
+        try:
+            right = await anyio.to_thread.run_sync(self._verify, expected, password, limiter=self._places)
+        finally:
+            self._under_way -= 1
         if right and hashed:
             self._limiter.succeeded(f"person:{person}")
+            self._limiter.take_back(f"address:{address}")
             return True
-        self._limiter.failed(f"person:{person}", f"address:{address}")
         return False
 
     def _verify(self, expected: str, password: str) -> bool:

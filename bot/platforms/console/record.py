@@ -30,6 +30,9 @@ class ConsoleRecord(Protocol):
     ) -> list[MessageView]:
         """Messages of a channel (or of one thread), oldest first. Raises NotFound for a channel out of sight."""
 
+    async def replies(self, channel: str, person: str, thread: str) -> int:
+        """How many replies a message has that the person can see. Raises NotFound for a channel out of sight."""
+
     async def pinned(self, channel: str, person: str) -> MessageView | None:
         """The pinned card (the incident's), up to date."""
 

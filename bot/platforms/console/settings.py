@@ -6,7 +6,7 @@ import ipaddress
 from typing import Literal
 
 from argon2 import PasswordHasher
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 _HOW_TO_HASH = "`tocsin console hash-password` prints the hash to put there"
 
@@ -15,7 +15,8 @@ class ConsoleSettings(BaseModel):
     """The `console` section of the settings.
 
     `allowed_hosts` are further names by which browsers may call the console, beside the loopback names
-    and `host`; `passwords` maps a person's id to an argon2 hash.
+    and `host`; `passwords` maps a person's id to an argon2 hash; what `trusted_proxies` say of where a request
+    comes from is believed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +27,20 @@ class ConsoleSettings(BaseModel):
     passwords: dict[str, SecretStr] = {}
     session_hours: float = Field(default=12, gt=0, le=24 * 30)
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     secure_cookies: bool = False
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy!r} is no address and no network; write it as 10.0.0.7 or 10.0.0.0/8"
+                ) from None
+        return proxies
 
     @model_validator(mode="after")
     def _only_loopback_is_open(self) -> ConsoleSettings:
@@ -57,6 +71,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.casefold() == "localhost"
+
+
+def netloc(host: str, port: int) -> str:
+    """Host and port as an address has them: IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def hash_password(plain: str) -> str:

@@ -7,6 +7,7 @@ missed; a cursor that makes no sense any more is answered with `reset`, and the 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -15,10 +16,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header
 from starlette.responses import StreamingResponse
 
-from bot.platforms.console.api import THREAD
 from bot.platforms.console.console import AReader, Console, Reader, TheConsole
 from bot.platforms.console.rendering import iso
-from bot.platforms.console.wire import message_out
+from bot.platforms.console.wire import Number, message_out
 from bot.store.errors import StoreUnavailable
 from bot.store.views import MessageView
 
@@ -33,7 +33,7 @@ routes = APIRouter()
 async def events(
     console: TheConsole,
     reader: AReader,
-    since: int | None = None,
+    since: Number | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """The stream of everything that the reader may see, from a cursor on."""
@@ -44,7 +44,7 @@ async def events(
 def _cursor(last_event_id: str | None, since: int | None) -> int | None:
     """Where to go on; None: nowhere that makes sense."""
     if last_event_id:
-        return int(last_event_id) if last_event_id.isdecimal() else None
+        return int(last_event_id) if re.fullmatch(r"[0-9]{1,18}", last_event_id) else None
     return since
 
 
@@ -112,12 +112,9 @@ class Feed:
             self._console.channels.learn(view)
         out = message_out(view, self._reader.person, self._console.renderer)
         if view.thread:
-            out["thread_replies"] = await self._replies(view.channel, view.thread)
+            replies = await self._console.record.replies(view.channel, self._reader.person.id, view.thread)
+            out["thread_replies"] = replies
         return _event("message", out, cursor=view.change)
-
-    async def _replies(self, channel: str, key: str) -> int:
-        found = await self._console.record.messages(channel, self._reader.person.id, thread=key, limit=THREAD)
-        return sum(one.thread == key for one in found)
 
     async def _channel_list(self, *, moved: bool, cursor: int) -> list[str]:
         """The list of channels when it has changed. It is looked at when something moved, and now and then."""

@@ -22,6 +22,9 @@ def _not_empty(text: str) -> str:
 LARGEST = 2**63 - 1
 DeliveryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(legible)]
+#: Part of an address, or of its query.
+Asked = Annotated[str, AfterValidator(legible)]
+Number = Annotated[int, Field(ge=0, le=LARGEST)]
 
 
 class _Body(BaseModel):
@@ -49,7 +52,7 @@ class Seen(_Body):
     """How far a person has read."""
 
     channel: Name
-    message: Annotated[int, Field(ge=0, le=LARGEST)]
+    message: Number
 
 
 def message_out(view: MessageView, reader: Person, renderer: Renderer) -> dict[str, Any]:

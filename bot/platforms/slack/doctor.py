@@ -18,11 +18,12 @@ import aiohttp
 from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.explaining import explain
 from bot.platforms.slack.checkup import Answer, AskedInVain, Finding, Workspace, bad, good, note, of_workspace
 from bot.platforms.slack.oauth import Installations
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.web import Wire
-from bot.settings import Settings, explained_section
+from bot.settings import Settings
 from bot.store.database import Glance
 from bot.store.errors import StoreUnavailable
 from commands.redaction import redact
@@ -48,7 +49,9 @@ async def examine(settings: Settings, now: Callable[[], float] = time.time) -> A
     try:
         section = SlackSettings.model_validate(given)
     except ValidationError as error:
-        yield bad(explained_section("platforms.slack", error), "config/tocsin.yaml explains every key")
+        yield bad(
+            explain(error, None, SlackSettings, at=("platforms", "slack")), "config/tocsin.yaml explains every key"
+        )
         return
     async with aiohttp.ClientSession() as session:
         doctor = Doctor(settings, section, Wire(section.api_base_url, section.proxy, session), now)
