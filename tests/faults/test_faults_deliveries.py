@@ -210,7 +210,8 @@ async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
 
 async def _expire(tocsin: World, plan: str, delay: float) -> None:
     await asyncio.sleep(delay / 100)
-    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(plan, tx))
+    seen = await tocsin.plan(plan)
+    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(seen, tx))
 
 
 def _decisions(tx: SqlTransaction, plan: str) -> list[str]:
