@@ -132,9 +132,19 @@ async def test_a_click_by_somebody_who_may_not_is_refused_and_audited_and_uses_n
 class ManyGateways(FakeGateway):
     """Answers to any name, so that each race has a target of its own and all can be run at once."""
 
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.copies: dict[str, int] = {}
+
     async def find(self, name: str) -> Workload:
         found = await super().find("gateway")
-        return found.model_copy(update={"target": found.target.model_copy(update={"name": name}), "desired": 3})
+        copies = self.copies.get(name, 3)
+        target = found.target.model_copy(update={"name": name})
+        return found.model_copy(update={"target": target, "desired": copies, "ready": copies})
+
+    async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
+        self._ask("scale", operation)
+        self.copies[target.name] = replicas
 
 
 async def test_confirm_cancel_and_expiry_at_once_make_one_decision(database_url: str) -> None:
@@ -210,7 +220,8 @@ async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
 
 async def _expire(tocsin: World, plan: str, delay: float) -> None:
     await asyncio.sleep(delay / 100)
-    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(plan, tx))
+    seen = await tocsin.plan(plan)
+    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(seen, tx))
 
 
 def _decisions(tx: SqlTransaction, plan: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import sqlalchemy as sa
 
 from bot.store import schema
@@ -51,7 +53,10 @@ async def test_the_list_of_channels_walks_no_whole_table(tocsin: World) -> None:
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def note(connection: sa.Connection, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if schema.messages.name in statement and not statement.startswith("EXPLAIN"):
+        # The outbox looks at messages at the same time, in its own way.
+        if {schema.messages.name, schema.reads.name} <= set(
+            re.findall(r"tocsin_\w+", statement)
+        ) and statement.startswith("SELECT"):
             rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
             plans.extend(row[3] for row in rows)
 
