@@ -87,6 +87,7 @@ class Places:
 
 def _note(tx: SqlTransaction, spot: Spot, name: str, person: str, private: bool, topic: str) -> None:
     room = Room(name=name, platform=platform_of(spot.team), private=private, topic=topic, members=(person,))
-    tx.messages.open_channel(room, reference=spot.reference)
+    if name == spot.name:  # a channel of Tocsin's own is as it was made
+        tx.messages.open_channel(room, reference=spot.reference)
     if private:
         tx.messages.add_member(name, person)
