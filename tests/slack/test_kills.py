@@ -9,12 +9,14 @@ import asyncio
 import os
 import random
 import re
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from commands.domain.incident import Status
 from commands.domain.plan import PlanState
+from tests import postgres
 from tests.faults.record import Record
 from tests.simulators.gateway.server import GatewaySimulator, gateway_simulator
 from tests.slack import story
@@ -32,34 +34,25 @@ KILLS, A_ROUND = int(os.environ.get("TOCSIN_KILLS", "6")), 6
 async def test_an_incident_survives_kills_at_random_moments(
     mode: str, kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    url = request.getfixturevalue(f"{kind}_url")
     expected, _, _ = await _round(f"sqlite:///{tmp_path / 'clean.db'}", "http", tmp_path / "clean", seed=0, kills=0)
     done = number = 0
     while done < KILLS:
-        seed = random.SystemRandom().randrange(2**32)
+        seed, most = random.SystemRandom().randrange(2**32), min(A_ROUND, KILLS - done)
         print(f"seed {seed}: {kind}, {mode}, {done} kills so far")
-        here = url if number == 0 else _another(url, number)
-        found, kills, plan = await _round(
-            here, mode, tmp_path / f"round{number}", seed=seed, kills=min(A_ROUND, KILLS - done)
-        )
+        with _database(request, kind, tmp_path, number) as url:
+            found, kills, plan = await _round(url, mode, tmp_path / f"round{number}", seed=seed, kills=most)
         done, number = done + max(kills, 1), number + 1
         if plan is PlanState.INTERRUPTED:  # killed between the intent and the request: said, and not done by itself
-            expected_now, found = _without_the_plan(expected), _without_the_plan(found)
+            story.same(_without_the_plan(expected), _without_the_plan(found))
         else:
-            expected_now = expected
-        story.same(expected_now, found)
+            story.same(expected, found)
 
 
-def _another(url: str, number: int) -> str:
-    """A fresh database for the next round."""
-    if url.startswith("sqlite"):
-        return url.replace("tocsin.db", f"tocsin{number}.db")
-    import psycopg
-
-    base, _, name = url.rpartition("/")
-    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql"), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name.partition("?")[0]}_{number}"')
-    return url.replace(name.partition("?")[0], f"{name.partition('?')[0]}_{number}", 1) if base else url
+def _database(request: pytest.FixtureRequest, kind: str, tmp_path: Path, number: int) -> AbstractContextManager[str]:
+    """A fresh one for each round."""
+    if kind == "sqlite":
+        return nullcontext(f"sqlite:///{tmp_path / f'tocsin{number}.db'}")
+    return postgres.database(request.getfixturevalue("postgres_server"))
 
 
 async def _round(url: str, mode: str, directory: Path, *, seed: int, kills: int) -> tuple[str, int, PlanState]:
