@@ -96,6 +96,15 @@ async def test_a_private_incident_is_at_home_with_its_members_only(stage: SlackW
         assert "6 workers" not in shown
 
 
+async def test_many_that_wait_are_counted(stage: SlackWorld) -> None:
+    for replicas in range(4, 14):
+        await stage.slash("ben", f"/gw scale {replicas}", WHERE)
+    shown = await home(stage, "ana")
+    assert shown.startswith("## Waiting for you: 10")
+    assert shown.count("[Confirm] [Cancel]") == 8
+    assert "(and 2 more, in their incidents' channels)" in shown
+
+
 async def test_a_guest_sees_nothing(stage: SlackWorld) -> None:
     assert await home(stage, "gus") == "## No incident is open"
 

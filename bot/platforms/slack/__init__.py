@@ -1,7 +1,8 @@
 """Tocsin in Slack, on Bolt.
 
 A delivery is verified and stored (`intake`), acknowledged, and worked from the store by the listeners (`workshop`,
-`listeners/`); what Tocsin says goes out through the outbox (`chat`), within Slack's limits (`pacing`, `web`).
+`listeners/`); a form opens before that, within Slack's three seconds (`screens`, `opening`, `forms`). What Tocsin says
+goes out through the outbox (`chat`), within Slack's limits (`pacing`, `web`).
 """
 
 from bot.platforms import Platform

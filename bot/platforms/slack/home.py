@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from slack_sdk.models.blocks import ActionsBlock, ButtonElement, DividerBlock, HeaderBlock
+from slack_sdk.models.blocks import (
+    ActionsBlock,
+    ButtonElement,
+    ContextBlock,
+    DividerBlock,
+    HeaderBlock,
+    PlainTextObject,
+)
 
 from bot.platforms.slack.blocks import render
 from bot.platforms.slack.declaring import in_sight, line_of
@@ -109,6 +116,9 @@ class Home:
         for card in cards:
             blocks += [one for one in render(card, names, key="").blocks if one["type"] in _IN_A_VIEW]
             blocks.append(DividerBlock().to_dict())
+        if number > len(cards):
+            more = PlainTextObject(text=f"and {number - len(cards)} more, in their incidents' channels")
+            blocks.append(ContextBlock(elements=[more]).to_dict())
         return blocks
 
     def _open_blocks(self, team: str, person: Person, found: list[Incident]) -> list[dict[str, Any]]:

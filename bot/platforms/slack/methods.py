@@ -29,7 +29,7 @@ METHODS: dict[str, Method] = {
     "auth.test": Method(_MANY),
     "bookmarks.add": Method(TIER_2, ("bookmarks:write",), False, "dashboard, runbook and postmortem on top"),
     "bookmarks.list": Method(TIER_3, ("bookmarks:read",), why="to set no bookmark twice"),
-    "chat.getPermalink": Method(_MANY),
+    "chat.getPermalink": Method(_MANY, why="a message on the timeline links to where it was said"),
     "chat.postEphemeral": Method(TIER_4, ("chat:write",), False, "answers that only the asker sees"),
     "chat.postMessage": Method(300, ("chat:write",), False, "everything that Tocsin says"),
     "chat.unfurl": Method(TIER_3, ("links:write",), why="previews of links to incidents"),
@@ -70,7 +70,7 @@ METHODS: dict[str, Method] = {
         TIER_2, ("users:read", "users:read.email"), why="the doctor: which people of the settings have no account"
     ),
     "users.lookupByEmail": Method(TIER_3, ("users:read.email",), why="who is on duty, before they have said anything"),
-    "views.open": Method(TIER_4),
-    "views.publish": Method(TIER_4),
-    "views.update": Method(TIER_4),
+    "views.open": Method(TIER_4, (), False, "the form that declares an incident, within three seconds"),
+    "views.publish": Method(TIER_4, why="the home tab"),
+    "views.update": Method(TIER_4, why="the form is filled, and its answer shown in its place"),
 }
