@@ -7,6 +7,7 @@ taken once by its id, survives the process that took it, and is worked again unt
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from bot.store import schema
 from bot.store.database import insert_once
+from bot.store.errors import StoreUnavailable
 from bot.store.replicas import database_seconds
 
 _table, _replicas = schema.arrivals, schema.replicas
@@ -49,6 +51,31 @@ def store(connection: sa.Connection, arrival: Arrival, *, owner: str) -> bool:
         "owner": owner,
     }
     return insert_once(connection, _table, row)
+
+
+class Keeping:
+    """Storing one delivery: it is either in the store in time, or never will be. Met by two threads."""
+
+    def __init__(self, arrival: Arrival, owner: str) -> None:
+        self._arrival = arrival
+        self._owner = owner
+        self._lock = threading.Lock()
+        self._late = self._stored = False
+
+    def store(self, connection: sa.Connection) -> bool:
+        """Whether it is a new one. Raises StoreUnavailable when nobody waits any more: nothing is stored then."""
+        fresh = store(connection, self._arrival, owner=self._owner)
+        with self._lock:
+            if self._late:
+                raise StoreUnavailable("too late for an acknowledgement")
+            self._stored = True
+        return fresh
+
+    def give_up(self) -> bool:
+        """Whether it is certain now that it will not be stored."""
+        with self._lock:
+            self._late = not self._stored
+        return self._late
 
 
 def get(connection: sa.Connection, arrival_id: str) -> Arrival | None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
@@ -24,7 +22,7 @@ from slack_bolt.response import BoltResponse
 from bot.platforms.slack.arriving import arrival_of
 from bot.platforms.slack.places import PLATFORM
 from bot.store import arrivals
-from bot.store.arrivals import Arrival
+from bot.store.arrivals import Arrival, Keeping
 from bot.store.errors import StoreUnavailable
 from bot.store.transaction import Store
 from commands.ports import Clock
@@ -64,31 +62,6 @@ async def _nobody() -> AuthorizeResult | None:
     return None
 
 
-class _Keeping:
-    """Storing one delivery: it is either in the store in time, or never will be. Met by two threads."""
-
-    def __init__(self, arrival: Arrival, owner: str) -> None:
-        self._arrival = arrival
-        self._owner = owner
-        self._lock = threading.Lock()
-        self._late = self._stored = False
-
-    def store(self, connection: sa.Connection) -> bool:
-        """Whether it is a new one. Raises StoreUnavailable when nobody waits any more: nothing is stored then."""
-        fresh = arrivals.store(connection, self._arrival, owner=self._owner)
-        with self._lock:
-            if self._late:
-                raise StoreUnavailable("too late for an acknowledgement")
-            self._stored = True
-        return fresh
-
-    def give_up(self) -> bool:
-        """Whether it is certain now that it will not be stored."""
-        with self._lock:
-            self._late = not self._stored
-        return self._late
-
-
 class Intake:
     """Stores, acknowledges, and works what is stored, in the order of each lane."""
 
@@ -118,7 +91,7 @@ class Intake:
 
     async def _keep(self, arrival: Arrival) -> bool:
         """Store it in time for the acknowledgement, or not at all: whoever reads that it failed will do it again."""
-        keeping = _Keeping(arrival, self._store.owner)
+        keeping = Keeping(arrival, self._store.owner)
         storing = asyncio.ensure_future(self._store.database.write(keeping.store, urgent=True))
         done, _ = await asyncio.wait({storing}, timeout=PATIENCE_SECONDS)
         if not done and keeping.give_up():
