@@ -120,7 +120,7 @@ class Beside:
         found = "SELECT 1 FROM tocsin_arrivals WHERE id LIKE :ending"
         return bool(await asyncio.to_thread(self._record.rows, found, ending=f"%{trigger}"))
 
-    async def rested(self, *, within: float = 90) -> None:
+    async def rested(self, *, within: float = 180) -> None:
         """Until Slack has delivered, and all that was taken is worked and said."""
 
         async def at_rest() -> bool:
@@ -151,8 +151,8 @@ class Beside:
         await self.rested()
 
 
-async def until(holds: Callable[[], Any], *, within: float = 60) -> None:
-    """Wait for other processes."""
+async def until(holds: Callable[[], Any], *, within: float = 180) -> None:
+    """Wait for other processes; they may be killed as often as the killer likes, and take their time to start."""
     async with asyncio.timeout(within):
         while not await holds():  # noqa: ASYNC110 - another process makes it so
             await asyncio.sleep(0.05)
