@@ -24,6 +24,7 @@ _table, _replicas = schema.arrivals, schema.replicas
 _THIS = _table.c.id == sa.bindparam("sought")
 _GET = sa.select(_table).where(_THIS)
 _FINISH = _table.update().where(_THIS).values(finished_at=sa.bindparam("finished_at"))
+_FINISH_AND_FORGET = _FINISH.values(payload=sa.bindparam("rest"))
 _COUNT = _table.update().where(_THIS).values(answers=_table.c.answers + 1).returning(_table.c.answers)
 
 
@@ -120,9 +121,13 @@ def tried(connection: sa.Connection, arrival_id: str) -> None:
     connection.execute(_table.update().where(_table.c.id == arrival_id).values(attempts=_table.c.attempts + 1))
 
 
-def finish(connection: sa.Connection, arrival_id: str, at: datetime) -> None:
-    """It needs no more work."""
-    connection.execute(_FINISH, {"sought": arrival_id, "finished_at": at})
+def finish(connection: sa.Connection, arrival_id: str, at: datetime, *, rest: dict[str, Any] | None = None) -> None:
+    """It needs no more work. `rest`: all that is still to be known of it; the words are forgotten."""
+    values = {"sought": arrival_id, "finished_at": at}
+    if rest is None:
+        connection.execute(_FINISH, values)
+    else:
+        connection.execute(_FINISH_AND_FORGET, values | {"rest": json.dumps(rest)})
 
 
 def answered(connection: sa.Connection, arrival_id: str) -> int:

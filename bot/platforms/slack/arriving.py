@@ -23,6 +23,21 @@ def arrival_of(body: dict[str, Any], at: datetime) -> Arrival:
     )
 
 
+def is_chatter(body: dict[str, Any]) -> bool:
+    """What people say to each other in channels: it is not for Tocsin, and is kept nowhere."""
+    event = body.get("event") or {}
+    return event.get("type") == "message" and not event.get("subtype") and event.get("channel_type") != "im"
+
+
+def rest_of(body: dict[str, Any]) -> dict[str, Any] | None:
+    """What is still needed of a delivery once it was worked; None: all of it, for a form that may come back."""
+    if body.get("event"):
+        return {}
+    if body.get("command"):
+        return {name: body[name] for name in ("command", "response_url") if name in body}
+    return None
+
+
 def team_of_body(body: dict[str, Any]) -> str:
     """The workspace of the app that this is for; of a shared channel, not the other organisation's."""
     for one in body.get("authorizations") or ():

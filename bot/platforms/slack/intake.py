@@ -19,7 +19,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 
-from bot.platforms.slack.arriving import arrival_of
+from bot.platforms.slack.arriving import arrival_of, is_chatter, rest_of
 from bot.platforms.slack.places import PLATFORM
 from bot.store import arrivals
 from bot.store.arrivals import Arrival, Keeping
@@ -78,6 +78,8 @@ class Intake:
 
     async def receive(self, body: dict[str, Any]) -> BoltResponse:
         """Slack's delivery in, its acknowledgement out. Nothing is acknowledged that is not stored."""
+        if is_chatter(body):
+            return BoltResponse(status=200, body="")
         said = self._at_once(body)
         arrival = arrival_of(body, self._clock.now())
         try:
@@ -123,7 +125,7 @@ class Intake:
         while True:
             try:
                 await (self._work if attempt < _ATTEMPTS else self._give_up)(arrival)
-                await self._store.database.write(lambda c: arrivals.finish(c, arrival.id, self._clock.now()))
+                await self._mark(arrival)
                 return
             except StoreUnavailable as gone:
                 log.warning("%s waits: %s", arrival.id, gone)
@@ -139,6 +141,10 @@ class Intake:
                 if attempt > _ATTEMPTS:
                     return
                 await self._clock.sleep(min(0.5 * 2**attempt, 30))
+
+    async def _mark(self, arrival: Arrival) -> None:
+        now, rest = self._clock.now(), rest_of(arrival.payload)
+        await self._store.database.write(lambda c: arrivals.finish(c, arrival.id, now, rest=rest))
 
     async def _count(self, arrival: Arrival) -> None:
         with contextlib.suppress(StoreUnavailable):
