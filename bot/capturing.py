@@ -18,6 +18,9 @@ from commands.registry import Reply
 Answer = Callable[[SqlTransaction, str, Call, Reply, str], Receipt]
 Refuse = Callable[[SqlTransaction, str, Call, str, Refusal], Receipt]
 
+#: Looking for secrets takes time; what is longer than this is no message of a person.
+_MOST_READ = 20_000
+
 
 class Capturing:
     """`answer` and `refuse` are the pipeline's: all that people are told leaves it in one way."""
@@ -59,7 +62,7 @@ def _clean(message: Message) -> Message:
     """A secret that somebody wrote is not stored once more."""
     return replace(
         message,
-        text=redact(legible(message.text)),
+        text=redact(legible(message.text[:_MOST_READ])),
         author_name=legible(message.author_name),
         permalink=legible(message.permalink),
         files=tuple(redact(legible(name)) for name in message.files),

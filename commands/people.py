@@ -66,9 +66,16 @@ class Directory:
             NotFound: nobody has that name; the message lists who there is.
         """
         name = mention.strip("<>").lstrip("@").casefold()
-        for person in self._people.values():
-            if name in {person.id.casefold(), person.name.casefold(), person.handle.casefold()}:
-                return person
+        if name in self._people:  # an id is one person's; names and handles are what people call themselves
+            return self._people[name]
+        found = [one for one in self._people.values() if name in {one.name.casefold(), one.handle.casefold()}]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise NotFound(
+                f"{len(found)} people are called {mention[:60]}.",
+                hint=f"Say which: {', '.join(f'@{one.id}' for one in found[:6])}.",
+            )
         known = ", ".join(f"@{mention}" for mention in sorted(one.mention for one in self._people.values())[:12])
         raise NotFound(f"I know nobody called {mention[:60]}.", hint=f"People I know: {known}.")
 

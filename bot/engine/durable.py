@@ -28,6 +28,8 @@ T = TypeVar("T")
 APPLICATION_VERSION = "tocsin-1"
 _SERIAL, _WORK = "serial", "work"
 _PATIENCE_SECONDS = 2.0
+#: How long an end waits for what is in flight.
+_GRACE_SECONDS = 2.0
 
 
 class Steps(Protocol):
@@ -41,7 +43,7 @@ Workflow = Callable[[Steps, dict[str, Any]], None]
 
 
 class Durable(Protocol):
-    """Durable work by name. A key is unique for ever: the same key again is the same piece of work."""
+    """Durable work by name. A key is unique while its work is kept: the same key again is the same piece of work."""
 
     def register(self, name: str, workflow: Workflow) -> None: ...
 
@@ -101,12 +103,35 @@ class _DbosSteps:
             raise _Ending from gone
 
 
+class _InFlight:
+    """Counts the workflows that run here; the engine itself would make every end wait for a second."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    def wait_for_none(self, seconds: float) -> None:
+        """Until nothing runs, but no longer than this."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._running == 0, timeout=seconds)
+
+
 class DbosDurable:
     """One per process: dbos keeps global state."""
 
     def __init__(self, database: Database, *, executor: str, poll_seconds: float = 0.2) -> None:
         self._poll = poll_seconds
         self._ending = threading.Event()
+        self._in_flight = _InFlight()
         logging.getLogger("dbos").setLevel(logging.WARNING)
         self._url = database.url
         config = DBOSConfig(
@@ -117,7 +142,7 @@ class DbosDurable:
             executor_id=executor,
             log_level="WARNING",
             use_listen_notify=not database.is_sqlite,
-            notification_listener_polling_interval_sec=1.0,
+            notification_listener_polling_interval_sec=0.25,  # an end waits for it
             max_executor_threads=32,
             sys_db_pool_size=8,  # of a Postgres that has a hundred connections for everybody
         )
@@ -128,7 +153,8 @@ class DbosDurable:
         """Make a workflow known; before `launch`."""
 
         def run(payload: dict[str, Any]) -> None:
-            workflow(_DbosSteps(self._ending), payload)
+            with self._in_flight:
+                workflow(_DbosSteps(self._ending), payload)
 
         run.__qualname__ = run.__name__ = name
         DBOS.workflow(name=name)(run)
@@ -192,4 +218,5 @@ class DbosDurable:
         self._ending.set()
         if self._client:
             self._client.destroy()
-        DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=2)
+        self._in_flight.wait_for_none(_GRACE_SECONDS)
+        DBOS.destroy(destroy_registry=True)

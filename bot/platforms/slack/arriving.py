@@ -44,9 +44,9 @@ def team_of_body(body: dict[str, Any]) -> str:
         if one.get("team_id"):
             return str(one["team_id"])
     team = (
-        body.get("team_id")
+        (body.get("view") or {}).get("app_installed_team_id")
+        or body.get("team_id")
         or (body.get("team") or {}).get("id")
-        or (body.get("view") or {}).get("app_installed_team_id")
     )
     return str(team or (body.get("user") or {}).get("team_id") or "")
 

@@ -8,7 +8,11 @@ from typing import Any
 from bot.platforms.slack import words
 from bot.platforms.slack.people import People
 from bot.platforms.slack.places import Places, Spot
+from bot.platforms.slack.web import Refused, Web
 from commands.people import Person
+
+#: More people than these are not looked up for one line; the rest are left as they were typed.
+_MOST_MENTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -25,24 +29,38 @@ class Asker:
 class Asking:
     """Finds out who somebody is and what their words mean here."""
 
-    def __init__(self, people: People, places: Places) -> None:
+    def __init__(self, web: Web, people: People, places: Places) -> None:
+        self._web = web
         self._people = people
         self._places = places
 
-    async def who(self, team: str, user: str, channel: str, *, private: bool = False) -> Asker | None:
-        """The asker; None for bots."""
+    async def who(self, team: str, user: str, channel: str, *, private: bool | None = None) -> Asker | None:
+        """The asker; None for bots. `private` None: the delivery does not say, so it is found out."""
         person = await self._people.person(team, user)
         if person is None:
             return None
         spot = Spot(team, channel)
-        hidden = private or channel.startswith("D")
+        hidden = await self._is_private(spot) if private is None else private
         topic = f"Direct messages of {person.name}" if channel.startswith("D") else ""
         name = await self._places.name_for(spot, person.id, private=hidden, topic=topic)
         return Asker(person, team, user, spot, name)
 
+    async def _is_private(self, spot: Spot) -> bool:
+        """What is known, else what Slack says; where neither tells, nobody else is to read along."""
+        if spot.channel.startswith("D"):
+            return True
+        known = await self._places.is_private(spot)
+        if known is not None:
+            return known
+        try:
+            said = (await self._web.call(spot.team, "conversations.info", channel=spot.channel)).get("channel", {})
+        except Refused:
+            return True
+        return bool(said.get("is_private") or said.get("is_im") or said.get("is_mpim") or not said)
+
     async def words(self, team: str, text: str) -> str:
         """A text as it was typed; those it mentions are known from then on."""
-        for user in words.users_in(text):
+        for user in words.users_in(text)[:_MOST_MENTIONS]:
             await self._people.person(team, user)
         channels = {one: await self._places.name(Spot(team, one)) or "" for one in words.channels_in(text)}
         return words.plain(

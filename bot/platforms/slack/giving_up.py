@@ -14,7 +14,8 @@ from bot.store.arrivals import Arrival
 log = logging.getLogger(__name__)
 
 _WORDS = (
-    "Something went wrong with what you asked, and trying again did not help. Nothing of it was done. "
+    "Something went wrong with what you asked, and trying again did not help. A part of it may have been done: "
+    "look before you ask again. "
     "The log of the bot says why; an administrator can run `tocsin slack doctor`."
 )
 

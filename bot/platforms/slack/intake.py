@@ -113,8 +113,10 @@ class Intake:
         try:
             while self._lanes[lane]:
                 arrival = self._lanes[lane].popleft()
-                await self._finish(arrival)
-                self._here.discard(arrival.id)
+                try:
+                    await self._finish(arrival)
+                finally:
+                    self._here.discard(arrival.id)
         finally:
             self._lanes.pop(lane, None)
             self._working.pop(lane, None)
@@ -138,7 +140,8 @@ class Intake:
                 log.exception("%s failed, attempt %s", arrival.id, attempt + 1)
                 attempt += 1
                 await self._count(arrival)
-                if attempt > _ATTEMPTS:
+                if attempt > _ATTEMPTS:  # not even the word about it could be said: it is in the log
+                    await self._mark(arrival)
                     return
                 await self._clock.sleep(min(0.5 * 2**attempt, 30))
 

@@ -12,7 +12,7 @@ from typing import Any
 from slack_sdk.errors import SlackApiError
 
 from bot.platforms.slack.installs import Installs
-from bot.platforms.slack.web import Wire
+from bot.platforms.slack.web import Wire, named
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Opening:
             async with asyncio.timeout(_TRIGGER_SECONDS):
                 return await opening
         except Exception as error:  # whoever fills the view tells the person
-            log.warning("a view could not be opened: %s: %s", type(error).__name__, error)
+            why = error.response.get("error") if isinstance(error, SlackApiError) else named(error)
+            log.warning("a view could not be opened: %s", why)
             return Opened(open=False)
 
     async def _open(self, team: str, trigger: str, view: dict[str, Any]) -> Opened:

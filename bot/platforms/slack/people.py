@@ -252,7 +252,12 @@ class OwnAccounts:
         for platform in (platform_of(team), PLATFORM):
             if user in self._accounts.get(platform, {}):
                 return self._people.get(self._accounts[platform][user])
-        return self._by_email.get(email.casefold()) if email else None
+        found = self._by_email.get(email.casefold()) if email else None
+        return None if found is None or self._has_named_account(team, found.id) else found
+
+    def _has_named_account(self, team: str, person: str) -> bool:
+        """Whoever's account is named in the settings has no other, whatever address another one shows."""
+        return any(person in self._accounts.get(platform, {}).values() for platform in (platform_of(team), PLATFORM))
 
     def user(self, team: str, person: str) -> str | None:
         """The account of a person, where the settings name it."""

@@ -60,6 +60,10 @@ class Places:
         """What a conversation is called here, if it is known."""
         return await self._store.database.read(lambda c: channels.name_of(c, spot.reference))
 
+    async def is_private(self, spot: Spot) -> bool | None:
+        """Whether a conversation is known here as private; None: it is not known."""
+        return await self._store.database.read(lambda c: channels.is_private(c, spot.reference))
+
     async def name_for(self, spot: Spot, person: str, *, private: bool, topic: str = "") -> str:
         """The same; one that is not known is noted. Whoever speaks in a private one is in it: Slack says so."""
         name = await self.name(spot)
@@ -86,8 +90,11 @@ class Places:
 
 
 def _note(tx: SqlTransaction, spot: Spot, name: str, person: str, private: bool, topic: str) -> None:
-    room = Room(name=name, platform=platform_of(spot.team), private=private, topic=topic, members=(person,))
-    if name == spot.name:  # a channel of Tocsin's own is as it was made
+    known = channels.is_private(tx.connection, spot.reference)
+    if known is None:
+        room = Room(name=name, platform=platform_of(spot.team), private=private, topic=topic, members=(person,))
         tx.messages.open_channel(room, reference=spot.reference)
+    elif private and not known:
+        channels.close(tx.connection, name, [person])
     if private:
         tx.messages.add_member(name, person)

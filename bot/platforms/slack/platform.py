@@ -33,7 +33,7 @@ from bot.platforms.slack.web import Web, Wire
 from bot.platforms.slack.workshop import Bench, work, workshop
 from bot.store.accounts import Accounts
 from bot.store.arrivals import Arrival
-from commands.ports import Room
+from commands.ports import Room, Undeliverable
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Slack:
             installs=self._installs,
             people=people,
             places=places,
-            asking=Asking(people, places),
+            asking=Asking(web, people, places),
             chat=chat,
             documents=documents,
             opening=Opening(self._wire, self._installs),
@@ -170,7 +170,10 @@ class Slack:
     async def _work(self, arrival: Arrival) -> None:
         if self._app is None:
             self._app = workshop(self.bench, self._wire)
-        await self._announce_there(team_of_body(arrival.payload))
+        team = team_of_body(arrival.payload)
+        with contextlib.suppress(Undeliverable):  # not installed: Bolt drops it. Anything else is tried again.
+            await self._installs.of(team)
+        await self._announce_there(team)
         await work(self._app, arrival)
 
     async def close(self) -> None:

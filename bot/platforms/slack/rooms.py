@@ -53,7 +53,7 @@ class Rooms:
                 if refused.code not in _TAKEN:
                     raise Undeliverable(explained(refused)) from refused
             found = await self._find(install.team, wanted)
-            if found and found.get("creator") == install.bot_user and not found.get("is_archived"):
+            if found and _is_ours(found, install, room):
                 return str(found["id"])
         raise Undeliverable(f"#{name} and its next {_MOST_NAMES - 1} numbers are taken by channels of others.")
 
@@ -181,6 +181,12 @@ def _plain(text: str, limit: int) -> str:
     for word in ("@channel", "@here", "@everyone"):
         text = text.replace(word, f"@\N{WORD JOINER}{word[1:]}")
     return text[:limit]
+
+
+def _is_ours(found: dict[str, Any], install: Install, room: Room) -> bool:
+    """The channel that an earlier attempt made; an old one that others can see is never taken for a private one."""
+    made_here = found.get("creator") == install.bot_user and not found.get("is_archived")
+    return made_here and bool(found.get("is_private")) == room.private
 
 
 _WAYS_OUT = {

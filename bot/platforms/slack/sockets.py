@@ -8,7 +8,7 @@ import logging
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.platforms.slack.web import Wire
+from bot.platforms.slack.web import Wire, named
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Sockets:
                 await handler.connect_async()  # type: ignore[no-untyped-call]
                 await self._watch(handler, number)
             except Exception as error:
-                log.warning("socket %s: %s: %s", number, type(error).__name__, error)
+                log.warning("socket %s: %s", number, named(error))
             finally:
                 await asyncio.shield(handler.close_async())  # type: ignore[no-untyped-call]
             await asyncio.sleep(1)

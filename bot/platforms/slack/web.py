@@ -105,7 +105,7 @@ class Web:
                 if answer.status != 200:
                     raise Unclear(f"the upload was answered with {answer.status}")
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unclear(f"the upload: {type(error).__name__}: {error}") from error
+            raise Unclear(f"the upload: {named(error)}") from None
 
     async def _once(self, team: str, method: str, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
         client = await self.client(team)
@@ -115,10 +115,10 @@ class Web:
             raise self._meaning(error, team, method, channel) from error
         except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
-                raise Busy(f"{method}: Slack cannot be reached: {error}") from error
-            raise Unclear(f"{method}: no answer: {error}") from error
+                raise Busy(f"{method}: Slack cannot be reached: {named(error)}") from None
+            raise Unclear(f"{method}: no answer: {named(error)}") from None
         except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError, ValueError) as error:
-            raise Unclear(f"{method}: {type(error).__name__}: {error}") from error
+            raise Unclear(f"{method}: {named(error)}") from None
         return dict(said.data) if isinstance(said.data, dict) else {}
 
     def _meaning(self, error: SlackApiError, team: str, method: str, channel: str) -> Exception:
@@ -149,3 +149,9 @@ def _details(data: dict[str, Any]) -> str:
     needed = f"needs the scope {data['needed']}" if data.get("needed") else ""
     messages = data.get("response_metadata", {}).get("messages", []) if data.get("response_metadata") else []
     return "; ".join(part for part in (needed, *map(str, messages[:3])) if part)
+
+
+def named(error: BaseException) -> str:
+    """What went wrong, without the addresses that aiohttp writes out: a proxy's has its password in it."""
+    status = getattr(error, "status", "")
+    return f"{type(error).__name__} {status}".strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -12,8 +13,11 @@ from bot.platforms.slack.asking import Asker, is_private
 from bot.platforms.slack.blocks import CLICK, SHOW_ALL, whole
 from bot.platforms.slack.home import Home
 from bot.platforms.slack.places import Spot
+from bot.platforms.slack.web import Busy, Refused, Unclear
 from bot.platforms.slack.workshop import Bench
 from bot.store import outgoing
+
+log = logging.getLogger(__name__)
 
 
 def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - see asked.py
@@ -46,7 +50,10 @@ class Pressed:
                 )
             )
         if (body.get("view") or {}).get("type") == "home":
-            await self._home.publish(body["team_id"], body["user"]["id"])
+            try:
+                await self._home.publish(body["team_id"], body["user"]["id"])
+            except (Refused, Busy, Unclear) as error:  # the press counts, whatever the tab shows
+                log.warning("a home tab could not be refreshed: %s", error)
 
     async def _asker(self, body: dict[str, Any]) -> Asker | None:
         """Who pressed, and where; in a view that is nowhere, so what they are told comes by direct message."""

@@ -1,0 +1,65 @@
+"""Private conversations of Slack stay private here, whichever way somebody spoke first; people are who Slack says."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.store.messages import may_read
+from commands.errors import NotFound
+from commands.people import Directory, Person
+from tests.slack.stage import SlackWorld, slack_world
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
+
+
+async def _sees(stage: SlackWorld, channel: str, person: str) -> bool:
+    name = f"{channel.lower()}@slack:{stage.slack.team.id}"
+    return await stage.world.app.store.database.read(lambda c: may_read(c, name, person))
+
+
+async def test_a_mention_in_a_private_channel_is_read_by_its_people_alone(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        secret = stage.slack.add_channel("secret", [stage.slack.bot, "ana", "ben"], kind="private")
+        await stage.slack.mention("ana", secret, "list")
+        await stage.settled()
+        assert await _sees(stage, secret.id, "ana")
+        assert not await _sees(stage, secret.id, "carla")
+        await stage.slash("ben", "/incident list", secret.id)
+        assert "No incident is open" in stage.slack.transcript(secret)
+        assert await _sees(stage, secret.id, "ben")
+
+
+async def test_after_a_command_others_of_a_private_channel_may_mention(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        secret = stage.slack.add_channel("secret", [stage.slack.bot, "ana", "ben"], kind="private")
+        await stage.slash("ana", "/incident list", secret.id)
+        await stage.slack.mention("ben", secret, "list")
+        await stage.settled()
+        assert stage.slack.transcript(secret).count("No incident is open") == 2
+        assert not await _sees(stage, secret.id, "carla")
+
+
+async def test_a_delivery_is_not_lost_while_slack_does_not_say_who_we_are(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        stage.platform._installs._found = None  # type: ignore[attr-defined] # as in a process that has just begun
+        stage.slack.faults.fail("auth.test", times=2)
+        await stage.slash("ana", "/incident declare sev1 API answers 502")
+        assert "API answers 502" in stage.slack.transcript("incidents")
+
+
+async def test_an_address_is_nobody_elses_where_the_settings_name_the_account(sqlite_url: str) -> None:
+    from bot.platforms.slack.people import OwnAccounts
+
+    ana = Person(id="ana", name="Ana", email="ana@acme.example")
+    own = OwnAccounts([ana], {"slack": {"U1": "ana"}})
+    assert own.person("T1", "U1", "") == ana
+    assert own.person("T1", "U9", "ana@acme.example") is None
+
+
+def test_a_name_that_looks_like_an_id_catches_no_mentions() -> None:
+    thief = Person(id="slack-t1-u1", name="slack-t1-u2", handle="ana")
+    other = Person(id="slack-t1-u2", name="Bea", handle="ana")
+    directory = Directory([thief, other])
+    assert directory.find("@slack-t1-u2") == other
+    with pytest.raises(NotFound, match="2 people are called @ana"):
+        directory.find("@ana")
