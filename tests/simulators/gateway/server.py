@@ -54,6 +54,7 @@ class GatewaySimulator:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
+        listener.listen()  # at once: whoever connects before the server runs waits for it
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             self._asgi,
