@@ -63,3 +63,20 @@ def test_a_name_that_looks_like_an_id_catches_no_mentions() -> None:
     assert directory.find("@slack-t1-u2") == other
     with pytest.raises(NotFound, match="2 people are called @ana"):
         directory.find("@ana")
+
+
+async def test_who_leaves_or_is_deactivated_reads_and_does_nothing_from_then_on(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        await stage.slash("ana", "/incident declare sev1 a leak of keys --private")
+        where = next(one for one in stage.slack.team.channels.values() if one.name.startswith("incident-"))
+        await stage.slack.invite("ana", where, "ben")
+        await stage.settled()
+        assert await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        await stage.slack.leave("ben", where)
+        await stage.settled()
+        assert not await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        await stage.slack.deactivate("ben")
+        await stage.settled()
+        person = stage.world.app.services.directory.get("ben")
+        assert person is not None
+        assert not person.roles

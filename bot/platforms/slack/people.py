@@ -100,8 +100,10 @@ class People:
         """What other processes have learnt since the last time."""
         if not self._accounts.are_shared:
             return
-        since, self._caught_up = self._caught_up, self._clock.now()
-        for account in await self._accounts.since(since - _OVERLAP):
+        now = self._clock.now()
+        learnt = await self._accounts.since(self._caught_up - _OVERLAP)
+        self._caught_up = max(self._caught_up, now)
+        for account in learnt:
             team = account.platform.partition(":")[2]
             known = self._known.get((team, account.account))
             if account.platform.partition(":")[0] == PLATFORM and (known is None or known.seen_at < account.seen_at):
@@ -128,6 +130,11 @@ class People:
             if refused.code != "user_not_found":
                 raise
             return None
+
+    async def known(self, team: str, user: str) -> str | None:
+        """The person id behind an account that any process has met."""
+        await self._catch_up()
+        return self.mentioned(team, user)
 
     def changed(self, team: str, user: str) -> None:
         """Something about somebody changed: they are asked about again."""
@@ -196,7 +203,8 @@ class People:
         profile = said.get("profile", {})
         kind = _kind(team, said)
         groups = frozenset(await self._group_roles(team, user)) if kind == "member" else frozenset()
-        named = self._own.person(team, user, str(profile.get("email", "")) if kind == "member" else "")
+        own = kind == "member" or (kind == "gone" and said.get("team_id", team) == team)
+        named = self._own.person(team, user, str(profile.get("email", "")) if own else "")
         if named is not None:
             roles = frozenset() if kind == "gone" else named.roles | groups
             return named.model_copy(update={"roles": roles, "handle": str(said.get("name", ""))})

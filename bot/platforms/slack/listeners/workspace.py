@@ -30,8 +30,8 @@ class News:
     async def person_changed(self, body: dict[str, Any], event: dict[str, Any]) -> None:
         """Roles, names and zones may differ now; a deactivated person may do nothing from here on."""
         team, user = body["team_id"], event["user"]["id"]
-        self._bench.people.changed(team, user)
-        if self._bench.people.mentioned(team, user):
+        if await self._bench.people.known(team, user):
+            self._bench.people.changed(team, user)
             await self._bench.people.person(team, user)
 
     async def group_changed(self, body: dict[str, Any], event: dict[str, Any]) -> None:
@@ -50,7 +50,7 @@ class News:
     async def left(self, body: dict[str, Any], event: dict[str, Any]) -> None:
         """Somebody is in a channel no more."""
         bench, spot = self._bench, Spot(body["team_id"], event["channel"])
-        name, person = await bench.places.name(spot), bench.people.mentioned(spot.team, event["user"])
+        name, person = await bench.places.name(spot), await bench.people.known(spot.team, event["user"])
         if name and person:
             await bench.store.transact(f"left:{body['event_id']}", lambda tx: tx.messages.remove_member(name, person))
 
