@@ -17,8 +17,8 @@ from commands.domain.incident import Role
 from commands.domain.plan import PlanState
 from tests import postgres
 from tests.faults.processes import BotProcess, Scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import gateway_simulator
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("replicas")]
 T = TypeVar("T")

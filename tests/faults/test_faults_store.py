@@ -19,8 +19,8 @@ from bot.store.errors import StoreUnavailable
 from commands.domain.plan import PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess, Scene, scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import GatewaySimulator
+from tests.waiting import eventually
 
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
