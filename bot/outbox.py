@@ -28,7 +28,7 @@ from commands.ports import ChatPlatform, Clock, Post, Undeliverable, Unfinished,
 
 log = logging.getLogger(__name__)
 
-_LEASE_SECONDS, _IDLE_SECONDS = 15.0, 2.0
+_IDLE_SECONDS = 2.0
 #: How often is looked for what another process has said: on Postgres there may be one.
 _GLANCE_SECONDS = 0.3
 #: Between two looks: what comes in the meantime is sent, and marked, together.
@@ -73,13 +73,21 @@ class Outbox:
     """One process at a time sends: it holds a lease, and another takes over when it is gone."""
 
     def __init__(
-        self, database: Database, platforms: Mapping[str, ChatPlatform], *, owner: str, tell: Tell, clock: Clock
+        self,
+        database: Database,
+        platforms: Mapping[str, ChatPlatform],
+        *,
+        owner: str,
+        tell: Tell,
+        clock: Clock,
+        lease_seconds: float = 15.0,
     ) -> None:
         self._database = database
         self._platforms = platforms
         self._owner = owner
         self._tell = tell
         self._clock = clock
+        self._lease_seconds = lease_seconds
         self._news = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -164,14 +172,14 @@ class Outbox:
 
     async def _may_send(self) -> bool:
         """Hold the lease, with enough of it left."""
-        if time.monotonic() > self._leased_until - _LEASE_SECONDS / 3:
+        if time.monotonic() > self._leased_until - self._lease_seconds / 3:
             await self._renew()
-        return time.monotonic() < self._leased_until - _LEASE_SECONDS / 3
+        return time.monotonic() < self._leased_until - self._lease_seconds / 3
 
     async def _keep_lease(self) -> None:
         """While something is being sent, however long that takes, nobody else sends."""
         while True:
-            await asyncio.sleep(_LEASE_SECONDS / 5)
+            await asyncio.sleep(self._lease_seconds / 5)
             if self._serving or any(one.arranging for one in self._courses.values()):
                 with contextlib.suppress(StoreUnavailable):
                     await self._renew()
@@ -179,11 +187,11 @@ class Outbox:
     async def _renew(self) -> None:
         """After a time without the lease nothing is certain: another may have sent."""
         now = time.monotonic()
-        mine = await self._database.write(lambda c: lease(c, "outbox", self._owner, _LEASE_SECONDS))
+        mine = await self._database.write(lambda c: lease(c, "outbox", self._owner, self._lease_seconds))
         if not mine or now > self._leased_until:
             for course in self._courses.values():
                 course.sure = False
-        self._leased_until = now + _LEASE_SECONDS if mine else 0.0
+        self._leased_until = now + self._lease_seconds if mine else 0.0
 
     def _serve_all(self, channels: list[str]) -> None:
         now = self._now()
