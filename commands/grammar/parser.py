@@ -66,6 +66,14 @@ def find(words: list[lexer.Word], registry: Registry, reader: Person | None = No
     raise unknown(names, registry, reader)
 
 
+def meant(text: str, registry: Registry) -> Command | None:
+    """The command that a line names, whether or not its arguments can be read."""
+    try:
+        return find(lexer.words(text), registry)[0]
+    except Malformed:
+        return None
+
+
 def _name(word: str) -> str:
     return word.lstrip("/").casefold()
 

@@ -19,13 +19,14 @@ from commands.people import Directory, Person
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What words mean at one moment, to one reader."""
+    """What words mean at one moment, to one reader. `platform`: where people are meant as they are there."""
 
     scheme: Scheme
     directory: Directory
     now: datetime
     zone: str = "UTC"
     reader: Person | None = None
+    platform: str = ""
 
 
 class ChatType(click.ParamType[Any]):
@@ -62,7 +63,7 @@ class PersonType(ChatType):
     def read(self, word: str, vocabulary: Vocabulary | None) -> Person:
         """`@ana`, `ana`, `<@ana>`."""
         assert vocabulary is not None
-        return vocabulary.directory.find(word)
+        return vocabulary.directory.find(word, vocabulary.platform)
 
 
 class WholeNumberType(ChatType):

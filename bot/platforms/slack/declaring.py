@@ -78,12 +78,16 @@ class Declaring:
         self, team: str, person: Person, draft: Draft, origin: Origin, refused: Card | None = None
     ) -> dict[str, Any]:
         """The form as somebody may see it; who may not declare is told who may."""
-        command = self._bench.registry.commands[_COMMAND]
-        if not command.access.allows(person, None):
-            who = f"Who may: {command.access.words()}. Ask one of them to declare it."
+        if not self.allows(person):
+            access = self._bench.registry.commands[_COMMAND].access
+            who = access.hint(person, "Ask one of them to declare it.")
             return forms.told(self._blocks(team, card("Declaring is not for you.", who, tone=Tone.WARNING)))
         above = self._blocks(team, refused) if refused else []
         return forms.form(draft, origin, self._bench.services.scheme, [*above, *await self._open_ones(team, person)])
+
+    def allows(self, person: Person) -> bool:
+        """Whether somebody may declare."""
+        return self._bench.registry.commands[_COMMAND].access.allows(person, None)
 
     def _blocks(self, team: str, shown: Card) -> list[Any]:
         """A card without its small print, which repeats what was typed."""

@@ -22,8 +22,9 @@ from bot.platforms.slack.installs import Installs, ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.intake import Intake, front
 from bot.platforms.slack.oauth import Flow, Installations
 from bot.platforms.slack.opening import Opening
+from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.pacing import Pacer
-from bot.platforms.slack.people import OwnAccounts, People
+from bot.platforms.slack.people import People
 from bot.platforms.slack.places import PLATFORM, Places, platform_of
 from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.rooms import Rooms
@@ -79,7 +80,7 @@ class Slack:
     def _make_bench(self) -> Bench:
         parts, settings = self._parts, self._settings
         web = Web(self._wire, self._installs, Pacer(self._clock), self._clock)
-        own = OwnAccounts(parts.people, parts.accounts)
+        own = OwnAccounts(parts.people, parts.accounts, settings.believes)
         people = People(web, Accounts(parts.store.database), parts.directory, settings, self._clock, own)
         places, documents = Places(parts.store), Documents(web, parts.store)
         responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)

@@ -55,7 +55,11 @@ class Declared:
     async def asked_from(self, ack: Any, body: dict[str, Any], context: Any) -> None:
         """The shortcut of a message: its first line is the title that the form begins with."""
         await ack()
-        text = await self._bench.asking.words(body["team_id"], said(body["message"]))
+        person = await self._bench.people.person(body["team_id"], body["user"]["id"])
+        if person is None:
+            return
+        may = self._declaring.allows(person)
+        text = await self._bench.asking.words(body["team_id"], said(body["message"]), look_up=may)
         title = cut(next((line.strip() for line in text.splitlines() if line.strip()), ""), _TITLE)
         draft = Draft(title=title, service=self._bench.services.default_service)
         await self._fill(body, draft, Origin(context["arrival"].id, cut(" ".join(text.split()), _EXCERPT)))
