@@ -19,13 +19,14 @@ from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
 from commands import captures
-from commands.cards import Card, Tone, Who, card, rich
+from commands.cards import Card, Who, rich
 from commands.context import Call, Services
 from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
 from commands.grammar.parser import Parsed, meant, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
 from commands.ports import Urgency
+from commands.presentation.answers import refusal_card
 from commands.presentation.incident import incident_card, may_read_otherwise, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
@@ -143,11 +144,7 @@ class Pipeline:
             raise understood
         command = understood.command
         if command.where is Where.INCIDENT and call.incident is None:
-            raise WrongPlace(
-                f"{command.name} works in an incident's channel only.",
-                hint="Find yours with /incident list.",
-                example=command.example,
-            )
+            raise WrongPlace(f"{command.name} works in an incident's channel only.", example="/incident list")
         return understood
 
     def _decide(self, tx: SqlTransaction, work: _Work, facts: Any) -> Receipt:
@@ -386,15 +383,4 @@ def _asked(shown: Card, call: Call, text: str) -> Card:
     """An answer that everybody sees says who asked for it."""
     return shown.model_copy(
         update={"footer": rich(Who(person=call.person.id), f": {cut(' '.join(text.split()), 120)}")}
-    )
-
-
-def refusal_card(refusal: Refusal, text: str = "") -> Card:
-    """What was wrong, what to do, and a line to copy."""
-    lines: list[Any] = [line for line in (refusal.hint,) if line]
-    if refusal.example:
-        lines.append(f"For example: {refusal.example}")
-    shown = card(refusal.message, *lines, tone=Tone.WARNING)
-    return (
-        shown.model_copy(update={"footer": rich(f"you typed: {cut(' '.join(text.split()), 120)}")}) if text else shown
     )

@@ -243,7 +243,7 @@ class Settings(BaseSettings):
         try:
             scheme.parse(self.watch.severity or scheme.worst.id)
         except Malformed as refused:
-            raise ValueError(f"watch.severity: {refused.message} {refused.hint}") from None
+            raise ValueError(f"watch.severity: {refused.words()}") from None
         return self
 
     def scheme(self) -> Scheme:

@@ -107,7 +107,7 @@ def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
         return
     undone = tx.plans.get(plan.undoes)
     if not undone.can_be_undone:
-        raise Conflict(f"“{undone.summary}” was undone already.", hint="Look at /gw history.")
+        raise Conflict(f"“{undone.summary}” was undone already.", example="/gw history")
     certain = [one for one in undoable(tx.plans.recent(target=plan.target.key, limit=50)) if one.in_force]
     newest = certain[0] if certain else undone
     if newest.created_at > undone.created_at:

@@ -77,9 +77,7 @@ def at_hand(call: Call, tx: Transaction) -> Incident:
     """The incident of the channel, as the transaction sees it. Raises WrongPlace elsewhere."""
     incident = tx.incidents.in_channel(call.channel)
     if incident is None:
-        raise WrongPlace(
-            "That works in an incident's channel only.", hint="Open one, or find yours with /incident list."
-        )
+        raise WrongPlace("That works in an incident's channel only.", example="/incident list")
     return incident
 
 
@@ -87,10 +85,13 @@ def open_at_hand(call: Call, tx: Transaction) -> Incident:
     """As `at_hand`, for what makes sense only while an incident is open."""
     incident = at_hand(call, tx)
     if not incident.status.is_open:
-        raise Conflict(
-            f"{incident.id} has the status {incident.status.value}.", hint="Reopen it first: /incident reopen why."
-        )
+        raise Conflict(over(incident), example="/incident reopen errors are back")
     return incident
+
+
+def over(incident: Incident) -> str:
+    """Why something that needs an open incident is refused."""
+    return f"The incident is over; its status is {incident.status.value}."
 
 
 def named_or_at_hand(incident_id: str, call: Call, tx: Transaction) -> Incident:

@@ -64,9 +64,7 @@ def _level(typed: str) -> str:
     level = _ALIASES.get(typed.upper(), typed.upper())
     if level not in _LEVELS:
         raise Malformed(
-            f"{typed[:20]!r} is no log level.",
-            hint=f"Levels: {', '.join(_LEVELS)}.",
-            example="/gw logs --level ERROR",
+            f"“{typed[:20]}” is no log level.", hint="Levels:", allowed=_LEVELS, example="/gw logs --level ERROR"
         )
     return level
 

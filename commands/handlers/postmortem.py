@@ -35,9 +35,9 @@ def _draft(args: Which, call: Call, tx: Transaction) -> tuple[Incident, str]:
     text = tx.postmortems.get(incident.id)
     if text is None:
         if incident.resolved_at:
-            raise NotFound(f"The postmortem of {incident.id} is being drafted.", hint="Ask again in a moment.")
+            raise NotFound(f"The postmortem of {headline(incident)} is being drafted.", hint="Ask again in a moment.")
         raise NotFound(
-            f"{incident.id} has no postmortem yet.",
+            f"{headline(incident)} has no postmortem yet.",
             hint="It is drafted when the incident is resolved.",
             example="/incident resolve what fixed it",
         )
