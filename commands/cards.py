@@ -210,8 +210,8 @@ def transcript(shown: Card, names: dict[str, str] | None = None) -> str:
     lines = [shown.title]
     lines += [f"  {plain(paragraph, names)}" for paragraph in shown.paragraphs]
     lines += [f"  {one.label}: {plain(one.value, names)}" for one in shown.facts]
-    lines += _table_lines(shown.table, names)
     lines += [f"  [{shown.chart.words()}]"] if shown.chart else []
+    lines += _table_lines(shown.table, names)
     lines += [f"  | {line}" for line in shown.preformatted.splitlines()]
     if shown.buttons:
         lines.append("  " + " ".join(f"[{button.label}]" for button in shown.buttons))

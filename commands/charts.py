@@ -113,9 +113,9 @@ class Chart(_Frozen):
         values = [value for _, value in known]
         low, high, last = (panel.written(value) for value in (min(values), max(values), values[-1]))
         peak = max(known, key=lambda point: point[1])[0]
-        scope = f"between {low} and {high}, highest at {self.moment(peak)}" if low != high else f"always {high}"
+        varied = f"last {last}, between {low} and {high}, highest at {self.moment(peak)}"
         crossed = "".join(f"; {self._crossed(panel, series, one)}" for one in panel.thresholds)
-        return f"{name}: last {last}, {scope}{crossed}."
+        return f"{name}: {varied if low != high else f'always {high}'}{crossed}."
 
     def _crossed(self, panel: Panel, series: Series, threshold: Threshold) -> str:
         line = f"{threshold.label} of {panel.written(threshold.value)}"

@@ -6,22 +6,25 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from commands.cards import Card, Tone, card
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.domain.sli import Reading
-from commands.errors import Conflict, NotAllowed, NotFound, WrongPlace
+from commands.errors import Conflict, Malformed, NotAllowed, NotFound, WrongPlace
 from commands.grammar.arguments import Word
 from commands.people import Person
 from commands.ports import Transaction
+from commands.presentation.words import lasting
 from commands.reading import current_reading
 from commands.registry import RESPONDERS, Reply
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_FURTHEST = timedelta(days=1)
 #: How long an answer is waited for that is good to have and that nothing depends on.
 PATIENCE_SECONDS = 8.0
 
@@ -56,6 +59,12 @@ async def measure(_args: object, call: Call) -> Reading | None:
 def show_gathered(_args: object, _call: Call, _tx: Transaction, facts: Card) -> Reply:
     """What was gathered is the answer, for everybody in the channel."""
     return Reply(facts)
+
+
+def at_most_a_day(since: timedelta, example: str) -> None:
+    """Raises Malformed for a look further back."""
+    if since > _FURTHEST:
+        raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
 
 
 def check_may_hold(person: Person) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commands.cards import Card, Code, Document, Link, Tone, card, rich
+from commands.charts import Chart
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -44,8 +45,8 @@ def _draft(args: Which, call: Call, tx: Transaction) -> tuple[Incident, str]:
     return incident, text
 
 
-def postmortem_card(incident: Incident) -> Card:
-    """Where the draft is, and how to make it better."""
+def postmortem_card(incident: Incident, impact: Chart | None = None) -> Card:
+    """Where the draft is, and how to make it better; what the incident did to the service, where that was measured."""
     page = Link(url=f"/postmortems/{incident.id}", text="Read the postmortem draft")
     more = rich(
         "Mark what is missing, then it is drafted anew: ",
@@ -55,7 +56,7 @@ def postmortem_card(incident: Incident) -> Card:
     name = f"postmortem-{incident.id}.md"
     document = Document(incident=incident.id, name=name, title=f"Postmortem of {cut(headline(incident), 100)}")
     shown = card(f"Postmortem of {headline(incident)}", rich(page, "."), more, tone=Tone.INFO)
-    return shown.model_copy(update={"document": document})
+    return shown.model_copy(update={"document": document, "chart": impact})
 
 
 def _command(path: tuple[str, ...], summary: str, example: str, decide: Decide) -> Command:

@@ -83,6 +83,7 @@ async def test_metrics(stage: Stage) -> None:
     assert await stage.types("eve", "general", "/gw metrics --window 5m") == golden("""
         [#general, all]
         gateway: errors 0.2%, p95 40 ms, 100 requests/s
+          No chart: too little was measured in the last 30 min.
           Errors: 0.2% of 1,000 requests
           Latency: p50 8 ms, p95 40 ms, p99 90 ms
           Traffic: 100 requests/s over 10 s
