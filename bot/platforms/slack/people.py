@@ -21,7 +21,7 @@ from bot.platforms.slack.groups import Groups
 from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.places import PLATFORM, platform_of, team_of
 from bot.platforms.slack.settings import SlackSettings
-from bot.platforms.slack.web import Busy, Refused, Unclear, Web
+from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
 from bot.store.accounts import Account, Accounts, News
 from commands.people import Directory, OrgRole, Person
 from commands.ports import Clock
@@ -91,10 +91,17 @@ class People:
         try:
             said = await self._web.call(team, "users.lookupByEmail", email=email)
             await self.person(team, str(said["user"]["id"]))
+            if self.user(team, person) is None:  # the address is that of a bot, or of somebody who is gone
+                self._missing[team, person] = now
+        except (Busy, Unclear, Barred) as error:
+            log.warning("Slack does not say who has the address of %s: %s", person, error)
         except Refused:
             self._missing[team, person] = now
-        except (Busy, Unclear) as error:
-            log.warning("Slack does not say who has the address of %s: %s", person, error)
+
+    def is_looked_for(self, team: str, person: str) -> bool:
+        """Whether Slack has still to say who has the address of somebody of the settings."""
+        looked_for = bool(self._own.email(team, person)) and (team, person) not in self._missing
+        return looked_for and self.user(team, person) is None
 
     async def _catch_up(self) -> None:
         """What other processes have learnt, or doubt, since the last time."""

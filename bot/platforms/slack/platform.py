@@ -13,13 +13,16 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.platforms import Parts
 from bot.platforms.slack import screens, signed_http
+from bot.platforms.slack.access import Access
 from bot.platforms.slack.arriving import team_of_body
 from bot.platforms.slack.asking import Asking
+from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.giving_up import GivingUp
 from bot.platforms.slack.installs import Installs, ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.intake import Intake, front
+from bot.platforms.slack.inviting import Inviting
 from bot.platforms.slack.oauth import Flow, Installations
 from bot.platforms.slack.opening import Opening
 from bot.platforms.slack.own_accounts import OwnAccounts
@@ -32,6 +35,7 @@ from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.sockets import Sockets
 from bot.platforms.slack.web import Web, Wire
 from bot.platforms.slack.workshop import Bench, work, workshop
+from bot.sending.undelivered import Undelivered
 from bot.store.accounts import Accounts
 from bot.store.arrivals import Arrival
 from commands.ports import Room, Undeliverable
@@ -79,13 +83,17 @@ class Slack:
 
     def _make_bench(self) -> Bench:
         parts, settings = self._parts, self._settings
-        web = Web(self._wire, self._installs, Pacer(self._clock), self._clock)
+        undelivered = Undelivered(parts.store, parts.services)
+        access = Access(undelivered.at_home, self._clock)
+        web = Web(self._wire, self._installs, Pacer(self._clock), self._clock, access)
         own = OwnAccounts(parts.people, parts.accounts, settings.believes)
         people = People(web, Accounts(parts.store.database), parts.directory, settings, self._clock, own)
         places, documents = Places(parts.store), Documents(web, parts.store)
         responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
-        rooms = Rooms(web, self._installs, people)
-        chat = SlackChat(web, rooms, people, places, parts.directory, responses, documents, address=parts.address)
+        tell = undelivered.there
+        rooms = Rooms(web, Inviting(web, people, tell), tell)
+        belongings = Belongings(web, documents, places, tell)
+        chat = SlackChat(web, rooms, people, places, parts.directory, responses, belongings, address=parts.address)
         return Bench(
             intake=parts.intake,
             registry=parts.registry,

@@ -10,7 +10,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.platforms.slack.blocks import render
 from bot.platforms.slack.places import Spot
-from bot.platforms.slack.rooms import explained
+from bot.platforms.slack.refusals import explained
 from bot.platforms.slack.web import Refused
 from bot.platforms.slack.workshop import Bench
 from bot.store.transaction import SqlTransaction
