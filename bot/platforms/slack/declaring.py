@@ -62,7 +62,23 @@ class Declaring:
         view = await self.view(team, person, draft, origin)
         which = {"external_id": name_of(trigger), "hash": opened.hash or None}
         # Another name: should this be worked again, what the person has typed or sent by then is left alone.
-        await self._show(team, view | {"external_id": f"{name_of(trigger)}-form"}, which)
+        filled = view | {"external_id": f"{name_of(trigger)}-form"}
+        if await self._show(team, filled, which) or opened.known:
+            return True
+        return await self._is_there(team, filled)
+
+    async def _is_there(self, team: str, view: dict[str, Any]) -> bool:
+        """Whether a view is open, asked by a change that Slack refuses for its hash: the view stays as it is.
+
+        The process that took the delivery may have ended before it opened anything, or after it had filled the form.
+        """
+        try:
+            which = {"external_id": view["external_id"], "hash": "0.none"}
+            await self._bench.web.call(team, "views.update", view=view, **which)
+        except Refused as refused:
+            if refused.code not in _GONE:
+                raise
+            return refused.code == "hash_conflict"
         return True
 
     async def _show(self, team: str, view: dict[str, Any], which: dict[str, Any]) -> bool:

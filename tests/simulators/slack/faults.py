@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal[
-    "slow", "lose_answer", "drop", "ratelimit", "fail", "garble", "duplicate", "reorder", "to_all", "unready"
+    "slow", "hold", "lose_answer", "drop", "ratelimit", "fail", "garble", "duplicate", "reorder", "to_all", "unready"
 ]
 
 #: What does not happen to a call.
@@ -29,6 +30,11 @@ class Fault:
     retry_after: int = 1
     body: bytes = GARBAGE
     seen: int = 0
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """Let those go on that are held."""
+        self.free.set()
 
 
 @dataclass
@@ -48,6 +54,10 @@ class Faults:
     def slow(self, method: str, seconds: float, *, times: int = 1, probability: float | None = None) -> Fault:
         """They take so long, and then have their effect."""
         return self._add(Fault("slow", method, *_often(times, probability), seconds=seconds))
+
+    def hold(self, method: str, *, times: int = 1) -> Fault:
+        """They wait until they are released, and then have their effect."""
+        return self._add(Fault("hold", method, times, 1.0))
 
     def lose_answer(self, method: str, *, times: int = 1, probability: float | None = None) -> Fault:
         """They have their effect, and the connection breaks before the answer."""
@@ -114,8 +124,8 @@ class Faults:
     def call(self, method: str) -> list[Fault]:
         """What happens to a call: delays, and at most one other fault."""
         hit = [one for one in self._hits(method) if one.kind not in APART]
-        slow = [one for one in hit if one.kind == "slow"]
-        others = [one for one in hit if one.kind != "slow"]
+        slow = [one for one in hit if one.kind in {"slow", "hold"}]
+        others = [one for one in hit if one not in slow]
         return self._used(slow + others[:1])
 
     def delivery(self, kind: str, fault: Kind) -> bool:

@@ -64,6 +64,8 @@ class Gate:
             call.fault = fault.kind
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
+            elif fault.kind == "hold":
+                await fault.free.wait()
             elif fault.kind == "drop":
                 return broken(request)
             elif fault.kind == "ratelimit":
