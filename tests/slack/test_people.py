@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -110,9 +111,16 @@ class Company:
 
 
 @pytest.fixture
-async def company(database_url: str) -> AsyncIterator[Company]:
-    """Ana by her address, Ben by his id, and Dora of whom the settings know nothing; Dora is an SRE."""
-    database = Database(database_url)
+async def company(sqlite_url: str) -> AsyncIterator[Company]:
+    """Ana by her address, Ben by his id, and Dora of whom the settings know nothing. All are SREs."""
+    async with founded(sqlite_url) as made:
+        yield made
+
+
+@asynccontextmanager
+async def founded(url: str) -> AsyncIterator[Company]:
+    """A company on a database."""
+    database = Database(url)
     migrate(database.engine)
     made = Company(database)
     made.slack.add("T1", "UANA", email="ana@acme.example")
@@ -126,7 +134,12 @@ async def company(database_url: str) -> AsyncIterator[Company]:
 OAUTH = {"bot_token": "", "client_id": "1", "client_secret": "2", "public_url": "https://tocsin.example"}
 
 
-async def test_a_change_of_a_group_that_one_process_hears_of_counts_in_every_process_at_once(company: Company) -> None:
+async def test_a_change_of_a_group_that_one_process_hears_of_counts_in_every_process_at_once(database_url: str) -> None:
+    async with founded(database_url) as company:
+        await _a_group_changes(company)
+
+
+async def _a_group_changes(company: Company) -> None:
     one, other = await company.process(), await company.process()
     for process in (one, other):
         await process.people.person("T1", "UANA")

@@ -36,6 +36,8 @@ _WITHHELD = (
     "Slack does not say at the moment who is in its groups, so the roles that they give do not count. "
     "Try again when it answers, or ask somebody whom the settings name."
 )
+#: How long somebody who only reads along is remembered, and how many of them are asked about at a time.
+_REMEMBERED, _MOST_ASKED = timedelta(days=1), 20
 _NOBODY = {"user_not_found", "user_not_visible"}
 _MOST_KEPT = 1000
 _ZONES = available_timezones()
@@ -157,6 +159,23 @@ class People:
 
     def _age(self, account: Account) -> timedelta:
         return self._clock.now() - account.seen_at
+
+    async def readers(self, team: str, users: Iterable[str]) -> list[Person] | None:
+        """Who reads along, without bots; None while too many of them are not known: some are asked about each time."""
+        await self._catch_up()
+        everybody = list(users)
+        unknown = [user for user in everybody if not self._is_known_enough(team, user)]
+        for user in unknown[:_MOST_ASKED]:
+            await self.person(team, user)
+        if len(unknown) > _MOST_ASKED:
+            return None
+        found = [self._known[team, user] for user in everybody if (team, user) in self._known]
+        return [self._entitled(one, certain=self._is_undoubted(team, one)) for one in found]
+
+    def _is_known_enough(self, team: str, user: str) -> bool:
+        """To read along: what changed since then would have been reported."""
+        known = self._known.get((team, user))
+        return bool(known and known.standing and not known.doubted and self._age(known) < _REMEMBERED)
 
     async def known(self, team: str, user: str) -> str | None:
         """The person id behind an account that any process has met."""
