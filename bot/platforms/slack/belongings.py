@@ -6,7 +6,7 @@ import logging
 
 from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.places import Places, Spot
-from bot.platforms.slack.refusals import Tell, explained
+from bot.platforms.slack.refusals import Tell, complain
 from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
 from commands.ports import Post, Unfinished
 from commands.presentation.words import cut
@@ -57,4 +57,5 @@ class Belongings:
         channel = await self._places.name(spot)
         if channel is not None:
             title = post.card.document.title if what == "uploaded" and post.card.document else post.card.title
-            await self._tell(channel, f"Not {what}: {cut(title, 100)}", explained(refused), key=f"{post.key}:{what}")
+            told = f"Not {what}: {cut(title, 100)}"
+            await complain(self._tell, channel, told, refused, key=f"{post.key}:{what}")

@@ -30,14 +30,17 @@ class Documents:
         """Upload a document into the thread of its message, unless it is there."""
         text = await self._store.look(lambda tx: tx.postmortems.get(document.incident))
         if text is not None:
-            await self.upload(spot, thread, document.name, text, title=document.title)
+            await self.upload(spot, thread, document.name, text.encode(), title=document.title)
 
-    async def upload(self, spot: Spot, thread: str | None, name: str, text: str, *, title: str) -> bool:
+    async def upload(
+        self, spot: Spot, thread: str | None, name: str, content: bytes, *, title: str, alt: str = ""
+    ) -> bool:
         """Upload a file, into a thread or into the conversation. False: it was there already, by its name."""
         if await self._is_there(spot, thread, name):
             return False
-        content = text.encode("utf-8")
-        said = await self._web.call(spot.team, "files.getUploadURLExternal", filename=name, length=len(content))
+        said = await self._web.call(
+            spot.team, "files.getUploadURLExternal", filename=name, length=len(content), alt_txt=alt or None
+        )
         await self._web.send_bytes(str(said["upload_url"]), content)
         try:
             await self._web.call(

@@ -72,3 +72,9 @@ def final() -> Iterator[None]:
         raise
     except Refused as refused:
         raise Undeliverable(explained(refused)) from refused
+
+
+async def complain(tell: Tell, channel: str, what: str, refused: Refused, *, key: str) -> None:
+    """Say in its channel that something was refused; unless nothing is allowed at all, which is told elsewhere."""
+    if not (isinstance(refused, Barred) and refused.everything):
+        await tell(channel, what, explained(refused), key=key)

@@ -12,7 +12,7 @@ from typing import Any
 from bot.platforms.slack.installs import Install
 from bot.platforms.slack.inviting import Inviting
 from bot.platforms.slack.places import Spot, team_of
-from bot.platforms.slack.refusals import Tell, explained, final
+from bot.platforms.slack.refusals import Tell, complain, final
 from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
 from commands.ports import Room, Undeliverable
 
@@ -110,7 +110,7 @@ class Rooms:
             try:
                 await step(spot, room, done, install)
             except Refused as refused:
-                await self._tell(room.name, f"{what} could not be set.", explained(refused), key=what)
+                await complain(self._tell, room.name, f"{what} could not be set.", refused, key=what)
                 failed = failed or (refused if isinstance(refused, Barred) else None)
             except (Busy, Unclear) as error:
                 failed = failed or error

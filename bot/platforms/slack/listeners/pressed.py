@@ -83,7 +83,7 @@ class Pressed:
             said = await bench.web.call(team, "conversations.open", users=asker.user)
             spot, thread = Spot(team, str(said["channel"]["id"])), None
         name = name_of(found.key, text)
-        if not await bench.documents.upload(spot, thread, name, text, title=found.card.title[:100]):
+        if not await bench.documents.upload(spot, thread, name, text.encode(), title=found.card.title[:100]):
             await self._point(asker, "the thread of the message" if thread else "your direct messages with me")
 
     async def _point(self, asker: Asker, where: str) -> None:
