@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ONE_AT_A_TIME = threading.Lock()
-_DOTS_PER_INCH = 200
+_DOTS_ACROSS = 1600
 _MOST_ROWS = 4
 #: Characters for which there is room.
 _TITLE, _PANEL, _LABEL, _LINE, _THRESHOLD = 50, 24, 36, 12, 14
@@ -48,16 +48,18 @@ class Look:
     dashes: tuple[Any, ...] = ("solid", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 
 
-#: Slack shows a picture about half as wide as this one is drawn, a phone narrower still.
-PICTURE = Look(width=8.0, panel=1.45, text=13, line=2.2)
+#: A phone shows it some three inches wide, and it is to be read there.
+PICTURE = Look(width=7.0, panel=1.35, text=13.5, line=2.2)
 PAGE = Look(width=8.0, panel=1.3, text=11, line=1.7)
 
 
 def png(chart: Chart) -> bytes:
-    """A picture on white, with two dots for each of a usual screen."""
+    """A picture on white, with more dots than a usual screen shows."""
     with _ONE_AT_A_TIME:
         written = io.BytesIO()
-        _figure(chart, PICTURE).savefig(written, format="png", dpi=_DOTS_PER_INCH, facecolor=PICTURE.ground)
+        _figure(chart, PICTURE).savefig(
+            written, format="png", dpi=_DOTS_ACROSS / PICTURE.width, facecolor=PICTURE.ground
+        )
         return written.getvalue()
 
 
@@ -83,7 +85,9 @@ def _figure(chart: Chart, look: Look) -> Figure:
     heights = [labels.height] * bool(labels.rows) + [look.panel] * len(chart.panels)
     layout = ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.08, hspace=0.0)
     figure = Figure(figsize=(look.width, sum(heights) + 0.75), layout=layout)
-    figure.suptitle(_heading(chart), x=0.012, ha="left", fontsize=look.text, color=look.ink)
+    heading = _heading(chart)
+    fits = min(look.text, look.width * 72 / len(heading) / 0.6)
+    figure.suptitle(heading, x=0.012, ha="left", fontsize=fits, color=look.ink)
     rows: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     panels = rows[-len(chart.panels) :]
     for top, axes, panel in zip([rows[0], *panels[1:]], panels, chart.panels, strict=True):
