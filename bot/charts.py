@@ -12,6 +12,7 @@ import math
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,7 @@ PICTURE = Look(width=7.0, panel=1.35, text=13.5, line=2.2)
 PAGE = Look(width=8.0, panel=1.3, text=11, line=1.7)
 
 
+@lru_cache(maxsize=8)
 def png(chart: Chart) -> bytes:
     """A picture on white, with more dots than a usual screen shows."""
     with _ONE_AT_A_TIME:

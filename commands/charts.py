@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 #: More marks than this are counted, not named.
 _MOST_MARKS = 5
@@ -76,7 +77,7 @@ class Chart(_Frozen):
     title: str
     since: AwareDatetime
     until: AwareDatetime
-    panels: tuple[Panel, ...]
+    panels: Annotated[tuple[Panel, ...], Field(min_length=1)]
     marks: tuple[Mark, ...] = ()
     bands: tuple[Band, ...] = ()
     zone: str = "UTC"

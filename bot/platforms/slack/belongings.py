@@ -1,10 +1,14 @@
-"""What belongs to a message: the pin, the document. Each is done once, and by itself; the message waits for neither."""
+"""What belongs to a message: the pin, the document, the picture that it does not show.
+
+Each is done once, and by itself; the message waits for none.
+"""
 
 from __future__ import annotations
 
 import logging
 
 from bot.platforms.slack.documents import Documents
+from bot.platforms.slack.pictures import Pictures
 from bot.platforms.slack.places import Places, Spot
 from bot.platforms.slack.refusals import Tell, complain
 from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
@@ -17,9 +21,10 @@ log = logging.getLogger(__name__)
 class Belongings:
     """Brings to a message what belongs to it. What Slack refuses is said in the channel, once."""
 
-    def __init__(self, web: Web, documents: Documents, places: Places, tell: Tell) -> None:
+    def __init__(self, web: Web, documents: Documents, pictures: Pictures, places: Places, tell: Tell) -> None:
         self._web = web
         self._documents = documents
+        self.pictures = pictures
         self._places = places
         self._tell = tell
         self._pinned: set[tuple[str, str]] = set()
@@ -27,7 +32,7 @@ class Belongings:
     async def bring(self, spot: Spot, ts: str, post: Post) -> None:
         """To the message of a time. Raises Unfinished for what may be done later."""
         failed: Exception | None = None
-        for what, step in (("pinned", self._pin), ("uploaded", self._attach)):
+        for what, step in (("pinned", self._pin), ("uploaded", self._attach), ("drawn", self.pictures.attach)):
             try:
                 await step(spot, ts, post)
             except Refused as refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from bot.platforms.slack.belongings import Belongings
@@ -64,6 +65,7 @@ class SlackChat:
         self._directory = directory
         self._responses = responses
         self._belongings = belongings
+        self.pictures = belongings.pictures
         self._address = address
         self._in_views: InViews = _nowhere
 
@@ -99,10 +101,9 @@ class SlackChat:
         if waiting is None:
             return f"{_FLEETING}{post.key}"
         post = waiting
-        shown = await self._render(spot.team, post)
         if post.only_for is not None:
-            return await self._whisper(spot, post, shown, post.only_for)
-        reference = await self._say(spot, post, shown)
+            return await self._whisper(spot, post, await self._render(spot.team, post), post.only_for)
+        reference = await self.pictures.say(spot, post, partial(self._say, spot, post))
         if not reference.startswith(_FLEETING):
             await self._belongings.bring(spot, reference, post)
         return reference
@@ -110,14 +111,14 @@ class SlackChat:
     async def edit(self, channel: str, reference: str, post: Post) -> None:
         """See ChatPlatform. What cannot be changed is said anew."""
         spot = Spot.of(channel)
-        shown = await self._render(spot.team, post)
+        shown = await self._render(spot.team, post, self.pictures.of(spot, post))
         if reference.startswith(_DIRECT):
             conversation, _, ts = reference.removeprefix(_DIRECT).partition("/")
             await self._change(Spot(spot.team, conversation), ts, post, shown)
         elif post.only_for is not None:
             await self._whisper(spot, post, shown, post.only_for)
         elif reference.startswith(_FLEETING):
-            await self._say(spot, post, shown)
+            await self._say(spot, post)
         elif await self._change(spot, reference, post, shown):
             await self._belongings.bring(spot, reference, post)
 
@@ -133,7 +134,8 @@ class SlackChat:
                 return False
         return True
 
-    async def _say(self, spot: Spot, post: Post, shown: Shown) -> str:
+    async def _say(self, spot: Spot, post: Post, picture: str | None = None) -> str:
+        shown = await self._render(spot.team, post, picture)
         message = content(post.key, shown) | _threaded(post)
         with final():
             try:
@@ -141,16 +143,18 @@ class SlackChat:
             except Refused as refused:
                 if refused.code not in _OUTSIDE:
                     raise
-                return await self._from_outside(spot, post, shown, message, refused)
+                return await self._from_outside(spot, post, message, refused)
 
-    async def _from_outside(
-        self, spot: Spot, post: Post, shown: Shown, message: dict[str, Any], refused: Refused
-    ) -> str:
-        """Tocsin is not in the channel: it joins a public one; else it answers by the address that came along."""
+    async def _from_outside(self, spot: Spot, post: Post, message: dict[str, Any], refused: Refused) -> str:
+        """Tocsin is not in the channel: it joins a public one; else it answers by the address that came along.
+
+        Whoever reads such an answer has no right to see a file of Tocsin's, so it has no picture.
+        """
         try:
             await self._web.call(spot.team, "conversations.join", channel=spot.channel)
             return await self._said.post(spot, message, urgency=post.urgency)
         except Refused:
+            shown = await self._render(spot.team, post)
             if await self._responses.answer(platform_of(spot.team), post.key, shown, everybody=True):
                 return f"{_FLEETING}{post.key}"
             raise refused from None
@@ -190,10 +194,10 @@ class SlackChat:
         )
         return f"{_FLEETING}{said.get('message_ts', post.key)}"
 
-    async def _render(self, team: str, post: Post) -> Shown:
+    async def _render(self, team: str, post: Post, picture: str | None = None) -> Shown:
         await self._places.learn(team, channels_of(post.card))
         await self._people.meet(team, [*people_of(post.card), *([post.only_for] if post.only_for else [])])
-        return await asyncio.to_thread(render, post.card, self.names(team), key=post.key)
+        return await asyncio.to_thread(render, post.card, self.names(team), key=post.key, picture=picture)
 
     def names(self, team: str) -> Names:
         """How a workspace calls things."""

@@ -28,6 +28,7 @@ from bot.platforms.slack.opening import Opening
 from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.pacing import Pacer
 from bot.platforms.slack.people import People
+from bot.platforms.slack.pictures import Pictures
 from bot.platforms.slack.places import PLATFORM, Places, platform_of
 from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.rooms import Rooms
@@ -92,7 +93,8 @@ class Slack:
         responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
         tell = undelivered.there
         rooms = Rooms(web, Inviting(web, people, tell), tell)
-        belongings = Belongings(web, documents, places, tell)
+        pictures = Pictures(web, documents, self._clock)
+        belongings = Belongings(web, documents, pictures, places, tell)
         chat = SlackChat(web, rooms, people, places, parts.directory, responses, belongings, address=parts.address)
         return Bench(
             intake=parts.intake,
