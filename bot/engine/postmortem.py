@@ -46,7 +46,9 @@ class DraftPostmortem:
         window = Window(incident.service, report.impact.since - BEFORE, end, self._services.zone)
         plans = tx.plans.of_incident(incident_id)
         shown = postmortem_card(incident, measured_chart(window, readings, plans, self._services.objectives))
-        tx.messages.post(incident.channel, shown, key=f"{incident_id}:postmortem:{incident.resolved_at}")
+        key = f"{incident_id}:postmortem:{incident.resolved_at}"
+        tx.messages.edit(key, shown)  # where it was drafted before; else there is nothing to edit
+        tx.messages.post(incident.channel, shown, key=key)
 
     def _report(self, incident: Incident, readings: list[Reading], tx: SqlTransaction) -> Report:
         return draft(

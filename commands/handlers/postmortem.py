@@ -53,7 +53,7 @@ def postmortem_card(incident: Incident, impact: Chart | None = None) -> Card:
         Code(text="/incident note --as cause ..."),
         " (also resolution, impact, action, lesson).",
     )
-    name = f"postmortem-{incident.id}.md"
+    name = f"postmortem-{incident.id}-{incident.version}.md"
     document = Document(incident=incident.id, name=name, title=f"Postmortem of {cut(headline(incident), 100)}")
     shown = card(f"Postmortem of {headline(incident)}", rich(page, "."), more, tone=Tone.INFO)
     return shown.model_copy(update={"document": document, "chart": impact})

@@ -75,7 +75,8 @@ class Gate:
                 return web.Response(status=fault.status, text="upstream error", content_type="text/html")
             elif fault.kind == "garble":
                 call.status = 200
-                return web.Response(body=fault.body, content_type="text/html")
+                kind = "application/json" if fault.body.startswith(b"{") else "text/html"
+                return web.Response(body=fault.body, content_type=kind)
         return None
 
     def after(self, request: web.Request, faults: list[Fault], call: ApiCall) -> web.StreamResponse:
