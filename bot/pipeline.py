@@ -18,7 +18,7 @@ from bot.store.accounts import Accounts
 from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
-from commands import captures
+from commands import captures, policed
 from commands.cards import Card, Tone, Who, card, rich
 from commands.context import Call, Services
 from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
@@ -137,10 +137,7 @@ class Pipeline:
         if isinstance(understood, Refusal):
             raise understood
         command = understood.command
-        if not command.access.allows(call.person, call.incident):
-            raise NotAllowed(
-                f"{command.name} is not for you.", hint=f"Who may: {command.access.words()}. Ask one of them to run it."
-            )
+        policed.check_typed(command, understood.args, call)
         if command.where is Where.INCIDENT and call.incident is None:
             raise WrongPlace(
                 f"{command.name} works in an incident's channel only.",

@@ -48,6 +48,7 @@ class Services:
     limits: Limits
     objectives: Objectives
     registry: Registry
+    policy: ports.Policing
     default_service: str = "gateway"
     announce_in: str = "incidents"
     postmortem_template: str = "002"

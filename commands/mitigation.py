@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from commands import policed
 from commands.actions.action import Proposal
 from commands.actions.known import ACTIONS
 from commands.context import Call, Services
@@ -48,7 +49,7 @@ class Ending:
 
 def propose(proposal: Proposal, call: Call, tx: Transaction) -> Reply:
     """Store the plan, start its clock, and show it with Confirm and Cancel."""
-    plan = _plan(proposal, call, tx)
+    plan = policed.planned(_plan(proposal, call, tx), call, tx)
     _refuse_second(plan, tx)
     tx.plans.add(plan)
     tx.work.enqueue(EXPIRY, key=f"{plan.id}:expiry", payload={"plan": plan.id}, delay=plan.approve_by - tx.now)
@@ -69,6 +70,7 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         after=proposal.after,
         undo=proposal.undo,
         undoes=proposal.undoes,
+        removes=proposal.removes,
         requester=call.person.id,
         incident=incident.id if incident else None,
         channel=call.channel,
@@ -96,7 +98,8 @@ def confirm(plan_id: str, call: Call, tx: Transaction) -> None:
     if tx.now >= plan.approve_by:
         raise Conflict("This plan ran out of time and was not run.", hint="Ask for it again to see how things are now.")
     _refuse_spent_undo(plan, tx)
-    plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.APPROVED, approver=call.person.id)
+    kept = policed.confirmed(plan, call, tx)
+    plan = tx.plans.move(plan_id, PlanState.PLANNED, PlanState.APPROVED, approver=call.person.id, **kept)
     tx.work.enqueue(WORKFLOW, key=plan.id, payload={"plan": plan.id}, partition=plan.target.key)
     _decided(tx, plan, "confirmed", call.person.id)
 
@@ -142,7 +145,8 @@ def expire(seen: Plan, tx: Transaction) -> None:
 
 
 def _decided(tx: Transaction, plan: Plan, decision: str, actor: str) -> None:
-    detail = {"plan": plan.id, "digest": plan.digest, "summary": plan.summary}
+    rule = {"policy": plan.decision.version, "rule": plan.decision.rule} if plan.decision else {}
+    detail = {"plan": plan.id, "digest": plan.digest, "summary": plan.summary, **rule}
     tx.audit.append(decision, actor=actor, subject=plan.target.key, detail=detail)
     event = ActionDecided.model_validate({"plan": plan.id, "summary": plan.summary, "decision": decision})
     _tell_timeline(tx, plan, event, actor)
@@ -157,7 +161,7 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.APPROVED:
         return plan if plan.state in _UNDER_WAY else None
-    refused = _refused(plan, tx)
+    refused = _refused(plan, tx) or policed.denied_by_now(plan, services, tx)
     if refused:
         _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")
         return None

@@ -20,7 +20,10 @@ class OrgRole(StrEnum):
 
 
 class Person(BaseModel):
-    """Somebody who is known to Tocsin. `id` never changes; it is what the audit records."""
+    """Somebody who is known to Tocsin. `id` never changes; it is what the audit records.
+
+    `groups` are those of chat platforms that the settings name, each after its platform: `slack:sre`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +35,7 @@ class Person(BaseModel):
     phone: str = ""
     email: str = ""
     handle: str = ""
+    groups: frozenset[str] = frozenset()
 
     @property
     def mention(self) -> str:

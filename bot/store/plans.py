@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from bot.store import schema
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, NotFound
+
+#: The longest time from a plan to its execution.
+_MOST_WAIT = timedelta(days=7)
 
 
 class SqlPlans:
@@ -58,6 +61,13 @@ class SqlPlans:
         query = sa.select(table.c.body).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
         if target:
             query = query.where(table.c.target == target)
+        return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
+
+    def acted_since(self, since: datetime) -> list[Plan]:
+        """Those that were confirmed, and may have acted since then; a plan waits for a time before it acts."""
+        table = schema.plans
+        idle = [PlanState.PLANNED.value, PlanState.CANCELLED.value, PlanState.EXPIRED.value]
+        query = sa.select(table.c.body).where(table.c.created_at >= since - _MOST_WAIT, table.c.state.not_in(idle))
         return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
 
     def of_incident(self, incident_id: str) -> list[Plan]:

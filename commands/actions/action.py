@@ -18,7 +18,8 @@ class Proposal:
     """What an action would do, found out by reading only.
 
     `fingerprint` holds the meaningful live fields: when they differ at execution, the plan is void. `undo`
-    says how it is taken back. `facts` are shown on the plan's card.
+    says how it is taken back. `facts` are shown on the plan's card. `removes` is the share of ready capacity (0 to 1)
+    that is gone afterwards, for the blast budget.
     """
 
     action: str
@@ -31,6 +32,7 @@ class Proposal:
     undo: str
     facts: tuple[Fact, ...] = ()
     undoes: str | None = None
+    removes: float = 0.0
 
 
 @dataclass(frozen=True)

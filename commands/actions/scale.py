@@ -106,6 +106,7 @@ def _proposal(service: str, workload: Workload, replicas: int, low: int, high: i
         before={"replicas": before},
         after={"replicas": replicas},
         undoes=undoes.id if undoes else None,
+        removes=max(workload.ready - replicas, 0) / max(workload.ready, 1),
         summary=f"{'Undo: scale' if undoes else 'Scale'} {service} {verb} from {before} to {replicas} workers",
         undo=f"/gw scale {before} puts it back" if undoes else f"/gw undo puts back {counted(before, 'worker')}",
         facts=(

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from commands.domain.sli import Reading
+from commands.people import Person
+from commands.policy.question import Decision
 
 
 class PlanState(StrEnum):
@@ -76,7 +79,11 @@ class Target(BaseModel):
 
 
 class Plan(BaseModel):
-    """One mitigation, from the proposal to its end. Shapes: `arguments` and `fingerprint` are flat JSON."""
+    """One mitigation, from the proposal to its end. Shapes: `arguments` and `fingerprint` are flat JSON.
+
+    `removes` is a share of ready capacity (0 to 1). `decision` is the policy's, as it binds this plan; `asked_as` and
+    `approved_as` are the people as the policy knew them.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -105,6 +112,17 @@ class Plan(BaseModel):
     history: tuple[str, ...] = ()
     took_effect: bool = False
     verdict: VerdictValue | None = None
+    removes: float = 0.0
+    klass: str = "mitigation"
+    decision: Decision | None = None
+    asked_as: Person | None = None
+    approved_as: Person | None = None
+
+    @property
+    def executed_at(self) -> datetime | None:
+        """When its request was sent, as its history says."""
+        sent = [step for step in self.history if step.endswith(f" {PlanState.EXECUTING.value}")]
+        return datetime.fromisoformat(sent[-1].split(" ")[0]) if sent else None
 
     @property
     def in_force(self) -> bool:
@@ -129,7 +147,7 @@ class Plan(BaseModel):
 
     @property
     def digest(self) -> str:
-        """What an approver signs (rule 2): arguments, target, fingerprint and effect, never the progress."""
+        """What an approver signs (rule 2): arguments, target, fingerprint, effect and policy, never the progress."""
         signed = {
             "action": self.action,
             "arguments": self.arguments,
@@ -137,5 +155,6 @@ class Plan(BaseModel):
             "fingerprint": self.fingerprint,
             "before": self.before,
             "after": self.after,
+            "policy": self.decision.version if self.decision else "",
         }
         return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

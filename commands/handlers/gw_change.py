@@ -17,7 +17,7 @@ from commands.grammar.arguments import Word
 from commands.handlers.common import Nothing
 from commands.ports import Transaction, Workload
 from commands.reading import service_of
-from commands.registry import OPERATORS, ActionClass, Click, Command, Reply
+from commands.registry import READERS, RESPONDERS, ActionClass, Click, Command, Reply
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ COMMANDS = (
         gather=plan_scale,
         decide=propose,
         klass=ActionClass.MITIGATION,
-        access=OPERATORS,
+        access=RESPONDERS,
     ),
     Command(
         path=("gw", "restart"),
@@ -91,7 +91,7 @@ COMMANDS = (
         gather=plan_restart,
         decide=propose,
         klass=ActionClass.MITIGATION,
-        access=OPERATORS,
+        access=RESPONDERS,
     ),
     Command(
         path=("gw", "undo"),
@@ -101,11 +101,11 @@ COMMANDS = (
         gather=plan_undo,
         decide=undo,
         klass=ActionClass.MITIGATION,
-        access=OPERATORS,
+        access=RESPONDERS,
     ),
 )
 
 CLICKS = (
-    Click(action="plan.confirm", decide=mitigation.confirm, access=OPERATORS),
-    Click(action="plan.cancel", decide=mitigation.cancel, access=OPERATORS),
+    Click(action="plan.confirm", decide=mitigation.confirm, access=READERS),
+    Click(action="plan.cancel", decide=mitigation.cancel, access=RESPONDERS),
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
+from commands import policed
 from commands.cards import Card, Code, Table, rich
 from commands.context import Call
 from commands.errors import NotFound
@@ -23,12 +24,14 @@ class HelpArgs:
 
 def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """All commands, those of one family, or one in full."""
-    visible = call.services.registry.visible(call.person, tx.incidents.in_channel(call.channel))
+    here = replace(call, incident=tx.incidents.in_channel(call.channel))
+    visible = policed.visible(call.services.registry, here)
     words = tuple(args.command.replace("/", " ").casefold().split())
     family = [one for one in visible if one.path[: len(words)] == words]
     exact = next((one for one in family if one.path == words), None)
     if exact:
-        return Reply(_one(exact, [one for one in family if one is not exact]), private=True)
+        more = [one for one in family if one is not exact]
+        return Reply(_one(exact, more, policed.who_may(exact, here)), private=True)
     if not family:
         raise NotFound(
             f"There is no command /{' '.join(words)[:60]} that you can run.",
@@ -38,9 +41,9 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     return Reply(_list(family), private=True)
 
 
-def _one(command: Command, more: list[Command]) -> Card:
+def _one(command: Command, more: list[Command], who: str) -> Card:
     rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command))
-    details = rich(f"Who: {command.access.words()}. Where: {command.where.value}. Kind: {command.klass.value}.")
+    details = rich(f"Who: {who}. Where: {command.where.value}. Kind: {command.klass.value}.")
     return Card(
         title=command.name,
         paragraphs=(

@@ -10,6 +10,7 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 
 from commands.ports.chat import Bookmark, ChatPlatform, Post, Room, Undeliverable, Unfinished, Urgency
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
+from commands.ports.policing import Policing, Standing
 from commands.ports.record import Audit, Auditor, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
 from commands.ports.values import (
     AuditEntry,
@@ -53,12 +54,14 @@ __all__ = [
     "OutcomeUnknown",
     "Plans",
     "Pod",
+    "Policing",
     "Post",
     "Postmortems",
     "Rejected",
     "Room",
     "RouteReading",
     "Samples",
+    "Standing",
     "StatusPage",
     "Telemetry",
     "Texts",

@@ -83,6 +83,9 @@ class Plans(Protocol):
     def recent(self, *, target: str | None, limit: int) -> list[Plan]:
         """Newest first."""
 
+    def acted_since(self, since: datetime) -> list[Plan]:
+        """Those that were confirmed, and may have acted since then."""
+
     def of_incident(self, incident_id: str) -> list[Plan]:
         """Oldest first."""
 
