@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from bot.explaining import Place, mistakes
+from commands.domain.severity import Scheme
 from commands.grammar.arguments import names_of
+from commands.policy.cases import Cases
 from commands.policy.document import Policy, Surroundings
 from commands.policy.reading import read
 from commands.registry import Registry
@@ -20,8 +23,11 @@ from commands.registry import Registry
 _LONGEST = 256 * 1024
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
 class PolicyError(Exception):
-    """The policy cannot be used; the message names the file, the line, the key, the value and what is allowed."""
+    """A policy or its cases cannot be used; the message names the file, line, key and value, and what is allowed."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,12 +48,17 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"[-+]?\d{1,15
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)$"), ["t", "f"])
 
 
-def default_text() -> str:
-    """The policy that Tocsin comes with."""
-    return (files("commands.policy") / "default.yaml").read_text(encoding="utf-8")
+def default_text(name: str = "default.yaml") -> str:
+    """The policy that Tocsin comes with, or another file beside it."""
+    return (files("commands.policy") / name).read_text(encoding="utf-8")
 
 
-def surroundings(registry: Registry, scheme: Any) -> Surroundings:
+def cases_beside(file: Path) -> Path:
+    """Where the cases of a policy are: `policy.cases.yaml` beside `policy.yaml`."""
+    return file.with_name(f"{file.stem}.cases.yaml")
+
+
+def surroundings(registry: Registry, scheme: Scheme) -> Surroundings:
     """What a policy may name."""
     known = {path: (command.klass.value, names_of(command.args)) for path, command in registry.commands.items()}
     return Surroundings(scheme=scheme, commands=known)
@@ -55,18 +66,27 @@ def surroundings(registry: Registry, scheme: Any) -> Surroundings:
 
 def parse(text: str, name: str, around: Surroundings) -> Policy:
     """Read the text of a policy. Raises PolicyError."""
-    content, lines = loaded(text, name)
+    return _read(text, name, Policy, lambda content: read(content, around))
+
+
+def parse_cases(text: str, name: str, around: Surroundings) -> Cases:
+    """Read the text of the cases of a policy. Raises PolicyError."""
+    return _read(text, name, Cases, lambda content: Cases.model_validate(content, context=around))
+
+
+def _read(text: str, name: str, model: type[M], how: Callable[[Any], M]) -> M:
+    content, lines = _loaded(text, name)
     try:
-        return read(content, around)
+        return how(content)
     except ValidationError as error:
-        told = mistakes(error, Policy, lambda place: f"line {_line(lines, place)}")
-        raise PolicyError(f"The policy {name} is wrong:\n{told}") from None
+        told = mistakes(error, model, lambda place: f"line {_line(lines, place)}")
+        raise PolicyError(f"{name} is wrong:\n{told}") from None
 
 
-def loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
-    """What a file holds, and the line of each of its keys. Raises PolicyError."""
+def _loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
+    """What a file holds, and the line of each of its keys."""
     if len(text) > _LONGEST:
-        raise PolicyError(f"The policy {name} has {len(text):,} characters; at most {_LONGEST:,} are read.")
+        raise PolicyError(f"{name} has {len(text):,} characters; at most {_LONGEST:,} are read.")
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -74,11 +94,11 @@ def loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
         _note(node, (), lines, name)
         content = loader.construct_document(node) if node else None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise PolicyError(f"The policy {name} is no YAML: {error}") from None
+        raise PolicyError(f"{name} is no YAML: {error}") from None
     finally:
         loader.dispose()
     if not isinstance(content, dict):
-        raise PolicyError(f"The policy {name} must hold keys and values, not {_kind(content)}.")
+        raise PolicyError(f"{name} must hold keys and values, not {_kind(content)}.")
     return content, lines
 
 
@@ -99,7 +119,7 @@ def _note(node: Any, place: Place, lines: dict[Place, int], name: str) -> None:
             here, line = (*place, str(key.value)), key.start_mark.line + 1
             if here in lines:
                 raise PolicyError(
-                    f"The policy {name} is wrong:\n  - {'.'.join(map(str, here))}: it stands twice "
+                    f"{name} is wrong:\n  - {'.'.join(map(str, here))}: it stands twice "
                     f"(lines {lines[here]} and {line})"
                 )
             lines[here] = line
@@ -118,6 +138,6 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise PolicyError(f"The policy {path} cannot be read: {error.strerror}.") from None
+        raise PolicyError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise PolicyError(f"The policy {path} is no text: {error.reason} at byte {error.start}.") from None
+        raise PolicyError(f"{path} is no text: {error.reason} at byte {error.start}.") from None

@@ -105,17 +105,17 @@ def denied_by_now(plan: Plan, services: Services, tx: Transaction) -> str:
 
 def refusal(decision: Decision, command: tuple[str, ...]) -> NotAllowed:
     """Which rule refused, who could run it, and how to ask (mitigation.md, rule 14)."""
-    return NotAllowed(decision.reason, hint=decision.hint, example=f"/policy explain {' '.join(command)}")
+    why = f"/policy explain /{' '.join(command)} says why."
+    return NotAllowed(decision.reason, hint=f"{decision.hint} {why}".strip())
 
 
 def _confirming(plan: Plan, person: Person, incident: Incident | None, services: Services, tx: Transaction) -> Decision:
     """Viewers confirm nothing, whatever a policy says."""
     if RESPONDERS.allows(person, incident):
         return _answer(plan, person, incident, services, tx)
-    asked = _of_plan(plan, person, incident, services, tx)
-    people = services.policy.who_could(asked)
+    people = services.policy.who_could(_of_plan(plan, person, incident, services, tx))
     hint = f"Who may: {people.words()}." if people else ""
-    return Decision(allowed=False, reason=f"{asked.name} is not for you.", hint=hint)
+    return Decision(allowed=False, reason="That is not for you to decide.", hint=hint)
 
 
 def _answer(plan: Plan, decider: Person, incident: Incident | None, services: Services, tx: Transaction) -> Decision:
@@ -155,7 +155,7 @@ def _of_plan(plan: Plan, person: Person, incident: Incident | None, services: Se
         service=plan.target.name,
         target=plan.target.key,
         arguments=plan.arguments,
-        recent=_recent(plan, services, tx),
+        recent=recently(services, tx, besides=plan.id),
         removes_percent=plan.removes * 100,
     )
 
@@ -168,12 +168,12 @@ def command_of(plan: Plan) -> tuple[str, ...]:
 _IN_FLIGHT = {PlanState.APPROVED, PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
 
 
-def _recent(plan: Plan, services: Services, tx: Transaction) -> tuple[Recent, ...]:
+def recently(services: Services, tx: Transaction, *, besides: str = "") -> tuple[Recent, ...]:
     """What was done, or is about to be: what was approved has its share of the budget."""
     span = services.policy.standing().policy.looks_back
     if not span:
         return ()
-    others = [one for one in tx.plans.acted_since(tx.now - span) if one.id != plan.id]
+    others = [one for one in tx.plans.acted_since(tx.now - span) if one.id != besides]
     return tuple(_as_recent(one, tx.now) for one in others if one.state in _IN_FLIGHT or one.took_effect or one.unsure)
 
 

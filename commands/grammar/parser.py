@@ -45,6 +45,17 @@ def parse(text: str, registry: Registry, vocabulary: Vocabulary) -> Parsed:
     return Parsed(command, read_arguments(command, rest, vocabulary))
 
 
+def parse_about(text: str, registry: Registry, vocabulary: Vocabulary) -> tuple[Command, dict[str, Any]]:
+    """A line that is talked about: a name alone is a command whose arguments do not matter. Raises as `parse`."""
+    command, rest = find(lexer.words(_storable(text).strip()), registry, vocabulary.reader)
+    try:
+        return command, dict(vars(read_arguments(command, rest, vocabulary)))
+    except Malformed:
+        if rest:
+            raise
+        return command, {}
+
+
 def _storable(text: str) -> str:
     """Without what no database and no page takes: NUL, and halves of characters."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from commands.policy.document import CLASSES, Policy, Rule
 from commands.policy.fitting import misfits
 from commands.policy.people import People
-from commands.policy.question import Decision, Explanation, Question, Step
+from commands.policy.question import Decision, Explanation, Question, Recent, Step
 from commands.presentation.words import lasting
 
 _HARM = [str(one) for one in CLASSES]
@@ -35,7 +35,7 @@ def _steps(policy: Policy, question: Question) -> Iterator[Step]:
     reached = question.klass in CLASSES
     for rule in policy.rules:
         found = misfits(policy, rule, question)
-        why = "; ".join(one.words for one in found)
+        why = "; ".join(one.words for one in ([one for one in found if one.kind == "command"] or found))
         if found:
             yield Step(rule.name, rule.effect, "does not fit", why)
         elif reached:
@@ -76,7 +76,8 @@ def who_could(policy: Policy, question: Question) -> People | None:
 
 def _by_rule(policy: Policy, rule: Rule, question: Question) -> Decision:
     if rule.effect == "deny":
-        return _refused(policy, question, rule, rule.reason or "it denies this")
+        why = f"{rule.reason.rstrip('.') or 'it denies this'}. {_until(policy, rule, question)}"
+        return _refused(policy, question, rule, why.rstrip())
     broken = next(_broken(rule, question), "")
     if broken:
         return _refused(policy, question, rule, " ".join(filter(None, (broken, rule.reason))))
@@ -93,6 +94,13 @@ def _by_rule(policy: Policy, rule: Rule, question: Question) -> Decision:
         lease=rule.lease,
         version=policy.version,
     )
+
+
+def _until(policy: Policy, rule: Rule, question: Question) -> str:
+    """When a freeze is over."""
+    windows = [policy.windows[name] for name in (rule.when.within if rule.when else ())]
+    ends = [(window.over(question.now), window.zone) for window in windows if window.covers(question.now)]
+    return " ".join(f"It holds until {end:%Y-%m-%d %H:%M} ({zone})." for end, zone in ends[:1])
 
 
 def _raised(declared: str, wanted: str | None) -> str:
@@ -112,10 +120,15 @@ def _broken(rule: Rule, question: Question) -> Iterator[str]:
 def _too_soon(rule: Rule, question: Question) -> Iterator[str]:
     if rule.cooldown is None:
         return
-    done = [one.at for one in question.recent if one.target == question.target and one.command == question.command]
+    done = [one.at for one in question.recent if one.command == question.command and _same_target(one, question)]
     wait = max(done, default=question.now - rule.cooldown) + rule.cooldown - question.now
     if wait > timedelta(0):
         yield f"it was done here {lasting(question.now - max(done))} ago, and may be again in {lasting(wait)}."
+
+
+def _same_target(one: Recent, question: Question) -> bool:
+    """Where the target is not known yet, the service stands for it."""
+    return one.target == question.target if question.target else one.service == question.service
 
 
 def _over_budget(rule: Rule, question: Question) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
-from commands.domain.severity import SEV1_TO_SEV4, Scheme
+from commands.domain.severity import SEV1_TO_SEV4, Scheme, Severity
 from commands.errors import Refusal
 from commands.grammar.types import DurationType
 from commands.policy.people import People, Section, Who
@@ -49,20 +49,29 @@ def _duration(value: Any) -> Any:
     return span
 
 
+def _level(value: Any, info: ValidationInfo) -> Any:
+    """A level by any of its names becomes its id."""
+    return _parsed(value, _scheme(info)).id if isinstance(value, str) and value else value
+
+
 def _at_least(value: Any, info: ValidationInfo) -> Any:
     """A level by any of its names becomes the ids of that level and all worse ones."""
     if not isinstance(value, str):
         return value
-    scheme = _surroundings(info).scheme
+    scheme = _scheme(info)
+    rank = _parsed(value, scheme).rank
+    return tuple(level.id for level in scheme.levels if level.rank <= rank)
+
+
+def _scheme(info: ValidationInfo) -> Scheme:
+    return (info.context if isinstance(info.context, Surroundings) else Surroundings()).scheme
+
+
+def _parsed(word: str, scheme: Scheme) -> Severity:
     try:
-        wanted = scheme.parse(value)
+        return scheme.parse(word)
     except Refusal as refused:
         raise ValueError(f"{refused.message} {refused.hint}") from None
-    return tuple(level.id for level in scheme.levels if level.rank <= wanted.rank)
-
-
-def _surroundings(info: ValidationInfo) -> Surroundings:
-    return info.context if isinstance(info.context, Surroundings) else Surroundings()
 
 
 def _pattern(value: Any) -> Any:
@@ -83,6 +92,7 @@ def _not_too_far_back(span: timedelta) -> timedelta:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 LookBack = Annotated[Duration, AfterValidator(_not_too_far_back)]
+Level = Annotated[str, BeforeValidator(_level)]
 AtLeast = Annotated[tuple[str, ...], BeforeValidator(_at_least)]
 Pattern = Annotated[str, BeforeValidator(_pattern)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]

@@ -87,6 +87,21 @@ class Window(Section):
             return today and since <= minute < until
         return (today and minute >= since) or (before and minute < until)
 
+    def over(self, now: datetime) -> datetime:
+        """When the window that covers a moment ends, on the clock of its zone."""
+        zone = ZoneInfo(self.zone)
+        if not self.days:
+            return self._ends().astimezone(zone)
+        since, until = self._hours()
+        local = now.astimezone(zone).replace(tzinfo=None)
+        past_midnight = since > until and local.hour * 60 + local.minute >= since
+        end = datetime.combine(local.date(), time()) + timedelta(days=past_midnight, minutes=until)
+        for _ in Day:  # days that follow each other without a gap are one window
+            if not self.covers(end.replace(tzinfo=zone)):
+                break
+            end += timedelta(days=1)
+        return end.replace(tzinfo=zone)
+
     def words(self) -> str:
         """`mon, tue 09:00 to 17:30 (Europe/Berlin)`, or `2026-12-19 to 2027-01-06 (Europe/Berlin)`."""
         span = f"{self.since} to {self.until} ({self.zone})"

@@ -84,6 +84,8 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /incident show [incident]                                                                  Show an incident: status, roles, clock, next update due.
           /incident status [status] [note...]                                                        Set the status, or post an update.
           /incident timeline [incident]                                                              Show everything that happened, with its time.
+          /policy explain <command...> [--as person]                                                 Explain whether you, or somebody else, could run a command here and now.
+          /policy show [rule]                                                                        Show who may change what, or one rule in full.
           /postmortem [incident]                                                                     Show the postmortem draft.
           /postmortem export [incident]                                                              Get the draft as a Markdown file.
           /postmortem show [incident]                                                                Show the postmortem draft.
@@ -109,6 +111,8 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           /incident list [--all]                                              List the open incidents.
           /incident show [incident]                                           Show an incident: status, roles, clock, next update due.
           /incident timeline [incident]                                       Show everything that happened, with its time.
+          /policy explain <command...> [--as person]                          Explain whether you, or somebody else, could run a command here and now.
+          /policy show [rule]                                                 Show who may change what, or one rule in full.
           /postmortem [incident]                                              Show the postmortem draft.
           /postmortem export [incident]                                       Get the draft as a Markdown file.
           /postmortem show [incident]                                         Show the postmortem draft.

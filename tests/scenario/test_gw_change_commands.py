@@ -175,16 +175,21 @@ async def test_cancel_does_nothing(stage: Stage) -> None:
     assert stage.world.gateway.asked == []
 
 
-async def test_only_who_may_run_it_may_confirm_or_cancel_it(stage: Stage) -> None:
+async def test_only_who_may_run_it_may_confirm_it_and_viewers_may_not_even_cancel_it(stage: Stage) -> None:
     await stage.types("ben", "general", "/gw scale 10")
     assert await stage.presses("eve", "general", "Confirm") == golden("""
         [#general, only eve]
         That is not for you to decide.
-          Who may: operators, admins, the incident commander, the technical lead.
+          Who may: operators, admins, the incident commander, the technical lead. /policy explain /gw scale says why.
         """)
-    for person, label in (("eve", "Cancel"), ("chloe", "Confirm"), ("chloe", "Cancel")):
-        assert "That is not for you to decide." in await stage.presses(person, "general", label)
+    assert "That is not for you to decide." in await stage.presses("eve", "general", "Cancel")
+    assert await stage.presses("chloe", "general", "Confirm") == golden("""
+        [#general, only chloe]
+        /gw scale is not for you: no rule of the policy allows it.
+          Who may: operators, admins, the incident commander, the technical lead. Ask one of them to run it. /policy explain /gw scale says why.
+        """)  # noqa: E501
     assert (await stage.world.plan()).state is PlanState.PLANNED
+    assert "Cancelled: Scale gateway up from 3 to 10 workers" in await stage.presses("chloe", "general", "Cancel")
 
 
 async def test_who_leads_the_incident_may_confirm_whatever_their_standing_role(stage: Stage) -> None:

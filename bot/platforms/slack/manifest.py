@@ -28,7 +28,11 @@ _LONG = (
 _LONGEST_HINT = 100
 #: `/help` is Slack's own; ours is `/tocsin help`.
 _SLACKS_OWN = {"help"}
-_FAMILIES = {"incident": "Declare an incident, or work on one", "gw": "Look at the gateway, or change it"}
+_FAMILIES = {
+    "incident": "Declare an incident, or work on one",
+    "gw": "Look at the gateway, or change it",
+    "policy": "Show who may change what, and explain why",
+}
 
 
 @dataclass(frozen=True)
