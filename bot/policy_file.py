@@ -87,16 +87,14 @@ def _loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
     """What a file holds, and the line of each of its keys."""
     if len(text) > _LONGEST:
         raise PolicyError(f"{name} has {len(text):,} characters; at most {_LONGEST:,} are read.")
-    loader = _Loader(text)
+    lines: dict[Place, int] = {}
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
-        lines: dict[Place, int] = {}
         _note(node, (), lines, name)
         content = loader.construct_document(node) if node else None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise PolicyError(f"{name} is no YAML: {error}") from None
-    finally:
-        loader.dispose()
     if not isinstance(content, dict):
         raise PolicyError(f"{name} must hold keys and values, not {_kind(content)}.")
     return content, lines

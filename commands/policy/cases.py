@@ -165,4 +165,4 @@ def _differences(expected: Expected, found: Decision) -> Iterator[str]:
     if expected.approvals is not None and expected.approvals != found.approvals:
         yield f"approvals: {expected.approvals} was expected, it is {found.approvals}"
     if expected.says and expected.says not in f"{found.reason} {found.hint}":
-        yield f"says: “{expected.says}” was expected, it is “{found.reason} {found.hint}”"
+        yield f"says: “{expected.says}” was expected, it is “{f'{found.reason} {found.hint}'.strip()}”"

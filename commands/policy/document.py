@@ -39,7 +39,7 @@ class Surroundings:
 
 def _duration(value: Any) -> Any:
     if not isinstance(value, str):
-        return value
+        raise ValueError("it is no duration; write it as 45s, 15m, 2h, 1h30m or 2d")
     try:
         span = DurationType().read(value, None)
     except Refusal as refused:

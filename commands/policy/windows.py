@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -37,9 +38,15 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?")
 _WHOLE_DAY = 24 * 60
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """Looked for once: it takes a walk over many files."""
+    return frozenset(available_timezones())
+
+
 def known_zone(zone: str) -> str:
     """Raises ValueError for what is no time zone."""
-    if zone not in available_timezones():
+    if zone not in _zones():
         raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
     return zone
 

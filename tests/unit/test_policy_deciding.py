@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.domain.incident import Declared, Incident, Role, Status, begin
@@ -150,6 +150,7 @@ _QUESTIONS = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(_RULES, _QUESTIONS)
 def test_the_first_rule_that_fits_answers_whatever_follows(rules: list[dict[str, Any]], question: Question) -> None:
     """Each rule alone, behind nothing, says whether it fits; the first that does gives the answer of them all."""
@@ -163,6 +164,7 @@ def test_the_first_rule_that_fits_answers_whatever_follows(rules: list[dict[str,
         assert (found.rule, found.allowed) == ("", question.klass == "diagnostic")
 
 
+@settings(max_examples=50)
 @given(_RULES, _QUESTIONS)
 def test_an_explanation_says_what_was_decided_and_by_which_rule(
     rules: list[dict[str, Any]], question: Question
@@ -178,6 +180,7 @@ def test_an_explanation_says_what_was_decided_and_by_which_rule(
     assert all(step.why for step in explained.steps)
 
 
+@settings(max_examples=50)
 @given(_RULES, _QUESTIONS)
 def test_what_is_allowed_could_be_before_the_target_was_known(rules: list[dict[str, Any]], question: Question) -> None:
     whole = policy(*rules)
@@ -185,6 +188,7 @@ def test_what_is_allowed_could_be_before_the_target_was_known(rules: list[dict[s
         assert could(whole, replace(question, service="", arguments={}))
 
 
+@settings(max_examples=50)
 @given(_RULES, _QUESTIONS)
 def test_who_is_said_to_be_allowed_is_not_turned_away_by_a_later_rule(
     rules: list[dict[str, Any]], question: Question
@@ -239,6 +243,7 @@ def test_a_budget_counts_all_commands_on_a_service_within_its_time() -> None:
     assert decide(bounded, asked(removes_percent=0, recent=(gone(90, 1),))).allowed
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 40), st.integers(0, 40)), max_size=12))
 def test_what_a_budget_lets_through_never_adds_up_to_more(wishes: list[tuple[float, int]]) -> None:
     """Wishes come one after the other, some minutes apart; each is carried out when it is allowed."""
@@ -349,6 +354,7 @@ def _taken(decision: Decision, name: str) -> set[str]:
     return {repr(word) for word in _WORDS if bound.allows(word)}
 
 
+@settings(max_examples=50)
 @given(_DECISIONS, _DECISIONS)
 def test_two_decisions_together_allow_nothing_that_either_denies(old: Decision, new: Decision) -> None:
     both = stricter(old, new)
@@ -366,6 +372,7 @@ def test_two_decisions_together_allow_nothing_that_either_denies(old: Decision, 
         assert both.rule in {one.rule for one in (old, new) if not one.allowed}
 
 
+@settings(max_examples=50)
 @given(_DECISIONS, _DECISIONS, _DECISIONS)
 def test_a_plan_is_bound_by_every_policy_that_it_has_seen(first: Decision, second: Decision, third: Decision) -> None:
     """Also when a change is taken back: the bounds of what was in force between stay with the plan."""

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -90,6 +90,7 @@ def test_dates_at_a_change_of_the_clock_are_never_shorter_than_they_read() -> No
     assert skipped.covers(utc("2026-03-29 01:44"))
 
 
+@settings(max_examples=50)
 @given(MOMENTS, ZONES, DAYS, SINCE, UNTIL)
 def test_weekly_hours_are_those_on_the_wall(now: datetime, zone: str, days: set[str], since: int, until: int) -> None:
     if since == until:
@@ -105,6 +106,7 @@ def test_weekly_hours_are_those_on_the_wall(now: datetime, zone: str, days: set[
     assert one.covers(now) == (inside and WEEK[day.weekday()] in days)
 
 
+@settings(max_examples=50)
 @given(
     MOMENTS, ZONES, st.sets(st.sampled_from(WEEK), min_size=1, max_size=6), st.integers(0, 1439), st.integers(1, 1440)
 )
