@@ -23,7 +23,6 @@ from bot.engine.durable import DbosDurable, Durable
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
 from bot.keeper import Keeper
-from bot.outbox import Outbox
 from bot.pipeline import Pipeline
 from bot.platforms import Connected, Parts
 from bot.platforms import discover as discover_platforms
@@ -33,6 +32,8 @@ from bot.platforms.console.platform import ConsolePlatform
 from bot.platforms.console.settings import netloc
 from bot.policies import Policies, PolicyAudit
 from bot.policy_file import PolicyError, surroundings
+from bot.sending.outbox import Outbox
+from bot.sending.undelivered import Undelivered
 from bot.settings import Settings, SettingsError, sections
 from bot.signing import signing_secret
 from bot.store.audit import StoreAuditor
@@ -41,9 +42,8 @@ from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
-from bot.undelivered import Undelivered
 from bot.watch import Watch
-from commands import drafting, mitigation
+from commands import drafting, mitigation, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.errors import Conflict
@@ -221,7 +221,7 @@ def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: 
     return build_console(
         intake=pipeline,
         record=record,
-        registry=known.registry,
+        commands=lambda person: policed.visible_to(person, known),
         directory=known.directory,
         settings=settings.console,
         hub=hub,

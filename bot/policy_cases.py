@@ -83,7 +83,7 @@ def _reader(registry: Registry, settings: Settings, cases: Cases) -> Callable[[C
         try:
             command, arguments = parse_about(line, registry, Vocabulary(settings.scheme(), directory, case.at))
         except Refusal as refused:
-            raise PolicyError(f"The case “{case.name}”: {refused.message} {refused.hint}".rstrip()) from None
+            raise PolicyError(f"The case “{case.name}”: {refused.words()}") from None
         return Command(command.path, command.klass.value, arguments)
 
     return understand

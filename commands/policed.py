@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from commands.context import Call, Services
+from commands.context import HOME, Call, Services
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan, PlanState
 from commands.errors import NotAllowed
@@ -51,6 +51,12 @@ def visible(registry: Registry, call: Call) -> list[Command]:
     return [one for one in registry.visible(call.person, call.incident) if may_run(one, call)]
 
 
+def visible_to(person: Person, services: Services, platform: str = HOME) -> list[Command]:
+    """The commands that somebody may run outside of incidents."""
+    call = Call(person, platform, "", "", services.clock.now(), None, services)
+    return visible(services.registry, call)
+
+
 def who_may(command: Command, call: Call) -> str:
     """Who may run a command, as a sentence says it: what changes something is for whom the policy names."""
     if command.klass.value not in MUTATIONS:
@@ -59,18 +65,24 @@ def who_may(command: Command, call: Call) -> str:
     return people.words() if people else "nobody here and now"
 
 
+def check_command(command: Command, call: Call) -> None:
+    """Before its arguments are read. Raises NotAllowed for whom it is not, whatever they are."""
+    if not command.access.allows(call.person, call.incident):
+        hint = f"Who may: {who_may(command, call)}. Ask one of them to run it. {call.person.caveat}"
+        raise NotAllowed(f"{command.name} is not for you.", hint=hint.strip())
+    asked = question(command, call)
+    if not call.services.policy.could(asked):
+        raise refusal(call.services.policy.decide(asked), asked)
+
+
 def check_typed(command: Command, args: Any, call: Call) -> None:
     """Before anything is looked at. Raises NotAllowed for what no target could make right."""
-    if not command.access.allows(call.person, call.incident):
-        raise NotAllowed(
-            f"{command.name} is not for you.", hint=f"Who may: {who_may(command, call)}. Ask one of them to run it."
-        )
     asked = question(command, call, vars(args))
     if asked.changes_something and call.services.policy.could(asked):
         return
     decision = call.services.policy.decide(asked)
     if not decision.allowed:
-        raise refusal(decision, asked.command)
+        raise refusal(decision, asked)
 
 
 def planned(plan: Plan, call: Call, tx: Transaction) -> Plan:
@@ -78,7 +90,7 @@ def planned(plan: Plan, call: Call, tx: Transaction) -> Plan:
     asked = _of_plan(plan, call.person, tx.incidents.in_channel(call.channel), call.services, tx)
     decision = call.services.policy.decide(asked)
     if not decision.allowed:
-        raise refusal(decision, asked.command)
+        raise refusal(decision, asked)
     return plan.model_copy(update={"decision": decision, "asked_as": _as_known(call.person)})
 
 
@@ -86,8 +98,8 @@ def confirmed(plan: Plan, call: Call, tx: Transaction) -> dict[str, Any]:
     """What to keep in a plan to which somebody says yes. Raises NotAllowed where their yes does not count."""
     decision = _confirming(plan, call.person, call.incident, call.services, tx)
     if not decision.allowed:
-        raise refusal(decision, command_of(plan))
-    return {"decision": decision, "approved_as": _as_known(call.person)}
+        raise refusal(decision, _of_plan(plan, call.person, call.incident, call.services, tx))
+    return {"decision": decision, "approved_as": _as_known(call.person), "approved_on": call.platform}
 
 
 def may_confirm(plan: Plan, person: Person, services: Services, tx: Transaction) -> bool:
@@ -98,15 +110,15 @@ def may_confirm(plan: Plan, person: Person, services: Services, tx: Transaction)
 def denied_by_now(plan: Plan, services: Services, tx: Transaction) -> str:
     """Why a plan that was confirmed may not run any more; empty when it may."""
     incident = tx.incidents.get(plan.incident) if plan.incident else None
-    decider = _person(services, plan.approver or plan.requester, plan.approved_as)
+    decider = _person(services, plan.approver or plan.requester, plan.approved_on, plan.approved_as)
     decision = _answer(plan, decider, incident, services, tx)
     return "" if decision.allowed else f"the policy does not allow it any more: {decision.reason.rstrip('.')}"
 
 
-def refusal(decision: Decision, command: tuple[str, ...]) -> NotAllowed:
+def refusal(decision: Decision, asked: Question) -> NotAllowed:
     """Which rule refused, who could run it, and how to ask (mitigation.md, rule 14)."""
-    why = f"/policy explain /{' '.join(command)} says why."
-    return NotAllowed(decision.reason, hint=f"{decision.hint} {why}".strip())
+    hint = f"{decision.hint} {asked.person.caveat}".strip()
+    return NotAllowed(decision.reason, hint=hint, example=f"/policy explain {asked.name}")
 
 
 def _confirming(plan: Plan, person: Person, incident: Incident | None, services: Services, tx: Transaction) -> Decision:
@@ -126,7 +138,7 @@ def _answer(plan: Plan, decider: Person, incident: Incident | None, services: Se
     """
     people = [decider]
     if plan.decision and plan.decision.approvals:
-        people.append(_person(services, plan.requester, plan.asked_as))
+        people.append(_person(services, plan.requester, plan.platform, plan.asked_as))
     answers = [services.policy.decide(_of_plan(plan, one, incident, services, tx)) for one in people]
     now = next((one for one in answers if one.allowed), answers[-1])
     decision = stricter(plan.decision, now) if plan.decision else now
@@ -187,6 +199,9 @@ def _as_known(person: Person) -> Person:
     return Person(id=person.id, name=person.name, roles=person.roles, groups=person.groups)
 
 
-def _person(services: Services, person_id: str, as_known: Person | None) -> Person:
-    """Somebody as they are now: who lost a role has lost it. Whom this process has not met, as they were then."""
-    return services.directory.get(person_id) or as_known or Person(id=person_id, name=person_id, roles=frozenset())
+def _person(services: Services, person_id: str, platform: str, as_known: Person | None) -> Person:
+    """Somebody as they are now: who lost a role has lost it. Whom this process has not met there, as they were then."""
+    directory = services.directory
+    met = platform in {"", HOME} or directory.vouches(platform, person_id)
+    known = directory.get(person_id, platform) if met or as_known is None else as_known
+    return known or as_known or Person(id=person_id, name=person_id, roles=frozenset())

@@ -64,6 +64,11 @@ class Place:
     arranged: int
     applied: dict[str, Any]
 
+    @property
+    def kind(self) -> str:
+        """The platform's name, without the workspace."""
+        return self.room.platform.partition(":")[0]
+
 
 def busy_channels(
     connection: sa.Connection,

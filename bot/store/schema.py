@@ -162,6 +162,10 @@ accounts = _table(
     sa.Column("person", sa.Text, nullable=False, index=True),
     sa.Column("profile", sa.Text, nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("asked_at", _ID, nullable=False, server_default="0"),
+    sa.Column("doubted_at", _ID, nullable=False, server_default="0"),
+    sa.Column("change", _ID, nullable=False, server_default="0", index=True),
 )
 
 plans = _table(

@@ -82,7 +82,7 @@ class Plan(BaseModel):
     """One mitigation, from the proposal to its end. Shapes: `arguments` and `fingerprint` are flat JSON.
 
     `removes` is a share of ready capacity (0 to 1). `decision` is the policy's, as it binds this plan; `asked_as` and
-    `approved_as` are the people as the policy knew them.
+    `approved_as` are the people as the policy knew them, `approved_on` the platform where the yes was said.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -117,6 +117,7 @@ class Plan(BaseModel):
     decision: Decision | None = None
     asked_as: Person | None = None
     approved_as: Person | None = None
+    approved_on: str = ""
 
     @property
     def executed_at(self) -> datetime | None:

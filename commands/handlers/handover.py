@@ -50,7 +50,7 @@ def _check(incident: Incident, incoming: Person | None, outgoing: Person) -> Non
             "You hold no role in this incident, so there is nothing to hand over.", example="/incident role ic @ana"
         )
     if incoming and incoming.id == outgoing.id:
-        raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody: /handover")
+        raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody.", example="/handover")
     if incoming:
         check_may_hold(incoming)
     if incident.standing_offer:

@@ -35,7 +35,6 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     if not family:
         raise NotFound(
             f"There is no command /{' '.join(words)[:60]} that you can run.",
-            hint="/help lists those you can.",
             example="/help",
         )
     return Reply(_list(family), private=True)

@@ -87,7 +87,7 @@ def reopen_click(subject: str, call: Call, tx: Transaction) -> Reply:
 
 def _reopen(incident: Incident, reason: str, call: Call, tx: Transaction) -> Reply:
     if incident.status.is_open:
-        raise Conflict(f"{incident.id} is open: {incident.status.value}.")
+        raise Conflict(f"The incident is open already: {incident.status.value}.")
     tx.incidents.record(incident.id, Reopened(reason=redact(reason)), actor=call.person.id)
     return Reply(
         card(

@@ -79,7 +79,7 @@ def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply
         name = call.services.directory.names().get(holder, holder)
         raise Conflict(
             f"{name} is {role.title.lower()}.",
-            hint=f"They can /handover @{call.person.mention}, or anybody can reassign it:",
+            hint="They can hand over to you, or anybody can reassign the role.",
             example=f"/incident role {role.value} @{call.person.mention}",
         )
     check_may_hold(call.person)

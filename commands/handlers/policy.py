@@ -104,7 +104,7 @@ def explain(args: ExplainArgs, call: Call, tx: Transaction, _facts: None) -> Rep
 
 def _read(text: str, call: Call) -> tuple[Command, Mapping[str, Any]]:
     services, zone = call.services, call.person.timezone
-    vocabulary = Vocabulary(services.scheme, services.directory, call.now, zone, call.person)
+    vocabulary = Vocabulary(services.scheme, services.directory, call.now, zone, call.person, call.platform)
     command, given = parse_about(text, services.registry, vocabulary)
     family = text.strip().lstrip("/").casefold()
     if command.path != ("help",) or family.startswith("help"):

@@ -40,7 +40,7 @@ def _steps(policy: Policy, question: Question) -> Iterator[Step]:
             yield Step(rule.name, rule.effect, "does not fit", why)
         elif reached:
             reached = False
-            broken = " ".join(_broken(rule, question))
+            broken = "; ".join(what for what, _ in _broken(rule, question))
             yield Step(rule.name, rule.effect, "decides", f"it fits, but {broken}" if broken else "it fits")
         else:
             yield Step(rule.name, rule.effect, "not reached", "it would fit, but the answer was given before")
@@ -76,11 +76,11 @@ def who_could(policy: Policy, question: Question) -> People | None:
 
 def _by_rule(policy: Policy, rule: Rule, question: Question) -> Decision:
     if rule.effect == "deny":
-        why = f"{rule.reason.rstrip('.') or 'it denies this'}. {_until(policy, rule, question)}"
-        return _refused(policy, question, rule, why.rstrip())
-    broken = next(_broken(rule, question), "")
+        return _refused(policy, question, rule, rule.reason or "it denies this", _until(policy, rule, question))
+    broken = next(_broken(rule, question), None)
     if broken:
-        return _refused(policy, question, rule, " ".join(filter(None, (broken, rule.reason))))
+        what, allowed = broken
+        return _refused(policy, question, rule, what, f"{allowed} {rule.reason}".strip())
     klass = _raised(question.klass, rule.treat_as)
     approvals = max(rule.approvals.count if rule.approvals else 0, 1 if klass == "dangerous" else 0)
     who = rule.approvals.who if rule.approvals and rule.approvals.who else rule.who
@@ -108,22 +108,22 @@ def _raised(declared: str, wanted: str | None) -> str:
     return max(declared, wanted or declared, key=_HARM.index)
 
 
-def _broken(rule: Rule, question: Question) -> Iterator[str]:
-    """The bounds of a rule that a question breaks, in words."""
+def _broken(rule: Rule, question: Question) -> Iterator[tuple[str, str]]:
+    """The bounds of a rule that a question breaks: in what, and what would do."""
     for name, bound in rule.limits.items():
         if name in question.arguments and not bound.allows(question.arguments[name]):
-            yield f"{name} is {question.arguments[name]}, and {bound.words()} is allowed."
+            yield f"{name} is {question.arguments[name]}", f"Allowed: {bound.words()}."
     yield from _too_soon(rule, question)
     yield from _over_budget(rule, question)
 
 
-def _too_soon(rule: Rule, question: Question) -> Iterator[str]:
+def _too_soon(rule: Rule, question: Question) -> Iterator[tuple[str, str]]:
     if rule.cooldown is None:
         return
     done = [one.at for one in question.recent if one.command == question.command and _same_target(one, question)]
     wait = max(done, default=question.now - rule.cooldown) + rule.cooldown - question.now
     if wait > timedelta(0):
-        yield f"it was done here {lasting(question.now - max(done))} ago, and may be again in {lasting(wait)}."
+        yield f"it was done here {lasting(question.now - max(done))} ago", f"Again in {lasting(wait)}."
 
 
 def _same_target(one: Recent, question: Question) -> bool:
@@ -131,25 +131,24 @@ def _same_target(one: Recent, question: Question) -> bool:
     return one.target == question.target if question.target else one.service == question.service
 
 
-def _over_budget(rule: Rule, question: Question) -> Iterator[str]:
+def _over_budget(rule: Rule, question: Question) -> Iterator[tuple[str, str]]:
     """What adds capacity, or leaves it, is never stopped by the budget."""
     if rule.blast is None or question.removes_percent <= 0:
         return
     gone = question.removed_within(rule.blast.within)
     if gone + question.removes_percent > rule.blast.percent:
         yield (
-            f"it would remove {question.removes_percent:.0f}% of the ready capacity of {question.service}; "
-            f"{rule.blast.percent:g}% within {lasting(rule.blast.within)} is the budget, "
-            f"and {gone:.0f}% is gone already."
+            f"it would remove {question.removes_percent:.0f}% of the ready capacity of {question.service}",
+            f"The budget is {rule.blast.percent:g}% within {lasting(rule.blast.within)}; {gone:.0f}% is gone already.",
         )
 
 
-def _refused(policy: Policy, question: Question, rule: Rule, why: str) -> Decision:
+def _refused(policy: Policy, question: Question, rule: Rule, why: str, then: str) -> Decision:
     return Decision(
         allowed=False,
         rule=rule.name,
-        reason=f"{question.name} is refused by the rule {rule.name}: {why}",
-        hint=_whom_to_ask(policy, question, rule),
+        reason=f"{question.name} is refused by the rule {rule.name}: {why.rstrip('.')}.",
+        hint=f"{then} {_whom_to_ask(policy, question, rule)}".strip(),
         klass=question.klass,
         version=policy.version,
     )

@@ -43,7 +43,7 @@ def _duration(value: Any) -> Any:
     try:
         span = DurationType().read(value, None)
     except Refusal as refused:
-        raise ValueError(f"{refused.message} {refused.hint}") from None
+        raise ValueError(refused.words()) from None
     if span <= timedelta(0):
         raise ValueError("it must be longer than nothing")
     return span
@@ -71,7 +71,7 @@ def _parsed(word: str, scheme: Scheme) -> Severity:
     try:
         return scheme.parse(word)
     except Refusal as refused:
-        raise ValueError(f"{refused.message} {refused.hint}") from None
+        raise ValueError(refused.words()) from None
 
 
 def _pattern(value: Any) -> Any:

@@ -59,11 +59,11 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           Command                                                                                    What it does
           /audit verify                                                                              Check that nobody changed the audit.
           /gw config                                                                                 Show the running configuration, secrets masked.
-          /gw errors [--since since]                                                                 Count recent errors by route and kind.
+          /gw errors [--since duration]                                                              Count recent errors by route and kind.
           /gw health                                                                                 Ask the health endpoints.
-          /gw history [--limit limit]                                                                Show who changed what, and what came of it.
-          /gw logs [grep...] [--level level] [--since since] [--limit limit]                         Show recent log lines; add words to search for them.
-          /gw metrics [--window window]                                                              Show error rate and latency by route.
+          /gw history [--limit number]                                                               Show who changed what, and what came of it.
+          /gw logs [grep...] [--level level] [--since duration] [--limit number]                     Show recent log lines; add words to search for them.
+          /gw metrics [--window duration]                                                            Show error rate and latency by route.
           /gw pods                                                                                   List the workers.
           /gw restart                                                                                Plan a rolling restart; it runs once it is confirmed.
           /gw scale <replicas>                                                                       Plan another number of workers; it runs once it is confirmed.
@@ -74,7 +74,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /incident declare <severity> [title...] [--service service] [--private] [--impact impact]  Open an incident with its own channel.
           /incident link <url> [label...]                                                            Add a link to the incident.
           /incident list [--all]                                                                     List the open incidents.
-          /incident note <text...> [--as marked] [--at at]                                           Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
+          /incident note <text...> [--as kind] [--at time]                                           Write something on the timeline; --as cause, resolution, impact, decision, action or lesson.
           /incident reopen [reason...]                                                               Open a resolved incident again.
           /incident resolve [summary...]                                                             End the incident and draft the postmortem.
           /incident role [role] [person]                                                             Give a role to somebody, or show who holds what.
@@ -97,32 +97,31 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
     assert await stage.types("eve", "general", "/help") == golden("""
         [#general, only eve]
         What you can ask
-          Command                                                             What it does
-          /audit verify                                                       Check that nobody changed the audit.
-          /gw config                                                          Show the running configuration, secrets masked.
-          /gw errors [--since since]                                          Count recent errors by route and kind.
-          /gw health                                                          Ask the health endpoints.
-          /gw history [--limit limit]                                         Show who changed what, and what came of it.
-          /gw logs [grep...] [--level level] [--since since] [--limit limit]  Show recent log lines; add words to search for them.
-          /gw metrics [--window window]                                       Show error rate and latency by route.
-          /gw pods                                                            List the workers.
-          /gw status                                                          Show workers, error rate and latency.
-          /help [command...]                                                  Show what you can ask, or one command in full.
-          /incident list [--all]                                              List the open incidents.
-          /incident show [incident]                                           Show an incident: status, roles, clock, next update due.
-          /incident timeline [incident]                                       Show everything that happened, with its time.
-          /policy explain <command...> [--as person]                          Explain whether you, or somebody else, could run a command here and now.
-          /policy show [rule]                                                 Show who may change what, or one rule in full.
-          /postmortem [incident]                                              Show the postmortem draft.
-          /postmortem export [incident]                                       Get the draft as a Markdown file.
-          /postmortem show [incident]                                         Show the postmortem draft.
+          Command                                                                 What it does
+          /audit verify                                                           Check that nobody changed the audit.
+          /gw config                                                              Show the running configuration, secrets masked.
+          /gw errors [--since duration]                                           Count recent errors by route and kind.
+          /gw health                                                              Ask the health endpoints.
+          /gw history [--limit number]                                            Show who changed what, and what came of it.
+          /gw logs [grep...] [--level level] [--since duration] [--limit number]  Show recent log lines; add words to search for them.
+          /gw metrics [--window duration] [--since duration]                      Show error rate and latency by route, and a chart.
+          /gw pods                                                                List the workers.
+          /gw status                                                              Show workers, error rate and latency.
+          /help [command...]                                                      Show what you can ask, or one command in full.
+          /incident list [--all]                                                  List the open incidents.
+          /incident show [incident]                                               Show an incident: status, roles, clock, next update due.
+          /incident timeline [incident]                                           Show everything that happened, with its time.
+          /policy explain <command...> [--as @person]                             Explain whether you, or somebody else, could run a command here and now.
+          /policy show [rule]                                                     Show who may change what, or one rule in full.
+          /postmortem [incident]                                                  Show the postmortem draft.
+          /postmortem export [incident]                                           Get the draft as a Markdown file.
+          /postmortem show [incident]                                             Show the postmortem draft.
           (/help audit verify shows one in full)
         """)  # noqa: E501
     assert await stage.asks("eve", "general", "/help gw scale") == golden("""
         There is no command /gw scale that you can run.
-          /help lists those you can.
-          For example: /help
-          (you typed: /help gw scale)
+          Try: /help
+          (You typed: /help gw scale)
         """)
 
 
@@ -170,7 +169,6 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
         """)  # noqa: E501
     assert await stage.asks("ben", "general", "/help coffee") == golden("""
         There is no command /coffee that you can run.
-          /help lists those you can.
-          For example: /help
-          (you typed: /help coffee)
+          Try: /help
+          (You typed: /help coffee)
         """)

@@ -36,14 +36,14 @@ async def test_resolve_stops_the_clock_and_orders_the_draft(stage: Stage) -> Non
           Mark what is missing, then it is drafted anew: /incident note --as cause ... (also resolution, impact, action, lesson).
         """)  # noqa: E501
     assert await stage.asks("ben", incident.channel, "/incident resolve again") == golden("""
-        incident-20260301-001 has the status resolved.
-          Reopen it first: /incident reopen why.
-          (you typed: /incident resolve again)
+        The incident is over; its status is resolved.
+          Try: /incident reopen errors are back
+          (You typed: /incident resolve again)
         """)
     assert await stage.asks("ben", incident.channel, "/incident severity sev2") == golden("""
-        incident-20260301-001 has the status resolved.
-          Reopen it first: /incident reopen why.
-          (you typed: /incident severity sev2)
+        The incident is over; its status is resolved.
+          Try: /incident reopen errors are back
+          (You typed: /incident severity sev2)
         """)
 
 
@@ -92,8 +92,8 @@ async def test_reopen_runs_the_clock_on_by_command_and_by_button(stage: Stage) -
           (@Ben Okafor: /incident reopen errors are back)
         """)
     assert await stage.asks("ben", incident.channel, "/incident reopen") == golden("""
-        incident-20260301-001 is open: investigating.
-          (you typed: /incident reopen)
+        The incident is open already: investigating.
+          (You typed: /incident reopen)
         """)
     await stage.quietly("ana", incident.channel, "/incident resolve")
     said = await stage.presses("chloe", incident.channel, "Reopen")
@@ -109,10 +109,10 @@ async def test_the_postmortem_is_drafted_and_shown(stage: Stage) -> None:
     incident = await stage.declares()
     assert await stage.types("ana", incident.channel, "/postmortem") == golden("""
         [#incident-20260301-001, only ana]
-        incident-20260301-001 has no postmortem yet.
+        SEV1 · API answers 502 has no postmortem yet.
           It is drafted when the incident is resolved.
-          For example: /incident resolve what fixed it
-          (you typed: /postmortem)
+          Try: /incident resolve what fixed it
+          (You typed: /postmortem)
         """)
     await stage.quietly(
         "ana",

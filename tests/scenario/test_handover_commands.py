@@ -123,31 +123,32 @@ async def test_handovers_that_make_no_sense_are_refused(stage: Stage) -> None:
     incident = await stage.declares()
     assert await stage.asks("ben", incident.channel, "/handover @ana") == golden("""
         You hold no role in this incident, so there is nothing to hand over.
-          For example: /incident role ic @ana
-          (you typed: /handover @ana)
+          Try: /incident role ic @ana
+          (You typed: /handover @ana)
         """)
     await stage.quietly("ana", incident.channel, "/incident role claim ic")
     assert await stage.asks("ana", incident.channel, "/handover @ana") == golden("""
         You cannot hand over to yourself.
-          Name who takes over, or nobody: /handover
-          (you typed: /handover @ana)
+          Name who takes over, or nobody.
+          Try: /handover
+          (You typed: /handover @ana)
         """)
     assert await stage.asks("ana", incident.channel, "/handover @eve") == golden("""
         Eve Larsson is a viewer and cannot hold a role.
           Roles go to responders and operators.
-          (you typed: /handover @eve)
+          (You typed: /handover @eve)
         """)
     assert await stage.asks("ana", incident.channel, "/handover @nobody") == golden("""
-        /handover: incoming: I know nobody called @nobody. People I know: @ana, @ben, @chloe, @dev, @eve.
-          Usage: /handover [incoming]
-          For example: /handover @ben
-          (you typed: /handover @nobody)
+        I know nobody called @nobody.
+          People I know: @ana, @ben, @chloe, @dev, @eve.
+          Try: /handover @ben
+          (You typed: /handover @nobody)
         """)
     await stage.quietly("ana", incident.channel, "/handover @ben")
     assert await stage.asks("ana", incident.channel, "/handover @chloe") == golden("""
         A handover is waiting for its answer already.
           It is accepted or declined with its buttons; the incident commander can decline it too.
-          (you typed: /handover @chloe)
+          (You typed: /handover @chloe)
         """)
     offered = await stage.message_with("Accept", incident.channel)
     await stage.quietly("ana", incident.channel, "/incident resolve")

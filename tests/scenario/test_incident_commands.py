@@ -109,13 +109,13 @@ async def test_show_is_the_card_without_buttons_for_the_asker_alone(stage: Stage
     )
     assert await stage.asks("eve", "general", "/incident show incident-20260301-099") == golden("""
         There is no incident incident-20260301-099.
-          For example: /incident list
-          (you typed: /incident show incident-20260301-099)
+          Try: /incident list
+          (You typed: /incident show incident-20260301-099)
         """)
     assert await stage.asks("eve", "general", "/incident show") == golden("""
         That works in an incident's channel only.
-          Open one, or find yours with /incident list.
-          (you typed: /incident show)
+          Try: /incident list
+          (You typed: /incident show)
         """)
 
 
@@ -169,18 +169,18 @@ async def test_status_moves_posts_updates_and_keeps_the_card_true(stage: Stage) 
         [#incident-20260301-001, only eve]
         /incident status is not for you.
           Who may: responders, operators, admins, the incident commander, the technical lead, the communications lead. Ask one of them to run it.
-          (you typed: /incident status)
+          (You typed: /incident status)
         """)  # noqa: E501
     await stage.quietly("ana", incident.channel, "/incident status")
     assert await stage.asks("ana", incident.channel, "/incident status resolved all good") == golden("""
         Resolving has its own command.
-          For example: /incident resolve what fixed it
-          (you typed: /incident status resolved all good)
+          Try: /incident resolve what fixed it
+          (You typed: /incident status resolved all good)
         """)
     assert await stage.asks("ana", incident.channel, "/incident status closed") == golden("""
-        incident-20260301-001 is still open; closed comes after it is resolved.
-          For example: /incident resolve what fixed it
-          (you typed: /incident status closed)
+        The incident is still open; closed comes after it is resolved.
+          Try: /incident resolve what fixed it
+          (You typed: /incident status closed)
         """)
 
 
@@ -189,9 +189,9 @@ async def test_status_after_the_end_goes_to_postmortem_and_closed_but_not_back(s
     incident = await stage.declares()
     await stage.quietly("ana", incident.channel, "/incident resolve", "/incident status postmortem")
     assert await stage.asks("ana", incident.channel, "/incident status monitoring") == golden("""
-        incident-20260301-001 has the status postmortem.
-          For example: /incident reopen why
-          (you typed: /incident status monitoring)
+        The incident is over; its status is postmortem.
+          Try: /incident reopen errors are back
+          (You typed: /incident status monitoring)
         """)
     await stage.quietly("ana", incident.channel, "/incident status closed")
     assert (await stage.world.incident(incident.id)).status == "closed"
@@ -221,15 +221,15 @@ async def test_severity_changes_with_its_criteria_and_reason(stage: Stage) -> No
           (@Ben Okafor: /incident severity SEV-3 only one route is affected)
         """)
     assert await stage.asks("ben", incident.channel, "/incident severity 3") == golden("""
-        incident-20260301-001 is SEV3 already.
-          (you typed: /incident severity 3)
+        The incident is SEV3 already.
+          (You typed: /incident severity 3)
         """)
     assert await stage.asks("ben", incident.channel, "/incident severity sev9") == golden("""
-        /incident severity: severity: 'sev9' is no severity here. Severities: SEV1 (critical), SEV2 (high), SEV3 (medium), SEV4 (low).
-          Usage: /incident severity <severity> [reason...]
-          For example: /incident severity sev2 only one route is affected
-          (you typed: /incident severity sev9)
-        """)  # noqa: E501
+        “sev9” is no severity.
+          Severities: SEV1 (critical), SEV2 (high), SEV3 (medium) or SEV4 (low).
+          Try: /incident severity sev2 only one route is affected
+          (You typed: /incident severity sev9)
+        """)
 
 
 @transcript("/incident note")
@@ -252,21 +252,21 @@ async def test_notes_keep_their_lines_and_can_be_marked(stage: Stage) -> None:
           (@Chloé Martin: /incident note --as cause pool exhausted -- see the graph)
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note") == golden("""
-        /incident note: text is missing.
-          Usage: /incident note <text...> [--as marked] [--at at]
-          For example: /incident note --as cause connection pool exhausted
-          (you typed: /incident note)
+        /incident note: text is missing (what to remember).
+          Try: /incident note --as cause connection pool exhausted
+          (You typed: /incident note)
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note --as reason x") == golden("""
-        /incident note: marked: 'reason' is not one of note, cause, resolution, impact, decision, action, lesson.
-          Usage: /incident note <text...> [--as marked] [--at at]
-          For example: /incident note --as cause connection pool exhausted
-          (you typed: /incident note --as reason x)
+        “reason” is no note kind.
+          Allowed: note, cause, resolution, impact, decision, action or lesson.
+          Try: /incident note --as cause connection pool exhausted
+          (You typed: /incident note --as reason x)
         """)
     assert await stage.asks("chloe", incident.channel, f"/incident note {'x' * 4001}") == golden("""
         That note has 4,001 characters; at most 4,000 fit.
-          Put long output into a file and add /incident link.
-          (you typed: /incident note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
+          Put long output into a file and link to it.
+          Try: /incident link https://files.example/dump the whole output
+          (You typed: /incident note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
         """)  # noqa: E501
 
 
@@ -295,14 +295,13 @@ async def test_links_show_on_the_card(stage: Stage) -> None:
         """)
     assert await stage.asks("ana", incident.channel, "/incident link javascript:alert(1) x") == golden("""
         javascript:alert(1) is no http(s) address.
-          For example: /incident link https://grafana.example/d/1 errors
-          (you typed: /incident link javascript:alert(1) x)
+          Try: /incident link https://grafana.example/d/1 errors
+          (You typed: /incident link javascript:alert(1) x)
         """)
     assert await stage.asks("ana", incident.channel, "/incident link") == golden("""
-        /incident link: url is missing.
-          Usage: /incident link <url> [label...]
-          For example: /incident link https://grafana.example/d/gateway error rate
-          (you typed: /incident link)
+        /incident link: url is missing (an http(s) address).
+          Try: /incident link https://grafana.example/d/gateway error rate
+          (You typed: /incident link)
         """)
 
 

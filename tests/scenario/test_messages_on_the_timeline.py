@@ -106,7 +106,7 @@ async def test_elsewhere_the_person_is_told_what_to_do(stage: Stage) -> None:
     assert await stage.world.read(receipt.reply_key, "ana") == golden("""
         This is no incident's channel, so there is no timeline for the message.
           Find yours with /incident list, or declare an incident from the message.
-          For example: /incident declare sev2 the pool is full
+          Try: /incident declare sev2 the pool is full
         """)
 
 

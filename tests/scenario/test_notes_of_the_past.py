@@ -35,7 +35,7 @@ async def test_a_note_of_the_past_stands_at_its_time(stage: Stage) -> None:
     ("time", "said"),
     [
         ("13:05", "That time is yet to come."),
-        ("2026-02-27T12:00", "That is more than 1 d before incident-20260301-001 was declared."),
+        ("2026-02-27T12:00", "That is more than 1 d before the incident was declared."),
         ("soon", "is no time"),
     ],
 )

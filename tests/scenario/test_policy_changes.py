@@ -67,10 +67,11 @@ async def test_a_change_of_the_file_is_in_force_without_a_restart_and_in_the_aud
     assert (await stage.world.command("ben", "general", "/gw scale 4")).accepted
     governed.write(policy(FREEZE, CHANGES, sale="2026-02-27"))
     assert await stage.asks("ben", "general", "/gw scale 5") == golden("""
-        /gw scale is refused by the rule freeze: Nothing changes in the week of the sale. It holds until 2026-03-09 00:00 (Europe/Berlin).
-          Ask @dev. /policy explain /gw scale says why.
-          (you typed: /gw scale 5)
-        """)  # noqa: E501
+        /gw scale is refused by the rule freeze: Nothing changes in the week of the sale.
+          It holds until 2026-03-09 00:00 (Europe/Berlin). Ask @dev.
+          Try: /policy explain /gw scale
+          (You typed: /gw scale 5)
+        """)
     assert not (await stage.world.command("ben", "general", "/gw undo")).accepted
     await stage.world.until(governed.versions)
     [(old, new)] = await governed.versions()
@@ -181,13 +182,14 @@ async def test_the_budget_counts_what_was_done_and_what_is_about_to_be(governed:
     governed.write(policy(BUDGET))
     await stage.runs("ben", "general", "/gw scale 8")
     assert await stage.asks("ben", "general", "/gw scale 5") == golden("""
-        /gw scale is refused by the rule changes: it would remove 38% of the ready capacity of gateway; 40% within 15 min is the budget, and 20% is gone already.
-          /policy explain /gw scale says why.
-          (you typed: /gw scale 5)
-        """)  # noqa: E501
+        /gw scale is refused by the rule changes: it would remove 38% of the ready capacity of gateway.
+          The budget is 40% within 15 min; 20% is gone already.
+          Try: /policy explain /gw scale
+          (You typed: /gw scale 5)
+        """)
     assert "Budget: 20% of 40% used within 15 min" in await stage.asks("ben", "general", "/policy explain gw scale 7")
     await _approved(stage, "/gw scale 7")
-    assert "and 32% is gone already" in await stage.asks("ben", "general", "/gw scale 6")
+    assert "; 32% is gone already" in await stage.asks("ben", "general", "/gw scale 6")
 
 
 async def test_a_cooldown_names_the_time_that_is_left(governed: Governed) -> None:
@@ -196,7 +198,7 @@ async def test_a_cooldown_names_the_time_that_is_left(governed: Governed) -> Non
     await stage.runs("ben", "general", "/gw scale 5")
     said = await stage.asks("ben", "general", "/gw scale 6")
     assert "it was done here" in said
-    assert "and may be again in 9 min." in said
+    assert "Again in 9 min." in said
     assert (await stage.world.command("ben", "general", "/gw undo")).accepted
     stage.later(minutes=11)
     assert (await stage.world.command("ben", "general", "/gw scale 6")).accepted
@@ -219,8 +221,8 @@ async def test_what_only_reads_can_be_denied(governed: Governed) -> None:
     governed.write("rules:\n- {name: secret, effect: deny, commands: [gw config], reason: It is not for chat.}\n")
     assert await stage.asks("ben", "general", "/gw config") == golden("""
         /gw config is refused by the rule secret: It is not for chat.
-          /policy explain /gw config says why.
-          (you typed: /gw config)
+          Try: /policy explain /gw config
+          (You typed: /gw config)
         """)
     assert "/gw config" not in await stage.asks("ben", "general", "/help gw")
     assert (await stage.world.command("ben", "general", "/gw status")).accepted

@@ -32,8 +32,8 @@ async def test_the_policy_is_shown_and_each_rule_in_full(shared: Stage) -> None:
     assert await shared.asks("eve", "general", "/policy show nosuch") == golden("""
         The policy has no rule nosuch.
           Its rules: dangerous, undo, mitigations.
-          For example: /policy show
-          (you typed: /policy show nosuch)
+          Try: /policy show
+          (You typed: /policy show nosuch)
         """)
 
 
@@ -53,11 +53,12 @@ async def test_a_command_is_explained_for_oneself_and_for_others(shared: Stage) 
         """)
     assert await shared.asks("ben", "general", "/policy explain gw scale 60") == golden("""
         Ben Okafor may not run /gw scale 60 here
-          /gw scale is refused by the rule mitigations: replicas is 60, and 1 to 50 is allowed.
+          /gw scale is refused by the rule mitigations: replicas is 60.
+          Allowed: 1 to 50.
           Rule         Effect  Here          Why
           dangerous    allow   does not fit  it is about what is dangerous; this is mitigation
           undo         allow   does not fit  it is about gw undo, not gw scale
-          mitigations  allow   decides       it fits, but replicas is 60, and 1 to 50 is allowed.
+          mitigations  allow   decides       it fits, but replicas is 60
           (policy (hash))
         """)
     assert await shared.asks("ben", "general", "/policy explain /gw scale 10 --as @chloe") == golden("""
@@ -93,7 +94,7 @@ async def test_what_the_policy_does_not_decide_is_explained_too(shared: Stage) -
 async def test_what_cannot_be_explained_says_what_could(shared: Stage) -> None:
     for line, said in (
         ("/policy explain /gw scael 3", "Did you mean /gw scale?"),
-        ("/policy explain /gw scale many", "'many' is no whole number"),
+        ("/policy explain /gw scale many", "“many” is no whole number"),
         ("/policy explain /gw", "Name one: /gw config, /gw errors,"),
         ("/policy explain /gw scale 3 --as nobody", "I know nobody called nobody."),
     ):

@@ -44,24 +44,24 @@ async def test_a_role_is_given_and_everybody_reads_who_has_it(stage: Stage) -> N
         """)
     assert await stage.asks("ana", incident.channel, "/incident role ic @chloe") == golden("""
         Chloé Martin is incident commander already.
-          (you typed: /incident role ic @chloe)
+          (You typed: /incident role ic @chloe)
         """)
     assert await stage.asks("ana", incident.channel, "/incident role ic @eve") == golden("""
         Eve Larsson is a viewer and cannot hold a role.
           Roles go to responders and operators.
-          (you typed: /incident role ic @eve)
+          (You typed: /incident role ic @eve)
         """)
     assert await stage.asks("ana", incident.channel, "/incident role ic @zoe") == golden("""
-        /incident role: person: I know nobody called @zoe. People I know: @ana, @ben, @chloe, @dev, @eve.
-          Usage: /incident role [role] [person]
-          For example: /incident role ic @ana
-          (you typed: /incident role ic @zoe)
+        I know nobody called @zoe.
+          People I know: @ana, @ben, @chloe, @dev, @eve.
+          Try: /incident role ic @ana
+          (You typed: /incident role ic @zoe)
         """)
     assert await stage.asks("ana", incident.channel, "/incident role boss @ben") == golden("""
-        /incident role: role: 'boss' is not one of ic, tech, comms.
-          Usage: /incident role [role] [person]
-          For example: /incident role ic @ana
-          (you typed: /incident role boss @ben)
+        “boss” is no role.
+          Allowed: ic, tech or comms.
+          Try: /incident role ic @ana
+          (You typed: /incident role boss @ben)
         """)
 
 
@@ -89,19 +89,19 @@ async def test_a_role_is_claimed_once(stage: Stage) -> None:
         """)
     assert await stage.asks("ana", incident.channel, "/incident role claim tech") == golden("""
         You are technical lead already.
-          (you typed: /incident role claim tech)
+          (You typed: /incident role claim tech)
         """)
     assert await stage.asks("ben", incident.channel, "/incident role claim tech") == golden("""
         Ana Ruiz is technical lead.
-          They can /handover @ben, or anybody can reassign it:
-          For example: /incident role tech @ben
-          (you typed: /incident role claim tech)
+          They can hand over to you, or anybody can reassign the role.
+          Try: /incident role tech @ben
+          (You typed: /incident role claim tech)
         """)
     assert await stage.asks("ben", incident.channel, "/incident role claim boss") == golden("""
-        /incident role claim: role: 'boss' is not one of ic, tech, comms.
-          Usage: /incident role claim [role]
-          For example: /incident role claim tech
-          (you typed: /incident role claim boss)
+        “boss” is no role.
+          Allowed: ic, tech or comms.
+          Try: /incident role claim tech
+          (You typed: /incident role claim boss)
         """)
 
 
@@ -112,14 +112,14 @@ async def test_only_who_holds_a_role_releases_it(stage: Stage) -> None:
     assert await stage.asks("ben", incident.channel, "/incident role release ic") == golden("""
         You are not incident commander.
           Only who holds a role can release it.
-          (you typed: /incident role release ic)
+          (You typed: /incident role release ic)
         """)
     said = await stage.types("ana", incident.channel, "/incident role release")
     assert said == golden("""
         [#incident-20260301-001, only ben]
         You are not incident commander.
           Only who holds a role can release it.
-          (you typed: /incident role release ic)
+          (You typed: /incident role release ic)
         [#incident-20260301-001, all, pinned, edited]
         SEV1 · API answers 502
           Status: investigating

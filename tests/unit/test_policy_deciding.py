@@ -220,9 +220,8 @@ def test_a_cooldown_holds_for_one_command_on_one_target() -> None:
         return Recent(target, "gateway", ("gw", command), START - timedelta(minutes=minutes))
 
     refused = decide(bounded, asked(recent=(done(8), done(4))))
-    assert refused.reason == (
-        "/gw scale is refused by the rule rule-0: it was done here 4 min ago, and may be again in 1 min."
-    )
+    assert refused.reason == "/gw scale is refused by the rule rule-0: it was done here 4 min ago."
+    assert refused.hint == "Again in 1 min."
     assert decide(bounded, asked(recent=(done(5),))).allowed
     assert decide(bounded, asked(recent=(done(1, "gateway/other"), done(1, command="restart")))).allowed
 
@@ -237,9 +236,8 @@ def test_a_budget_counts_all_commands_on_a_service_within_its_time() -> None:
     assert decide(bounded, asked(removes_percent=20, recent=(gone(10, 1), gone(50, 15), gone(50, 1, "x")))).allowed
     refused = decide(bounded, asked(removes_percent=21, recent=(gone(5, 1), gone(5, 14))))
     assert not refused.allowed
-    assert "would remove 21% of the ready capacity of gateway; 30% within 15 min is the budget, and 10% is gone" in (
-        refused.reason
-    )
+    assert refused.reason.endswith("it would remove 21% of the ready capacity of gateway.")
+    assert refused.hint == "The budget is 30% within 15 min; 10% is gone already."
     assert decide(bounded, asked(removes_percent=0, recent=(gone(90, 1),))).allowed
 
 
@@ -295,13 +293,10 @@ def test_a_refusal_says_which_rule_who_could_and_whom_to_ask() -> None:
         windows={"sale": {"zone": "Europe/Berlin", "from": "2026-02-27", "until": "2026-03-08"}},
     )
     refused = decide(frozen, asked())
-    assert refused.reason == (
-        "/gw scale is refused by the rule rule-1: Nothing changes in the sale. "
-        "It holds until 2026-03-09 00:00 (Europe/Berlin)."
-    )
-    assert refused.hint == "Ask @dev."
+    assert refused.reason == "/gw scale is refused by the rule rule-1: Nothing changes in the sale."
+    assert refused.hint == "It holds until 2026-03-09 00:00 (Europe/Berlin). Ask @dev."
     by_another = decide(frozen, asked(person=CHLOE, incident=incident("SEV1")))
-    assert by_another.hint == "Who may: operators, the incident commander. Ask @dev."
+    assert by_another.hint.endswith("Who may: operators, the incident commander. Ask @dev.")
     nobody = decide(policy(allow(where={"services": ["billing"]})), asked())
     assert nobody.reason == "/gw scale is refused: no rule of the policy allows it here and now."
     stranger = decide(policy(allow(), ask="the channel #platform"), asked(person=CHLOE))

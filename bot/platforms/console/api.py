@@ -84,6 +84,7 @@ async def read(seen: Seen, console: TheConsole, writer: AWriter) -> Response:
 async def older(name: Asked, console: TheConsole, reader: AReader, before: Number | None = None) -> dict[str, Any]:
     """A stretch of a channel's log, oldest first; replies are in their threads."""
     found = await console.record.messages(name, reader.person.id, before=before, limit=PAGE)
+    await console.renderer.prepare(*found)
     return {
         "messages": [message_out(view, reader.person, console.renderer) for view in found if not view.thread],
         "before": found[0].id if len(found) == PAGE else None,
@@ -95,13 +96,14 @@ async def thread(name: Asked, key: Asked, console: TheConsole, reader: AReader) 
     """The replies to a message, oldest first."""
     found = await console.record.messages(name, reader.person.id, thread=key, limit=THREAD)
     replies = [view for view in found if view.thread == key]
+    await console.renderer.prepare(*replies)
     return {"messages": [message_out(view, reader.person, console.renderer) for view in replies]}
 
 
 @routes.get("/commands")
 async def commands(console: TheConsole, reader: AReader) -> dict[str, Any]:
     """What the composer completes: the commands that the person may run, and the people to mention."""
-    visible = console.registry.visible(reader.person, None)
+    visible = console.commands(reader.person)
     people = [{"id": one.id, "name": one.name, "title": one.title} for one in console.directory]
     return {"commands": [_command_out(command) for command in visible], "people": people}
 

@@ -58,9 +58,9 @@ class Asking:
             return True
         return bool(said.get("is_private") or said.get("is_im") or said.get("is_mpim") or not said)
 
-    async def words(self, team: str, text: str) -> str:
-        """A text as it was typed; those it mentions are known from then on."""
-        for user in words.users_in(text)[:_MOST_MENTIONS]:
+    async def words(self, team: str, text: str, *, look_up: bool = True) -> str:
+        """A text as it was typed. `look_up`: those it mentions are asked about, and known from then on."""
+        for user in words.users_in(text)[:_MOST_MENTIONS] if look_up else ():
             await self._people.person(team, user)
         channels = {one: await self._places.name(Spot(team, one)) or "" for one in words.channels_in(text)}
         return words.plain(

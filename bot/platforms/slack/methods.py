@@ -50,6 +50,11 @@ METHODS: dict[str, Method] = {
     ),
     "conversations.join": Method(TIER_3, ("channels:join",), why="to answer in public channels"),
     "conversations.list": Method(TIER_2, ("channels:read", "groups:read"), why="to find a channel by its name"),
+    "conversations.members": Method(
+        TIER_4,
+        ("channels:read", "groups:read", "im:read", "mpim:read"),
+        why="whether everybody who reads a preview may know of its incident",
+    ),
     "conversations.open": Method(TIER_3, ("im:write",), why="to reach somebody who is not in the channel"),
     "conversations.replies": Method(
         TIER_3, ("channels:history", "groups:history"), why="as conversations.history, for threads"

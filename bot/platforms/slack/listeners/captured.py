@@ -40,7 +40,7 @@ class Captured:
         spot, asker = await self._reactor(body, event)
         found = await self._messages.found(spot, event["item"]["ts"]) if asker else None
         if asker and found:
-            await self._hand_over(asker, "added", await self._messages.captured(spot, found), context["arrival"])
+            await self._hand_over(asker, "added", await self._captured(asker, found), context["arrival"])
 
     async def took_back(self, body: dict[str, Any], event: dict[str, Any], context: Any) -> None:
         """The reaction is gone; while somebody else's stands, the message stays."""
@@ -105,8 +105,15 @@ class Captured:
             body["team_id"], body["user"]["id"], body["channel"]["id"], private=is_private(body)
         )
         if asker is not None:
-            message = await self._messages.captured(asker.spot, body["message"])
+            message = await self._captured(asker, body["message"])
             await self._hand_over(asker, "added", message, context["arrival"])
+
+    async def _captured(self, asker: Asker, message: dict[str, Any]) -> Message:
+        """The message as the timeline wants it; for somebody who may not put it there, nobody is asked about it."""
+        incident = await self._bench.store.look(lambda tx: tx.incidents.in_channel(asker.channel))
+        if not captures.ACCESS.allows(asker.person, incident):
+            return bare(asker.spot, str(message["ts"]))
+        return await self._messages.captured(asker.spot, message)
 
     async def _hand_over(self, asker: Asker, what: What, message: Message, arrival: Arrival) -> None:
         await self._bench.intake.capture(_delivery(arrival, asker.person.id, asker.channel, what, message))
