@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from commands.charts import Chart, Panel, Series, Threshold
@@ -57,20 +57,25 @@ PAGE = Look(width=8.0, panel=1.3, text=11, line=1.7)
 @lru_cache(maxsize=8)
 def png(chart: Chart) -> bytes:
     """A picture on white, with more dots than a usual screen shows."""
-    with _ONE_AT_A_TIME:
-        written = io.BytesIO()
-        _figure(chart, PICTURE).savefig(
-            written, format="png", dpi=_DOTS_ACROSS / PICTURE.width, facecolor=PICTURE.ground
-        )
-        return written.getvalue()
+    written = io.BytesIO()
+    _draw(chart, PICTURE, written, format="png", dpi=_DOTS_ACROSS / PICTURE.width, facecolor=PICTURE.ground)
+    return written.getvalue()
 
 
 def svg(chart: Chart) -> str:
     """The same without a ground, its words as text."""
+    written = io.StringIO()
+    _draw(chart, PAGE, written, format="svg", facecolor="none")
+    return written.getvalue()
+
+
+def _draw(chart: Chart, look: Look, into: IO[Any], **how: Any) -> None:
     with _ONE_AT_A_TIME:
-        written = io.StringIO()
-        _figure(chart, PAGE).savefig(written, format="svg", facecolor="none")
-        return written.getvalue()
+        figure = _figure(chart, look)
+        try:
+            figure.savefig(into, **how)
+        finally:
+            figure.clear()  # what it holds would else stay until a collector comes by
 
 
 def _figure(chart: Chart, look: Look) -> Figure:

@@ -19,14 +19,13 @@ from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
 from commands import captures, policed
-from commands.cards import Card, Who, rich
 from commands.context import Call, Services
 from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
 from commands.grammar.parser import Parsed, meant, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
 from commands.ports import Urgency
-from commands.presentation.answers import refusal_card
+from commands.presentation.answers import refusal_card, signed
 from commands.presentation.incident import incident_card, may_read_otherwise, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
@@ -153,11 +152,12 @@ class Pipeline:
         try:
             with tx.connection.begin_nested():
                 reply = command.decide(work.parsed.args, work.call, tx, facts)
-                if command.klass is not ActionClass.DIAGNOSTIC:
+                reads = command.klass is ActionClass.DIAGNOSTIC
+                if not reads:
                     detail = {"text": work.delivery.text, "channel": work.call.channel, "delivery": work.key}
                     tx.audit.append("command", actor=work.call.person.id, subject=command.name, detail=detail)
                 self._refresh(tx)
-                return self._answer(tx, work.key, work.call, reply, work.delivery.text)
+                return self._answer(tx, work.key, work.call, reply, work.delivery.text if reads else "")
         except Refusal as refusal:
             tx.forget()
             return self._refuse(tx, work.key, work.call, work.delivery.text, refusal)
@@ -171,12 +171,11 @@ class Pipeline:
             if incident_card(before, self._services) != incident_card(incident, self._services):
                 refresh(incident, tx.messages, self._services)
 
-    def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, text: str) -> Receipt:
+    def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, looked_at: str) -> Receipt:
         message, channel = reply.key or f"{key}:reply", reply.channel or call.channel
-        shown = reply.card if reply.private or reply.card.footer or not text else _asked(reply.card, call, text)
         tx.messages.post(
             channel,
-            shown,
+            signed(reply, call.person, looked_at),
             key=message,
             only_for=call.person.id if reply.private else None,
             thread=call.thread,
@@ -377,10 +376,3 @@ class Pipeline:
         person = self._person(delivery) if delivery.what in captures.WISHES else SYSTEM
         key = f"{delivery.platform}:{delivery.id}"
         return await self._capturing.take(delivery, key, self._call(delivery, person, key))
-
-
-def _asked(shown: Card, call: Call, text: str) -> Card:
-    """An answer that everybody sees says who asked for it."""
-    return shown.model_copy(
-        update={"footer": rich(Who(person=call.person.id), f": {cut(' '.join(text.split()), 120)}")}
-    )

@@ -52,7 +52,8 @@ class Access:
         """Who may, as a sentence says it."""
         org = [f"{role.value}s" for role in OrgRole if role in self.org]
         held = [f"the {role.title.lower()}" for role in Role if role in self.incident]
-        return ", ".join(org + held)
+        everybody = ["whoever has a role in the incident"]
+        return ", ".join(org + (everybody if len(held) == len(Role) else held))
 
 
 READERS = Access(frozenset(OrgRole))

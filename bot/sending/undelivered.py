@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.store.transaction import SqlTransaction, Store
-from commands.cards import Card, Rich, Tone, card, rich
+from commands.cards import Card, Rich, Tone, card, plain, rich
 from commands.context import Services
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -55,7 +55,7 @@ class Undelivered:
             where = incident.channel if where == channel else where
         shown = card(
             f"A message to #{channel.partition('@')[0]} could not be delivered",
-            rich("It was: ", cut(post.card.title, 150)),
+            rich("It was: ", cut(post.card.title or plain(post.card.paragraphs[0]), 150)),
             cut(why, 500),
             tone=Tone.WARNING,
         )
@@ -76,8 +76,8 @@ def _told_of(tx: SqlTransaction, post: Post) -> Incident | None:
 
 
 def _audience(tx: SqlTransaction, post: Post, incident: Incident | None) -> list[str]:
-    """The one whom it was for, else who asked for it, else who leads the incident, else who declared it."""
-    waits = post.only_for or tx.inbox.asked_by(post.key.rpartition(":")[0])
+    """The one whom it was for, else who said or asked for it, else who leads the incident, else who declared it."""
+    waits = post.only_for or post.author or tx.inbox.asked_by(post.key.rpartition(":")[0])
     if waits:
         return [waits]
     if incident is None:

@@ -86,6 +86,7 @@ channels = _table(
     sa.Column("wish", _ID, nullable=False, server_default="0"),
     sa.Column("arranged", _ID, nullable=False, server_default="0"),
     sa.Column("applied", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("label", sa.Text, nullable=False, server_default=""),
 )
 
 messages = _table(

@@ -68,7 +68,7 @@ def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     title = (
         f"Status: {changed.status.value}"
         if changed.status is not incident.status
-        else f"Update ({changed.status.value})"
+        else f"Update: still {changed.status.value}"
     )
     due = changed.next_update_due(call.services.scheme)
     facts = (fact("Next update due", When(at=due)),) if due else ()

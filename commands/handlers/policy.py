@@ -64,7 +64,7 @@ def _all(standing: Standing) -> Card:
             fact("In force since", When(at=standing.since, style="full")),
         ),
         table=Table(columns=("Rule", "Effect", "What", "Who", "Besides"), rows=_rows(lines)),
-        footer=rich(f"/policy show {policy.rules[0].name} shows one in full"),
+        footer=rich("One in full: ", Code(text=f"/policy show {policy.rules[0].name}")),
     )
 
 

@@ -63,10 +63,14 @@ class Room(_Value):
 
 
 class Post(_Value):
-    """A message as it is to be. `thread` is the reference of the message that this one replies to."""
+    """A message as it is to be. `thread` is the reference of the message that this one replies to.
+
+    `author`: the card holds the words of this person, who said them in the console.
+    """
 
     key: str
     card: Card
+    author: str | None = None
     only_for: str | None = None
     pinned: bool = False
     thread: str | None = None

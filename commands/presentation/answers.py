@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from commands.cards import Card, Code, Tone, card, rich
+from commands.cards import Card, Code, Tone, Who, card, people_of, rich
 from commands.errors import Refusal
+from commands.people import Person
 from commands.presentation.words import cut
+from commands.registry import Reply
 
-#: As much of a line as may have to be typed again.
-_TYPED = 300
+#: As much of a line as may have to be typed again, and as says what was looked at.
+_TYPED, _LOOKED_AT = 300, 120
+
+
+def signed(reply: Reply, asker: Person, looked_at: str) -> Card:
+    """An answer that everybody reads says who asked, unless it names them anyway.
+
+    `looked_at`: the line that asked for a look at something. What it said is to be seen nowhere else.
+    """
+    shown = reply.card
+    if reply.private or shown.footer:
+        return shown
+    who = Who(person=asker.id)
+    if looked_at:
+        return shown.model_copy(update={"footer": rich(who, ": ", Code(text=_flat(looked_at, _LOOKED_AT)))})
+    return shown if asker.id in people_of(shown) else shown.model_copy(update={"footer": rich("by ", who)})
 
 
 def refusal_card(refusal: Refusal, text: str = "") -> Card:
@@ -16,5 +32,9 @@ def refusal_card(refusal: Refusal, text: str = "") -> Card:
     if refusal.example:
         lines.append(rich("Try: ", Code(text=refusal.example)))
     shown = card(refusal.message, *lines, tone=Tone.WARNING)
-    typed = cut(" ".join(text.split()), _TYPED)
+    typed = _flat(text, _TYPED)
     return shown.model_copy(update={"footer": rich("You typed: ", Code(text=typed))}) if typed else shown
+
+
+def _flat(text: str, limit: int) -> str:
+    return cut(" ".join(text.split()), limit)

@@ -43,11 +43,11 @@ async def test_scale_shows_a_plan_then_its_course_in_one_message(stage: Stage) -
     assert await stage.asks("eve", incident.channel, "/incident timeline") == golden("""
         Timeline of SEV1 · API answers 502
           Time                  What happened
-          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
-          12:00 UTC             @Ben Okafor planned: Scale gateway up from 3 to 10 workers
-          12:00 UTC             @Ana Ruiz confirmed: Scale gateway up from 3 to 10 workers
+          2026-03-01 12:00 UTC  Done: Scale gateway up from 3 to 10 workers (10 of 10 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s)
           12:00 UTC             Started: Scale gateway up from 3 to 10 workers
-          12:00 UTC             Done: Scale gateway up from 3 to 10 workers (10 of 10 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s)
+          12:00 UTC             @Ana Ruiz confirmed: Scale gateway up from 3 to 10 workers
+          12:00 UTC             @Ben Okafor planned: Scale gateway up from 3 to 10 workers
+          12:00 UTC             @Ana Ruiz declared SEV1: API answers 502
         """)  # noqa: E501
 
 

@@ -212,7 +212,7 @@ async def test_help_shows_what_the_policy_gives_the_reader_and_no_more(governed:
     assert "/gw restart" in await stage.asks("chloe", "general", "/help gw")
     assert "/gw scale" not in await stage.asks("chloe", "general", "/help gw")
     assert "/gw restart" not in await stage.asks("ben", "general", "/help gw")
-    assert "Who: @chloe." in await stage.asks("chloe", "general", "/help gw restart")
+    assert "Who may: @chloe" in await stage.asks("chloe", "general", "/help gw restart")
     assert "Restart gateway" in await stage.runs("chloe", "general", "/gw restart")
 
 

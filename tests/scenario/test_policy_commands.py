@@ -19,7 +19,7 @@ async def test_the_policy_is_shown_and_each_rule_in_full(shared: Stage) -> None:
           dangerous    allow   dangerous   operators, admins, the incident commander, the technical lead  1 other person (operators, admins, the incident commander, the technical lead)
           undo         allow   gw undo     operators, admins, the incident commander, the technical lead
           mitigations  allow   mitigation  operators, admins, the incident commander, the technical lead  replicas 1 to 50
-          (/policy show dangerous shows one in full)
+          (One in full: /policy show dangerous)
         """)  # noqa: E501
     assert await shared.asks("eve", "general", "/policy show Mitigations") == golden("""
         The rule mitigations

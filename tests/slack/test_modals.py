@@ -90,7 +90,7 @@ async def test_the_shortcut_opens_the_form_and_its_answer_takes_its_place(stage:
     await sends(stage, FILLED | {"impact": "no checkout\nin Europe", "service": "gateway"})
     assert modal(stage) == _lines("""
         == Declare an incident ==
-        ## ℹ️ incident-20260301-001 is open
+        ## ℹ️ Declared: SEV1 · API answers 502
         Work on it in #incident-20260301-001.
         [Close]
         """)  # noqa: RUF001
@@ -106,7 +106,7 @@ async def test_the_shortcut_opens_the_form_and_its_answer_takes_its_place(stage:
 async def test_a_private_one_leaks_nothing_and_is_no_duplicate_for_others(stage: SlackWorld) -> None:
     await opens(stage)
     await sends(stage, FILLED | {"title": "payroll leak", "private": ["Private"]})
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
     for channel in ("general", "incidents"):
         assert "payroll" not in stage.slack.transcript(channel)
     await opens(stage)
@@ -133,7 +133,7 @@ async def test_a_refusal_keeps_what_was_typed_and_says_what_to_do(stage: SlackWo
         assert field in modal(stage)
     assert incidents(stage) == []
     await sends(stage, {"service": "gateway"})
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
     assert "all\n    of it" in stage.slack.transcript(FIRST)
 
 
@@ -150,7 +150,7 @@ async def test_sent_twice_it_is_one_incident(stage: SlackWorld) -> None:
     stage.slack.faults.duplicate("interactive")
     await sends(stage, FILLED)
     assert incidents(stage) == [FIRST]
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
 
 
 async def test_whoever_has_closed_the_form_is_told_directly(stage: SlackWorld) -> None:
@@ -160,7 +160,7 @@ async def test_whoever_has_closed_the_form_is_told_directly(stage: SlackWorld) -
     await stage.slack.close("ana")
     held.release()
     await stage.settled()
-    assert f"{FIRST} is open" in stage.slack.direct_transcript("ana")
+    assert f"Work on it in #{FIRST}." in stage.slack.direct_transcript("ana")
     await opens(stage)
     held = stage.slack.faults.hold("views.update")
     await stage.slack.submit("ana", values=FILLED | {"service": "two words", "impact": "x" * 500})
@@ -329,7 +329,7 @@ async def test_with_calls_that_fail_in_every_way_the_end_is_the_same(sqlite_url:
         slack.faults.clear()
         await stage.settled()
         assert incidents(stage) == [FIRST]
-        assert f"{FIRST} is open" in modal(stage)
+        assert f"Work on it in #{FIRST}." in modal(stage)
         assert slack.transcript(FIRST).count("Noted as impact") == 1
         said = await stage.world.say("ana", FIRST, "/incident timeline")
         assert (said.count("@Ben Brook: the API is slow in Europe"), said.count("Tocsin: ")) == (1, 1)

@@ -294,5 +294,5 @@ async def test_retry_after_is_obeyed_and_the_answer_to_a_command_links_its_chann
         again = [one for one in calls if one.at > limited.at and one.args["channel"] == limited.args["channel"]]
         assert again[0].at - limited.at >= 20
         opened = slack.channel("incident-20260301-001")
-        assert opened.id in str(slack.message("general", "is open").blocks)
+        assert opened.id in str(slack.message("general", "Declared: ").blocks)
         assert slack.rate_limited == []

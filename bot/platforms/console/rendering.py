@@ -16,6 +16,7 @@ from bot.platforms.console.incident_bar import IncidentBar, bar_of
 from bot.store.views import MessageView
 from commands.cards import Card
 from commands.people import SYSTEM, Directory, OrgRole, Person
+from commands.presentation import speech
 
 HUES = 8
 #: Longer messages are folded; nothing is cut.
@@ -67,7 +68,7 @@ class Renderer:
         return self.pinned(view, reader) if view.pinned else self.message(view, reader)
 
     def _spoken(self, text: str) -> tuple[Any, ...]:
-        return spoken.spans(text, self._names)
+        return speech.spans(text, self._names)
 
 
 def markdown(text: str) -> Markup:

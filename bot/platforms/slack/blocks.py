@@ -87,7 +87,8 @@ class _Layout:
 
 def render(card: Card, names: Names, *, key: str, picture: str | None = None) -> Shown:
     """The card's blocks and its fallback. `key` is the message's, for "Show all"; `picture` the file of its chart."""
-    title = SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
+    headless = not card.title and card.paragraphs
+    title = "" if headless else SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
     layout = _Layout(names)
     buttons = _buttons(card, layout)
     foot = _footer(card.footer, layout)
@@ -109,6 +110,8 @@ def render(card: Card, names: Names, *, key: str, picture: str | None = None) ->
 
 def _title(title: str, layout: _Layout) -> None:
     """A header; a sentence that would fill a phone's screen as one is a bold line instead, and whole."""
+    if not title:
+        return
     if size(title) <= _HEADLINE:
         layout.room.take(size(title))
         layout.add(HeaderBlock(text=PlainTextObject(text=title, emoji=True)))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from bot.platforms.slack import relayed
 from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.blocks import Names, Shown, render
 from bot.platforms.slack.people import People
@@ -195,9 +196,10 @@ class SlackChat:
         return f"{_FLEETING}{said.get('message_ts', post.key)}"
 
     async def _render(self, team: str, post: Post, picture: str | None = None) -> Shown:
-        await self._places.learn(team, channels_of(post.card))
-        await self._people.meet(team, [*people_of(post.card), *([post.only_for] if post.only_for else [])])
-        return await asyncio.to_thread(render, post.card, self.names(team), key=post.key, picture=picture)
+        card = relayed.card_of(post, self._directory.names())
+        await self._places.learn(team, channels_of(card))
+        await self._people.meet(team, [*people_of(card), *([post.only_for] if post.only_for else [])])
+        return await asyncio.to_thread(render, card, self.names(team), key=post.key, picture=picture)
 
     def names(self, team: str) -> Names:
         """How a workspace calls things."""

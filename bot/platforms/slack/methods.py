@@ -63,8 +63,10 @@ METHODS: dict[str, Method] = {
     "conversations.setTopic": Method(
         TIER_2, ("channels:manage", "groups:write"), why="severity, status and roles on top of the channel"
     ),
-    "files.completeUploadExternal": Method(TIER_4, ("files:write",), False, "the postmortem, and what is too long"),
-    "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, and what is too long"),
+    "files.completeUploadExternal": Method(
+        TIER_4, ("files:write",), False, "the postmortem, charts, and what is too long"
+    ),
+    "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, charts, and what is too long"),
     "oauth.v2.access": Method(_MANY),
     "pins.add": Method(TIER_2, ("pins:write",), why="the incident's card"),
     "reactions.get": Method(TIER_3, ("reactions:read",), why="the message that somebody marked for the timeline"),

@@ -9,7 +9,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.delivery import TextDelivery
 from bot.platforms.slack import words
-from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.asking import Asker, is_private, label_of
 from bot.platforms.slack.declaring import Declaring, wants_form
 from bot.platforms.slack.forms import Draft, Origin
 from bot.platforms.slack.workshop import Bench
@@ -41,7 +41,7 @@ class Asked:
         command, text = body["command"], body.get("text", "")
         line = f"/{text or 'help'}" if command == _OWN_NAME else f"{command} {text}"
         asker = await self._bench.asking.who(
-            body["team_id"], body["user_id"], body["channel_id"], private=is_private(body)
+            body["team_id"], body["user_id"], body["channel_id"], private=is_private(body), label=label_of(body)
         )
         if asker is None or await self._is_given_a_form(body, asker):
             return

@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.delivery import CaptureDelivery
-from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.asking import Asker, is_private, label_of
 from bot.platforms.slack.messages import Messages, bare, files_of, said, source_of
 from bot.platforms.slack.places import Spot
 from bot.platforms.slack.subscriptions import ADD_TO_TIMELINE
@@ -102,7 +102,7 @@ class Captured:
         """The shortcut of a message's menu."""
         await ack()
         asker = await self._bench.asking.who(
-            body["team_id"], body["user"]["id"], body["channel"]["id"], private=is_private(body)
+            body["team_id"], body["user"]["id"], body["channel"]["id"], private=is_private(body), label=label_of(body)
         )
         if asker is not None:
             message = await self._captured(asker, body["message"])
