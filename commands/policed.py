@@ -99,6 +99,11 @@ def confirmed(plan: Plan, call: Call, tx: Transaction) -> dict[str, Any]:
     decision = _confirming(plan, call.person, call.incident, call.services, tx)
     if not decision.allowed:
         raise refusal(decision, _of_plan(plan, call.person, call.incident, call.services, tx))
+    if decision.approvals > 1:
+        raise NotAllowed(
+            f"The rule {decision.rule} asks for the yes of {decision.approvals} other people; one is not enough.",
+            hint=f"Who may approve: {decision.approver_words()}.",
+        )
     return {"decision": decision, "approved_as": _as_known(call.person), "approved_on": call.platform}
 
 

@@ -141,6 +141,15 @@ async def test_a_plan_that_waits_is_never_loosened(governed: Governed) -> None:
     assert (await stage.world.settled()).state is PlanState.DONE
 
 
+async def test_one_yes_does_not_do_where_two_are_asked_for(governed: Governed) -> None:
+    stage = governed.stage
+    governed.write(policy(CHANGES + "  approvals: {count: 2}\n"))
+    await stage.types("ben", "general", "/gw scale 5")
+    await stage.clicks("ana", await stage.message_with("Confirm", "general"), "Confirm")
+    assert (await stage.world.plan()).state is PlanState.PLANNED
+    assert stage.world.gateway.asked == []
+
+
 async def test_a_plan_that_is_denied_when_its_turn_comes_is_stopped_and_nothing_was_changed(governed: Governed) -> None:
     """Confirmed, and not begun yet: a freeze that begins then stops it."""
     stage = governed.stage
