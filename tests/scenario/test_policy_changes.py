@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bot.store.policy import note
 from commands import mitigation
 from commands.domain.plan import PlanState
 from commands.people import OrgRole
@@ -79,6 +81,25 @@ async def test_a_change_of_the_file_is_in_force_without_a_restart_and_in_the_aud
     assert old != new
     await stage.world.app.policy.once()  # another process, that has seen the same change
     assert await governed.versions() == [(old, new)]
+
+
+async def test_several_processes_see_one_change_and_the_audit_has_it_once(stage_on: Stage) -> None:
+    store = stage_on.world.app.store
+
+    async def seen_by_six(version: str) -> int:
+        told = [store.transact("policy", lambda tx: note(tx, version, "policy.yaml")) for _ in range(6)]
+        return sum(await asyncio.gather(*told))
+
+    assert [await seen_by_six(version) for version in ("v2", "v2", "v3", "v2")] == [1, 0, 1, 1]
+    entries = [one for one in await store.look(audited) if one.kind == "policy"]
+    assert [(one.actor, one.detail["new"]) for one in entries] == [("tocsin", "v2"), ("tocsin", "v3"), ("tocsin", "v2")]
+    assert (await stage_on.world.app.services.auditor.verify()).broken_at is None
+
+
+async def test_a_file_that_was_changed_while_nobody_ran_is_in_the_audit_too(governed: Governed) -> None:
+    governed.write(policy(CHANGES))
+    await governed.stage.world.app.policy.once()
+    assert len(await governed.versions()) == 1
 
 
 async def test_a_wrong_file_is_not_taken_and_the_last_good_one_stays(governed: Governed) -> None:
