@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,6 +30,8 @@ from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.platforms.console.settings import netloc
+from bot.policies import Policies, PolicyAudit
+from bot.policy_file import PolicyError, surroundings
 from bot.sending.outbox import Outbox
 from bot.sending.undelivered import Undelivered
 from bot.settings import Settings, SettingsError, sections
@@ -37,15 +40,28 @@ from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
 from bot.store.database import Database
 from bot.store.migrations import migrate
+from bot.store.plans import StoreLedger
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
 from bot.watch import Watch
-from commands import drafting, mitigation
+from commands import drafting, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.errors import Conflict
+from commands.mitigation import deciding, proposing
 from commands.people import Directory
-from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Room, Telemetry
+from commands.ports import (
+    Auditor,
+    ChatPlatform,
+    Clock,
+    Deployments,
+    Ledger,
+    Logs,
+    OnCall,
+    Policing,
+    Room,
+    Telemetry,
+)
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -86,6 +102,7 @@ class App:
     hub: Hub
     durable: Durable
     keeper: Keeper
+    policy: PolicyAudit
     platforms: dict[str, Connected] = field(default_factory=dict)
 
 
@@ -109,9 +126,11 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
                 await one.close()
 
 
-def services(settings: Settings, found: Outside, registry: Registry, auditor: Auditor) -> Services:
+def services(
+    settings: Settings, found: Outside, registry: Registry, auditor: Auditor, ledger: Ledger, policy: Policing
+) -> Services:
     """The core's view of the outside and of the configuration."""
-    limits = Limits(**settings.policy.model_dump())
+    limits = Limits(**settings.policy.model_dump(exclude={"file"}))
     return Services(
         deployments=found.deployments,
         telemetry=found.telemetry,
@@ -120,11 +139,13 @@ def services(settings: Settings, found: Outside, registry: Registry, auditor: Au
         clock=found.clock,
         texts=JinjaTexts(),
         auditor=auditor,
+        ledger=ledger,
         scheme=settings.scheme(),
         directory=Directory(settings.persons()),
         limits=limits,
         objectives=settings.objectives,
         registry=registry,
+        policy=policy,
         default_service=settings.gateway.name,
         announce_in=settings.announce_in,
         postmortem_template=settings.postmortem_template,
@@ -160,6 +181,7 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         ending.callback(app.hub.close)
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
+        await app.policy.once()
         app.platforms.update(platforms)
         tasks = [asyncio.create_task(loop) for loop in _loops(app, database, platforms)]
         ending.push_async_callback(_stop, app, tasks)
@@ -180,7 +202,8 @@ def _open_database(settings: Settings, executor: str) -> Database:
 def _assemble(settings: Settings, found: Outside, database: Database, durable: Durable, executor: str) -> App:
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
-    known = services(settings, found, registry, StoreAuditor(database))
+    policies = policies_of(settings, registry, found.clock)
+    known = services(settings, found, registry, StoreAuditor(database), StoreLedger(database), policies)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -197,14 +220,24 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         hub=hub,
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
+        policy=PolicyAudit(store, policies),
     )
+
+
+def policies_of(settings: Settings, registry: Registry, clock: Clock) -> Policies:
+    """The policy that the settings name, else the default. Raises SettingsError for a file that is wrong."""
+    file = Path(settings.policy.file) if settings.policy.file else None
+    try:
+        return Policies(file, surroundings(registry, settings.scheme()), clock.now)
+    except PolicyError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: Services, hub: Hub) -> FastAPI:
     return build_console(
         intake=pipeline,
         record=record,
-        registry=known.registry,
+        commands=lambda person: policed.visible_to(person, known),
         directory=known.directory,
         settings=settings.console,
         hub=hub,
@@ -223,8 +256,8 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
         readings=verify.readings,
     )
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
-    durable.register(mitigation.WORKFLOW, mitigate)
-    durable.register(mitigation.EXPIRY, mitigate.expire)
+    durable.register(deciding.WORKFLOW, mitigate)
+    durable.register(proposing.EXPIRY, mitigate.expire)
     durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
 
 
@@ -260,7 +293,8 @@ def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> 
     tell = Undelivered(app.store, app.services).tell
     outbox = Outbox(database, chats, owner=app.store.owner, tell=tell, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
-    loops = {"outbox": outbox.run, "keeper": app.keeper.run, **{name: one.run for name, one in platforms.items()}}
+    own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
+    loops = {**own, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
         loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run
     return [supervised(name, run) for name, run in loops.items()]

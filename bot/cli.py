@@ -24,6 +24,8 @@ audit_app = typer.Typer(no_args_is_help=True, help="The audit.")
 app.add_typer(config_app, name="config")
 app.add_typer(console_app, name="console")
 app.add_typer(audit_app, name="audit")
+policy_app = typer.Typer(no_args_is_help=True, help="The policy of changes.")
+app.add_typer(policy_app, name="policy")
 slack_app = typer.Typer(no_args_is_help=True, help="Slack: install it, and find out what is wrong.")
 app.add_typer(slack_app, name="slack")
 
@@ -122,6 +124,38 @@ def audit_verify(config: ConfigFile = None) -> None:
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
     print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")
+
+
+PolicyFile = Annotated[Path | None, typer.Argument(help="a policy; that of the settings when left out")]
+
+
+@policy_app.command("show")
+def policy_show(file: PolicyFile = None, config: ConfigFile = None) -> None:
+    """Print the rules in words; exits 1 when the file is wrong."""
+    from bot.policy_cases import show
+    from bot.policy_file import PolicyError
+
+    try:
+        for line in show(file, _load(config, load_apart_from_platforms)):
+            print(line)
+    except PolicyError as error:
+        fail(str(error))
+
+
+@policy_app.command("test")
+def policy_test(file: PolicyFile = None, config: ConfigFile = None) -> None:
+    """Ask the policy the cases that are kept beside it (policy.cases.yaml); exits 1 when one is not as expected."""
+    from bot.policy_cases import examine
+    from bot.policy_file import PolicyError
+
+    try:
+        tested = examine(file, _load(config, load_apart_from_platforms))
+    except PolicyError as error:
+        fail(str(error))
+    for line in tested.lines:
+        print(line)
+    if tested.failed:
+        raise SystemExit(1)
 
 
 @slack_app.command("manifest")

@@ -18,7 +18,7 @@ from bot.store.accounts import Accounts
 from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
-from commands import captures
+from commands import captures, policed
 from commands.context import Call, Services
 from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
 from commands.grammar.parser import Parsed, meant, parse
@@ -136,12 +136,12 @@ class Pipeline:
         if not tx.messages.may_read(call.channel, call.person.id):
             raise NotFound(f"There is no channel #{call.channel[:80]} that you can see.")
         command = understood.command if isinstance(understood, Parsed) else meant(text, self._registry)
-        if command and not command.access.allows(call.person, call.incident):
-            hint = command.access.hint(call.person, "Ask one of them to run it.")
-            raise NotAllowed(f"{command.name} is not for you.", hint=hint)
+        if command:
+            policed.check_command(command, call)
         if isinstance(understood, Refusal):
             raise understood
         command = understood.command
+        policed.check_typed(command, understood.args, call)
         if command.where is Where.INCIDENT and call.incident is None:
             raise WrongPlace(f"{command.name} works in an incident's channel only.", example="/incident list")
         return understood

@@ -91,8 +91,9 @@ class AdapterSettings(_Section):
 
 
 class PolicySettings(_Section):
-    """Hard limits, whatever a person asks for."""
+    """Where the policy is, and hard limits whatever a person asks for."""
 
+    file: str = ""
     min_replicas: int = Field(default=1, ge=0)
     max_replicas: int = Field(default=50, ge=1)
     approve_within_seconds: float = Field(default=300, gt=0)

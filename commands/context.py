@@ -43,11 +43,13 @@ class Services:
     clock: ports.Clock
     texts: ports.Texts
     auditor: ports.Auditor
+    ledger: ports.Ledger
     scheme: Scheme
     directory: Directory
     limits: Limits
     objectives: Objectives
     registry: Registry
+    policy: ports.Policing
     default_service: str = "gateway"
     announce_in: str = "incidents"
     postmortem_template: str = "002"

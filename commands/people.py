@@ -23,6 +23,7 @@ class Person(BaseModel):
     """Somebody who is known to Tocsin. `id` never changes; it is what the audit records.
 
     `caveat` says why they may do less than they usually may, to be told with a refusal.
+    `groups` are those of chat platforms that the settings name, each after its platform: `slack:sre`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,6 +37,7 @@ class Person(BaseModel):
     email: str = ""
     handle: str = ""
     caveat: str = ""
+    groups: frozenset[str] = frozenset()
 
     @property
     def mention(self) -> str:

@@ -76,6 +76,11 @@ def parameters(arguments: type[Any]) -> list[click.Parameter]:
     return [_parameter(field, hints[field.name]) for field in dataclasses.fields(arguments)]
 
 
+def names_of(arguments: type[Any]) -> frozenset[str]:
+    """The names of the arguments."""
+    return frozenset(field.name for field in dataclasses.fields(arguments))
+
+
 def _parameter(field: dataclasses.Field[Any], hint: Any) -> click.Parameter:
     written, value = how_written(hint), _value_type(hint)
     required = field.default is dataclasses.MISSING

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Annotated
 
+from commands import policed
 from commands.cards import Card, Code, Table, fact, rich
 from commands.context import Call
 from commands.errors import NotFound
@@ -24,14 +25,16 @@ class HelpArgs:
 
 def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """The families, the commands of one, or one command in full."""
-    visible = call.services.registry.visible(call.person, tx.incidents.in_channel(call.channel))
+    here = replace(call, incident=tx.incidents.in_channel(call.channel))
+    visible = policed.visible(call.services.registry, here)
     words = tuple(args.command.replace("/", " ").casefold().split())
     if not words:
         return Reply(_families(visible), private=True)
     family = [one for one in visible if one.path[: len(words)] == words]
     exact = next((one for one in family if one.path == words), None)
     if exact:
-        return Reply(_one(exact, [one for one in family if one is not exact]), private=True)
+        more = [one for one in family if one is not exact]
+        return Reply(_one(exact, more, policed.who_may(exact, here)), private=True)
     if not family:
         raise NotFound(f"There is no command /{' '.join(words)[:60]} that you can run.", example="/help")
     return Reply(_list(family), private=True)
@@ -66,14 +69,14 @@ def _list(family: list[Command]) -> Card:
     )
 
 
-def _one(command: Command, more: list[Command]) -> Card:
+def _one(command: Command, more: list[Command], who: str) -> Card:
     rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command))
     example = [] if command.example == usage(command) else [rich("Example: ", Code(text=command.example))]
     where = [fact("Where", command.where.value)] if command.where is Where.INCIDENT else []
     return Card(
         title=command.name,
         paragraphs=(rich(command.summary), rich(Code(text=usage(command))), *example),
-        facts=(fact("Who may", command.access.words()), *where),
+        facts=(fact("Who may", who), *where),
         table=Table(columns=("Argument", "Meaning"), rows=rows) if rows else None,
         footer=rich("More: ", ", ".join(one.name for one in more)) if more else (),
     )

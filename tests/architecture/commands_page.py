@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from commands.grammar.parser import described, usage
+from commands.policy.document import MUTATIONS
 from commands.registry import Command, discover
 from tests.architecture.reading import ROOT
 
@@ -20,7 +21,8 @@ the commands that you may run, and `/help gw scale` shows one in full.
 
 The kind says how much harm a command can do. A *diagnostic* reads and runs at once. A *record* writes to the incident
 and runs at once. A *mitigation* changes the gateway: it shows a plan first and runs once somebody confirms it. A
-*dangerous* one could take the service down; this version has none.
+*dangerous* one could take the service down; this version has none. Who may run what changes something is for [the
+policy](policy.md) to say: `/policy explain /gw scale 10` tells whether you may, and why.
 """
 
 
@@ -44,9 +46,14 @@ def _entry(command: Command) -> str:
         *([] if command.example == usage(command) else ["", f"For example `{command.example}`."]),
         *table,
         "",
-        f"Kind: {command.klass.value}. Where: {command.where.value}. Who: {command.access.words()}.",
+        f"Kind: {command.klass.value}. Where: {command.where.value}. Who: {_who(command)}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _who(command: Command) -> str:
+    """What changes something is for whom the policy names."""
+    return "as [the policy](policy.md) says" if command.klass.value in MUTATIONS else command.access.words()
 
 
 def _cell(text: str) -> str:

@@ -49,6 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "uvloop": ("bot/cli.py", "gateway/cli.py", "gateway/worker.py"),
     "yaml": (
+        "bot/policy_file.py",
         "bot/settings.py",
         "bot/adapters/*",
         "bot/demo/*",

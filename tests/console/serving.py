@@ -35,8 +35,8 @@ def build_console(
 ) -> FastAPI:
     """The real application on fakes."""
     return build(
-        intake=intake, record=record, registry=registry, directory=people, settings=settings, hub=hub,
-        secret=SECRET, version="0.0",
+        intake=intake, record=record, commands=lambda person: registry.visible(person, None), directory=people,
+        settings=settings, hub=hub, secret=SECRET, version="0.0",
     )  # fmt: skip
 
 

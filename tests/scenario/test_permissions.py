@@ -30,15 +30,14 @@ async def test_a_viewer_reads_and_changes_nothing(stage: Stage) -> None:
 
 async def test_only_operators_and_the_leads_plan_a_mitigation(stage: Stage) -> None:
     assert await stage.asks("chloe", "general", "/gw scale 10") == golden("""
-        /gw scale is not for you.
+        /gw scale is not for you: no rule of the policy allows it.
           Who may: operators, admins, the incident commander, the technical lead. Ask one of them to run it.
+          Try: /policy explain /gw scale
           (You typed: /gw scale 10)
         """)
-    assert await stage.asks("chloe", "general", "/gw restart") == golden("""
-        /gw restart is not for you.
-          Who may: operators, admins, the incident commander, the technical lead. Ask one of them to run it.
-          (You typed: /gw restart)
-        """)
+    for line in ("/gw restart", "/gw undo"):
+        said = await stage.asks("chloe", "general", line)
+        assert said.startswith(f"{line} is not for you: no rule of the policy allows it."), said
 
 
 def test_no_viewer_may_run_what_changes_anything() -> None:

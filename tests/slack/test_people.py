@@ -305,6 +305,23 @@ async def test_a_new_process_asks_anew_and_believes_for_an_hour_what_another_has
     assert later.roles("slack-t1-udora") == {"responder"}
 
 
+async def test_groups_are_known_by_name_to_the_policy_while_slacks_word_is_fresh(company: Company) -> None:
+    """Also one that lends no role: the settings name it for the policy alone."""
+    process = await company.process(groups={"sre": []})
+    person = await process.people.person("T1", "UANA")
+    assert person is not None
+    assert (person.groups, person.roles) == ({"slack:sre"}, {"responder"})
+    in_the_console = process.directory.get("ana")
+    assert in_the_console is not None
+    assert in_the_console.groups == frozenset()
+    company.slack.away = True
+    company.clock.advance(BELIEVED + MINUTE)
+    later = await (await company.process(groups={"sre": []})).people.person("T1", "UANA")
+    assert later is not None
+    assert later.groups == frozenset()
+    assert "who is in its groups" in later.caveat
+
+
 async def test_the_settings_of_now_decide_about_accounts_that_were_met_before(company: Company) -> None:
     await (await company.process()).people.person("T1", "UANA")
     company.slack.away = True

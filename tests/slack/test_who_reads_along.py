@@ -94,7 +94,7 @@ async def test_roles_by_a_group_end_with_the_group_and_with_slacks_word_for_it(s
         stage.world.clock.advance(BELIEVED + timedelta(minutes=1))
         await stage.slash("carla", "/gw scale 5")
         refused = slack.messages("general")[-1].text
-        assert "/gw scale is not for you." in refused
+        assert "/gw scale is not for you: no rule of the policy allows it." in refused
         assert "Slack does not say at the moment who is in its groups" in refused
         slack.faults.clear()
         await stage.slash("carla", "/gw scale 6")
@@ -103,7 +103,7 @@ async def test_roles_by_a_group_end_with_the_group_and_with_slacks_word_for_it(s
         await stage.settled()
         await stage.slash("carla", "/gw scale 7")
         refused = slack.messages("general")[-1].text
-        assert "/gw scale is not for you." in refused
+        assert "/gw scale is not for you: no rule of the policy allows it." in refused
         assert "Slack does not say" not in refused
 
 

@@ -103,7 +103,7 @@ async def thread(name: Asked, key: Asked, console: TheConsole, reader: AReader) 
 @routes.get("/commands")
 async def commands(console: TheConsole, reader: AReader) -> dict[str, Any]:
     """What the composer completes: the commands that the person may run, and the people to mention."""
-    visible = console.registry.visible(reader.person, None)
+    visible = console.commands(reader.person)
     people = [{"id": one.id, "name": one.name, "title": one.title} for one in console.directory]
     return {"commands": [_command_out(command) for command in visible], "people": people}
 

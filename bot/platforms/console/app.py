@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -18,15 +20,15 @@ from bot.platforms.console.record import ConsoleRecord
 from bot.platforms.console.rendering import Renderer
 from bot.platforms.console.sessions import Sessions
 from bot.platforms.console.settings import ConsoleSettings
-from commands.people import Directory
-from commands.registry import Registry
+from commands.people import Directory, Person
+from commands.registry import Command
 
 
 def build(
     *,
     intake: Intake,
     record: ConsoleRecord,
-    registry: Registry,
+    commands: Callable[[Person], list[Command]],
     directory: Directory,
     settings: ConsoleSettings,
     hub: Hub,
@@ -39,7 +41,7 @@ def build(
     console = Console(
         intake=intake,
         record=record,
-        registry=registry,
+        commands=commands,
         directory=directory,
         settings=settings,
         hub=hub,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, cast
@@ -21,18 +22,21 @@ from bot.platforms.console.settings import ConsoleSettings
 from bot.store.views import ChannelView
 from commands.errors import NotFound
 from commands.people import Directory, Person
-from commands.registry import Registry
+from commands.registry import Command
 
 STATIC = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True)
 class Console:
-    """Everything that a route may need. `reads` counts what each person has read, so that their pages follow."""
+    """Everything that a route may need.
+
+    `commands` are those that somebody may run; `reads` counts what each person has read, so that their pages follow.
+    """
 
     intake: Intake
     record: ConsoleRecord
-    registry: Registry
+    commands: Callable[[Person], list[Command]]
     directory: Directory
     settings: ConsoleSettings
     hub: Hub

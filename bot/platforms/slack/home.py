@@ -21,6 +21,7 @@ from bot.platforms.slack.subscriptions import DECLARE
 from bot.platforms.slack.workshop import Bench
 from bot.store import outgoing
 from bot.store.transaction import SqlTransaction
+from commands import policed
 from commands.cards import Card, Channel, Rich, channels_of, people_of, rich
 from commands.domain.incident import Incident
 from commands.domain.plan import PlanState
@@ -70,13 +71,12 @@ class Home:
 
     def _plans(self, tx: SqlTransaction, person: Person) -> list[Waiting]:
         """Plans that wait for a confirmation which this person may give."""
-        access = self._bench.registry.clicks["plan.confirm"].access
         waiting = [
             self._waiting(tx, plan_card_key(plan.id), plan.channel, person)
             for plan in tx.plans.recent(target=None, limit=_LOOKED_AT)
             if plan.state is PlanState.PLANNED
             and tx.now < plan.approve_by
-            and access.allows(person, tx.incidents.in_channel(plan.channel))
+            and policed.may_confirm(plan, person, self._bench.services, tx)
         ]
         return [one for one in waiting if one]
 

@@ -290,12 +290,16 @@ class People:
         own = self._own.of(account.person.id)
         whole = own.model_copy(update={"handle": account.person.handle}) if own else account.person
         if account.standing == "gone":
-            return whole.model_copy(update={"roles": frozenset(), "caveat": ""})
+            return whole.model_copy(update={"roles": frozenset(), "groups": frozenset(), "caveat": ""})
         steady = own.roles if own else frozenset(self._granted(account.standing))
-        lent = {role for group in account.groups for role in self._settings.groups.get(group, ())}
+        groups = {group: self._settings.groups[group] for group in account.groups if group in self._settings.groups}
+        lent = {role for roles in groups.values() for role in roles}
         if certain:
-            return whole.model_copy(update={"roles": steady | lent, "caveat": ""})
-        return whole.model_copy(update={"roles": steady, "caveat": _WITHHELD if lent - steady else ""})
+            named = frozenset(f"{PLATFORM}:{group}" for group in groups)
+            return whole.model_copy(update={"roles": steady | lent, "groups": named, "caveat": ""})
+        only_named = any(not roles for roles in groups.values())  # for the policy, which then does not see them
+        caveat = _WITHHELD if lent - steady or only_named else ""
+        return whole.model_copy(update={"roles": steady, "groups": frozenset(), "caveat": caveat})
 
     def _granted(self, standing: str) -> Iterable[OrgRole]:
         granted = {"member": self._settings.members, "guest": self._settings.guests}
