@@ -16,6 +16,7 @@ import yaml
 
 from bot.demo.people import ON_CALL, PEOPLE
 from tests.faults.client import SECRET, Console
+from tests.faults.forked import Forked
 from tests.faults.record import Record
 from tests.simulators.gateway.server import TOKEN, GatewaySimulator
 from tests.waiting import eventually
@@ -51,7 +52,7 @@ class BotProcess:
             "watch": {"enabled": False},
             "verify": PACE,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -65,23 +66,28 @@ class BotProcess:
         return self._process is not None and self._process.poll() is None
 
     def launch(self) -> subprocess.Popen[bytes]:
-        """Start it, without waiting."""
-        self._config.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        """Start the program as people do, without waiting."""
+        arguments, environment = self._prepared()
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, "serve", "--config", str(self._config)],
+            self._process = process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, *arguments],
                 stdout=log,
                 stderr=log,
                 cwd=self._directory,
                 env=environment,
             )
-        return self._process
+        return process
+
+    def _prepared(self) -> tuple[list[str], dict[str, str]]:
+        self._config.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        return ["serve", "--config", str(self._config)], environment
 
     def start(self) -> None:
         """Start it, and wait until the console answers."""
-        process = self.launch()
+        arguments, environment = self._prepared()
+        self._process = process = Forked(arguments, log=self.log, cwd=self._directory, env=environment)
 
         def up() -> bool:
             assert process.poll() is None, f"the bot ended: {self.said()}"
