@@ -9,10 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
+import sqlalchemy as sa
 
 from bot.platforms.slack.installs import ManyWorkspaces
 from bot.platforms.slack.oauth import Installations
+from bot.store import schema
 from bot.store.database import Database
+from bot.store.transaction import SqlTransaction
+from commands.cards import card
 from commands.ports import Undeliverable
 from tests.slack.installing import PUBLIC, Browser, ages, install, installs, two_workspaces
 from tests.slack.stage import MODES, SlackWorld, slack_world
@@ -178,9 +182,23 @@ async def test_a_workspace_that_removed_tocsin_is_forgotten_and_may_come_back(sq
         await stage.slash("ana", "/incident declare sev3 the others go on")
         assert "the others go on" in slack.transcript("incident-20260301-001")
 
+        theirs, store = f"incidents@slack:{beta.id}", stage.world.app.store
+        await store.transact("test", lambda tx: tx.messages.post(theirs, card("said meanwhile"), key="meanwhile"))
+        await stage.world.until(lambda: store.look(lambda tx: told_of_access(tx, beta.id)))
         await install(stage, "bea")
+        await stage.settled()
+        incidents = next(one for one in beta.channels.values() if one.name == "incidents")
+        assert slack.transcript(incidents).count("said meanwhile") == 1
         await stage.slash("bea", "/incident declare sev2 back again", "lobby")
         assert "back again" in slack.transcript("incident-20260301-002")
+
+
+def told_of_access(tx: SqlTransaction, team: str) -> bool:
+    """Whether the console's announcements say that a workspace lets nobody in."""
+    told = sa.select(schema.messages.c.card).where(
+        schema.messages.c.channel == "incidents", schema.messages.c.key.startswith(f"undone:access:{team}:")
+    )
+    return any("is not installed in the workspace" in one for one in tx.connection.execute(told).scalars())
 
 
 async def test_late_news_of_a_removal_does_not_take_the_new_token(sqlite_url: str) -> None:

@@ -182,9 +182,10 @@ def test_a_drawing_for_the_page_has_words_and_nothing_that_its_policy_refuses() 
 async def test_a_page_shows_a_chart_that_was_prepared_and_else_its_words() -> None:
     renderer = Renderer(PEOPLE, version="0", assets="/static")
     view = FakeRecord().put("operations", Card(title="gateway", chart=crowded()))
-    words = str(escape(crowded().words()))
+    words = escape(crowded().model_copy(update={"zone": ANA.timezone}).words())
+    assert "12:00 to 12:30 WET." in words, "as all times of her page are"
     assert f"<figcaption>{words}</figcaption>" in renderer.message(view, ANA)
-    await renderer.prepare(view)
+    await renderer.prepare(ANA, view)
     page = renderer.message(view, ANA)
     assert "figcaption" not in page
     assert '<svg viewBox="' in page

@@ -35,9 +35,9 @@ class Drawings:
         self._drawn: OrderedDict[Chart, Markup] = OrderedDict()
         self._one_at_a_time = asyncio.Lock()
 
-    async def prepare(self, views: Iterable[MessageView]) -> None:
-        """Draw the charts of some messages."""
-        for chart in (view.card.chart for view in views if view.card and view.card.chart):
+    async def prepare(self, views: Iterable[MessageView], zone: str) -> None:
+        """Draw the charts of some messages, for a reader of a time zone."""
+        for chart in (in_zone(view.card.chart, zone) for view in views if view.card and view.card.chart):
             async with self._one_at_a_time:
                 if chart not in self._drawn:
                     await self._draw(chart)
@@ -56,6 +56,11 @@ class Drawings:
         if found is not None:
             self._drawn.move_to_end(chart)
         return found
+
+
+def in_zone(chart: Chart, zone: str) -> Chart:
+    """The same with the times of a zone: the page has all times in the reader's own."""
+    return chart.model_copy(update={"zone": zone})
 
 
 def drawing(chart: Chart) -> Markup:

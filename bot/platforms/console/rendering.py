@@ -11,10 +11,11 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from bot.platforms.console import spoken
-from bot.platforms.console.drawings import Drawings
+from bot.platforms.console.drawings import Drawings, in_zone
 from bot.platforms.console.incident_bar import IncidentBar, bar_of
 from bot.store.views import MessageView
 from commands.cards import Card
+from commands.charts import Chart
 from commands.people import SYSTEM, Directory, OrgRole, Person
 from commands.presentation import speech
 
@@ -27,6 +28,7 @@ class Renderer:
     """Turns views into HTML. One for the process; it holds templates, names and drawings, and nothing of a reader."""
 
     def __init__(self, directory: Directory, *, version: str, assets: str) -> None:
+        self._directory = directory
         self._names = directory.names()
         self._drawings = Drawings()
         self._environment = Environment(
@@ -40,16 +42,16 @@ class Renderer:
             names=self._names, version=version, assets=assets, system=SYSTEM.id, role_names=role_names
         )
         self._environment.filters.update(utc=utc, iso=iso, initials=initials, hue=hue, spoken=self._spoken)
-        self._environment.filters["drawn"] = self._drawings.of
+        self._environment.filters.update(drawn=self._drawings.of, in_zone_of=self._in_zone_of)
         self._environment.tests.update(safe_link=spoken.is_safe, own_path=spoken.is_own, shown_image=spoken.is_shown)
 
     def page(self, name: str, **values: Any) -> str:
         """A template of `templates/console/` with its values."""
         return self._environment.get_template(f"{name}.html.j2").render(**values)
 
-    async def prepare(self, *views: MessageView) -> None:
+    async def prepare(self, reader: Person, *views: MessageView) -> None:
         """Draw the charts of messages that are about to be shown. Without it, their words are shown instead."""
-        await self._drawings.prepare(views)
+        await self._drawings.prepare(views, reader.timezone)
 
     def message(self, view: MessageView, reader: Person) -> str:
         """One message, as it stands in the log or in a thread."""
@@ -66,6 +68,10 @@ class Renderer:
     def in_place(self, view: MessageView, reader: Person) -> str:
         """A message, rendered for the place where it belongs."""
         return self.pinned(view, reader) if view.pinned else self.message(view, reader)
+
+    def _in_zone_of(self, chart: Chart, reader: str) -> Chart:
+        person = self._directory.get(reader)
+        return in_zone(chart, person.timezone if person else chart.zone)
 
     def _spoken(self, text: str) -> tuple[Any, ...]:
         return speech.spans(text, self._names)

@@ -87,7 +87,7 @@ class _Layout:
 
 def render(card: Card, names: Names, *, key: str, picture: str | None = None) -> Shown:
     """The card's blocks and its fallback. `key` is the message's, for "Show all"; `picture` the file of its chart."""
-    headless = not card.title and card.paragraphs
+    headless = not card.title and any(clean(mrkdwn.words(one, names)).strip() for one in card.paragraphs)
     title = "" if headless else SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
     layout = _Layout(names)
     buttons = _buttons(card, layout)
