@@ -40,15 +40,28 @@ from bot.store.audit import StoreAuditor
 from bot.store.chat import ChatRecord
 from bot.store.database import Database
 from bot.store.migrations import migrate
+from bot.store.plans import StoreLedger
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
 from bot.watch import Watch
-from commands import drafting, mitigation, policed
+from commands import drafting, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.errors import Conflict
+from commands.mitigation import deciding, proposing
 from commands.people import Directory
-from commands.ports import Auditor, ChatPlatform, Clock, Deployments, Logs, OnCall, Policing, Room, Telemetry
+from commands.ports import (
+    Auditor,
+    ChatPlatform,
+    Clock,
+    Deployments,
+    Ledger,
+    Logs,
+    OnCall,
+    Policing,
+    Room,
+    Telemetry,
+)
 from commands.postmortem import Report
 from commands.registry import Registry, discover
 from templates.render import render
@@ -113,7 +126,9 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
                 await one.close()
 
 
-def services(settings: Settings, found: Outside, registry: Registry, auditor: Auditor, policy: Policing) -> Services:
+def services(
+    settings: Settings, found: Outside, registry: Registry, auditor: Auditor, ledger: Ledger, policy: Policing
+) -> Services:
     """The core's view of the outside and of the configuration."""
     limits = Limits(**settings.policy.model_dump(exclude={"file"}))
     return Services(
@@ -124,6 +139,7 @@ def services(settings: Settings, found: Outside, registry: Registry, auditor: Au
         clock=found.clock,
         texts=JinjaTexts(),
         auditor=auditor,
+        ledger=ledger,
         scheme=settings.scheme(),
         directory=Directory(settings.persons()),
         limits=limits,
@@ -187,7 +203,7 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
     policies = policies_of(settings, registry, found.clock)
-    known = services(settings, found, registry, StoreAuditor(database), policies)
+    known = services(settings, found, registry, StoreAuditor(database), StoreLedger(database), policies)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -240,8 +256,8 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
         readings=verify.readings,
     )
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
-    durable.register(mitigation.WORKFLOW, mitigate)
-    durable.register(mitigation.EXPIRY, mitigate.expire)
+    durable.register(deciding.WORKFLOW, mitigate)
+    durable.register(proposing.EXPIRY, mitigate.expire)
     durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
 
 

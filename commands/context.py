@@ -43,6 +43,7 @@ class Services:
     clock: ports.Clock
     texts: ports.Texts
     auditor: ports.Auditor
+    ledger: ports.Ledger
     scheme: Scheme
     directory: Directory
     limits: Limits

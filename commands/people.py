@@ -22,8 +22,8 @@ class OrgRole(StrEnum):
 class Person(BaseModel):
     """Somebody who is known to Tocsin. `id` never changes; it is what the audit records.
 
-    `groups` are those of chat platforms that the settings name, each after its platform: `slack:sre`.
     `caveat` says why they may do less than they usually may, to be told with a refusal.
+    `groups` are those of chat platforms that the settings name, each after its platform: `slack:sre`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,8 +36,8 @@ class Person(BaseModel):
     phone: str = ""
     email: str = ""
     handle: str = ""
-    groups: frozenset[str] = frozenset()
     caveat: str = ""
+    groups: frozenset[str] = frozenset()
 
     @property
     def mention(self) -> str:

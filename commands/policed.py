@@ -86,12 +86,17 @@ def check_typed(command: Command, args: Any, call: Call) -> None:
 
 
 def planned(plan: Plan, call: Call, tx: Transaction) -> Plan:
-    """The plan with the decision that it is made under. Raises NotAllowed."""
+    """The plan with the decision that it is made under. Breaking the glass skips approvals, and nothing else (rule 10).
+
+    Raises NotAllowed.
+    """
     asked = _of_plan(plan, call.person, tx.incidents.in_channel(call.channel), call.services, tx)
     decision = call.services.policy.decide(asked)
     if not decision.allowed:
         raise refusal(decision, asked)
-    return plan.model_copy(update={"decision": decision, "asked_as": _as_known(call.person)})
+    needs = 0 if plan.broke_glass else decision.approvals
+    kept = {"decision": decision, "klass": decision.klass, "needs": needs, "asked_as": _as_known(call.person)}
+    return plan.model_copy(update=kept)
 
 
 def confirmed(plan: Plan, call: Call, tx: Transaction) -> dict[str, Any]:
@@ -99,12 +104,9 @@ def confirmed(plan: Plan, call: Call, tx: Transaction) -> dict[str, Any]:
     decision = _confirming(plan, call.person, call.incident, call.services, tx)
     if not decision.allowed:
         raise refusal(decision, _of_plan(plan, call.person, call.incident, call.services, tx))
-    if decision.approvals > 1:
-        raise NotAllowed(
-            f"The rule {decision.rule} asks for the yes of {decision.approvals} other people; one is not enough.",
-            hint=f"Who may approve: {decision.approver_words()}.",
-        )
-    return {"decision": decision, "approved_as": _as_known(call.person), "approved_on": call.platform}
+    needs = 0 if plan.broke_glass else max(plan.needs, decision.approvals)
+    approved_as = _as_known(call.person)
+    return {"decision": decision, "needs": needs, "approved_as": approved_as, "approved_on": call.platform}
 
 
 def may_confirm(plan: Plan, person: Person, services: Services, tx: Transaction) -> bool:
@@ -117,7 +119,10 @@ def denied_by_now(plan: Plan, services: Services, tx: Transaction) -> str:
     incident = tx.incidents.get(plan.incident) if plan.incident else None
     decider = _person(services, plan.approver or plan.requester, plan.approved_on, plan.approved_as)
     decision = _answer(plan, decider, incident, services, tx)
-    return "" if decision.allowed else f"the policy does not allow it any more: {decision.reason.rstrip('.')}"
+    if not decision.allowed:
+        return f"the policy does not allow it any more: {decision.reason.rstrip('.')}"
+    asked_of = plan if plan.broke_glass else plan.model_copy(update={"needs": max(plan.needs, decision.approvals)})
+    return f"the policy asks for {asked_of.lacks} more to approve it by now" if asked_of.lacks else ""
 
 
 def refusal(decision: Decision, asked: Question) -> NotAllowed:
@@ -147,15 +152,16 @@ def _answer(plan: Plan, decider: Person, incident: Incident | None, services: Se
     answers = [services.policy.decide(_of_plan(plan, one, incident, services, tx)) for one in people]
     now = next((one for one in answers if one.allowed), answers[-1])
     decision = stricter(plan.decision, now) if plan.decision else now
-    if not decision.allowed or not decision.approvals:
+    if not decision.allowed or not decision.approvals or plan.broke_glass:
         return decision
     if not decision.may_approve(decider, incident, requester=plan.requester):
-        return _not_enough(decision)
+        return _not_enough(decision, whose_own=decider.id == plan.requester)
     return decision
 
 
-def _not_enough(decision: Decision) -> Decision:
-    reason = f"The rule {decision.rule} asks for the yes of somebody else than the one who asked."
+def _not_enough(decision: Decision, *, whose_own: bool) -> Decision:
+    others = f"The rule {decision.rule} asks for the yes of somebody else than the one who asked."
+    reason = others if whose_own else f"The rule {decision.rule} asks for the yes of others than you."
     hint = f"Who may approve: {decision.approver_words()}."
     return decision.model_copy(update={"allowed": False, "reason": reason, "hint": hint})
 

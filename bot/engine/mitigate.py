@@ -15,14 +15,14 @@ from typing import Any, TypeVar
 
 from bot.engine.durable import Steps
 from bot.store.transaction import SqlTransaction, Store
-from commands import mitigation
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
-from commands.mitigation import Ending
+from commands.mitigation import deciding, running
+from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
 from commands.verdict import Verdict, judge, undecided
@@ -73,12 +73,12 @@ class Mitigate:
         steps.run("expire", lambda: self._expire(self._state(plan_id)))
 
     def _expire(self, plan: Plan) -> None:
-        self._tx(plan.id, "expire", lambda tx: mitigation.expire(plan, tx))
+        self._tx(plan.id, "expire", lambda tx: deciding.expire(plan, tx))
 
     def _stumbled(self, plan_id: str, error: Exception) -> None:
         """A fault of ours, or an answer that makes no sense: the plan must not hold its target for ever."""
         why = f"something went wrong in Tocsin ({type(error).__name__}; its log says more)"
-        self._tx(plan_id, "stumbled", lambda tx: mitigation.stumbled(plan_id, why, self._services, tx))
+        self._tx(plan_id, "stumbled", lambda tx: running.stumbled(plan_id, why, self._services, tx))
 
     def _tx(self, plan_id: str, step: str, work: Callable[[SqlTransaction], T]) -> T:
         return self._store.transact_now(f"{plan_id}:{step}", work)
@@ -87,7 +87,7 @@ class Mitigate:
         return self._store.database.read_now(lambda c: self._store.open(c, "look").plans.get(plan_id))
 
     def _lock(self, plan_id: str, tx: SqlTransaction) -> None:
-        mitigation.lock(plan_id, self._services, tx)
+        running.lock(plan_id, self._services, tx)
 
     # ------------------------------------------------------------ check again, then execute once
 
@@ -97,15 +97,16 @@ class Mitigate:
         if plan.state is not PlanState.LOCKED:
             return
         try:
-            found = self._run(ACTIONS[plan.action].fingerprint(self._services, plan))
+            action = ACTIONS[plan.action]
+            found = action.fingerprint(self._run(action.look(self._services, plan)))
         except Refusal as refusal:
             self._give_up(plan, PlanState.LOCKED, f"{refusal.message} Nothing was changed")
             return
         if found != plan.fingerprint:
-            self._tx(plan_id, "drift", lambda tx: mitigation.drifted(plan_id, found, self._services, tx))
+            self._tx(plan_id, "drift", lambda tx: running.drifted(plan_id, found, self._services, tx))
 
     def _give_up(self, plan: Plan, source: PlanState, why: str) -> None:
-        self._tx(plan.id, "give-up", lambda tx: mitigation.give_up(plan.id, source, why, self._services, tx))
+        self._tx(plan.id, "give-up", lambda tx: running.give_up(plan.id, source, why, self._services, tx))
 
     def _execute(self, plan_id: str) -> None:
         """Intent, then the effect. Entered a second time, the intent is there already: nothing is asked again."""
@@ -123,7 +124,7 @@ class Mitigate:
             log.warning("plan %s: no clear answer, reading back: %s", plan_id, unclear)
 
     def _begin(self, plan_id: str, baseline: Reading, tx: SqlTransaction) -> Plan | None:
-        return mitigation.begin(plan_id, self._executor, baseline, self._services, tx)
+        return running.begin(plan_id, self._executor, baseline, self._services, tx)
 
     async def _reading(self, plan_id: str) -> Reading:
         service = self._state(plan_id).target.name
@@ -165,7 +166,7 @@ class Mitigate:
         note = " (Tocsin was restarted meanwhile; this is what the read-back found)" if restarted else ""
         match found.state:
             case "done":
-                self._tx(plan.id, "verifying", lambda tx: mitigation.verifying(plan.id, found.detail + note, tx))
+                self._tx(plan.id, "verifying", lambda tx: running.verifying(plan.id, found.detail + note, tx))
             case "failed":
                 self._end(plan, PlanState.FAILED, found.detail + note, found)
             case "absent":
@@ -179,13 +180,13 @@ class Mitigate:
 
     def _tell(self, plan: Plan, found: Observation) -> None:
         words = f"{found.detail} …"
-        self._tx(plan.id, "progress", lambda tx: mitigation.progress(plan.id, words, tx))
+        self._tx(plan.id, "progress", lambda tx: running.progress(plan.id, words, tx))
 
     def _end(self, plan: Plan, to: PlanState, detail: str, found: Observation) -> None:
         self._finish(plan, Ending(PlanState.EXECUTING, to, detail, took_effect=found.took_effect))
 
     def _finish(self, plan: Plan, ending: Ending) -> None:
-        self._tx(plan.id, f"end:{ending.to}", lambda tx: mitigation.finish(plan.id, ending, self._services, tx))
+        self._tx(plan.id, f"end:{ending.to}", lambda tx: running.finish(plan.id, ending, self._services, tx))
 
     # ------------------------------------------------------------ verify
 

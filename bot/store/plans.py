@@ -8,8 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.store import schema
+from bot.store.database import Database
+from bot.store.errors import StoreUnavailable
 from commands.domain.plan import Plan, PlanState
-from commands.errors import Conflict, NotFound
+from commands.errors import Conflict, NotFound, Unavailable
+from commands.ports import Held
 
 #: The longest time from a plan to its execution.
 _MOST_WAIT = timedelta(days=7)
@@ -47,7 +50,8 @@ class SqlPlans:
         """Compare and swap; raises Conflict, naming the state that the plan has instead."""
         plan = self.get(plan_id)
         step = f"{self._now:%Y-%m-%dT%H:%M:%S.%f}Z {to.value}"
-        moved = plan.model_copy(update=changes | {"state": to, "history": (*plan.history, step)})
+        history = (*plan.history, step) if to is not source else plan.history
+        moved = plan.model_copy(update=changes | {"state": to, "history": history})
         table = schema.plans
         swap = table.update().where(table.c.id == plan_id, table.c.state == source.value)
         done = self._connection.execute(swap.values(state=to.value, body=moved.model_dump_json()))
@@ -57,16 +61,12 @@ class SqlPlans:
 
     def recent(self, *, target: str | None, limit: int) -> list[Plan]:
         """Newest first."""
-        table = schema.plans
-        query = sa.select(table.c.body).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
-        if target:
-            query = query.where(table.c.target == target)
-        return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
+        return _recent(self._connection, target, limit)
 
     def acted_since(self, since: datetime) -> list[Plan]:
         """Those that were confirmed, and may have acted since then; a plan waits for a time before it acts."""
         table = schema.plans
-        idle = [PlanState.PLANNED.value, PlanState.CANCELLED.value, PlanState.EXPIRED.value]
+        idle = [PlanState.PLANNED.value, PlanState.CANCELLED.value, PlanState.VETOED.value, PlanState.EXPIRED.value]
         query = sa.select(table.c.body).where(table.c.created_at >= since - _MOST_WAIT, table.c.state.not_in(idle))
         return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
 
@@ -88,3 +88,39 @@ class SqlPlans:
         """Let go, if it is this plan's."""
         table = schema.locks
         self._connection.execute(table.delete().where(table.c.target == target, table.c.plan == plan_id))
+
+    def held(self) -> list[Held]:
+        """See Plans."""
+        table = schema.locks
+        rows = self._connection.execute(sa.select(table).order_by(table.c.taken_at, table.c.target))
+        return [Held.model_validate(dict(row._mapping)) for row in rows]
+
+    def waiting(self, *, channel: str | None = None) -> list[Plan]:
+        """See Plans."""
+        table = schema.plans
+        states = [PlanState.PLANNED.value, PlanState.APPROVED.value]
+        query = sa.select(table.c.body).where(table.c.state.in_(states)).order_by(table.c.created_at.desc(), table.c.id)
+        plans = [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
+        return [plan for plan in plans if channel is None or plan.channel == channel]
+
+
+def _recent(connection: sa.Connection, target: str | None, limit: int) -> list[Plan]:
+    table = schema.plans
+    query = sa.select(table.c.body).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit)
+    if target:
+        query = query.where(table.c.target == target)
+    return [Plan.model_validate_json(body) for body in connection.execute(query).scalars()]
+
+
+class StoreLedger:
+    """Provides the core's Ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def recent(self, *, target: str | None, limit: int) -> list[Plan]:
+        """See Ledger."""
+        try:
+            return await self._database.read(lambda connection: _recent(connection, target, limit))
+        except StoreUnavailable as gone:
+            raise Unavailable(str(gone), hint="Try again in a moment.") from gone

@@ -186,6 +186,14 @@ locks = _table(
     sa.Column("taken_at", UtcTime, nullable=False),
 )
 
+freezes = _table(
+    "freezes",
+    sa.Column("scope", sa.Text, primary_key=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+)
+
 audit = _table(
     "audit",
     sa.Column("sequence", _ID, primary_key=True, autoincrement=False),

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from bot.store.audit import SqlAudit
 from bot.store.database import Database
+from bot.store.freezes import SqlFreezes
 from bot.store.inbox import Inbox
 from bot.store.incidents import SqlIncidents
 from bot.store.messages import SqlMessages
@@ -65,6 +66,7 @@ class SqlTransaction:
         self.incidents = SqlIncidents(connection, now, self._next_key)
         self.messages = SqlMessages(connection, now)
         self.plans = SqlPlans(connection, now)
+        self.freezes = SqlFreezes(connection, now)
         self.work = SqlWork(connection, enqueue)
         self.audit = SqlAudit(connection, now)
         self.samples = SqlSamples(connection)

@@ -1,38 +1,71 @@
-"""What an action is to the engine (mitigation.md, "The path of a command")."""
+"""What an action is to the engine (mitigation.md, "The path of a command"): one file each.
+
+A file of `commands/actions/` that defines `ACTION` is an action and a command at once. It says what it reads, what it
+would do and how that is seen afterwards; the clock, the policy, the votes, the lock, the second look, the audit, the
+verification and the undo are the engine's, alike for all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
-from commands.cards import Fact
-from commands.context import Services
-from commands.domain.plan import Plan, Target
+from commands.context import Call, Services
+from commands.domain.plan import Finding, Plan, Target
+from commands.errors import Conflict
+from commands.grammar.arguments import Option
 from commands.ports import Workload
 from commands.presentation.words import counted
+from commands.registry import ActionClass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What every mitigation takes besides its own arguments."""
+
+    at: Annotated[datetime | None, Option("--at", "when it runs, as 14:05; it is confirmed now")] = None
+    wait: Annotated[timedelta | None, Option("--in", "how long it waits before it runs, as 20m")] = None
+    why: Annotated[str, Option("--break-glass", "why it cannot wait for an approval; reviewed later")] = ""
+
+
+A = TypeVar("A", bound=Options)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would change, found out by reading only.
+
+    `after` is what the target is to be; `removes` the share of ready capacity (0 to 1) that is gone for a while, for
+    the blast budget; `undo` says how it is taken back, `back` is the command for that; `facts` are pairs of a label
+    and its value, for the plan's card.
+    """
+
+    summary: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    undo: str
+    back: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    diff: str = ""
+    removes: float = 0.0
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What an action would do, found out by reading only.
-
-    `fingerprint` holds the meaningful live fields: when they differ at execution, the plan is void. `undo`
-    says how it is taken back. `facts` are shown on the plan's card. `removes` is the share of ready capacity (0 to 1)
-    that is gone afterwards, for the blast budget.
-    """
+    """An action with what was found out about it: all that a plan is made of, but for who asks and when."""
 
     action: str
+    klass: ActionClass
+    options: Options
     arguments: dict[str, Any]
     target: Target
     fingerprint: dict[str, Any]
-    before: dict[str, Any]
-    after: dict[str, Any]
-    summary: str
-    undo: str
-    facts: tuple[Fact, ...] = ()
+    preview: Preview
+    findings: tuple[Finding, ...] = ()
     undoes: str | None = None
-    removes: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,30 +82,92 @@ class Observation:
     took_effect: bool = False
 
 
-class Action(Protocol):
-    """One kind of mitigation."""
+class Action(ABC, Generic[A]):
+    """One kind of mitigation. `A` is its argument class, read by the grammar."""
 
-    name: str
+    name: ClassVar[str]
+    path: ClassVar[tuple[str, ...]]
+    summary: ClassVar[str]
+    example: ClassVar[str]
+    klass: ClassVar[ActionClass] = ActionClass.MITIGATION
+    args: type[A]
 
-    async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
-        """The live fields that the plan was made on, read again."""
+    async def resolve(self, args: A, call: Call) -> Workload:  # noqa: ARG002 - some name another target
+        """The target, by identity. Raises NotFound, Unavailable."""
+        return await call.services.deployments.find(call.services.default_service)
 
+    async def detect(self, args: A, target: Workload, call: Call) -> Sequence[Finding]:  # noqa: ARG002
+        """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
+        return ()
+
+    @abstractmethod
+    async def preview(self, args: A, target: Workload, call: Call) -> Preview:
+        """What would change. Raises Malformed for arguments out of policy, Conflict when nothing would change."""
+
+    def fingerprint(self, target: Workload) -> dict[str, Any]:
+        """The meaningful live fields that the plan is made on; if they differ at execution, the plan is void."""
+        return {"uid": target.target.uid, "replicas": target.desired}
+
+    async def look(self, services: Services, plan: Plan) -> Workload:
+        """The target of a plan, read again."""
+        return await services.deployments.find(plan.target.name)
+
+    @abstractmethod
     async def execute(self, services: Services, plan: Plan) -> None:
         """Ask the target once. Raises Rejected, OutcomeUnknown."""
 
+    @abstractmethod
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """Read back; never changes anything."""
 
-    def inverse(self, plan: Plan) -> Mapping[str, Any] | None:
-        """The arguments that take a finished plan back, or None where nothing can."""
+    def inverse(self, plan: Plan) -> tuple[Action[Any], Any] | None:  # noqa: ARG002 - many have none
+        """The action and its arguments that take a finished plan back, or None where nothing can."""
+        return None
 
-    def shows(self, plan: Plan, workload: Workload) -> bool:
+    def shows(self, plan: Plan, target: Workload) -> bool:  # noqa: ARG002 - many leave nothing that could be seen
         """Whether the target is as a plan would leave it."""
+        return False
 
 
-def fingerprint_of(workload: Workload) -> dict[str, Any]:
-    """Identity and wished count: what both actions on copies are planned on."""
-    return {"uid": workload.target.uid, "replicas": workload.desired}
+async def planned(action: Action[A], args: A, call: Call) -> Proposal:
+    """Everything about a plan that is found out by asking the outside. Raises Refusal where it cannot be."""
+    return await planned_on(await action.resolve(args, call), action, args, call)
+
+
+async def planned_on(
+    target: Workload, action: Action[A], args: A, call: Call, *, undoes: Plan | None = None
+) -> Proposal:
+    """As `planned`, on a target that was read; `undoes` is the plan that it takes back."""
+    preview = await action.preview(args, target, call)
+    if undoes:
+        preview = _as_undo(preview)
+    findings = tuple(await action.detect(args, target, call))
+    _refuse_stopped(findings, target)
+    return Proposal(
+        action=action.name,
+        klass=action.klass,
+        options=args,
+        arguments={name: value for name, value in vars(args).items() if name not in _COMMON},
+        target=target.target,
+        fingerprint=action.fingerprint(target),
+        preview=preview,
+        findings=findings,
+        undoes=undoes.id if undoes else None,
+    )
+
+
+def _as_undo(preview: Preview) -> Preview:
+    summary = f"Undo: {preview.summary[0].lower()}{preview.summary[1:]}"
+    return replace(preview, summary=summary, undo=f"{preview.back} puts it back" if preview.back else preview.undo)
+
+
+_COMMON = {field.name for field in fields(Options)}
+
+
+def _refuse_stopped(findings: Sequence[Finding], target: Workload) -> None:
+    for finding in findings:
+        if finding.stops:
+            raise Conflict(f"{target.target.name}: {finding.what}", hint=finding.instead)
 
 
 def replaced(plan: Plan, workload: Workload) -> Observation | None:

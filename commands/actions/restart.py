@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
-from commands.actions.action import Observation, Proposal, fingerprint_of, replaced
-from commands.cards import fact
+from commands.actions.action import Action, Observation, Options, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.ports import Operation, Workload
 from commands.presentation.words import counted
 
 
-class Restart:
+@dataclass(frozen=True)
+class RestartArgs(Options):
+    """`/gw restart` takes none of its own."""
+
+
+class Restart(Action[RestartArgs]):
     """Replaces every copy, one after the other, without losing a request."""
 
     name = "restart"
+    path = ("gw", "restart")
+    summary = "Plan a rolling restart; it runs once it is confirmed."
+    example = "/gw restart"
+    args = RestartArgs
 
-    async def propose(self, call: Call, service: str) -> Proposal:
-        """Read the target and say what would happen."""
-        workload = await call.services.deployments.find(service)
-        return Proposal(
-            action=self.name,
-            arguments={},
-            target=workload.target,
-            fingerprint=fingerprint_of(workload),
-            before={"replicas": workload.desired, "revision": workload.revision},
-            after={"replicas": workload.desired},
-            summary=f"Restart {service}: {counted(workload.desired, 'worker')}, one by one",
+    async def preview(self, args: RestartArgs, target: Workload, call: Call) -> Preview:  # noqa: ARG002
+        """What would happen."""
+        service, copies = target.target.name, counted(target.desired, "worker")
+        return Preview(
+            summary=f"Restart {service}: {copies}, one by one",
+            before={"replicas": target.desired, "revision": target.revision},
+            after={"replicas": target.desired},
             undo="cannot be undone, and need not be: the same version and configuration run again",
             facts=(
-                fact("Now", f"{counted(workload.desired, 'worker')} ({workload.ready} ready)"),
-                fact("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
+                ("Now", f"{copies} ({target.ready} ready)"),
+                ("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
             ),
         )
-
-    async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
-        """Identity and wished count."""
-        return fingerprint_of(await services.deployments.find(plan.target.name))
 
     async def execute(self, services: Services, plan: Plan) -> None:
         """One request."""
@@ -47,20 +46,12 @@ class Restart:
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """What the target says of our request. A target that was replaced meanwhile says nothing of it."""
         operation = await services.deployments.operation(plan.target, plan.id)
-        gone = replaced(plan, await services.deployments.find(plan.target.name))
+        gone = replaced(plan, await self.look(services, plan))
         if gone:
             return gone
         if operation is None:
             return Observation("absent", "the restart never arrived; nothing was restarted")
         return _progress(operation)
-
-    def inverse(self, plan: Plan) -> Mapping[str, Any] | None:  # noqa: ARG002 - nothing to take back
-        """Nothing can take a restart back."""
-        return None
-
-    def shows(self, plan: Plan, workload: Workload) -> bool:  # noqa: ARG002 - one copy looks like another
-        """A restart leaves nothing that could be seen."""
-        return False
 
 
 def _progress(operation: Operation) -> Observation:
@@ -72,4 +63,4 @@ def _progress(operation: Operation) -> Observation:
     return Observation("done" if ended else "running", detail, done, total, took_effect=ended or done > 0)
 
 
-RESTART = Restart()
+ACTION = Restart()

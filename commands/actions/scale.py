@@ -2,43 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from commands.actions.action import Observation, Proposal, fingerprint_of, replaced
-from commands.cards import fact
+from commands.actions.action import Action, Observation, Options, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed
+from commands.grammar.arguments import Word
 from commands.ports import Operation, Workload
 from commands.presentation.words import counted
 
 
-class Scale:
+@dataclass(frozen=True)
+class ScaleArgs(Options):
+    """Arguments of `/gw scale`."""
+
+    replicas: Annotated[int, Word("how many workers there are to be")]
+
+
+class Scale(Action[ScaleArgs]):
     """Changes how many copies run. The count is fixed at plan time, so that asking twice is harmless."""
 
     name = "scale"
+    path = ("gw", "scale")
+    summary = "Plan another number of workers; it runs once it is confirmed."
+    example = "/gw scale 10"
+    args = ScaleArgs
 
-    async def propose(self, call: Call, service: str, replicas: int) -> Proposal:
-        """Read the target and say what would change."""
-        return self.proposal(call, await call.services.deployments.find(service), replicas)
-
-    def proposal(self, call: Call, workload: Workload, replicas: int, *, undoes: Plan | None = None) -> Proposal:
-        """What would change. Raises Malformed for a number out of policy, Conflict when nothing would change."""
-        service = workload.target.name
-        low, high = _bounds(call.services, workload)
-        if not low <= replicas <= high:
+    async def preview(self, args: ScaleArgs, target: Workload, call: Call) -> Preview:
+        """From how many to how many."""
+        service, before, after = target.target.name, target.desired, args.replicas
+        low, high = _bounds(call.services, target)
+        if not low <= after <= high:
             raise Malformed(
-                f"{replicas} is not allowed: {service} runs with {low} to {high} workers.",
-                example=f"/gw scale {min(max(replicas, low), high)}",
+                f"{after} is not allowed: {service} runs with {low} to {high} workers.",
+                example=f"/gw scale {min(max(after, low), high)}",
             )
-        if replicas == workload.desired:
-            raise Conflict(f"{service} already has {counted(replicas, 'worker')}.", example="/gw pods")
-        return _proposal(service, workload, replicas, low, high, undoes)
-
-    async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:
-        """Identity and wished count."""
-        return fingerprint_of(await services.deployments.find(plan.target.name))
+        if after == before:
+            raise Conflict(f"{service} already has {counted(after, 'worker')}.", example="/gw pods")
+        return Preview(
+            summary=f"Scale {service} {'up' if after > before else 'down'} from {before} to {after} workers",
+            before={"replicas": before},
+            after={"replicas": after},
+            undo=f"/gw undo puts back {counted(before, 'worker')}",
+            back=f"/gw scale {before}",
+            facts=(
+                ("Now", f"{counted(before, 'worker')} ({target.ready} ready)"),
+                ("Will be", counted(after, "worker")),
+                ("Policy", f"{low} to {high} workers"),
+            ),
+            removes=max(before - after, 0) / max(before, 1),
+        )
 
     async def execute(self, services: Services, plan: Plan) -> None:
         """One request, with the count that was expected."""
@@ -53,7 +68,7 @@ class Scale:
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """What the target says of our request, and how many copies are ready."""
         operation = await services.deployments.operation(plan.target, plan.id)
-        workload = await services.deployments.find(plan.target.name)
+        workload = await self.look(services, plan)
         gone = replaced(plan, workload)
         if gone:
             return gone
@@ -61,18 +76,18 @@ class Scale:
             return _without_operation(plan, workload)
         return _progress(plan, workload, operation)
 
-    def inverse(self, plan: Plan) -> Mapping[str, Any] | None:
+    def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
         """Back to the count before."""
-        return {"replicas": plan.before["replicas"]}
+        return ACTION, ScaleArgs(replicas=plan.before["replicas"])
 
-    def shows(self, plan: Plan, workload: Workload) -> bool:
+    def shows(self, plan: Plan, target: Workload) -> bool:
         """Whether that many copies are wished for."""
-        return workload.target.uid == plan.target.uid and workload.desired == plan.after["replicas"]
+        return target.target.uid == plan.target.uid and target.desired == plan.after["replicas"]
 
 
 def _progress(plan: Plan, workload: Workload, operation: Operation) -> Observation:
     """The target may say that it is done before the copies are ready: that is not done yet."""
-    wanted, made = plan.after["replicas"], SCALE.shows(plan, workload)
+    wanted, made = plan.after["replicas"], ACTION.shows(plan, workload)
     detail = f"{workload.ready} of {wanted} workers ready"
     if operation.state == "failed":
         return Observation("failed", operation.error or detail, took_effect=made)
@@ -86,7 +101,7 @@ def _without_operation(plan: Plan, workload: Workload) -> Observation:
     now = counted(workload.desired, "worker")
     if workload.desired == plan.before["replicas"]:
         return Observation("absent", f"still {now}")
-    if SCALE.shows(plan, workload):
+    if ACTION.shows(plan, workload):
         return Observation("different", f"{now}, as wanted, but {plan.target.name} knows nothing of this request")
     return Observation("different", f"{now}, set by somebody else; {workload.ready} ready")
 
@@ -96,25 +111,4 @@ def _bounds(services: Services, workload: Workload) -> tuple[int, int]:
     return max(services.limits.min_replicas, workload.minimum), min(services.limits.max_replicas, workload.maximum)
 
 
-def _proposal(service: str, workload: Workload, replicas: int, low: int, high: int, undoes: Plan | None) -> Proposal:
-    before, verb = workload.desired, "up" if replicas > workload.desired else "down"
-    return Proposal(
-        action=Scale.name,
-        arguments={"replicas": replicas},
-        target=workload.target,
-        fingerprint=fingerprint_of(workload),
-        before={"replicas": before},
-        after={"replicas": replicas},
-        undoes=undoes.id if undoes else None,
-        removes=max(workload.ready - replicas, 0) / max(workload.ready, 1),
-        summary=f"{'Undo: scale' if undoes else 'Scale'} {service} {verb} from {before} to {replicas} workers",
-        undo=f"/gw scale {before} puts it back" if undoes else f"/gw undo puts back {counted(before, 'worker')}",
-        facts=(
-            fact("Now", f"{counted(before, 'worker')} ({workload.ready} ready)"),
-            fact("Will be", counted(replicas, "worker")),
-            fact("Policy", f"{low} to {high} workers"),
-        ),
-    )
-
-
-SCALE = Scale()
+ACTION = Scale()

@@ -163,12 +163,12 @@ class ActionPlanned(_Event):
 
 
 class ActionDecided(_Event):
-    """A plan was confirmed, cancelled, or ran out of time."""
+    """A plan was confirmed or approved, vetoed, cancelled, or ran out of time."""
 
     type: Literal["action_decided"] = "action_decided"
     plan: str
     summary: str
-    decision: Literal["confirmed", "cancelled", "expired"]
+    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired"]
 
 
 class ActionStarted(_Event):

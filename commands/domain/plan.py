@@ -2,10 +2,11 @@
 
 Plans live on the server (mitigation.md, rule 1). Its states and who may move it from one to the next:
 
-    planned ──Confirm──> approved ──> locked ──> executing ──> verifying ──> done | failed
-       │                    │           │            │
-       ├──Cancel─> cancelled└ drifted, refused: failed└──crash, lost answer─> failed | interrupted | unknown
-       └──too late> expired                        done, or whatever took effect ──undo──> undone
+    planned ──votes──> approved ──> locked ──> executing ──> verifying ──> done | failed
+       │                   │           │            │
+       ├──Veto────> vetoed <┴───────────┤            └──crash, lost answer─> failed | interrupted | unknown
+       ├──Cancel─> cancelled            └ drifted, refused: failed
+       └──too late> expired             done, or whatever took effect ──undo──> undone
 
 The state says how the plan ended; `took_effect` says whether the target has changed because of it, and `verdict` what
 the measurements said then. A verdict of failed ends as failed, the others as done.
@@ -39,6 +40,7 @@ class PlanState(StrEnum):
     UNKNOWN = "unknown"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
+    VETOED = "vetoed"
     EXPIRED = "expired"
     UNDONE = "undone"
 
@@ -50,6 +52,7 @@ FINAL = frozenset(
         PlanState.UNKNOWN,
         PlanState.INTERRUPTED,
         PlanState.CANCELLED,
+        PlanState.VETOED,
         PlanState.EXPIRED,
         PlanState.UNDONE,
     }
@@ -78,11 +81,33 @@ class Target(BaseModel):
         return f"{self.kind}/{self.name}"
 
 
+class Finding(BaseModel):
+    """What a detector found: an owner, a running rollout, a budget. One that `stops` makes the plan a refusal."""
+
+    model_config = ConfigDict(frozen=True)
+
+    what: str
+    instead: str = ""
+    stops: bool = False
+
+
+class Vote(BaseModel):
+    """One person's yes. A person is the same one on every platform, and has one vote."""
+
+    model_config = ConfigDict(frozen=True)
+
+    person: str
+    at: AwareDatetime
+
+
 class Plan(BaseModel):
     """One mitigation, from the proposal to its end. Shapes: `arguments` and `fingerprint` are flat JSON.
 
-    `removes` is a share of ready capacity (0 to 1). `decision` is the policy's, as it binds this plan; `asked_as` and
-    `approved_as` are the people as the policy knew them, `approved_on` the platform where the yes was said.
+    `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
+    once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
+    `run_at`: not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the
+    policy's, as it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on`
+    the platform where the yes was said.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -96,6 +121,14 @@ class Plan(BaseModel):
     before: dict[str, Any]
     after: dict[str, Any]
     undo: str
+    facts: tuple[tuple[str, str], ...] = ()
+    diff: str = ""
+    findings: tuple[Finding, ...] = ()
+    removes: float = 0.0
+    klass: str = "mitigation"
+    needs: int = 0
+    broke_glass: str = ""
+    run_at: AwareDatetime | None = None
     requester: str
     incident: str | None
     channel: str
@@ -105,15 +138,17 @@ class Plan(BaseModel):
     execute_by: AwareDatetime
     undoes: str | None = None
     state: PlanState = PlanState.PLANNED
+    votes: tuple[Vote, ...] = ()
+    named: bool = False
     approver: str | None = None
+    stopped_by: str | None = None
+    reviewed_by: str | None = None
     baseline: Reading | None = None
     executor: str | None = None
     detail: str = ""
     history: tuple[str, ...] = ()
     took_effect: bool = False
     verdict: VerdictValue | None = None
-    removes: float = 0.0
-    klass: str = "mitigation"
     decision: Decision | None = None
     asked_as: Person | None = None
     approved_as: Person | None = None
@@ -146,6 +181,21 @@ class Plan(BaseModel):
         unverified = self.state is PlanState.DONE and self.verdict == "inconclusive"
         return "done, not verified" if unverified else self.state.value
 
+    def waits(self, now: datetime) -> bool:
+        """Whether it was approved and its hour has not come: it holds nothing, and can be stopped."""
+        return self.state is PlanState.APPROVED and self.run_at is not None and self.run_at > now
+
+    @property
+    def must_be_named(self) -> bool:
+        """Whether somebody has still to type the target's name: a dangerous plan is not confirmed by a slip."""
+        return self.klass == "dangerous" and not self.named
+
+    @property
+    def lacks(self) -> int:
+        """How many people have still to approve, the one who asked not counted (rule 4)."""
+        others = {vote.person for vote in self.votes} - {self.requester}
+        return max(self.needs - len(others), 0)
+
     @property
     def digest(self) -> str:
         """What an approver signs (rule 2): arguments, target, fingerprint, effect and policy, never the progress."""
@@ -156,6 +206,8 @@ class Plan(BaseModel):
             "fingerprint": self.fingerprint,
             "before": self.before,
             "after": self.after,
+            "diff": self.diff,
+            "needs": self.needs,
             "policy": self.decision.version if self.decision else "",
         }
         return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

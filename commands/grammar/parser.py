@@ -19,6 +19,8 @@ from commands.presentation.words import cut
 from commands.registry import Command, Registry
 
 MAX_TEXT = 8000
+#: `/tocsin help` is `/help`: some platforms keep that one for themselves.
+_OWN_NAME = "tocsin"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def find(words: list[lexer.Word], registry: Registry, reader: Person | None = No
     The name of a family alone (`/gw`) asks for help with it.
     """
     names = [_name(word) for word in words[:3]]
+    if len(words) > 1 and names[0] == _OWN_NAME and tuple(names[:2]) not in registry.commands:
+        return find(words[1:], registry, reader)
     for length in range(min(3, len(names)), 0, -1):
         command = registry.commands.get(tuple(names[:length]))
         if command:
@@ -158,7 +162,7 @@ def _apart(
     flags = {how.flag for how in known if isinstance(how, arguments.Flag)}
     options: list[str] = []
     text: list[lexer.Word] = []
-    rest = iter(words)
+    rest = iter(_spelt_out(command, words, valued))
     for word in rest:
         option = _option(word, valued | flags)
         if option is None:
@@ -169,6 +173,15 @@ def _apart(
         if option in valued:
             options.append(_value(command, option, next(rest, None), valued | flags))
     return options, text
+
+
+def _spelt_out(command: Command, words: list[lexer.Word], valued: set[str]) -> list[lexer.Word]:
+    """`10 at 14:05` and `10 in 20m` mean `10 --at 14:05` and `10 --in 20m`, where nothing is free text."""
+    if len(words) < 2 or _takes_text(command):
+        return words
+    word, value = words[-2:]
+    meant = word.casefold() in {"at", "in"} and not word.quoted and f"--{word.casefold()}" in valued
+    return [*words[:-2], lexer.Word(f"--{word.casefold()}"), value] if meant else words
 
 
 def _value(command: Command, option: str, word: lexer.Word | None, known: set[str]) -> str:
@@ -264,7 +277,15 @@ def _shown_with(param: click.Parameter | None, wrong: Refusal, command: Command)
 def usage(command: Command) -> str:
     """`/gw scale <replicas> [--reason text]`."""
     hints = get_type_hints(command.args, include_extras=True)
-    return " ".join([command.name, *(_usage(field, hints[field.name]) for field in dataclasses.fields(command.args))])
+    return " ".join([command.name, *(_usage(field, hints[field.name]) for field in _in_order(command, hints))])
+
+
+def _in_order(command: Command, hints: dict[str, Any]) -> list[dataclasses.Field[Any]]:
+    """What is known by its place, then what is known by its name."""
+    named = (arguments.Option, arguments.Flag)
+    return sorted(
+        dataclasses.fields(command.args), key=lambda f: isinstance(arguments.how_written(hints[f.name]), named)
+    )
 
 
 def _usage(field: dataclasses.Field[Any], hint: Any) -> str:
@@ -284,7 +305,7 @@ def described(command: Command) -> list[tuple[str, str]]:
     """Each argument as it is written, with what it means; for the help."""
     hints = get_type_hints(command.args, include_extras=True)
     rows = []
-    for field in dataclasses.fields(command.args):
+    for field in _in_order(command, hints):
         hint = hints[field.name]
         rows.append((_usage(field, hint), arguments.how_written(hint).help))
     return rows

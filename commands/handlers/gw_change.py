@@ -1,72 +1,59 @@
-"""`/gw scale`, `restart` and `undo`: mitigations. Each shows a plan and does nothing until it is confirmed."""
+"""The mitigations, and `/gw undo`. Each shows a plan and does nothing until it is confirmed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands import mitigation
-from commands.actions.action import Proposal
+from commands.actions.action import Options, Proposal, planned_on
 from commands.actions.known import ACTIONS
-from commands.actions.restart import RESTART
-from commands.actions.scale import SCALE
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Conflict
 from commands.grammar.arguments import Word
-from commands.handlers.common import Nothing
-from commands.ports import Transaction, Workload
+from commands.mitigation import deciding
+from commands.mitigation.proposing import command_of, propose
+from commands.ports import Workload
 from commands.reading import service_of
-from commands.registry import READERS, RESPONDERS, ActionClass, Click, Command, Reply
+from commands.registry import READERS, RESPONDERS, ActionClass, Click, Command
+
+_LOOKED_AT = 50
 
 
 @dataclass(frozen=True)
-class ScaleArgs:
-    """Arguments of `/gw scale`."""
+class UndoArgs(Options):
+    """Arguments of `/gw undo`."""
 
-    replicas: Annotated[int, Word("how many workers there are to be")]
-
-
-async def plan_scale(args: ScaleArgs, call: Call) -> Proposal:
-    """Read the target."""
-    return await SCALE.propose(call, service_of(call), args.replicas)
+    which: Annotated[str, Word("a plan's id, or a kind of change as scale; else the last change")] = ""
 
 
-async def plan_restart(_args: Nothing, call: Call) -> Proposal:
-    """Read the target."""
-    return await RESTART.propose(call, service_of(call))
+async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
+    """What would take back the newest change that can be: it is a plan of its own, with its own preconditions.
 
-
-def propose(_args: object, call: Call, tx: Transaction, facts: Proposal) -> Reply:
-    """Show the plan."""
-    return mitigation.propose(facts, call, tx)
-
-
-async def plan_undo(_args: Nothing, call: Call) -> Workload:
-    """The target as it is now."""
-    return await call.services.deployments.find(service_of(call))
-
-
-def undo(_args: Nothing, call: Call, tx: Transaction, workload: Workload) -> Reply:
-    """Take back the newest change that can be: it has its own plan, and refuses if others changed the target since."""
-    last = _newest_in_force(tx.plans.recent(target=workload.target.key, limit=50), workload)
-    if workload.target.uid != last.target.uid:
-        raise Conflict(f"{workload.target.name} was replaced since “{last.summary}”; there is nothing to take back.")
+    Raises:
+        Conflict: there is nothing to take back, or somebody else changed the target since (rule 6).
+    """
+    target = await call.services.deployments.find(service_of(call))
+    plans = await call.services.ledger.recent(target=target.target.key, limit=_LOOKED_AT)
+    last = _newest_in_force([plan for plan in plans if args.which in {"", plan.id, plan.action}], target)
+    if target.target.uid != last.target.uid:
+        raise Conflict(f"{target.target.name} was replaced since “{last.summary}”; there is nothing to take back.")
     inverse = ACTIONS[last.action].inverse(last)
-    if inverse is None or not ACTIONS[last.action].shows(last, workload):
+    if inverse is None or not ACTIONS[last.action].shows(last, target):
         raise Conflict(
-            f"Somebody changed {workload.target.name} since: it was left at {last.after['replicas']} workers "
-            f"and has {workload.desired}.",
+            f"Somebody changed {target.target.name} since: it was left at {last.after['replicas']} workers "
+            f"and has {target.desired}.",
             hint="Look at what was changed, then scale to what you want.",
             example="/gw history",
         )
-    return mitigation.propose(SCALE.proposal(call, workload, inverse["replicas"], undoes=last), call, tx)
+    action, back = inverse
+    return await planned_on(target, action, back, call, undoes=last)
 
 
-def _newest_in_force(plans: list[Plan], workload: Workload) -> Plan:
+def _newest_in_force(plans: list[Plan], target: Workload) -> Plan:
     """A plan of which nobody knows whether it was carried out counts where the target looks as if it had been."""
-    for plan in mitigation.undoable(plans):
-        if plan.in_force or ACTIONS[plan.action].shows(plan, workload):
+    for plan in deciding.undoable(plans):
+        if plan.in_force or ACTIONS[plan.action].shows(plan, target):
             return plan
     raise Conflict(
         "There is nothing to undo: no change that was made from here is still in force.", example="/gw history"
@@ -74,39 +61,21 @@ def _newest_in_force(plans: list[Plan], workload: Workload) -> Plan:
 
 
 COMMANDS = (
-    Command(
-        path=("gw", "scale"),
-        args=ScaleArgs,
-        summary="Plan another number of workers; it runs once it is confirmed.",
-        example="/gw scale 10",
-        gather=plan_scale,
-        decide=propose,
-        klass=ActionClass.MITIGATION,
-        access=RESPONDERS,
-    ),
-    Command(
-        path=("gw", "restart"),
-        args=Nothing,
-        summary="Plan a rolling restart; it runs once it is confirmed.",
-        example="/gw restart",
-        gather=plan_restart,
-        decide=propose,
-        klass=ActionClass.MITIGATION,
-        access=RESPONDERS,
-    ),
+    *(command_of(action) for action in ACTIONS.values()),
     Command(
         path=("gw", "undo"),
-        args=Nothing,
+        args=UndoArgs,
         summary="Plan to take back the last change.",
         example="/gw undo",
         gather=plan_undo,
-        decide=undo,
+        decide=propose,
         klass=ActionClass.MITIGATION,
         access=RESPONDERS,
     ),
 )
 
 CLICKS = (
-    Click(action="plan.confirm", decide=mitigation.confirm, access=READERS),
-    Click(action="plan.cancel", decide=mitigation.cancel, access=RESPONDERS),
+    Click(action="plan.confirm", decide=deciding.confirm, access=READERS),
+    Click(action="plan.cancel", decide=deciding.cancel, access=RESPONDERS),
+    Click(action="plan.veto", decide=deciding.veto, access=RESPONDERS),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands import mitigation
 from commands.cards import Code, Tone, card, fact, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Reopened, Resolved
@@ -15,6 +14,7 @@ from commands.drafting import order_draft
 from commands.errors import Conflict
 from commands.grammar.arguments import Rest
 from commands.handlers.common import at_hand, close_void_offer, measure, open_at_hand
+from commands.mitigation import deciding
 from commands.ports import Transaction
 from commands.presentation.public import offer_public_text
 from commands.presentation.words import lasting
@@ -59,7 +59,7 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
 
 def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
     running = [plan for plan in tx.plans.of_incident(incident.id) if plan.state not in FINAL]
-    acting = [plan for plan in running if plan.state is not PlanState.PLANNED]
+    acting = [plan for plan in running if plan.state is not PlanState.PLANNED and not plan.waits(tx.now)]
     if acting:
         raise Conflict(
             f"{acting[0].summary} is still {acting[0].state.value}.",
@@ -70,8 +70,8 @@ def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
 def _cancel_waiting(incident: Incident, call: Call, tx: Transaction) -> None:
     """Nobody may confirm, after the end, what was planned for the incident."""
     for plan in tx.plans.of_incident(incident.id):
-        if plan.state is PlanState.PLANNED:
-            mitigation.cancel(plan.id, call, tx)
+        if plan.state is PlanState.PLANNED or plan.waits(tx.now):
+            deciding.cancel(plan.id, call, tx)
 
 
 def reopen(args: ReopenArgs, call: Call, tx: Transaction, _facts: None) -> Reply:

@@ -11,7 +11,19 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.policing import Policing, Standing
-from commands.ports.record import Audit, Auditor, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
+from commands.ports.record import (
+    Audit,
+    Auditor,
+    Freezes,
+    Incidents,
+    Ledger,
+    Messages,
+    Plans,
+    Postmortems,
+    Samples,
+    Transaction,
+    Work,
+)
 from commands.ports.values import (
     AuditEntry,
     AuditReport,
@@ -19,6 +31,8 @@ from commands.ports.values import (
     Contact,
     ErrorCount,
     ErrorGroup,
+    Freeze,
+    Held,
     LogLine,
     LogPage,
     Notice,
@@ -43,7 +57,11 @@ __all__ = [
     "Deployments",
     "ErrorCount",
     "ErrorGroup",
+    "Freeze",
+    "Freezes",
+    "Held",
     "Incidents",
+    "Ledger",
     "LogLine",
     "LogPage",
     "Logs",

@@ -15,6 +15,8 @@ from commands.ports.chat import Bookmark, Room, Urgency
 from commands.ports.values import (
     AuditEntry,
     AuditReport,
+    Freeze,
+    Held,
 )
 
 
@@ -94,6 +96,24 @@ class Plans(Protocol):
 
     def unlock(self, target: str, plan_id: str) -> None: ...
 
+    def held(self) -> list[Held]:
+        """All locks, the oldest first."""
+
+    def waiting(self, *, channel: str | None = None) -> list[Plan]:
+        """Plans that wait for people, or for their hour; newest first."""
+
+
+class Freezes(Protocol):
+    """The kill switch."""
+
+    def current(self) -> Freeze | None: ...
+
+    def begin(self, *, by: str, reason: str) -> bool:
+        """False where changes are frozen already."""
+
+    def end(self) -> bool:
+        """False where nothing was frozen."""
+
 
 class Work(Protocol):
     """Durable work, enqueued with the decision that asks for it."""
@@ -120,6 +140,13 @@ class Auditor(Protocol):
 
     async def verify(self) -> AuditReport:
         """Walk the chain from its start. Raises Unavailable when the record does not answer."""
+
+
+class Ledger(Protocol):
+    """Reads plans beside the units of work, for what must be known before the outside is asked."""
+
+    async def recent(self, *, target: str | None, limit: int) -> list[Plan]:
+        """Newest first. Raises Unavailable when the record does not answer."""
 
 
 class Samples(Protocol):
@@ -153,6 +180,9 @@ class Transaction(Protocol):
 
     @property
     def plans(self) -> Plans: ...
+
+    @property
+    def freezes(self) -> Freezes: ...
 
     @property
     def work(self) -> Work: ...

@@ -136,9 +136,28 @@ class Notice(_Value):
     body: str
 
 
+class Freeze(_Value):
+    """All changes are stopped: by whom, why, since when."""
+
+    by: str
+    reason: str
+    at: AwareDatetime
+
+
+class Held(_Value):
+    """A target that is locked: the plan that holds it, since when."""
+
+    target: str
+    plan: str
+    taken_at: AwareDatetime
+
+
 class AuditEntry(_Value):
-    """One link of the chain. `kind`: command, refused, click, intent, outcome, or what became of a plan: confirmed,
-    cancelled, expired."""
+    """One link of the chain.
+
+    `kind`: command, refused, click, intent, outcome, freeze, thaw, or what was decided about a plan: named, approved,
+    confirmed, vetoed, cancelled, expired, broke-glass.
+    """
 
     sequence: int
     at: AwareDatetime

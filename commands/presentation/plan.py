@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from commands.cards import Button, Card, Fact, Rich, Tone, When, Who, fact, rich
+from commands.cards import Button, Card, Code, Fact, Rich, Tone, When, Who, fact, rich, strong
 from commands.charts import Chart
 from commands.domain.plan import FINAL, Plan, PlanState
+from commands.presentation.words import counted
 
 _TITLES = {
     PlanState.PLANNED: "{}?",
@@ -17,6 +18,7 @@ _TITLES = {
     PlanState.UNKNOWN: "Outcome unknown: {}",
     PlanState.INTERRUPTED: "Interrupted: {}",
     PlanState.CANCELLED: "Cancelled: {}",
+    PlanState.VETOED: "Vetoed: {}",
     PlanState.EXPIRED: "Not confirmed in time: {}",
     PlanState.UNDONE: "Undone: {}",
 }
@@ -34,17 +36,15 @@ def plan_card_key(plan_id: str) -> str:
     return f"{plan_id}:card"
 
 
-def plan_card(plan: Plan, facts: tuple[Fact, ...] = (), *, progress: str = "", chart: Chart | None = None) -> Card:
-    """The plan as it is now.
-
-    `facts` describe the change, `progress` is the newest word from the target, `chart` what the measurements say of it.
-    """
+def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None) -> Card:
+    """The plan as it is now. `progress` is the newest word from the target, `chart` what the measurements say of it."""
     return Card(
         title=_title(plan),
         tone=_tone(plan),
         paragraphs=_paragraphs(plan, progress),
-        facts=(*facts, *_standing_facts(plan)),
+        facts=_facts(plan),
         chart=chart,
+        preformatted=plan.diff if plan.state is PlanState.PLANNED else "",
         buttons=_buttons(plan),
         footer=_footer(plan),
     )
@@ -67,18 +67,50 @@ def _unverified(plan: Plan) -> bool:
 
 
 def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
-    return tuple(rich(text) for text in (progress, plan.detail) if text)
+    told = [rich(text) for text in (progress, plan.detail) if text]
+    if plan.state is not PlanState.PLANNED:
+        return (*told, *_waits_for_its_hour(plan))
+    found = [rich(strong("Note: "), one.what, f" {one.instead}" if one.instead else "") for one in plan.findings]
+    return (*told, *found, *_asked_of_people(plan))
 
 
-def _standing_facts(plan: Plan) -> tuple[Fact, ...]:
+def _waits_for_its_hour(plan: Plan) -> tuple[Rich, ...]:
+    waits = plan.state is PlanState.APPROVED and plan.run_at is not None
+    return (rich("Runs at ", When(at=plan.run_at), "; until then it can be stopped."),) if waits and plan.run_at else ()
+
+
+def _asked_of_people(plan: Plan) -> tuple[Rich, ...]:
+    """What has still to be said, and by whom."""
+    asked: list[Rich] = []
+    if plan.broke_glass:
+        asked.append(rich(strong("Without approval: "), plan.broke_glass, ". It is announced, and reviewed later."))
+    if plan.must_be_named:
+        line = Code(text=f"/approve {plan.id} {plan.target.name}")
+        asked.append(rich(strong("Dangerous. "), "Type the name of the target to confirm it: ", line))
+    if plan.needs:
+        others = [rich(Who(person=vote.person)) for vote in plan.votes]
+        said = [span for one in others for span in (*one, *rich(" "))]
+        asked.append(_still_needed(plan) if plan.lacks else rich("Approved by ", *said))
+    return tuple(asked)
+
+
+def _still_needed(plan: Plan) -> Rich:
+    who = plan.decision.approver_words() if plan.decision else ""
+    by = f" by one of: {who}; not" if who else " by somebody else than"
+    return rich(f"Needs {counted(plan.lacks, 'more approval')}{by} ", Who(person=plan.requester))
+
+
+def _facts(plan: Plan) -> tuple[Fact, ...]:
     target = fact("Target", f"{plan.target.key} ({plan.target.uid[:8]})")
     if plan.state is not PlanState.PLANNED:
         return (target, fact("Undo", plan.undo)) if _may_want_undo(plan) else (target,)
     return (
+        *(fact(label, value) for label, value in plan.facts),
         target,
         fact("Undo", plan.undo),
         fact("Verified by", "read-back, then error rate and p95 before and after"),
-        fact("Confirm before", When(at=plan.approve_by)),
+        *((fact("Runs at", When(at=plan.run_at, style="full")),) if plan.run_at else ()),
+        fact("Approve before" if plan.needs else "Confirm before", When(at=plan.approve_by)),
     )
 
 
@@ -89,15 +121,22 @@ def _may_want_undo(plan: Plan) -> bool:
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:
+    """Yes, for whom it can still help; no, until the plan is dispatched (rule 3)."""
+    veto = Button(label="Veto", action="plan.veto", subject=plan.id, style="danger")
+    cancel = Button(label="Cancel", action="plan.cancel", subject=plan.id)
+    if plan.state in {PlanState.APPROVED, PlanState.LOCKED}:
+        return (veto,)
     if plan.state is not PlanState.PLANNED:
         return ()
-    return (
-        Button(label="Confirm", action="plan.confirm", subject=plan.id, style="primary"),
-        Button(label="Cancel", action="plan.cancel", subject=plan.id),
-    )
+    if plan.must_be_named and not plan.lacks:
+        return (veto, cancel)
+    yes = "Approve" if plan.needs else "Confirm"
+    return (Button(label=yes, action="plan.confirm", subject=plan.id, style="primary"), veto, cancel)
 
 
 def _footer(plan: Plan) -> Rich:
     asked = rich("asked by ", Who(person=plan.requester))
-    confirmed = rich(", confirmed by ", Who(person=plan.approver)) if plan.approver else ()
-    return (*asked, *confirmed, *rich(f" · {plan.id}"))
+    said = ", approved by " if plan.needs else ", confirmed by "
+    confirmed = rich(said, Who(person=plan.approver)) if plan.approver else ()
+    stopped = rich(f", {plan.state.value} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
+    return (*asked, *confirmed, *stopped, *rich(f" · {plan.id}"))

@@ -22,6 +22,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "anyio": ("bot/platforms/console/passwords.py",),
     "argon2": ("bot/platforms/console/*",),
     "click": ("commands/grammar/*",),
+    "cryptography": ("bot/platforms/slack/sealing.py",),
     "dbos": ("bot/engine/durable.py",),
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "httptools": ("gateway/proxy/*",),

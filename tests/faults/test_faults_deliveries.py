@@ -21,12 +21,13 @@ from bot.store.audit import verify
 from bot.store.errors import StoreUnavailable
 from bot.store.inbox import Adopted
 from bot.store.transaction import SqlTransaction
-from commands import mitigation
-from commands.actions.scale import SCALE
+from commands.actions.action import Preview, Proposal
+from commands.actions.scale import ACTION, ScaleArgs
 from commands.cards import card
 from commands.context import Call
 from commands.domain.plan import FINAL, PlanState, Target
 from commands.errors import Conflict, NotAllowed
+from commands.mitigation import deciding, proposing
 from commands.ports import Workload
 from commands.presentation.plan import plan_card_key
 from tests.fakes import FakeClock, FakeGateway
@@ -204,11 +205,13 @@ def _propose(tx: SqlTransaction, tocsin: World, target: str) -> str:
         person=person, platform="console", channel="general", delivery=target, now=tx.now, incident=None,
         services=services, thread=None,
     )  # fmt: skip
-    workload = Workload(
-        target=Target(kind="gateway", name=target, uid=tocsin.gateway.uid), version="1", desired=3, ready=3,
-        minimum=1, maximum=20, revision="7", started_at=tx.now,
+    preview = Preview(summary=f"Scale {target}", before={"replicas": 3}, after={"replicas": 10}, undo="/gw undo")
+    proposal = Proposal(
+        action=ACTION.name, klass=ACTION.klass, options=ScaleArgs(replicas=10), arguments={"replicas": 10},
+        target=Target(kind="gateway", name=target, uid=tocsin.gateway.uid), preview=preview,
+        fingerprint={"uid": tocsin.gateway.uid, "replicas": 3},
     )  # fmt: skip
-    reply = mitigation.propose(SCALE.proposal(call, workload, 10), call, tx)
+    reply = proposing.propose((), call, tx, proposal)
     tx.messages.post("general", reply.card, key=reply.key)
     return reply.key.removesuffix(":card")
 
@@ -221,7 +224,7 @@ async def _press(tocsin: World, key: str, token: str, delay: float) -> bool:
 async def _expire(tocsin: World, plan: str, delay: float) -> None:
     await asyncio.sleep(delay / 100)
     seen = await tocsin.plan(plan)
-    await tocsin.app.store.transact(f"{plan}:race", lambda tx: mitigation.expire(seen, tx))
+    await tocsin.app.store.transact(f"{plan}:race", lambda tx: deciding.expire(seen, tx))
 
 
 def _decisions(tx: SqlTransaction, plan: str) -> list[str]:

@@ -58,13 +58,20 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
         [#general, only ben]
         What you can ask
           Command      What follows
+          /approve     Approve a plan that waits, as its button does.
           /audit       verify
+          /deny        Stop a plan that does not run yet.
           /gw          config, errors, health, history, logs, metrics, pods, restart, scale, status, undo
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
+          /locks       Show what is being changed now, and by whom.
+          /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
           /postmortem  Show the postmortem draft. Or: export, show
+          /review      Say that you have looked at a change that was made without approval.
+          /reviews     Show what was changed without approval and nobody has looked at.
+          /tocsin      freeze, thaw
           (More: /help incident or /help incident declare)
         """)
 
@@ -78,8 +85,11 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           /gw          config, errors, health, history, logs, metrics, pods, status
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    list, show, timeline
+          /locks       Show what is being changed now, and by whom.
+          /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
           /postmortem  Show the postmortem draft. Or: export, show
+          /reviews     Show what was changed without approval and nobody has looked at.
           (More: /help gw or /help gw config)
         """)
     assert await stage.asks("eve", "general", "/help gw scale") == golden("""
@@ -93,11 +103,14 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
     assert await stage.asks("ben", "general", "/help /gw scale") == golden("""
         /gw scale
           Plan another number of workers; it runs once it is confirmed.
-          /gw scale <replicas>
+          /gw scale <replicas> [--at time] [--in duration] [--break-glass why]
           Example: /gw scale 10
           Who may: operators, admins, the incident commander, the technical lead
-          Argument    Meaning
-          <replicas>  how many workers there are to be
+          Argument             Meaning
+          <replicas>           how many workers there are to be
+          [--at time]          when it runs, as 14:05; it is confirmed now
+          [--in duration]      how long it waits before it runs, as 20m
+          [--break-glass why]  why it cannot wait for an approval; reviewed later
         """)
     assert await stage.asks("ben", "general", "/help incident declare") == golden("""
         /incident declare

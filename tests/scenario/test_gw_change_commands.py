@@ -27,7 +27,7 @@ async def test_scale_shows_a_plan_then_its_course_in_one_message(stage: Stage) -
           Undo: /gw undo puts back 3 workers
           Verified by: read-back, then error rate and p95 before and after
           Confirm before: 12:05 UTC
-          [Confirm] [Cancel]
+          [Confirm] [Veto] [Cancel]
           (asked by @Ben Okafor · plan-20260301-…)
         """)
     await stage.presses("ana", incident.channel, "Confirm")
@@ -98,7 +98,7 @@ async def test_restart(stage: Stage) -> None:
           Undo: cannot be undone, and need not be: the same version and configuration run again
           Verified by: read-back, then error rate and p95 before and after
           Confirm before: 12:05 UTC
-          [Confirm] [Cancel]
+          [Confirm] [Veto] [Cancel]
           (asked by @Ben Okafor · plan-20260301-…)
         """)
     await stage.presses("ben", "general", "Confirm")
@@ -133,7 +133,7 @@ async def test_undo_puts_back_what_was_before(stage: Stage) -> None:
           Undo: /gw scale 7 puts it back
           Verified by: read-back, then error rate and p95 before and after
           Confirm before: 12:06 UTC
-          [Confirm] [Cancel]
+          [Confirm] [Veto] [Cancel]
           (asked by @Ana Ruiz · plan-20260301-…)
         """)
     await stage.presses("ana", "general", "Confirm")
@@ -170,12 +170,12 @@ async def test_cancel_does_nothing(stage: Stage) -> None:
         [#general, all, edited]
         Cancelled: Scale gateway up from 3 to 10 workers
           Target: gateway/gateway (11111111)
-          (asked by @Ben Okafor · plan-20260301-…)
+          (asked by @Ben Okafor, cancelled by @Ana Ruiz · plan-20260301-…)
         """)
     assert stage.world.gateway.asked == []
 
 
-async def test_only_who_may_run_it_may_confirm_it_and_viewers_may_not_even_cancel_it(stage: Stage) -> None:
+async def test_only_who_may_run_it_confirms_it_and_any_responder_stops_it(stage: Stage) -> None:
     await stage.types("ben", "general", "/gw scale 10")
     assert await stage.presses("eve", "general", "Confirm") == golden("""
         [#general, only eve]
@@ -191,7 +191,8 @@ async def test_only_who_may_run_it_may_confirm_it_and_viewers_may_not_even_cance
           Try: /policy explain /gw scale
         """)
     assert (await stage.world.plan()).state is PlanState.PLANNED
-    assert "Cancelled: Scale gateway up from 3 to 10 workers" in await stage.presses("chloe", "general", "Cancel")
+    await stage.presses("chloe", "general", "Cancel")
+    assert (await stage.world.plan()).state is PlanState.CANCELLED
 
 
 async def test_who_leads_the_incident_may_confirm_whatever_their_standing_role(stage: Stage) -> None:
@@ -360,7 +361,7 @@ async def test_while_a_change_runs_another_is_refused_and_so_is_resolving(stage:
     await stage.world.until(executing)
     assert await stage.asks("ana", incident.channel, "/gw scale 9") == golden("""
         gateway is busy: Restart gateway: 3 workers, one by one is executing.
-          @ben started it; wait for its result.
+          @ben started it; wait for its result, or look at /locks.
           (You typed: /gw scale 9)
         """)
     assert await stage.asks("ana", incident.channel, "/incident resolve") == golden("""

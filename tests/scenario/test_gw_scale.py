@@ -13,7 +13,7 @@ async def test_a_scale_is_planned_confirmed_executed_and_verified(tocsin_on: Wor
     shown = await tocsin_on.read(receipt.reply_key)
     assert shown.splitlines()[0] == "Scale gateway up from 3 to 10 workers?"
     assert "Will be: 10 workers" in shown
-    assert "[Confirm] [Cancel]" in shown
+    assert "[Confirm] [Veto] [Cancel]" in shown
     assert tocsin_on.gateway.desired == 3
     await tocsin_on.click("ana", receipt.reply_key, "Confirm")
     plan = await tocsin_on.settled()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.store.policy import note
-from commands import mitigation
 from commands.domain.plan import PlanState
+from commands.mitigation import running
 from commands.people import OrgRole
 from tests.scenario.stage import Stage, Still, golden
 from tests.world import audited, settings_for, world
@@ -153,22 +153,26 @@ async def test_a_plan_that_waits_is_never_loosened(governed: Governed) -> None:
     stage = governed.stage
     governed.write(policy(SECOND))
     await stage.types("ben", "general", "/gw scale 5")
-    message = await stage.message_with("Confirm", "general")
+    message = await stage.message_with("Approve", "general")
     governed.write(policy(CHANGES))
     for person in ("ben", "ana"):
-        assert not (await stage.clicks(person, message, "Confirm")).accepted
+        assert not (await stage.clicks(person, message, "Approve")).accepted
     assert "Who may approve: @dev." in await stage.news()
-    assert (await stage.clicks("dev", message, "Confirm")).accepted
+    assert (await stage.clicks("dev", message, "Approve")).accepted
     assert (await stage.world.settled()).state is PlanState.DONE
 
 
 async def test_one_yes_does_not_do_where_two_are_asked_for(governed: Governed) -> None:
+    """Nor does a second one of the same person."""
     stage = governed.stage
     governed.write(policy(CHANGES + "  approvals: {count: 2}\n"))
     await stage.types("ben", "general", "/gw scale 5")
-    await stage.clicks("ana", await stage.message_with("Confirm", "general"), "Confirm")
+    for _ in range(2):
+        await stage.clicks("ana", await stage.message_with("Approve", "general"), "Approve")
     assert (await stage.world.plan()).state is PlanState.PLANNED
     assert stage.world.gateway.asked == []
+    await stage.clicks("dev", await stage.message_with("Approve", "general"), "Approve")
+    assert (await stage.world.settled()).state is PlanState.DONE
 
 
 async def test_a_plan_that_is_denied_when_its_turn_comes_is_stopped_and_nothing_was_changed(governed: Governed) -> None:
@@ -202,7 +206,7 @@ async def _approved(stage: Stage, line: str) -> None:
 async def _locks(stage: Stage) -> PlanState:
     """The engine's first step; where the plan is then."""
     plan, services = await stage.world.plan(), stage.world.app.services
-    await stage.world.app.store.transact("lock", lambda tx: mitigation.lock(plan.id, services, tx))
+    await stage.world.app.store.transact("lock", lambda tx: running.lock(plan.id, services, tx))
     return (await stage.world.plan()).state
 
 

@@ -15,6 +15,7 @@ from bot.platforms.slack.installs import ManyWorkspaces
 from bot.platforms.slack.oauth import Installations
 from bot.platforms.slack.places import platform_of
 from bot.store import channels
+from bot.store.database import Database
 from tests.fakes import FakeClock
 from tests.simulators.slack import Slack
 from tests.slack.stage import SlackWorld, slack_world
@@ -102,9 +103,21 @@ def installs(stage: SlackWorld) -> ManyWorkspaces:
     return found
 
 
+def installations(stage: SlackWorld) -> Installations:
+    """What is kept of the workspaces, as another process finds it."""
+    return Installations(stage.world.app.store.database, stage.slack.core.client_id, stage.platform._settings.seal)
+
+
+async def kept_tokens(database: Database) -> list[str]:
+    """What the database itself holds of the tokens of workspaces."""
+    query = "SELECT bot_token, bot_refresh_token FROM slack_bots"
+    rows = await database.read(lambda c: c.exec_driver_sql(query).all())
+    return [token for row in rows for token in row if token]
+
+
 async def ages(stage: SlackWorld, team: str, *, seconds: int = 60, refresh: str = "") -> Any:
     """The token of a workspace ends soon."""
-    store = Installations(stage.world.app.store.database, stage.slack.core.client_id)
+    store = installations(stage)
     bot = await store.async_find_bot(enterprise_id=None, team_id=team)
     assert bot is not None
     bot.bot_token_expires_at = int(time.time()) + seconds

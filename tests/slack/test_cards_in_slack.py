@@ -75,7 +75,7 @@ async def test_a_plan(cards: dict[str, Card]) -> None:
         *Undo* | /gw undo puts back 3 workers
         *Confirm before* | 12:12 UTC
         Verified by: read-back, then error rate and p95 before and after
-        [Confirm] [Cancel]
+        [Confirm] [Veto] [Cancel]
         (asked by Ben Okafor · plan-20260301-…)
     """)
 
@@ -97,5 +97,5 @@ async def test_what_a_notification_says(cards: dict[str, Card]) -> None:
         Undo: /gw undo puts back 3 workers
         Verified by: read-back, then error rate and p95 before and after
         Confirm before: 12:12 UTC
-        Buttons: Confirm, Cancel
+        Buttons: Confirm, Veto, Cancel
     """)

@@ -51,7 +51,7 @@ async def test_a_plan_is_confirmed_from_home(stage: SlackWorld) -> None:
     await stage.slash("ben", "/gw scale 5", WHERE)
     shown = await home(stage, "ana")
     assert shown.startswith("## Waiting for you: 1\n## ⚠️ Scale gateway up from 3 to 5 workers?\n")
-    assert "[Confirm] [Cancel]" in shown
+    assert "[Confirm] [Veto] [Cancel]" in shown
     assert "Waiting for you" not in await press(stage, "ana", "Confirm")
     await stage.world.settled()
     assert stage.world.gateway.asked == ["scale"]
@@ -101,7 +101,7 @@ async def test_many_that_wait_are_counted(stage: SlackWorld) -> None:
         await stage.slash("ben", f"/gw scale {replicas}", WHERE)
     shown = await home(stage, "ana")
     assert shown.startswith("## Waiting for you: 10")
-    assert shown.count("[Confirm] [Cancel]") == 8
+    assert shown.count("[Confirm] [Veto] [Cancel]") == 8
     assert "(and 2 more, in their incidents' channels)" in shown
 
 

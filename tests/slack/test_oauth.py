@@ -13,12 +13,22 @@ import sqlalchemy as sa
 
 from bot.platforms.slack.installs import ManyWorkspaces
 from bot.platforms.slack.oauth import Installations
+from bot.platforms.slack.sealing import Seal
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.transaction import SqlTransaction
 from commands.cards import card
 from commands.ports import Undeliverable
-from tests.slack.installing import PUBLIC, Browser, ages, install, installs, two_workspaces
+from tests.slack.installing import (
+    PUBLIC,
+    Browser,
+    ages,
+    install,
+    installations,
+    installs,
+    kept_tokens,
+    two_workspaces,
+)
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
 pytestmark = [
@@ -26,6 +36,9 @@ pytestmark = [
     # slack_sdk sends the app's id and secret by aiohttp.BasicAuth, which aiohttp 3.14 wants to be rid of.
     pytest.mark.filterwarnings("ignore:.*BasicAuth.*:DeprecationWarning"),
 ]
+
+
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -130,7 +143,7 @@ async def test_a_change_that_another_process_made_first_is_taken_over(sqlite_url
         await install(stage, "ana")
         team = stage.slack.team.id
         old = await ages(stage, team)
-        other = Installations(stage.world.app.store.database, stage.slack.core.client_id)
+        other = installations(stage)
         fresh = await installs(stage).of(team)
         bot = await other.async_find_bot(enterprise_id=None, team_id=team)
         assert bot is not None
@@ -237,17 +250,20 @@ async def test_no_token_and_no_secret_is_in_a_log(sqlite_url: str, caplog: pytes
 
 async def test_two_processes_make_the_tables_at_once(postgres_url: str) -> None:
     with contextlib.closing(Database(postgres_url)) as database:
-        stores = [Installations(database, "1111.2222") for _ in range(4)]
+        stores = [Installations(database, "1111.2222", Seal([KEY])) for _ in range(4)]
         looks = [one.async_find_bot(enterprise_id=None, team_id="T1") for one in stores]
         assert await asyncio.gather(*looks) == [None] * 4
         assert await stores[0].bots() == []
 
 
 async def test_several_workspaces_on_postgres(postgres_url: str) -> None:
-    async with two_workspaces(postgres_url, rotation=True) as stage:
+    async with two_workspaces(postgres_url, rotation=True, token_key=KEY) as stage:
         await install(stage, "ana")
         await install(stage, "bea")
         await ages(stage, stage.slack.team.id)
         assert len(await installs(stage).all()) == 2
         await stage.slash("bea", "/incident declare sev2 on Postgres", "lobby")
         assert "on Postgres" in stage.slack.transcript("incident-20260301-001")
+        kept = await kept_tokens(stage.world.app.store.database)
+        assert kept
+        assert all(token.startswith("sealed:") for token in kept)

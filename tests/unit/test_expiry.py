@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from commands import mitigation
 from commands.cards import Card
 from commands.domain.plan import Plan, PlanState, Target
+from commands.mitigation import deciding
 from commands.ports import Transaction
 from tests.fakes import START
 
@@ -55,19 +55,19 @@ class Locks:
 
 def test_an_expiry_takes_the_buttons_before_the_plan() -> None:
     locks = Locks(WAITING)
-    mitigation.expire(WAITING, locks.transaction())
+    deciding.expire(WAITING, locks.transaction())
     assert locks.taken[:2] == ["message", "plan"]
     assert locks.plan.state is PlanState.EXPIRED
 
 
 def test_a_click_that_was_first_keeps_its_message() -> None:
     locks = Locks(WAITING.model_copy(update={"state": PlanState.APPROVED}))
-    mitigation.expire(WAITING, locks.transaction())
+    deciding.expire(WAITING, locks.transaction())
     assert (locks.plan.state, locks.shown[-1]) == (PlanState.APPROVED, f"Confirmed: {WAITING.summary}")
 
 
 @pytest.mark.parametrize("state", [PlanState.DONE, PlanState.CANCELLED])
 def test_what_was_decided_long_before_is_not_touched(state: PlanState) -> None:
     locks = Locks(WAITING.model_copy(update={"state": state}))
-    mitigation.expire(locks.plan, locks.transaction())
+    deciding.expire(locks.plan, locks.transaction())
     assert locks.taken == []

@@ -10,7 +10,6 @@ from typing import Any
 from bot.platforms.slack.places import platform_of
 from bot.store.arrivals import Arrival
 
-
 #: What happens to messages that may stand on a timeline.
 _FOLLOWED = {"message_changed", "message_deleted"}
 

@@ -17,14 +17,16 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.oauth.installation_store import Bot
 
 from bot.explaining import explain
 from bot.platforms.slack.checkup import Answer, AskedInVain, Finding, Workspace, bad, good, note, of_workspace
 from bot.platforms.slack.oauth import Installations
+from bot.platforms.slack.sealing import Locked
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.web import Wire
 from bot.settings import Settings
-from bot.store.database import Glance
+from bot.store.database import Glance, Lender
 from bot.store.errors import StoreUnavailable
 from commands.redaction import redact
 
@@ -93,6 +95,13 @@ class Doctor:
         found = [good(f"settings: {way}, {'workspaces install by OAuth' if section.has_oauth else 'one workspace'}")]
         if section.mode == "http":
             found.append(_of_signing_secret(section.signing_secret.get_secret_value()))
+        if section.has_oauth and not section.seal.is_there:
+            found.append(
+                note(
+                    "token_key: there is none, so whoever reads the database can speak as Tocsin in Slack",
+                    "set TOCSIN_PLATFORMS__SLACK__TOKEN_KEY to what `openssl rand -base64 32` says",
+                )
+            )
         if section.has_oauth and "*" in section.workspaces:
             found.append(
                 note(
@@ -110,14 +119,22 @@ class Doctor:
             return [own] if own else [], [note("database: there is none yet; `tocsin serve` makes it")]
         try:
             async with _glance(self._settings) as database:
-                kept = await Installations(database, self._section.client_id).bots() if self._section.has_oauth else []
+                kept = await self._installed(database)
         except StoreUnavailable as gone:
             return [own] if own else [], [bad(f"database: {redact(str(gone))}", "look at database_url in the settings")]
+        except Locked:
+            what = "database: the tokens of workspaces are sealed with another key"
+            return [], [bad(what, "set platforms.slack.token_key to the key that sealed them, or install again")]
         found = [good("database: it answers")]
         if self._section.has_oauth and not kept:
             page = f"{self._section.public_url}/slack/install"
             found.append(note("no workspace has installed Tocsin yet", f"open {page} in a browser"))
         return [own] if own else [bot.bot_token for bot in kept], found
+
+    async def _installed(self, database: Lender) -> list[Bot]:
+        """The bots of the workspaces that have installed the app. Raises Locked."""
+        section = self._section
+        return await Installations(database, section.client_id, section.seal).bots() if section.has_oauth else []
 
     def _of_clock(self, answer: Answer) -> Finding:
         said = answer.headers.get("date", "")

@@ -18,6 +18,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.platforms.slack.oauth import Installations
+from bot.platforms.slack.sealing import Locked
 from commands.ports import Clock, Undeliverable
 
 log = logging.getLogger(__name__)
@@ -139,12 +140,18 @@ class ManyWorkspaces:
     async def forget(self, team: str) -> None:
         """See Installs. News of a removal may come after the app is back: then its token is good, and stays."""
         self.arrived(team)
-        bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
-        if bot is None or await self._works(bot):
+        if not await self._is_over(team):
             return
         await self._store.async_delete_bot(enterprise_id=None, team_id=team)
         self.arrived(team)
         log.warning("Tocsin was removed from the workspace %s; its token is forgotten", team)
+
+    async def _is_over(self, team: str) -> bool:
+        try:
+            bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
+        except Locked:  # it could not be used anyway
+            return True
+        return bot is not None and not await self._works(bot)
 
     async def _works(self, bot: Bot) -> bool:
         try:
@@ -165,7 +172,13 @@ class ManyWorkspaces:
         return teams[0]
 
     async def _ask(self, team: str) -> Install:
-        bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
+        try:
+            bot = await self._store.async_find_bot(enterprise_id=None, team_id=team)
+        except Locked:
+            raise Undeliverable(
+                f"The token of the workspace {team} is sealed with another key: set platforms.slack.token_key to the "
+                "one that sealed it, or install Tocsin there again, at /slack/install."
+            ) from None
         if bot is None or not bot.bot_token or not self._admits(team):
             self._known.pop(team, None)
             raise Undeliverable(f"Tocsin is not installed in the workspace {team}.")

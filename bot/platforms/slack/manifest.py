@@ -26,8 +26,8 @@ _LONG = (
     "and drafts the postmortem from what happened. Type /tocsin help to begin."
 )
 _LONGEST_HINT = 100
-#: `/help` is Slack's own; ours is `/tocsin help`.
-_SLACKS_OWN = {"help"}
+#: Slack's own, and the name under which everything can be asked: ours is `/tocsin help`.
+_SLACKS_OWN, _OWN = "help", "tocsin"
 _FAMILIES = {
     "incident": "Declare an incident, or work on one",
     "gw": "Look at the gateway, or change it",
@@ -110,21 +110,23 @@ def slash_commands(registry: Registry) -> Iterator[dict[str, Any]]:
     """One for each family of the registry, and Tocsin's own."""
     known = sorted(registry.commands.values(), key=lambda command: command.path)
     for root, family in groupby(known, key=lambda command: command.path[0]):
-        if root not in _SLACKS_OWN:
+        if root not in {_SLACKS_OWN, _OWN}:
             yield _slash(root, list(family))
+    own = [path[1] for path in sorted(registry.commands) if path[0] == _OWN and len(path) > 1]
     yield {
-        "command": "/tocsin",
+        "command": f"/{_OWN}",
         "description": "Show what you can ask",
-        "usage_hint": "help [command]",
+        "usage_hint": " | ".join(["help [command]", *own]),
         "should_escape": True,
     }
 
 
 def _slash(root: str, family: list[Command]) -> dict[str, Any]:
+    hint = _hint(root, family)
     return {
         "command": f"/{root}",
         "description": _FAMILIES.get(root, family[0].summary.rstrip(".")),
-        "usage_hint": _hint(root, family),
+        **({"usage_hint": hint} if hint else {}),  # a hint that is there is not empty
         "should_escape": True,
     }
 

@@ -7,6 +7,7 @@ what is needed to speak is kept: the bot of a workspace, not who installed it.
 from __future__ import annotations
 
 import asyncio
+import copy
 import html
 import logging
 import re
@@ -29,8 +30,10 @@ from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.platforms.slack.sealing import Seal
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.subscriptions import scopes
+from bot.store import sealed
 from bot.store.database import Lender
 from bot.store.errors import StoreUnavailable
 
@@ -38,15 +41,18 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _STATE_SECONDS = 600
+#: The columns that let one speak as Tocsin.
+_SECRET = ("bot_token", "bot_refresh_token")
 _CODE = re.compile(r"(code: )\S+")
 
 
 class _Threaded:
     """A store of the SDK on our database; its tables are made before its first use."""
 
-    def __init__(self, lender: Lender, tables: Any) -> None:
+    def __init__(self, lender: Lender, tables: Any, prepare: Callable[[Any], None] | None = None) -> None:
         self._lender = lender
         self._tables = tables
+        self._prepare = prepare
         self._made = False
         self._making = asyncio.Lock()
 
@@ -64,15 +70,25 @@ class _Threaded:
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(84717302)")
             self._tables.metadata.create_all(connection)
+            if self._prepare is not None:
+                self._prepare(connection)
 
 
 class Installations(AsyncInstallationStore):
-    """The bots of all workspaces, in our database. A workspace of an organisation is one like any other."""
+    """The bots of all workspaces, in our database. A workspace of an organisation is one like any other.
 
-    def __init__(self, lender: Lender, client_id: str) -> None:
+    Their tokens are sealed where the settings have a key; those that were kept before are sealed at the first use.
+    """
+
+    def __init__(self, lender: Lender, client_id: str, seal: Seal) -> None:
         self._lender = lender
+        self._seal = seal
         self._tables = SQLAlchemyInstallationStore(client_id, lender.engine, logger=log)
-        self._threaded = _Threaded(lender, self._tables)
+        self._threaded = _Threaded(lender, self._tables, self._seal_all if seal.is_there else None)
+
+    def _seal_all(self, connection: Any) -> None:
+        sealed.widen(connection, self._tables.bots, _SECRET)
+        sealed.rewrite(connection, self._tables.bots, _SECRET, self._seal.renewed)
 
     async def async_save(self, installation: Installation) -> None:
         """See AsyncInstallationStore."""
@@ -80,8 +96,10 @@ class Installations(AsyncInstallationStore):
 
     async def async_save_bot(self, bot: Bot) -> None:
         """See AsyncInstallationStore."""
-        bot.enterprise_id = None
-        await self._threaded.run(lambda: self._tables.save_bot(bot))
+        kept = copy.copy(bot)
+        kept.enterprise_id = None
+        kept.bot_token, kept.bot_refresh_token = _sealed(self._seal, bot)
+        await self._threaded.run(lambda: self._tables.save_bot(kept))
 
     async def async_find_bot(
         self,
@@ -90,8 +108,14 @@ class Installations(AsyncInstallationStore):
         team_id: str | None,
         is_enterprise_install: bool | None = False,  # noqa: ARG002
     ) -> Bot | None:
-        """See AsyncInstallationStore."""
-        return await self._threaded.run(lambda: self._tables.find_bot(enterprise_id=None, team_id=team_id))
+        """See AsyncInstallationStore. Raises Locked."""
+        found = await self._threaded.run(lambda: self._tables.find_bot(enterprise_id=None, team_id=team_id))
+        return self._opened(found) if found else None
+
+    def _opened(self, bot: Bot) -> Bot:
+        bot.bot_token = self._seal.open(bot.bot_token) or ""
+        bot.bot_refresh_token = self._seal.open(bot.bot_refresh_token)
+        return bot
 
     async def async_delete_bot(self, *, enterprise_id: str | None, team_id: str | None) -> None:  # noqa: ARG002
         """See AsyncInstallationStore."""
@@ -99,11 +123,11 @@ class Installations(AsyncInstallationStore):
 
     async def teams(self) -> list[str]:
         """The workspaces that have installed the app."""
-        return sorted(str(bot.team_id) for bot in await self.bots())
+        return sorted(str(bot.team_id) for bot in await self._lender.lend(self._read))
 
     async def bots(self) -> list[Bot]:
-        """The bot of each workspace. To look is to change nothing: no table is made for it."""
-        return await self._lender.lend(self._read)
+        """The bot of each workspace. To look is to change nothing: no table is made for it. Raises Locked."""
+        return [self._opened(bot) for bot in await self._lender.lend(self._read)]
 
     def _read(self) -> list[Bot]:
         table = self._tables.bots
@@ -113,6 +137,10 @@ class Installations(AsyncInstallationStore):
             query = table.select().where(table.c.client_id == self._tables.client_id).order_by(table.c.installed_at)
             found = [self._tables.build_bot_entity(row) for row in connection.execute(query).mappings()]
         return list({bot.team_id: bot for bot in found}.values())
+
+
+def _sealed(seal: Seal, bot: Bot) -> tuple[str, str | None]:
+    return seal.close(bot.bot_token) or "", seal.close(bot.bot_refresh_token)
 
 
 class States(AsyncOAuthStateStore):
@@ -200,7 +228,7 @@ def oauth_settings(settings: SlackSettings, lender: Lender) -> AsyncOAuthSetting
         user_scopes=[],
         redirect_uri=f"{settings.public_url}/slack/oauth_redirect",
         authorization_url=urljoin(settings.api_base_url, "../oauth/v2/authorize"),
-        installation_store=Installations(lender, settings.client_id),
+        installation_store=Installations(lender, settings.client_id, settings.seal),
         installation_store_bot_only=True,
         state_store=States(lender),
         state_expiration_seconds=_STATE_SECONDS,

@@ -77,7 +77,7 @@ class Slack:
         settings = self._settings
         if not settings.has_oauth:
             return OneWorkspace(settings.bot_token.get_secret_value(), self._wire.client())
-        store = Installations(self._parts.store.database, settings.client_id)
+        store = Installations(self._parts.store.database, settings.client_id, settings.seal)
         secret = settings.client_secret.get_secret_value()
         rotator = AsyncTokenRotator(client_id=settings.client_id, client_secret=secret, client=self._wire.client())
         return ManyWorkspaces(store, rotator, self._clock, settings.admits)

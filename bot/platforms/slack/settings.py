@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bot.platforms.slack.sealing import Seal, checked
 from commands.people import OrgRole
 
 _NONE = SecretStr("")
@@ -24,6 +25,7 @@ class SlackSettings(BaseModel):
     client_id: str = ""
     client_secret: SecretStr = _NONE
     token_rotation: bool = False
+    token_key: SecretStr = _NONE
     workspaces: tuple[str, ...] = ()
     public_url: str = ""
     host: str = "127.0.0.1"
@@ -67,6 +69,12 @@ class SlackSettings(BaseModel):
             raise ValueError("a proxy is written as http://HOST:PORT or http://USER:PASSWORD@HOST:PORT")
         return url
 
+    @field_validator("token_key")
+    @classmethod
+    def _is_a_key(cls, keys: SecretStr) -> SecretStr:
+        checked(keys.get_secret_value())
+        return keys
+
     @model_validator(mode="after")
     def _can_connect(self) -> SlackSettings:
         if self.mode == "socket" and not self.app_token.get_secret_value():
@@ -88,6 +96,11 @@ class SlackSettings(BaseModel):
         if self.token_rotation and not self.has_oauth:
             raise ValueError("token_rotation needs client_id and client_secret: a token in the settings stays as it is")
         return self
+
+    @property
+    def seal(self) -> Seal:
+        """What tokens are sealed with before they are kept."""
+        return Seal(checked(self.token_key.get_secret_value()))
 
     @property
     def has_oauth(self) -> bool:

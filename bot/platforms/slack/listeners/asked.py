@@ -39,7 +39,7 @@ class Asked:
         """`/incident declare sev1 …`; `/tocsin help` is `/help`, which Slack keeps for itself."""
         await ack()
         command, text = body["command"], body.get("text", "")
-        line = f"/{text or 'help'}" if command == _OWN_NAME else f"{command} {text}"
+        line = f"{command} {text or 'help'}" if command == _OWN_NAME else f"{command} {text}"
         asker = await self._bench.asking.who(
             body["team_id"], body["user_id"], body["channel_id"], private=is_private(body), label=label_of(body)
         )

@@ -1,0 +1,233 @@
+"""A change that needs a second person: who counts, whose voice does not, and breaking the glass."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from commands.domain.plan import PlanState
+from tests.scenario.stage import Stage, Still, golden, transcript
+from tests.world import audited, settings_for, world
+
+POLICY = """
+rules:
+- name: two-people
+  effect: allow
+  commands: [gw scale]
+  who: {roles: [operator, admin]}
+  approvals: {count: 1, who: {roles: [operator, admin]}}
+- name: restarts-are-dangerous-here
+  effect: allow
+  commands: [gw restart]
+  treat_as: dangerous
+  who: {roles: [operator, admin]}
+  approvals: {count: 1, who: {roles: [operator, admin]}}
+"""
+
+
+@pytest.fixture
+async def guarded(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """A stage with a policy that wants a second person."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY)
+    async with world(settings_for(sqlite_url, policy={"file": str(file)}), clock=Still()) as here:
+        stage = Stage(here)
+        await stage.news()
+        yield stage
+
+
+@transcript("/approve")
+async def test_somebody_else_approves_what_one_asked_for(guarded: Stage) -> None:
+    assert await guarded.types("ben", "general", "/gw scale 10") == golden("""
+        [#general, all]
+        Scale gateway up from 3 to 10 workers?
+          Needs 1 more approval by one of: operators, admins; not @Ben Okafor
+          Now: 3 workers (3 ready)
+          Will be: 10 workers
+          Policy: 1 to 20 workers
+          Target: gateway/gateway (11111111)
+          Undo: /gw undo puts back 3 workers
+          Verified by: read-back, then error rate and p95 before and after
+          Approve before: 12:05 UTC
+          [Approve] [Veto] [Cancel]
+          (asked by @Ben Okafor · plan-20260301-…)
+        """)
+    assert await guarded.presses("ben", "general", "Approve") == golden("""
+        [#general, only ben]
+        You asked for this, so somebody else approves it.
+          They can type /approve plan-20260301-….
+        """)
+    assert await guarded.presses("chloe", "general", "Approve") == golden("""
+        [#general, only chloe]
+        The rule two-people asks for the yes of others than you.
+          Who may approve: operators, admins.
+          Try: /policy explain /gw scale
+        """)
+    assert guarded.world.gateway.asked == []
+    assert await guarded.asks("ana", "general", "/approve") == golden("""
+        Approved: Scale gateway up from 3 to 10 workers
+          It runs now.
+        """)
+    plan = await guarded.world.settled()
+    assert (plan.state, plan.requester, plan.approver) == (PlanState.DONE, "ben", "ana")
+    assert await guarded.asks("ana", "general", f"/approve {plan.id}") == golden("""
+        This plan is done already.
+          Ask for it again to see how things are now.
+          (You typed: /approve plan-20260301-…)
+        """)
+    assert await guarded.asks("ana", "general", "/approve") == golden("""
+        No plan waits here.
+          /plans lists those that wait elsewhere.
+          (You typed: /approve)
+        """)
+
+
+async def test_what_is_dangerous_is_confirmed_by_typing_its_name(guarded: Stage) -> None:
+    assert await guarded.types("ben", "general", "/gw restart") == golden("""
+        [#general, all]
+        Restart gateway: 3 workers, one by one?
+          Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… gateway
+          Needs 1 more approval by one of: operators, admins; not @Ben Okafor
+          Now: 3 workers (3 ready)
+          Will happen: each worker is replaced once its successor is ready; no request is lost
+          Target: gateway/gateway (11111111)
+          Undo: cannot be undone, and need not be: the same version and configuration run again
+          Verified by: read-back, then error rate and p95 before and after
+          Approve before: 12:05 UTC
+          [Approve] [Veto] [Cancel]
+          (asked by @Ben Okafor · plan-20260301-…)
+        """)
+    plan = await guarded.world.plan()
+    assert await guarded.asks("ana", "general", f"/approve {plan.id}") == golden("""
+        This is dangerous: it is confirmed by typing the name of its target, gateway.
+          Try: /approve plan-20260301-… gateway
+          (You typed: /approve plan-20260301-…)
+        """)
+    assert await guarded.asks("ben", "general", f"/approve {plan.id} gatway") == golden("""
+        The target is gateway, not gatway; nothing was decided.
+          (You typed: /approve plan-20260301-… gatway)
+        """)
+    assert await guarded.asks("ben", "general", f"/approve {plan.id} gateway") == golden("""
+        Your word counts: Restart gateway: 3 workers, one by one
+          It still needs 1 more to approve it.
+        """)
+    assert await guarded.asks("ben", "general", f"/approve {plan.id} gateway") == golden("""
+        You asked for this, so somebody else approves it.
+          They can type /approve plan-20260301-….
+          (You typed: /approve plan-20260301-… gateway)
+        """)
+    assert await guarded.asks_card() == golden("""
+        Restart gateway: 3 workers, one by one?
+          Needs 1 more approval by one of: operators, admins; not @Ben Okafor
+          Now: 3 workers (3 ready)
+          Will happen: each worker is replaced once its successor is ready; no request is lost
+          Target: gateway/gateway (11111111)
+          Undo: cannot be undone, and need not be: the same version and configuration run again
+          Verified by: read-back, then error rate and p95 before and after
+          Approve before: 12:05 UTC
+          [Approve] [Veto] [Cancel]
+          (asked by @Ben Okafor · plan-20260301-…)
+        """)
+    assert guarded.world.gateway.asked == []
+    await guarded.presses("dev", "general", "Approve")
+    assert (await guarded.world.settled()).state is PlanState.DONE
+
+
+async def test_two_plans_that_wait_are_told_apart(guarded: Stage) -> None:
+    await guarded.types("ben", "general", "/gw scale 10")
+    guarded.later(seconds=1)
+    await guarded.types("ben", "general", "/gw scale 5")
+    assert await guarded.asks("ana", "general", "/approve") == golden("""
+        2 plans wait here. Say which: plan-20260301-…: Scale gateway up from 3 to 5 workers; plan-20260301-…: Scale gateway up from 3 to 10 workers.
+          (You typed: /approve)
+        """)  # noqa: E501
+    assert await guarded.asks("ana", "general", "/deny plan-20260301-00000000") == golden("""
+        There is no plan plan-20260301-….
+          Try: /gw history
+          (You typed: /deny plan-20260301-…)
+        """)
+
+
+async def test_breaking_the_glass_skips_the_approval_and_is_told_to_everybody(guarded: Stage) -> None:
+    incident = await guarded.declares()
+    said = await guarded.types("ben", incident.channel, '/gw scale 10 --break-glass "nobody else is awake"')
+    assert said == golden("""
+        [#incident-20260301-001, all]
+        Scale gateway up from 3 to 10 workers?
+          Without approval: nobody else is awake. It is announced, and reviewed later.
+          Now: 3 workers (3 ready)
+          Will be: 10 workers
+          Policy: 1 to 20 workers
+          Target: gateway/gateway (11111111)
+          Undo: /gw undo puts back 3 workers
+          Verified by: read-back, then error rate and p95 before and after
+          Confirm before: 12:05 UTC
+          [Confirm] [Veto] [Cancel]
+          (asked by @Ben Okafor · plan-20260301-…)
+        """)
+    assert await guarded.presses("ben", incident.channel, "Confirm") == golden("""
+        [#incident-20260301-001, all, edited]
+        Confirmed: Scale gateway up from 3 to 10 workers
+          Target: gateway/gateway (11111111)
+          [Veto]
+          (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
+        [#incidents, all]
+        Changed without approval
+          @Ben Okafor: Scale gateway up from 3 to 10 workers. Why: nobody else is awake
+          Somebody else reviews it with /review plan-20260301-…; /reviews lists what waits.
+          Where: #incident-20260301-001
+        """)
+    assert (await guarded.world.settled()).state is PlanState.DONE
+    kinds = [entry.kind for entry in await guarded.world.app.store.look(audited)]
+    assert "broke-glass" in kinds
+    assert await guarded.asks("ben", incident.channel, "/gw scale 51 --break-glass now") == golden("""
+        51 is not allowed: gateway runs with 1 to 20 workers.
+          Try: /gw scale 20
+          (You typed: /gw scale 51 --break-glass now)
+        """)
+
+
+@transcript("/reviews", "/review")
+async def test_what_was_run_without_approval_is_reviewed_by_somebody_else(guarded: Stage) -> None:
+    assert await guarded.asks("eve", "general", "/reviews") == golden("""
+        Nothing waits for a review
+          Nothing was changed without approval.
+        """)
+    await guarded.runs("ben", "general", '/gw scale 10 --break-glass "nobody else is awake"')
+    plan = await guarded.world.plan()
+    assert await guarded.asks("eve", "general", "/reviews") == golden("""
+        1 to review
+          Plan                    What                                   Why without approval  Who          When
+          plan-20260301-…  Scale gateway up from 3 to 10 workers  nobody else is awake  @Ben Okafor  2026-03-01 12:00 UTC
+          (/review <plan> what you think of it)
+        """)  # noqa: E501
+    assert await guarded.asks("ben", "general", f"/review {plan.id} it was right") == golden("""
+        Whoever ran it does not review it.
+          Ask somebody else.
+          (You typed: /review plan-20260301-… it was right)
+        """)
+    await guarded.news()
+    assert await guarded.types("ana", "incidents", f"/review {plan.id} it was right") == golden("""
+        [#general, all]
+        Reviewed: Scale gateway up from 3 to 10 workers
+          @Ana Ruiz: it was right
+        [#incidents, only ana]
+        Reviewed: Scale gateway up from 3 to 10 workers
+          @Ana Ruiz: it was right
+        """)
+    assert await guarded.asks("ana", "general", f"/review {plan.id} again") == golden("""
+        @ana has reviewed plan-20260301-… already.
+          Try: /reviews
+          (You typed: /review plan-20260301-… again)
+        """)
+    assert await guarded.asks("ana", "general", "/review plan-20260301-00000000") == golden("""
+        There is no plan plan-20260301-….
+          Try: /gw history
+          (You typed: /review plan-20260301-…)
+        """)
+    assert await guarded.asks("eve", "general", "/reviews") == golden("""
+        Nothing waits for a review
+          Nothing was changed without approval.
+        """)

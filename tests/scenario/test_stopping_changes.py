@@ -1,0 +1,144 @@
+"""What stops a change: a veto, the kill switch, a lock; and a change that waits for its hour."""
+
+from __future__ import annotations
+
+from commands.domain.plan import PlanState
+from tests.scenario.stage import Stage, golden, transcript
+
+
+async def test_anybody_on_the_incident_vetoes_with_one_click(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.types("ben", incident.channel, "/gw scale 10")
+    assert await stage.presses("chloe", incident.channel, "Veto") == golden("""
+        [#incident-20260301-001, all, edited]
+        Vetoed: Scale gateway up from 3 to 10 workers
+          Target: gateway/gateway (11111111)
+          (asked by @Ben Okafor, vetoed by @Chloé Martin · plan-20260301-…)
+        """)
+    assert stage.world.gateway.asked == []
+
+
+@transcript("/plans", "/deny")
+async def test_a_plan_for_later_is_listed_and_can_be_denied(stage: Stage) -> None:
+    assert await stage.asks("eve", "general", "/plans") == golden("""
+        No plan waits
+          A mitigation shows its plan first: try /gw scale 10.
+        """)
+    await stage.types("ben", "general", "/gw scale 10 in 20m")
+    await stage.presses("ana", "general", "Confirm")
+    assert await stage.asks_card() == golden("""
+        Confirmed: Scale gateway up from 3 to 10 workers
+          Runs at 12:20 UTC; until then it can be stopped.
+          Target: gateway/gateway (11111111)
+          [Veto]
+          (asked by @Ben Okafor, confirmed by @Ana Ruiz · plan-20260301-…)
+        """)
+    assert await stage.asks("eve", "general", "/plans") == golden("""
+        1 waiting
+          Plan                    What                                   Waits for                       Asked by
+          plan-20260301-…  Scale gateway up from 3 to 10 workers  its hour, 2026-03-01 12:20 UTC  @Ben Okafor
+          (/approve <plan> · /deny <plan>)
+        """)
+    assert await stage.asks("chloe", "general", "/deny") == golden("""
+        Vetoed: Scale gateway up from 3 to 10 workers
+        """)
+    assert (await stage.world.plan()).state is PlanState.VETOED
+    assert stage.world.gateway.asked == []
+
+
+async def test_a_plan_runs_when_its_hour_has_come(stage: Stage) -> None:
+    await stage.types("ben", "general", "/gw scale 10 --in 1s")
+    await stage.presses("ben", "general", "Confirm")
+    assert (await stage.world.plan()).state is PlanState.APPROVED
+    assert (await stage.world.settled()).state is PlanState.DONE
+
+
+async def test_an_hour_that_has_passed_is_refused_and_so_is_a_double_one(stage: Stage) -> None:
+    assert await stage.asks("ben", "general", "/gw scale 10 at 11:30") == golden("""
+        11:30 UTC was 30 min ago.
+          A plan runs later, or at once without --at.
+          (You typed: /gw scale 10 at 11:30)
+        """)
+    assert await stage.asks("ben", "general", "/gw scale 10 --at 12:30 --in 20m") == golden("""
+        --at and --in say the same thing; give one of them.
+          Try: /gw scale 10 --in 20m
+          (You typed: /gw scale 10 --at 12:30 --in 20m)
+        """)
+    assert await stage.asks("ben", "general", "/gw scale 10 in 9d") == golden("""
+        That is in 9 d.
+          A plan waits for at most 7 d.
+          (You typed: /gw scale 10 in 9d)
+        """)
+
+
+@transcript("/tocsin freeze", "/tocsin thaw", "/locks")
+async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.runs("ben", incident.channel, "/gw scale 7")
+    stage.later(seconds=1)
+    await stage.types("ben", incident.channel, "/gw scale 9")
+    waiting = await stage.message_with("Confirm", incident.channel)
+    await stage.news()
+    assert await stage.types("chloe", "general", "/tocsin freeze two regions disagree") == golden("""
+        [#incidents, all]
+        All changes are frozen
+          @Chloé Martin: two regions disagree
+          Reading works, and so does /gw undo. /tocsin thaw ends it.
+        [#incident-20260301-001, all]
+        All changes are frozen
+          @Chloé Martin: two regions disagree
+          Reading works, and so does /gw undo. /tocsin thaw ends it.
+        [#general, all]
+        All changes are frozen
+          @Chloé Martin: two regions disagree
+          Reading works, and so does /gw undo. /tocsin thaw ends it.
+        """)
+    refused = await stage.clicks("ben", waiting, "Confirm")
+    assert await stage.world.read(refused.reply_key, "ben") == golden("""
+        All changes are frozen by @chloe: two regions disagree.
+          Reading and /gw undo work. An admin, or who froze it, ends it with /tocsin thaw.
+        """)
+    assert await stage.asks("ben", "general", "/gw restart") == golden("""
+        All changes are frozen by @chloe: two regions disagree.
+          Reading and /gw undo work. An admin, or who froze it, ends it with /tocsin thaw.
+          (You typed: /gw restart)
+        """)
+    assert await stage.asks("eve", "general", "/locks") == golden("""
+        Nothing is locked
+          All changes are frozen by @Chloé Martin: two regions disagree. /tocsin thaw ends it.
+          No change runs now.
+        """)
+    assert await stage.asks("chloe", "general", "/tocsin freeze again") == golden("""
+        All changes are frozen already: two regions disagree.
+          /tocsin thaw ends it.
+          (You typed: /tocsin freeze again)
+        """)
+    stage.later(seconds=1)
+    undone = await stage.runs("ben", incident.channel, "/gw undo")
+    assert undone.startswith("Done: Undo: scale gateway down from 7 to 3 workers")
+    assert await stage.asks("ben", "general", "/tocsin thaw") == golden("""
+        @chloe froze all changes.
+          They can end it, or an admin.
+          (You typed: /tocsin thaw)
+        """)
+    await stage.news()
+    assert await stage.types("dev", "general", "/tocsin thaw") == golden("""
+        [#incidents, all]
+        Changes are possible again
+          Thawed by @Dev Patel
+        [#incident-20260301-001, all]
+        Changes are possible again
+          Thawed by @Dev Patel
+        [#general, all]
+        Changes are possible again
+          Thawed by @Dev Patel
+        """)
+    assert await stage.asks("dev", "general", "/tocsin thaw") == golden("""
+        Nothing is frozen.
+          Try: /tocsin freeze something is wrong with the deployments
+          (You typed: /tocsin thaw)
+        """)
+    assert await stage.asks("eve", "general", "/locks") == golden("""
+        Nothing is locked
+          No change runs now.
+        """)
