@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import resource
 import signal
-import sqlite3
 import subprocess
 import uuid
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -19,6 +16,7 @@ from bot.store.errors import StoreUnavailable
 from commands.domain.plan import PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess, Scene, scene
+from tests.locking import locked
 from tests.simulators.gateway.server import GatewaySimulator
 from tests.waiting import eventually
 
@@ -27,15 +25,6 @@ CUT = (
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 IMPATIENT = {"busy_timeout_seconds": 0.3}
-
-
-@contextmanager
-def locked(url: str) -> Iterator[None]:
-    """Another program writes to the file, and does not come to an end."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=20)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def refused(acting: Scene, text: str, *, delivery: str) -> Refused:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from textwrap import dedent
 from typing import Any
 
@@ -15,6 +14,7 @@ from bot.platforms.slack import intake
 from bot.platforms.slack.arriving import arrival_of
 from bot.store import arrivals, schema
 from commands.domain.incident import Noted
+from tests.locking import locked
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
@@ -51,15 +51,6 @@ async def sends(stage: SlackWorld, values: dict[str, Any], who: str = "ana") -> 
 
 def incidents(stage: SlackWorld) -> list[str]:
     return sorted(one.name for one in stage.slack.team.channels.values() if one.name.startswith("incident-"))
-
-
-@contextmanager
-def locked(url: str) -> Iterator[None]:
-    """Another program writes to the file, and does not come to an end."""
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=20)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 @contextmanager
