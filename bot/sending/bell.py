@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 
 class Bell:
@@ -24,8 +25,9 @@ class Bell:
 
     def again(self) -> None:
         """Something may go on; nothing new was said."""
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ringing.set)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody listens any more
+                self._loop.call_soon_threadsafe(self._ringing.set)
 
     def hush(self) -> None:
         """All that was said so far will be looked at now."""

@@ -15,17 +15,17 @@ from commands.ports import ChatPlatform, Clock, Post, Undeliverable
 
 log = logging.getLogger(__name__)
 
-#: How long a message waits for the channels that it points to.
-_PATIENCE_SECONDS, _AGAIN_SECONDS = 5.0, 0.5
+_AGAIN_SECONDS = 0.5
 
 
 class Opening:
-    """Each channel is made once, whoever needs it first."""
+    """Each channel is made once, whoever needs it first. A message waits so long for those that it points to."""
 
-    def __init__(self, database: Database, courses: Courses, clock: Clock) -> None:
+    def __init__(self, database: Database, courses: Courses, clock: Clock, *, patience_seconds: float) -> None:
         self._database = database
         self._courses = courses
         self._clock = clock
+        self._patience = patience_seconds
 
     async def open(self, platform: ChatPlatform, place: Place, course: Course) -> str:
         """The channel's reference. In one that was not there before, nothing can have been said."""
@@ -46,7 +46,7 @@ class Opening:
             if place.kind != platform.name:
                 continue
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(self._patience):
                     await self._patiently(platform, place, self._courses.of(place.room.name))
             except Exception as error:  # the message is worth more than its link
                 log.warning("outbox: #%s is not open yet: %s", place.room.name, error)

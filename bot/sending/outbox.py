@@ -39,15 +39,17 @@ class Outbox:
         tell: Tell,
         clock: Clock,
         lease_seconds: float = 15.0,
+        patience_seconds: float = 5.0,
     ) -> None:
+        """`patience_seconds`: how long a message waits for the channels that it points to, and for a channel's top."""
         self._database = database
         self._platforms = platforms
         self._clock = clock
         self._bell = Bell()
         self._courses = Courses()
         self._lease = Lease(database, owner, lease_seconds, self._courses.doubt)
-        opening = Opening(database, self._courses, clock)
-        tops = Tops(database, self._lease, clock, self._bell)
+        opening = Opening(database, self._courses, clock, patience_seconds=patience_seconds)
+        tops = Tops(database, self._lease, clock, self._bell, patience_seconds=patience_seconds)
         self._turns = Turns(database, platforms, self._lease, opening, tops, self._bell, tell=tell, clock=clock)
         self._serving: dict[str, asyncio.Task[None]] = {}
 

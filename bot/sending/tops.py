@@ -15,18 +15,16 @@ from commands.ports import ChatPlatform, Clock
 
 log = logging.getLogger(__name__)
 
-#: How long the messages of a channel wait for its top.
-_PATIENCE_SECONDS = 5.0
-
 
 class Tops:
-    """Brings the tops of channels up to date."""
+    """Brings the tops of channels up to date. The messages of a channel wait so long for its top."""
 
-    def __init__(self, database: Database, lease: Lease, clock: Clock, bell: Bell) -> None:
+    def __init__(self, database: Database, lease: Lease, clock: Clock, bell: Bell, *, patience_seconds: float) -> None:
         self._database = database
         self._lease = lease
         self._clock = clock
         self._bell = bell
+        self._patience = patience_seconds
 
     async def arrange(self, platform: ChatPlatform, channel: str, reference: str, course: Course) -> None:
         """Unless it was tried just now. The channel's messages wait for it for a moment, not for long."""
@@ -34,7 +32,7 @@ class Tops:
             return
         course.arranging = asyncio.create_task(self._arrange(platform, channel, reference, course))
         course.arranging.add_done_callback(partial(self._arranged, course))
-        await asyncio.wait({course.arranging}, timeout=_PATIENCE_SECONDS)
+        await asyncio.wait({course.arranging}, timeout=self._patience)
 
     def _arranged(self, course: Course, _task: asyncio.Task[None]) -> None:
         course.arranging = None

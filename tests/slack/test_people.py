@@ -323,10 +323,13 @@ async def test_groups_are_known_by_name_to_the_policy_while_slacks_word_is_fresh
 
 
 async def test_the_settings_of_now_decide_about_accounts_that_were_met_before(company: Company) -> None:
-    await (await company.process()).people.person("T1", "UANA")
+    before = await company.process()
+    for user in ("UANA", "UDORA"):
+        await before.people.person("T1", user)
     company.slack.away = True
     stricter = await company.process(**OAUTH, workspaces=["*"])
     assert stricter.people.mentioned("T1", "UANA") is None
+    assert stricter.roles("slack-t1-udora") == {"responder"}
     without_groups = await company.process(groups={})
     assert without_groups.roles("ana") == {"responder"}
 

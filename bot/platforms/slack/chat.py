@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from bot.platforms.slack import relayed
 from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.blocks import Names, Shown, render
 from bot.platforms.slack.people import People
@@ -21,6 +20,7 @@ from bot.platforms.slack.web import Barred, Busy, Refused, Web
 from commands.cards import channels_of, people_of
 from commands.people import Directory
 from commands.ports import Post, Room, Undeliverable
+from commands.presentation import relayed
 
 log = logging.getLogger(__name__)
 

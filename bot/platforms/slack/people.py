@@ -292,7 +292,8 @@ class People:
         if account.standing == "gone":
             return whole.model_copy(update={"roles": frozenset(), "groups": frozenset(), "caveat": ""})
         steady = own.roles if own else frozenset(self._granted(account.standing))
-        groups = {group: self._settings.groups[group] for group in account.groups if group in self._settings.groups}
+        lending = self._settings.groups if self._settings.believes(team_of(account.platform)) else {}
+        groups = {group: lending[group] for group in account.groups if group in lending}
         lent = {role for roles in groups.values() for role in roles}
         if certain:
             named = frozenset(f"{PLATFORM}:{group}" for group in groups)

@@ -1,4 +1,4 @@
-"""What somebody said in the console, as Slack shows it: their name, where they said it, and their words."""
+"""What somebody said in the console, as other platforms show it: their name, where they said it, and their words."""
 
 from __future__ import annotations
 
