@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 from commands.cards import Card, Tone, card
 from commands.context import Call
 from commands.domain.incident import Incident
+from commands.domain.plan import Plan
 from commands.domain.sli import Reading
 from commands.errors import Conflict, Malformed, NotAllowed, NotFound, WrongPlace
 from commands.grammar.arguments import Word
@@ -22,6 +23,8 @@ from commands.reading import current_reading
 from commands.registry import RESPONDERS, Reply
 
 T = TypeVar("T")
+#: In no private channel.
+_ANYBODY = ""
 log = logging.getLogger(__name__)
 
 _FURTHEST = timedelta(days=1)
@@ -112,3 +115,9 @@ def named_or_at_hand(incident_id: str, call: Call, tx: Transaction) -> Incident:
     if not tx.messages.may_read(incident.channel, call.person.id):
         raise NotFound(f"There is no incident {name[:60]}.", example="/incident list")
     return incident
+
+
+def may_be_told_here(plan: Plan, call: Call, tx: Transaction) -> bool:
+    """Everybody in the channel reads the answer, so what was planned in private is told in its own channel only."""
+    in_sight = tx.messages.may_read(plan.channel, call.person.id)
+    return in_sight and (plan.channel == call.channel or tx.messages.may_read(plan.channel, _ANYBODY))

@@ -13,7 +13,7 @@ from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Option, Rest
-from commands.handlers.common import at_most_a_day, show_gathered
+from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
 from commands.presentation.words import counted, cut, cut_lines, lasting
 from commands.reading import service_of
@@ -151,7 +151,7 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, found: Sequence[Chan
     """Who changed what, newest first: our plans, and what the target saw besides them."""
     limit = min(max(args.limit, 1), 50)
     plans = [plan for plan in tx.plans.recent(target=None, limit=limit) if plan.target.name == service_of(call)]
-    visible = [plan for plan in plans if tx.messages.may_read(plan.channel, call.person.id)]
+    visible = [plan for plan in plans if may_be_told_here(plan, call, tx)]
     ours = {plan.id for plan in plans}
     rows = [(plan.created_at, _plan_row(plan)) for plan in visible]
     rows += [(change.at, _change_row(change)) for change in found if change.operation not in ours]

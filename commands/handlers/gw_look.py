@@ -8,19 +8,15 @@ from typing import Annotated
 
 from commands.cards import Card, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
-from commands.domain.plan import Plan
 from commands.domain.sli import Objectives, Reading
 from commands.grammar.arguments import Option
-from commands.handlers.common import Nothing, at_most_a_day, show_gathered
+from commands.handlers.common import Nothing, at_most_a_day, may_be_told_here, show_gathered
 from commands.ports import Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, first_lines, lasting
 from commands.reading import WINDOW, service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Decide, Gather, Reply
-
-#: In no private channel.
-_ANYBODY = ""
 
 
 @dataclass(frozen=True)
@@ -135,18 +131,12 @@ def with_chart(args: MetricsArgs, call: Call, tx: Transaction, shown: Card) -> R
     window = Window(service, tx.now - max(args.since, timedelta(minutes=1)), tx.now, services.zone)
     readings = tx.samples.between(service, window.since, window.until)
     plans = [plan for plan in tx.plans.recent(target=None, limit=50) if plan.target.name == service]
-    told = [plan for plan in plans if _may_be_told_here(plan, call, tx)]
+    told = [plan for plan in plans if may_be_told_here(plan, call, tx)]
     chart = measured_chart(window, readings, told, services.objectives)
     if chart is None:
         missing = rich(f"No chart: too little was measured in the last {lasting(window.until - window.since)}.")
         return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
     return Reply(shown.model_copy(update={"chart": chart}))
-
-
-def _may_be_told_here(plan: Plan, call: Call, tx: Transaction) -> bool:
-    """Everybody in the channel reads the answer, so what was planned in private is told in its own channel only."""
-    in_sight = tx.messages.may_read(plan.channel, call.person.id)
-    return in_sight and (plan.channel == call.channel or tx.messages.may_read(plan.channel, _ANYBODY))
 
 
 def _tone(reading: Reading, objectives: Objectives) -> Tone:

@@ -160,7 +160,8 @@ async def test_who_is_given_a_role_or_a_handover_is_let_in(hidden: tuple[Stage, 
     assert SECRET in await stage.asks("dev", incident.channel, "/incident timeline")
     await stage.presses("dev", incident.channel, "Accept")
     assert (await stage.world.incident(incident.id)).roles == {"ic": "dev", "tech": "chloe"}
-    assert "Scale gateway" in await stage.asks("dev", "general", "/gw history")
+    assert "Scale gateway" in await stage.asks("dev", incident.channel, "/gw history")
+    assert "Scale gateway" not in await stage.asks("dev", "general", "/gw history")  # others read that answer
 
 
 async def test_no_words_for_the_public_are_offered(hidden: tuple[Stage, Incident]) -> None:
