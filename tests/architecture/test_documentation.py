@@ -139,3 +139,14 @@ def test_every_program_command_is_mentioned() -> None:
                 f"{program} {name}"
             ]:
                 assert line in text, line
+
+
+def test_every_test_that_a_page_names_is_there() -> None:
+    made = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    for page in pages():
+        told = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
+        assert told <= made, (page.name, told - made)
