@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "httpx": ("bot/adapters/*", "bot/demo/*"),
     "itsdangerous": ("bot/platforms/console/sessions.py",),
     "jinja2": ("templates/render.py", "bot/platforms/console/rendering.py"),
+    "kubernetes": ("bot/adapters/kubernetes/*",),
     "markdown_it": ("bot/platforms/console/rendering.py",),
     "markupsafe": ("bot/platforms/console/rendering.py",),
     "prometheus_client": ("gateway/telemetry/exposition.py",),
