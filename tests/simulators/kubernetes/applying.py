@@ -25,9 +25,7 @@ def applied(
     new = _merged(live, said, model)
     owners.take({path for path, _ in conflicts}, *key)
     owners.give(set(wanted), entry)
-    dropped = {path for path in before - set(wanted) if not owners.others(path, *key)}
-    for path in sorted(dropped, key=len, reverse=True):
-        _drop(new, path)
+    _drop_all(new, {path for path in before - set(wanted) if not owners.others(path, *key)}, owners)
     new["metadata"]["managedFields"] = owners.written()
     return new
 
@@ -101,15 +99,30 @@ def _items(live: list[Any], said: list[Any], keys: tuple[str, ...], model: str) 
     return new
 
 
+def _drop_all(new: dict[str, Any], dropped: set[Path], owners: Ownership) -> None:
+    """Take out what has no owner left: items as a whole if nobody owns anything of them, else their fields."""
+    items = {path[:-1] for path in dropped if path[-1] == "." and not owners.any_below(path[:-1])}
+    for path in items:
+        _drop(new, path)
+    for path in dropped:
+        inside = any(path[: len(item)] == item for item in items)
+        if path[-1] != "." and not inside and not _is_key(path):
+            _drop(new, path)
+
+
+def _is_key(path: Path) -> bool:
+    """Whether a field is what its item is known by."""
+    parent = path[-2] if len(path) > 1 else ""
+    return parent.startswith("k:") and path[-1].removeprefix("f:") in json.loads(parent[2:])
+
+
 def _drop(value: Any, path: Path) -> None:
-    """Take a field out of an object, if it is still there."""
+    """Take a field or an item out of an object, if it is still there."""
     *way, last = path
-    for part in way[:-1] if last == "." else way:
+    for part in way:
         value = _step(value, part)
         if value is None:
             return
-    if last == ".":
-        last = way[-1]
     if last.startswith("f:") and isinstance(value, dict):
         value.pop(last[2:], None)
     elif isinstance(value, list):

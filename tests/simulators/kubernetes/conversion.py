@@ -37,12 +37,14 @@ def stored(resource: Resource, version: str, sent: dict[str, Any]) -> dict[str, 
 
 def shown(resource: Resource, version: str, kept: dict[str, Any]) -> dict[str, Any]:
     """The object as a version shows it."""
-    known = {"kind": resource.kind, "apiVersion": resource.api_version(version)}
+    known: dict[str, Any] = {"kind": resource.kind, "apiVersion": resource.api_version(version)}
+    if "status" in resource.subresources and not resource.custom:
+        known["status"] = kept.get("status", {})
     if resource.plural == _HPA and version == "v1":
         kept = _hpa_v1(kept)
     elif resource.group == _EVENTS:
         kept = _renamed(kept, {old: new for new, old in _RENAMED})
-    return {**kept, **known}
+    return {**known, **kept, "kind": known["kind"], "apiVersion": known["apiVersion"]}
 
 
 def _renamed(value: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -116,6 +116,10 @@ class Ownership:
         """Who else owns a field."""
         return [one for one, owned in self.entries if path in owned and not _is(one, manager, operation, subresource)]
 
+    def any_below(self, path: Path) -> bool:
+        """Whether somebody owns something of an item."""
+        return any(one[: len(path)] == path for _, owned in self.entries for one in owned)
+
     def take(self, paths: set[Path], manager: str, operation: str, subresource: str) -> None:
         """Nobody else owns these any more."""
         for one, owned in self.entries:

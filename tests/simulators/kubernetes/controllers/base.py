@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tests.simulators.kubernetes.core import Core, hashed, moment
+from tests.simulators.kubernetes.errors import ApiError
 from tests.simulators.kubernetes.objects import Objects, Write
 from tests.simulators.kubernetes.shapes import clone
 from tests.simulators.kubernetes.store import Object
@@ -28,6 +30,13 @@ class Controller:
         """Do what is to be done."""
         raise NotImplementedError
 
+    def each(self, plural: str, do: Callable[[Object], None]) -> None:
+        """Do something for each object that is to stay; one that is refused something does not stop the others."""
+        for known in self.all(plural):
+            if "deletionTimestamp" not in known["metadata"]:
+                with contextlib.suppress(ApiError):
+                    do(known)
+
     def all(self, plural: str, namespace: str = "", group: str | None = None) -> list[Object]:
         """The objects of a resource."""
         return self.core.store.all(self.core.catalogue.named(plural, group), namespace)
@@ -39,7 +48,7 @@ class Controller:
     def create(self, plural: str, known: Object) -> Object:
         """A new object."""
         namespace = known["metadata"].get("namespace", "")
-        return self.objects.create(self.core.catalogue.named(plural), namespace, known, MANAGER)
+        return self.objects.create(self.core.catalogue.named(plural), namespace, known)
 
     def write(self, plural: str, old: Object, new: Object) -> Object:
         """Another state of an object, if it is another: what of it counts for its generation is not touched here."""
@@ -99,23 +108,24 @@ class Controller:
                 self.write("events", one, again)
                 return
         component = by or "kube-controller-manager"
-        self.create(
-            "events",
-            {
-                "metadata": {"namespace": namespace, "name": f"{meta['name']}.{self.core.uid()[:16].replace('-', '')}"},
-                "involvedObject": subject,
-                "reason": reason,
-                "message": message,
-                "type": "Warning" if warning else "Normal",
-                "count": 1,
-                "firstTimestamp": self.core.stamp(),
-                "lastTimestamp": self.core.stamp(),
-                "source": {"component": component},
-                "reportingComponent": component,
-                "reportingInstance": "",
-                "eventTime": None,
-            },
-        )
+        with contextlib.suppress(ApiError):
+            self.create("events", self._event(subject, reason, message, component, warning=warning))
+
+    def _event(self, subject: dict[str, str], reason: str, message: str, component: str, *, warning: bool) -> Object:
+        name = f"{subject['name']}.{self.core.uid()[:18].replace('-', '')}"
+        return {
+            "metadata": {"namespace": subject["namespace"] or "default", "name": name},
+            "involvedObject": subject,
+            "reason": reason,
+            "message": message,
+            "type": "Warning" if warning else "Normal",
+            "count": 1,
+            "firstTimestamp": self.core.stamp(),
+            "lastTimestamp": self.core.stamp(),
+            "source": {"component": component},
+            "reportingComponent": component,
+            "reportingInstance": "",
+        }
 
 
 def _version_of(core: Core, kind: str) -> str:

@@ -30,9 +30,7 @@ class Deployments(Controller):
 
     def run(self) -> None:
         """See Controller."""
-        for known in self.all("deployments"):
-            if "deletionTimestamp" not in known["metadata"]:
-                self._sync(known)
+        self.each("deployments", self._sync)
 
     def _sync(self, known: Object) -> None:
         sets = self._sets(known)

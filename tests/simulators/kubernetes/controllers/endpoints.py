@@ -17,15 +17,16 @@ class Endpoints(Controller):
 
     def run(self) -> None:
         """See Controller."""
-        for service in self.all("services"):
+        self.each("services", self._serve)
+
+    def _serve(self, service: Object) -> None:
+        if not service["spec"].get("clusterIP") and service["spec"]["type"] != "ExternalName":
             self._address(service)
-            if service["spec"].get("selector"):
-                self._follow(service)
+        elif service["spec"].get("selector"):
+            self._follow(service)
 
     def _address(self, service: Object) -> None:
         spec = service["spec"]
-        if spec.get("clusterIP") or spec["type"] == "ExternalName":
-            return
         used = len(self.all("services"))
         address = f"10.96.0.{10 + used + self.core.chance.randrange(100)}"
         self.write("services", service, {**service, "spec": {**spec, "clusterIP": address, "clusterIPs": [address]}})

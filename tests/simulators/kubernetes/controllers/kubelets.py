@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,9 +86,9 @@ class Kubelets(Controller):
             "conditions": known,
             "containerStatuses": shown,
             "startTime": stamp(began),
-            "hostIP": self._address(pod["spec"]["nodeName"], "192.168.0"),
+            "hostIP": self._address(pod["spec"]["nodeName"], "192.168"),
         }
-        status["podIP"] = self._address(pod["metadata"]["uid"], "10.244.0")
+        status["podIP"] = self._address(pod["metadata"]["uid"], "10.244")
         status["podIPs"] = [{"ip": status["podIP"]}]
         status.pop("reason", None)
         if pod["spec"].get("initContainers"):
@@ -100,10 +101,12 @@ class Kubelets(Controller):
         return {**known, "started": False, "state": {"terminated": ended}, "lastState": {}}
 
     def _address(self, key: str, network: str) -> str:
-        used = sum(one.startswith(network) for one in self.addresses.values())
-        third, fourth = divmod(used, 250)
-        base = f"{network}.{fourth + 2}" if not third else f"{network.rpartition('.')[0]}.{third}.{fourth + 2}"
-        return self.addresses.setdefault(key, base)
+        """An address that nobody had before, kept for as long as the cluster lasts."""
+        if key not in self.addresses:
+            self._given[network] += 1
+            third, fourth = divmod(self._given[network], 250)
+            self.addresses[key] = f"{network}.{third}.{fourth + 1}"
+        return self.addresses[key]
 
     def _stopped(self, pod: Object) -> bool:
         meta = pod["metadata"]
@@ -123,6 +126,7 @@ class Kubelets(Controller):
 
     def __post_init__(self) -> None:
         self._told: set[tuple[str, str]] = set()
+        self._given: Counter[str] = Counter()
 
     def crash(self, pod: Object, container: str, exit_code: int, reason: str) -> None:
         """A container ends by itself, and is started again."""

@@ -29,9 +29,7 @@ class Revisioned(Controller):
 
     def run(self) -> None:
         """See Controller."""
-        for known in self.all(self.plural):
-            if "deletionTimestamp" not in known["metadata"]:
-                self.sync(known, self.revise(known))
+        self.each(self.plural, lambda known: self.sync(known, self.revise(known)))
 
     def sync(self, known: Object, revision: Object) -> None:
         """Bring pods to what is wanted."""

@@ -6,6 +6,8 @@ from tests.simulators.kubernetes import selectors
 from tests.simulators.kubernetes.controllers.base import (
     Controller,
     available,
+    condition,
+    conditions,
     controller_of,
     is_active,
     is_ready,
@@ -14,6 +16,7 @@ from tests.simulators.kubernetes.controllers.base import (
     ready_since,
 )
 from tests.simulators.kubernetes.core import moment
+from tests.simulators.kubernetes.errors import ApiError
 from tests.simulators.kubernetes.shapes import clone
 from tests.simulators.kubernetes.store import Object
 
@@ -26,15 +29,15 @@ class ReplicaSets(Controller):
 
     def run(self) -> None:
         """See Controller."""
-        for known in self.all("replicasets"):
-            if "deletionTimestamp" not in known["metadata"]:
-                self._sync(known)
+        self.each("replicasets", self._sync)
 
     def _sync(self, known: Object) -> None:
         pods = [one for one in self._claimed(known) if is_active(one)]
         missing = known["spec"]["replicas"] - len(pods)
+        refused = ""
         if missing > 0:
-            pods += [self._start(known) for _ in range(missing)]
+            started, refused = self._start_all(known, missing)
+            pods += started
         elif missing < 0:
             doomed = sorted(pods, key=_worth)[:-missing]
             for one in doomed:
@@ -42,7 +45,20 @@ class ReplicaSets(Controller):
                 self.tell(known, "ReplicaSet", "SuccessfulDelete", f"Deleted pod: {one['metadata']['name']}")
             gone = {one["metadata"]["uid"] for one in doomed}
             pods = [one for one in pods if one["metadata"]["uid"] not in gone]
-        self._count(known, pods)
+        self._count(known, pods, refused)
+
+    def _start_all(self, known: Object, missing: int) -> tuple[list[Object], str]:
+        """New pods, as many as are allowed; and why there are no more. It is told once, for nothing tries for ever."""
+        started: list[Object] = []
+        while len(started) < missing:
+            try:
+                started.append(self._start(known))
+            except ApiError as wrong:
+                if condition(known, "ReplicaFailure").get("message") != wrong.message:
+                    text = f"Error creating: {wrong.message}"
+                    self.tell(known, "ReplicaSet", "FailedCreate", text, warning=True)
+                return started, wrong.message
+        return started, ""
 
     def _start(self, known: Object) -> Object:
         name = f"{known['metadata']['name']}-"
@@ -80,7 +96,7 @@ class ReplicaSets(Controller):
         new["metadata"]["ownerReferences"] = [*new["metadata"].get("ownerReferences", []), mine]
         return self.write("pods", pod, new)
 
-    def _count(self, known: Object, pods: list[Object]) -> None:
+    def _count(self, known: Object, pods: list[Object], refused: str) -> None:
         labels = known["spec"]["template"].get("metadata", {}).get("labels") or {}
         least = known["spec"].get("minReadySeconds", 0)
         whole = sum(labels.items() <= (one["metadata"].get("labels") or {}).items() for one in pods)
@@ -93,6 +109,10 @@ class ReplicaSets(Controller):
             "availableReplicas": steady or None,
             "observedGeneration": known["metadata"]["generation"],
         }
+        if refused:
+            held = known.get("status", {}).get("conditions")
+            now = self.core.stamp()
+            status["conditions"] = conditions(held, "ReplicaFailure", "True", "FailedCreate", refused, now)
         self.status("replicasets", known, status)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from tests.simulators.kubernetes.errors import ApiError, bad_request, no_such_path
+from tests.simulators.kubernetes.http import protobuf
 from tests.simulators.kubernetes.rbac import ANONYMOUS, Person
 from tests.simulators.kubernetes.resources import Resource
 
@@ -78,6 +79,8 @@ class Call:
         """What was sent, read."""
         if not self.raw:
             return None
+        if self.content_type == protobuf.CONTENT_TYPE:
+            return protobuf.read(self.raw)
         try:
             if self.content_type in {"application/apply-patch+yaml", "application/yaml"}:
                 return yaml.safe_load(self.raw)

@@ -7,7 +7,7 @@ from typing import Any
 from tests.simulators.kubernetes import applying, conversion, decoding, managed, patches
 from tests.simulators.kubernetes.core import Core
 from tests.simulators.kubernetes.errors import ApiError, Problem, bad_request, invalid, wrong_media_type
-from tests.simulators.kubernetes.http import tables
+from tests.simulators.kubernetes.http import protobuf, tables
 from tests.simulators.kubernetes.http.calls import Answer, Call
 from tests.simulators.kubernetes.http.reading import Reading
 from tests.simulators.kubernetes.objects import Deletion, Objects, Write
@@ -153,9 +153,11 @@ def _quoted(text: str) -> str:
 
 def body(call: Call) -> Any:
     """What was sent, which must be an object."""
-    if call.content_type not in {*JSON_KINDS, patches.APPLY}:
+    if call.content_type not in {*JSON_KINDS, patches.APPLY, protobuf.CONTENT_TYPE}:
         raise wrong_media_type(call.content_type)
     sent = call.body
+    if call.content_type == protobuf.CONTENT_TYPE and sent is None:
+        raise wrong_media_type(call.content_type)
     if not isinstance(sent, dict):
         raise bad_request("Object 'Kind' is missing in '" + call.raw.decode(errors="replace")[:200] + "'")
     return sent
