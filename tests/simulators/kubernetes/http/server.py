@@ -61,7 +61,7 @@ class Server:
     async def _listen(self, port: int) -> None:
         app = web.Application(client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority().issue_cert(HOST, "localhost").configure_cert(context)
@@ -78,6 +78,11 @@ class Server:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        """A client that hangs up ends its watches, but not what it asked for: that has its effect all the same."""
+        answer = await asyncio.shield(asyncio.ensure_future(self._decide(request)))
+        return _broken(request) if answer is None else await self._send(request, answer)
+
+    async def _decide(self, request: web.Request) -> Answer | None:
         headers = {name.lower(): value for name, value in request.headers.items()}
         query = dict(request.query.items())
         call = Call(request.method, request.path, query, headers, await request.read(), self.core.now())
@@ -89,16 +94,14 @@ class Server:
         if early is None:
             early = self._refused(faults, after=False)
         if any(one.kind == "drop" for one in faults):
-            return _broken(request)
+            return None
         answer = early or self.api.work(call)
         answer = self._refused(faults, after=True) or answer
         await _wait(faults, after=True)
         call.status = answer.status
         call.reason = answer.body.get("reason", "") if isinstance(answer.body, dict) and answer.status >= 400 else ""
         self.answered(call)
-        if any(one.kind == "lose_answer" for one in faults):
-            return _broken(request)
-        return await self._send(request, answer)
+        return None if any(one.kind == "lose_answer" for one in faults) else answer
 
     def _refused(self, faults: list[Fault], *, after: bool) -> Answer | None:
         found = [one for one in faults if one.kind == "fail" and one.after == after]
