@@ -10,6 +10,8 @@ from kubernetes.client.exceptions import ApiException
 from tests.kubernetes.clients import STRICT, Tools, deployment, refusal
 from tests.simulators.kubernetes import Kubernetes
 
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
 MERGE = "application/merge-patch+json"
 
 

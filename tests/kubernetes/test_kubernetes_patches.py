@@ -9,6 +9,8 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.kubernetes.clients import STRICT, Tools, deployment, refusal, service
 
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"

@@ -15,6 +15,8 @@ from kubernetes.client.exceptions import ApiException
 from tests.kubernetes.clients import STRICT, Tools, deployment, refusal, still, tools
 from tests.simulators.kubernetes import Kubernetes
 
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
 
 @pytest.fixture
 def maps(admin: Tools, space: str) -> str:

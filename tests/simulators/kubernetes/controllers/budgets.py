@@ -40,17 +40,16 @@ class Budgets(Controller):
         )
         expected, wanted = self._wanted(spec, pods)
         allowed = max(0, healthy - wanted) if expected else 0
-        name = "SufficientPods" if allowed else "InsufficientPods"
+        state, name = ("True", "SufficientPods") if allowed else ("False", "InsufficientPods")
         held = known.get("status", {}).get("conditions")
+        judged = conditions(held, "DisruptionAllowed", state, name, "", self.core.stamp())
         status = {
             "observedGeneration": meta["generation"],
             "expectedPods": expected,
             "currentHealthy": healthy,
             "desiredHealthy": wanted,
             "disruptionsAllowed": allowed,
-            "conditions": conditions(
-                held, "DisruptionAllowed", "True" if allowed else "False", name, "", self.core.stamp()
-            ),
+            "conditions": [{**one, "message": "", "observedGeneration": meta["generation"]} for one in judged],
         }
         if disrupted:
             status["disruptedPods"] = disrupted

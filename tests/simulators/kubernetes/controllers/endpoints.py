@@ -75,7 +75,7 @@ class Endpoints(Controller):
             if (one["metadata"].get("labels") or {}).get(_SERVICE) == meta["name"]
         ]
         endpoints = [_endpoint(one) for one in pods]
-        ports = self._ports(service, pods)
+        ports = [{"name": "", **one} for one in self._ports(service, pods)]
         if not found:
             known = {
                 "metadata": {
