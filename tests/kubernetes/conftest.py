@@ -26,8 +26,11 @@ def admin(cluster: Kubernetes, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def space(cluster: Kubernetes, request: pytest.FixtureRequest) -> str:
+def space(cluster: Kubernetes) -> Iterator[str]:
     """A namespace for this test alone."""
     name = f"test-{cluster.core.suffix(8)}"
     cluster.create("namespaces", {"metadata": {"name": name}})
-    return name
+    yield name
+    if cluster.find("namespaces", name):
+        cluster.delete("namespaces", name)
+        cluster.settle()

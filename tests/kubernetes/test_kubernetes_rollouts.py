@@ -63,7 +63,7 @@ def test_a_deployment_gets_its_pods_step_by_step(cluster: Kubernetes, admin: Too
     assert [known["status"][name] for name in ("replicas", "readyReplicas", "updatedReplicas")] == [3, 3, 3]
     owner = cluster.list("replicasets", space)[0]
     assert owner["metadata"]["name"] == f"web-{owner['metadata']['labels']['pod-template-hash']}"
-    assert {one["spec"]["nodeName"] for one in pods} == {"node-1", "node-2", "node-3"}
+    assert {one["spec"]["nodeName"] for one in pods} <= {"node-1", "node-2", "node-3"}
 
 
 def test_a_rolling_update_keeps_its_bounds(cluster: Kubernetes, space: str) -> None:

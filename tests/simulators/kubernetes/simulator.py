@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from tests.simulators.kubernetes import conversion, decoding
 from tests.simulators.kubernetes.admission import Webhook
 from tests.simulators.kubernetes.behaviour import Behaviour
 from tests.simulators.kubernetes.cluster import Cluster
@@ -67,7 +67,6 @@ class Kubernetes:
         if keda:
             self.install(SCALED_OBJECTS)
         self.admin_token = self.token("admin", groups=(MASTERS,))
-        self._settled = threading.Condition()
 
     @classmethod
     @contextmanager
@@ -75,12 +74,14 @@ class Kubernetes:
         """Listen in a thread; gone on the way out."""
         one = cls(**options)
         one.server.start(port)
-        if one.automatic:
-            asyncio.run_coroutine_threadsafe(one._live(), one.server.loop)
+        living = asyncio.run_coroutine_threadsafe(one._live(), one.server.loop) if one.automatic else None
         try:
             yield one
         finally:
+            broken = living.exception() if living and living.done() else None
             one.server.stop()
+            if broken:
+                raise broken
 
     @property
     def url(self) -> str:
@@ -146,7 +147,11 @@ class Kubernetes:
 
     def _apply(self, said: Object, namespace: str) -> Object:
         resource = self.core.catalogue.of_kind(said["kind"], said["apiVersion"])
-        sent = clone(said)
+        version = said["apiVersion"].rpartition("/")[2]
+        read, unknown = decoding.decode(resource, version, clone(said), conversion.model_of(resource, version))
+        if unknown:
+            raise decoding.strict_error(resource, version, unknown)
+        sent = conversion.stored(resource, version, read)
         meta = sent["metadata"]
         space = meta.setdefault("namespace", namespace) if resource.namespaced else ""
         with self.core.store.lock:
