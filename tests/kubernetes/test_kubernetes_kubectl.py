@@ -36,9 +36,12 @@ def living() -> Iterator[Kubernetes]:
 @pytest.fixture
 def kubectl(living: Kubernetes, tmp_path_factory: pytest.TempPathFactory, space: str) -> Run:
     """Runs it in the namespace of the test; what it printed. It must succeed, unless its failure is expected."""
-    home = Path(tmp_path_factory.getbasetemp()) / "kubectl"
+    return _runner(living, Path(tmp_path_factory.getbasetemp()) / "kubectl", space)
+
+
+def _runner(cluster: Kubernetes, home: Path, namespace: str) -> Run:
     home.mkdir(exist_ok=True)
-    settings = living.kubeconfig(home / "config", namespace=space)
+    settings = cluster.kubeconfig(home / "config", namespace=namespace)
     known = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(settings)}
 
     def run(*said: str, sent: str | None = None, fails: bool = False) -> str:
@@ -201,3 +204,16 @@ def test_who_may(living: Kubernetes, kubectl: Run, space: str) -> None:
     assert "No resources found" in kubectl("get", "pods", "--as=ana")
     refused = kubectl("get", "nodes", "--as=ana", fails=True)
     assert 'nodes is forbidden: User "ana" cannot list resource "nodes" in API group ""' in refused
+
+
+def test_an_old_server(tmp_path: Path) -> None:
+    with Kubernetes.start(age="old", nodes=2) as old:
+        run = _runner(old, tmp_path, "default")
+        old.apply(deployment())
+        old.apply({**budget(minAvailable=1), "apiVersion": "policy/v1beta1"})
+        assert "successfully rolled out" in run("rollout", "status", "deployment/web", "--timeout=60s")
+        run("scale", "deployment/web", "--replicas=2")
+        assert "successfully rolled out" in run("rollout", "status", "deployment/web", "--timeout=60s")
+        assert "node/node-1 drained" in run("drain", "node-1", "--timeout=60s")
+        assert {one.body["apiVersion"] for one in old.calls_of("create pods/eviction")} == {"policy/v1beta1"}
+        assert "poddisruptionbudget.policy/web" in run("get", "pdb", "-o", "name")

@@ -245,7 +245,8 @@ class Kubernetes:
             due = self.cluster.next_due()
             left = max(0.0, (due - self.core.now()).total_seconds()) if due else None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), left)
+                async with asyncio.timeout(left):
+                    await changed.wait()
             changed.clear()
             self.cluster.tick()
             await asyncio.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -111,5 +112,6 @@ def proportional(known: Object, sets: list[Object], new: Object | None) -> Plan:
 
 
 def _part(size: int, change: int, total: int, left: int) -> int:
-    part = round(size * change / total)
+    exact = size * change / total
+    part = math.floor(abs(exact) + 0.5) * (1 if exact > 0 else -1)
     return max(part, left) if change < 0 else min(part, left)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.simulators.kubernetes import conversion, selectors
 from tests.simulators.kubernetes.core import Core
-from tests.simulators.kubernetes.errors import bad_request, gone, not_found
+from tests.simulators.kubernetes.errors import Problem, bad_request, gone, invalid, not_found
 from tests.simulators.kubernetes.http import tables
 from tests.simulators.kubernetes.http.calls import Answer, Call
 from tests.simulators.kubernetes.http.watching import Watching
@@ -98,6 +98,7 @@ class Reading:
 
     def watch(self, resource: Resource, call: Call) -> Answer:
         """What happens from now, or from a version, on."""
+        self._check_options(call)
         matches = self._matches(resource, call)
         namespace = self._namespace(resource, call)
         said = call.query.get("resourceVersion", "")
@@ -113,6 +114,17 @@ class Reading:
         seconds = min(call.number("timeoutSeconds") or LONGEST_WATCH, LONGEST_WATCH)
         lines = self._events(resource, call, Selected(namespace, matches), since, initial, with_end, seconds)
         return Answer(lines=lines)
+
+    def _check_options(self, call: Call) -> None:
+        """An old server knows no watch that begins with a list, and says so in a way that clients fall back."""
+        if "resourceVersionMatch" not in call.query:
+            return
+        why = "resourceVersionMatch is forbidden for watch"
+        if self.core.catalogue.modern:
+            if call.flag("sendInitialEvents"):
+                return
+            why += " unless sendInitialEvents is provided"
+        raise invalid("ListOptions", "meta.k8s.io", "", [Problem.forbidden("resourceVersionMatch", why)])
 
     async def _events(
         self,

@@ -29,7 +29,8 @@ class Watcher:
     async def woken(self, seconds: float) -> bool:
         """Until there may be something to tell; false when time is up, or the watch was ended."""
         try:
-            await asyncio.wait_for(self.changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
         except TimeoutError:
             return False
         self.changed.clear()
