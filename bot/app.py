@@ -22,7 +22,6 @@ from bot.engine.durable import DbosDurable, Durable
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
 from bot.keeper import Keeper
-from bot.outbox import Outbox
 from bot.pipeline import Pipeline
 from bot.platforms import Connected, Parts
 from bot.platforms import discover as discover_platforms
@@ -30,6 +29,8 @@ from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
 from bot.platforms.console.settings import netloc
+from bot.sending.outbox import Outbox
+from bot.sending.undelivered import Undelivered
 from bot.settings import Settings, SettingsError, sections
 from bot.signing import signing_secret
 from bot.store.audit import StoreAuditor
@@ -38,7 +39,6 @@ from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import SqlTransaction, Store
 from bot.supervised import supervised
-from bot.undelivered import Undelivered
 from bot.watch import Watch
 from commands import drafting, mitigation
 from commands.context import Limits, Services

@@ -73,4 +73,4 @@ def _admit(tx: SqlTransaction, call: Call) -> None:
     if not tx.messages.may_read(call.channel, call.person.id):
         raise NotFound(f"There is no channel #{call.channel[:80]} that you can see.")
     if not captures.ACCESS.allows(call.person, call.incident):
-        raise NotAllowed("The timeline is not yours to change.", hint=f"Who may: {captures.ACCESS.words()}.")
+        raise NotAllowed("The timeline is not yours to change.", hint=captures.ACCESS.hint(call.person))

@@ -19,13 +19,13 @@ from bot.store.errors import StoreUnavailable
 from bot.store.inbox import DONE, REFUSED, Adopted
 from bot.store.transaction import SqlTransaction, Store
 from commands import captures
-from commands.cards import Card, Tone, Who, card, rich
 from commands.context import Call, Services
 from commands.errors import NotAllowed, NotFound, Refusal, Unavailable, WrongPlace
-from commands.grammar.parser import Parsed, parse
+from commands.grammar.parser import Parsed, meant, parse
 from commands.grammar.types import Vocabulary
 from commands.people import SYSTEM, Person
 from commands.ports import Urgency
+from commands.presentation.answers import refusal_card, signed
 from commands.presentation.incident import incident_card, may_read_otherwise, refresh
 from commands.presentation.words import cut
 from commands.redaction import redact
@@ -68,7 +68,7 @@ class Pipeline:
         Raises:
             StoreUnavailable: it could not be stored, and nothing happened. NotAllowed: nobody here has that id.
         """
-        return await self._command(legibly(delivery), self._person(delivery.person))
+        return await self._command(legibly(delivery), self._person(delivery))
 
     async def by_itself(self, delivery: TextDelivery) -> Receipt:
         """Take a command of the bot's own; no platform can hand one in. Raises StoreUnavailable."""
@@ -79,18 +79,18 @@ class Pipeline:
         # A secret that was typed is stored nowhere. Looking for one takes time: not in what is too long to be read.
         delivery = replace(delivery, text=redact(cut(text, _MOST_READ)))
         call = self._call(delivery, person, key)
-        understood = self._understand(text if len(text) > _MOST_READ else delivery.text, person)
+        understood = self._understand(text if len(text) > _MOST_READ else delivery.text, person, delivery.platform)
         receipt, work = await self._store.transact(key, lambda tx: self._take(tx, key, delivery, call, understood))
         if work:
             self._start(work)
         return receipt
 
-    def _person(self, person_id: str) -> Person:
-        """Whom a platform speaks for. Never the bot itself."""
-        person = self._services.directory.get(person_id)
+    def _person(self, delivery: TextDelivery | ClickDelivery | CaptureDelivery) -> Person:
+        """Whom a platform speaks for, as whom it knows them. Never the bot itself."""
+        person = self._services.directory.get(delivery.person, delivery.platform)
         if person is None or person is SYSTEM:
             raise NotAllowed(
-                f"{person_id[:60]} is not known here.", hint="An administrator can add them to the settings."
+                f"{delivery.person[:60]} is not known here.", hint="An administrator can add them to the settings."
             )
         return person
 
@@ -107,10 +107,11 @@ class Pipeline:
             thread=thread,
         )
 
-    def _understand(self, text: str, person: Person) -> Parsed | Refusal:
+    def _understand(self, text: str, person: Person, platform: str) -> Parsed | Refusal:
         now, scheme, directory = self._services.clock.now(), self._services.scheme, self._services.directory
+        words = Vocabulary(scheme, directory, now, person.timezone, platform=platform)
         try:
-            return parse(text, self._registry, Vocabulary(scheme, directory, now, person.timezone))
+            return parse(text, self._registry, words)
         except Refusal as refusal:
             return refusal
 
@@ -122,7 +123,7 @@ class Pipeline:
             return tx.inbox.receipt(key), None
         call = replace(call, incident=tx.incidents.in_channel(delivery.channel))
         try:
-            parsed = self._admit(tx, call, understood)
+            parsed = self._admit(tx, call, understood, delivery.text)
         except Refusal as refusal:
             return self._refuse(tx, key, call, delivery.text, refusal), None
         work = _Work(key, delivery, call, parsed)
@@ -130,23 +131,19 @@ class Pipeline:
             return Receipt(accepted=True, reply_key=f"{key}:reply", channel=delivery.channel), work
         return self._decide(tx, work, None), None
 
-    def _admit(self, tx: SqlTransaction, call: Call, understood: Parsed | Refusal) -> Parsed:
-        """Authorise: the channel is in sight, the person may, the place is right."""
+    def _admit(self, tx: SqlTransaction, call: Call, understood: Parsed | Refusal, text: str) -> Parsed:
+        """Authorise: the channel is in sight, the person may (what is wrong with a line is for those), the place."""
         if not tx.messages.may_read(call.channel, call.person.id):
             raise NotFound(f"There is no channel #{call.channel[:80]} that you can see.")
+        command = understood.command if isinstance(understood, Parsed) else meant(text, self._registry)
+        if command and not command.access.allows(call.person, call.incident):
+            hint = command.access.hint(call.person, "Ask one of them to run it.")
+            raise NotAllowed(f"{command.name} is not for you.", hint=hint)
         if isinstance(understood, Refusal):
             raise understood
         command = understood.command
-        if not command.access.allows(call.person, call.incident):
-            raise NotAllowed(
-                f"{command.name} is not for you.", hint=f"Who may: {command.access.words()}. Ask one of them to run it."
-            )
         if command.where is Where.INCIDENT and call.incident is None:
-            raise WrongPlace(
-                f"{command.name} works in an incident's channel only.",
-                hint="Find yours with /incident list.",
-                example=command.example,
-            )
+            raise WrongPlace(f"{command.name} works in an incident's channel only.", example="/incident list")
         return understood
 
     def _decide(self, tx: SqlTransaction, work: _Work, facts: Any) -> Receipt:
@@ -155,11 +152,12 @@ class Pipeline:
         try:
             with tx.connection.begin_nested():
                 reply = command.decide(work.parsed.args, work.call, tx, facts)
-                if command.klass is not ActionClass.DIAGNOSTIC:
+                reads = command.klass is ActionClass.DIAGNOSTIC
+                if not reads:
                     detail = {"text": work.delivery.text, "channel": work.call.channel, "delivery": work.key}
                     tx.audit.append("command", actor=work.call.person.id, subject=command.name, detail=detail)
                 self._refresh(tx)
-                return self._answer(tx, work.key, work.call, reply, work.delivery.text)
+                return self._answer(tx, work.key, work.call, reply, work.delivery.text if reads else "")
         except Refusal as refusal:
             tx.forget()
             return self._refuse(tx, work.key, work.call, work.delivery.text, refusal)
@@ -173,12 +171,11 @@ class Pipeline:
             if incident_card(before, self._services) != incident_card(incident, self._services):
                 refresh(incident, tx.messages, self._services)
 
-    def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, text: str) -> Receipt:
+    def _answer(self, tx: SqlTransaction, key: str, call: Call, reply: Reply, looked_at: str) -> Receipt:
         message, channel = reply.key or f"{key}:reply", reply.channel or call.channel
-        shown = reply.card if reply.private or reply.card.footer or not text else _asked(reply.card, call, text)
         tx.messages.post(
             channel,
-            shown,
+            signed(reply, call.person, looked_at),
             key=message,
             only_for=call.person.id if reply.private else None,
             thread=call.thread,
@@ -276,7 +273,8 @@ class Pipeline:
     async def _give_up(self, adopted: Adopted) -> None:
         """Answer what fails each time; what cannot even be answered is marked as refused, and logged."""
         key, delivery = adopted.key, legibly(adopted.delivery)
-        call = self._call(delivery, self._services.directory.get(delivery.person) or SYSTEM, key)
+        person = self._services.directory.get(delivery.person, delivery.platform)
+        call = self._call(delivery, person or SYSTEM, key)
         words = Unavailable(
             "Something went wrong each time; nothing was changed.", hint="The log of the bot says more."
         )
@@ -298,13 +296,13 @@ class Pipeline:
         key, delivery = adopted.key, legibly(adopted.delivery)
         person = await self._remembered(delivery)
         refusal = NotAllowed("You are not known here any more.")
-        understood = self._understand(delivery.text, person) if person else refusal
+        understood = self._understand(delivery.text, person, delivery.platform) if person else refusal
         call = self._call(delivery, person or SYSTEM, key)
 
         def admit(tx: SqlTransaction) -> _Work | None:
             here = replace(call, incident=tx.incidents.in_channel(delivery.channel))
             try:
-                return _Work(key, delivery, here, self._admit(tx, here, understood))
+                return _Work(key, delivery, here, self._admit(tx, here, understood, delivery.text))
             except Refusal as refusal:
                 self._refuse(tx, key, here, delivery.text, refusal)
                 return None
@@ -314,15 +312,13 @@ class Pipeline:
             self._start(work)
 
     async def _remembered(self, delivery: TextDelivery) -> Person | None:
-        """Who asked; perhaps only the process that is gone has met them."""
-        known = self._services.directory.get(delivery.person)
-        if known is not None:
-            return known
-        account = await Accounts(self._store.database).of_person(delivery.platform, delivery.person)
-        if account is None:
-            return None
-        self._services.directory.add(account.person)
-        return account.person
+        """Who asked; perhaps only the process that is gone has met them, or knows who they are on that platform."""
+        directory = self._services.directory
+        if not directory.vouches(delivery.platform, delivery.person):
+            account = await Accounts(self._store.database).of_person(delivery.platform, delivery.person)
+            if account is not None:
+                directory.add(account.person, delivery.platform)
+        return directory.get(delivery.person, delivery.platform)
 
     async def drain(self) -> None:
         """Wait for what is running."""
@@ -338,7 +334,7 @@ class Pipeline:
             StoreUnavailable: it could not be stored, and nothing happened. NotAllowed: nobody here has that id.
         """
         delivery = legibly(delivery)
-        person = self._person(delivery.person)
+        person = self._person(delivery)
         key = f"{delivery.platform}:{delivery.id}"
         call = self._call(delivery, person, key)
         return await self._store.transact(key, lambda tx: self._take_click(tx, key, delivery, call))
@@ -372,29 +368,11 @@ class Pipeline:
             raise NotFound("That button is out of date.", hint="Use the newest message.")
         click = self._registry.clicks[button.action]
         if not click.access.allows(call.person, call.incident):
-            raise NotAllowed("That is not for you to decide.", hint=f"Who may: {click.access.words()}.")
+            raise NotAllowed("That is not for you to decide.", hint=click.access.hint(call.person))
         return click
 
     async def capture(self, delivery: CaptureDelivery) -> Receipt:
         """Take what happened to a message: see bot/capturing.py."""
-        person = self._person(delivery.person) if delivery.what in captures.WISHES else SYSTEM
+        person = self._person(delivery) if delivery.what in captures.WISHES else SYSTEM
         key = f"{delivery.platform}:{delivery.id}"
         return await self._capturing.take(delivery, key, self._call(delivery, person, key))
-
-
-def _asked(shown: Card, call: Call, text: str) -> Card:
-    """An answer that everybody sees says who asked for it."""
-    return shown.model_copy(
-        update={"footer": rich(Who(person=call.person.id), f": {cut(' '.join(text.split()), 120)}")}
-    )
-
-
-def refusal_card(refusal: Refusal, text: str = "") -> Card:
-    """What was wrong, what to do, and a line to copy."""
-    lines: list[Any] = [line for line in (refusal.hint,) if line]
-    if refusal.example:
-        lines.append(f"For example: {refusal.example}")
-    shown = card(refusal.message, *lines, tone=Tone.WARNING)
-    return (
-        shown.model_copy(update={"footer": rich(f"you typed: {cut(' '.join(text.split()), 120)}")}) if text else shown
-    )

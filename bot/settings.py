@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -56,6 +57,18 @@ def _no_incident(name: str) -> str:
     return name
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads hundreds of files
+
+
+def _known_zone(zone: str) -> str:
+    if zone not in _zones():
+        raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
+    return zone
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
 ChannelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$"), AfterValidator(_no_incident)]
 
 
@@ -140,17 +153,10 @@ class PersonSettings(_Section):
     name: str
     title: str = ""
     roles: tuple[OrgRole, ...] = (OrgRole.RESPONDER,)
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     phone: str = ""
     email: str = ""
     accounts: dict[str, str] = {}
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
-        return zone
 
 
 class Settings(BaseSettings):
@@ -160,7 +166,7 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite:///var/tocsin.db"
     secret: SecretStr = SecretStr("")
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     severity_scheme: str = "sev1-sev4"
     severities: tuple[LevelSettings, ...] = ()
@@ -203,13 +209,6 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} is no scheme; allowed: {', '.join(PRESETS)}, own")
         return name
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
-            raise ValueError(f"{zone!r} is no time zone; write it as Europe/Berlin or America/New_York")
-        return zone
-
     @field_validator("postmortem_template")
     @classmethod
     def _known_template(cls, name: str) -> str:
@@ -244,7 +243,7 @@ class Settings(BaseSettings):
         try:
             scheme.parse(self.watch.severity or scheme.worst.id)
         except Malformed as refused:
-            raise ValueError(f"watch.severity: {refused.message} {refused.hint}") from None
+            raise ValueError(f"watch.severity: {refused.words()}") from None
         return self
 
     def scheme(self) -> Scheme:

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from commands.charts import Chart
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -187,6 +189,7 @@ class Card(_Frozen):
     table: Table | None = None
     preformatted: str = ""
     image: Image | None = None
+    chart: Chart | None = None
     document: Document | None = None
     buttons: tuple[Button, ...] = ()
     footer: Rich = ()
@@ -207,6 +210,7 @@ def transcript(shown: Card, names: dict[str, str] | None = None) -> str:
     lines = [shown.title]
     lines += [f"  {plain(paragraph, names)}" for paragraph in shown.paragraphs]
     lines += [f"  {one.label}: {plain(one.value, names)}" for one in shown.facts]
+    lines += [f"  [{shown.chart.words()}]"] if shown.chart else []
     lines += _table_lines(shown.table, names)
     lines += [f"  | {line}" for line in shown.preformatted.splitlines()]
     if shown.buttons:

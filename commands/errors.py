@@ -11,15 +11,41 @@ Refusal                  every refusal has a message and, where there is one, a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from commands.cards import Code, Part, Rich, plain, rich
+
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
-    """A request that is answered with what was wrong and what to do; nothing was changed."""
+    """A request that is answered with what was wrong and what to do; nothing was changed.
 
-    def __init__(self, message: str, *, hint: str = "", example: str = "") -> None:
+    `message` is short and says what was wrong, `hint` what to do. `allowed` are the values that would do, perhaps with
+    what they mean: they follow the hint, which leads up to them. `example` is a command to copy.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", allowed: Mapping[str, str] | Sequence[str] = (), example: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.allowed = dict(allowed) if isinstance(allowed, Mapping) else dict.fromkeys(allowed, "")
         self.example = example
+
+    @property
+    def advice(self) -> Rich:
+        """The hint and what is allowed: `Write it as 45s, 15m or 2h.`"""
+        if not self.allowed:
+            return rich(self.hint) if self.hint else ()
+        parts: list[Part] = [f"{self.hint or 'Allowed:'} "]
+        for n, (value, meaning) in enumerate(self.allowed.items()):
+            last = n == len(self.allowed) - 1
+            parts += [(" or " if last else ", ") if n else "", Code(text=value), f" ({meaning})" if meaning else ""]
+        return rich(*(part for part in parts if part), ".")
+
+    def words(self) -> str:
+        """All of it in one line, for where there is no card."""
+        return f"{self.message} {plain(self.advice)}".strip()
 
 
 class Malformed(Refusal):

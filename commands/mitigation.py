@@ -14,6 +14,7 @@ from typing import Any
 
 from commands.actions.action import Proposal
 from commands.actions.known import ACTIONS
+from commands.charts import Chart
 from commands.context import Call, Services
 from commands.domain.incident import (
     ActionDecided,
@@ -29,10 +30,13 @@ from commands.errors import Conflict
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.incident import refresh
+from commands.presentation.measured import Window, measured_chart
 from commands.presentation.plan import plan_card, plan_card_key
 from commands.registry import Reply
 
 WORKFLOW, EXPIRY = "mitigate", "expire-plan"
+#: How much of the time before a change its chart shows.
+_LEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
         return
     undone = tx.plans.get(plan.undoes)
     if not undone.can_be_undone:
-        raise Conflict(f"“{undone.summary}” was undone already.", hint="Look at /gw history.")
+        raise Conflict(f"“{undone.summary}” was undone already.", example="/gw history")
     certain = [one for one in undoable(tx.plans.recent(target=plan.target.key, limit=50)) if one.in_force]
     newest = certain[0] if certain else undone
     if newest.created_at > undone.created_at:
@@ -284,12 +288,21 @@ def _tell_outcome(plan: Plan, services: Services, tx: Transaction) -> None:
     tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
     event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.detail)
     _tell_timeline(tx, plan, event, SYSTEM.id)
-    tx.messages.edit(plan_card_key(plan.id), plan_card(plan))
+    tx.messages.edit(plan_card_key(plan.id), plan_card(plan, chart=_course(plan, services, tx)))
     if plan.incident:
         incident = tx.incidents.get(plan.incident)
         refresh(incident, tx.messages, services)
         if incident.resolved_at:  # the draft was written before this
             order_draft(incident, tx)
+
+
+def _course(plan: Plan, services: Services, tx: Transaction) -> Chart | None:
+    """How the service did before a change and since; only where there was one."""
+    if plan.baseline is None or not plan.took_effect:
+        return None
+    window = Window(plan.target.name, plan.baseline.at - _LEAD, tx.now, services.zone)
+    readings = tx.samples.between(window.service, window.since, window.until)
+    return measured_chart(window, readings, (plan,), services.objectives)
 
 
 def _tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str) -> None:

@@ -44,11 +44,16 @@ class Access:
         held = set(incident.held_by(person.id)) if incident and incident.status.is_open else set()
         return bool(self.org & person.roles) or bool(self.incident & held)
 
+    def hint(self, person: Person, advice: str = "") -> str:
+        """What somebody is told who may not: who may, and why it is not them, who usually may."""
+        return " ".join(part for part in (f"Who may: {self.words()}.", advice, person.caveat) if part)
+
     def words(self) -> str:
         """Who may, as a sentence says it."""
         org = [f"{role.value}s" for role in OrgRole if role in self.org]
         held = [f"the {role.title.lower()}" for role in Role if role in self.incident]
-        return ", ".join(org + held)
+        everybody = ["whoever has a role in the incident"]
+        return ", ".join(org + (everybody if len(held) == len(Role) else held))
 
 
 READERS = Access(frozenset(OrgRole))

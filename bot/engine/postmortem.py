@@ -10,10 +10,13 @@ from bot.engine.durable import Steps
 from bot.store.transaction import SqlTransaction, Store
 from commands.context import Services
 from commands.domain.incident import Incident
+from commands.domain.sli import Reading
 from commands.handlers.postmortem import postmortem_card
 from commands.postmortem import Report, draft
+from commands.presentation.measured import Window, measured_chart
 
-LEAD = timedelta(minutes=30)
+#: How far before the declaration the breach is looked for, and what of the time before it the chart shows.
+LEAD, BEFORE = timedelta(minutes=30), timedelta(minutes=5)
 
 Render = Callable[[Report, str], str]
 
@@ -35,19 +38,24 @@ class DraftPostmortem:
 
     def _draft(self, incident_id: str, tx: SqlTransaction) -> None:
         incident = tx.incidents.get(incident_id)
-        text = self._render(self._report(incident, tx), self._services.postmortem_template)
-        tx.postmortems.save(incident_id, markdown=text, template=self._services.postmortem_template)
-        tx.messages.post(
-            incident.channel, postmortem_card(incident), key=f"{incident_id}:postmortem:{incident.resolved_at}"
-        )
-
-    def _report(self, incident: Incident, tx: SqlTransaction) -> Report:
         end = incident.resolved_at or tx.now
+        readings = tx.samples.between(incident.service, incident.declared_at - LEAD, end)
+        report = self._report(incident, readings, tx)
+        text = self._render(report, self._services.postmortem_template)
+        tx.postmortems.save(incident_id, markdown=text, template=self._services.postmortem_template)
+        window = Window(incident.service, report.impact.since - BEFORE, end, self._services.zone)
+        plans = tx.plans.of_incident(incident_id)
+        shown = postmortem_card(incident, measured_chart(window, readings, plans, self._services.objectives))
+        key = f"{incident_id}:postmortem:{incident.resolved_at}"
+        tx.messages.edit(key, shown)  # where it was drafted before; else there is nothing to edit
+        tx.messages.post(incident.channel, shown, key=key)
+
+    def _report(self, incident: Incident, readings: list[Reading], tx: SqlTransaction) -> Report:
         return draft(
             incident=incident,
             entries=tx.incidents.timeline(incident.id),
             plans=tx.plans.of_incident(incident.id),
-            readings=tx.samples.between(incident.service, incident.declared_at - LEAD, end),
+            readings=readings,
             objectives=self._services.objectives,
             scheme=self._services.scheme,
             directory=self._services.directory,

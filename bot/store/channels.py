@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from bot.store import schema
 
 _table = schema.channels
-_PRIVACY_OF = sa.select(_table.c.private).where(_table.c.reference == sa.bindparam("known_as")).limit(1)
+_KNOWN = (
+    sa.select(_table.c.name, _table.c.private, _table.c.label)
+    .where(_table.c.reference == sa.bindparam("known_as"))
+    .limit(1)
+)
 _NAME_OF = sa.select(_table.c.name).where(_table.c.reference == sa.bindparam("known_as")).limit(1)
 
 
@@ -18,9 +23,34 @@ def name_of(connection: sa.Connection, reference: str) -> str | None:
     return connection.execute(_NAME_OF, {"known_as": reference}).scalar_one_or_none()
 
 
-def is_private(connection: sa.Connection, reference: str) -> bool | None:
-    """Whether a channel of a platform is known here as private; None: it is not known."""
-    return connection.execute(_PRIVACY_OF, {"known_as": reference}).scalar_one_or_none()
+@dataclass(frozen=True)
+class Known:
+    """A channel of a platform: its name here, whether it is private, and what people call it (empty: its name)."""
+
+    name: str
+    private: bool
+    label: str
+
+    @property
+    def shown(self) -> str:
+        """What people read."""
+        return shown_as(self.name, self.label)
+
+
+def shown_as(name: str, label: str) -> str:
+    """What people call a channel: its label, else its name without the workspace."""
+    return label or name.partition("@")[0]
+
+
+def known(connection: sa.Connection, reference: str) -> Known | None:
+    """What is known here of a channel of a platform."""
+    row = connection.execute(_KNOWN, {"known_as": reference}).one_or_none()
+    return None if row is None else Known(row.name, row.private, row.label)
+
+
+def call(connection: sa.Connection, name: str, label: str) -> None:
+    """People call it so from now on."""
+    connection.execute(_table.update().where(_table.c.name == name).values(label=label))
 
 
 def close(connection: sa.Connection, name: str, members: list[str]) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.store import schema
+from bot.store.channels import shown_as
 from bot.store.database import Database
 from bot.store.messages import SqlMessages, homes, in_sight, may_read
 from bot.store.views import ChannelView, MessageView
 from commands.cards import Card
+from commands.context import HOME
 from commands.errors import NotFound
 from commands.redaction import redact
 
@@ -123,6 +125,8 @@ def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:
     views = [
         ChannelView(
             name=row.name,
+            label=shown_as(row.name, row.label),
+            home="" if row.platform == HOME else row.platform.partition(":")[0].capitalize(),
             topic=row.topic,
             private=row.private,
             incident=incidents.get(row.name),
@@ -131,7 +135,7 @@ def _channels(connection: sa.Connection, person: str) -> list[ChannelView]:
         )
         for row in _visible(connection, person)
     ]
-    standing = sorted((view for view in views if view.incident is None), key=lambda view: view.name)
+    standing = sorted((view for view in views if view.incident is None), key=lambda view: (view.home, view.label))
     return standing + [view for view in views if view.incident is not None]
 
 

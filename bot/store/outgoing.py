@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.store import schema
-from commands.cards import Card
+from commands.cards import Card, card
+from commands.context import HOME
 from commands.ports import Bookmark, Post, Room, Urgency
 
 _messages, _channels = schema.messages, schema.channels
@@ -30,7 +31,8 @@ _FIRST_UNARRANGED = (
 )
 #: Asked for with every message that goes out, so it is put together once.
 _WAITING = (
-    sa.select(_messages, _root.c.reference.label("root_reference"))
+    sa.select(_messages, _root.c.reference.label("root_reference"), _channels.c.platform)
+    .join(_channels, _channels.c.name == _messages.c.channel)
     .outerjoin(_root, _root.c.key == _messages.c.thread)
     .where(
         _BEHIND,
@@ -45,7 +47,7 @@ _PLACE = sa.select(_channels).where(_channels.c.name == sa.bindparam("called"))
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A message that is to be sent or changed. `post` None: a person's own words, which the platform has."""
+    """A message that is to be sent or changed. `post` None: a person's own words, said where they are to be read."""
 
     id: int
     key: str
@@ -63,6 +65,11 @@ class Place:
     wish: int
     arranged: int
     applied: dict[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The platform's name, without the workspace."""
+        return self.room.platform.partition(":")[0]
 
 
 def busy_channels(
@@ -116,13 +123,15 @@ def waiting(connection: sa.Connection, channel: str, limit: int, *, besides: Col
 
 
 def _outgoing(row: sa.Row[Any]) -> Outgoing:
-    return Outgoing(row.id, row.key, row.change, row.reference, _post(row) if row.card else None)
+    elsewhere = row.card or row.platform != HOME
+    return Outgoing(row.id, row.key, row.change, row.reference, _post(row) if elsewhere else None)
 
 
 def _post(row: sa.Row[Any]) -> Post:
     return Post(
         key=row.key,
-        card=Card.model_validate_json(row.card),
+        card=Card.model_validate_json(row.card) if row.card else card("", row.text),
+        author=None if row.card else row.author,
         only_for=row.only_for,
         pinned=row.pinned,
         thread=row.root_reference or row.thread,
@@ -166,4 +175,4 @@ def readable(connection: sa.Connection, key: str, person: str, channel: str) -> 
         sa.or_(_messages.c.only_for.is_(None), _messages.c.only_for == person),
     )
     row = connection.execute(query).one_or_none()
-    return _post(row) if row is not None and row.card else None
+    return _post(row) if row is not None else None

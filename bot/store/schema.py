@@ -86,6 +86,7 @@ channels = _table(
     sa.Column("wish", _ID, nullable=False, server_default="0"),
     sa.Column("arranged", _ID, nullable=False, server_default="0"),
     sa.Column("applied", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("label", sa.Text, nullable=False, server_default=""),
 )
 
 messages = _table(
@@ -162,6 +163,10 @@ accounts = _table(
     sa.Column("person", sa.Text, nullable=False, index=True),
     sa.Column("profile", sa.Text, nullable=False),
     sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("asked_at", _ID, nullable=False, server_default="0"),
+    sa.Column("doubted_at", _ID, nullable=False, server_default="0"),
+    sa.Column("change", _ID, nullable=False, server_default="0", index=True),
 )
 
 plans = _table(

@@ -12,9 +12,14 @@ class _View(BaseModel):
 
 
 class ChannelView(_View):
-    """A channel as one reader sees it. `incident` is the incident's id where it is an incident's channel."""
+    """A channel as one reader sees it. `incident` is the incident's id where it is an incident's channel.
+
+    `label` is what people call it, and `home` the platform where it is, where that is not the console.
+    """
 
     name: str
+    label: str
+    home: str = ""
     topic: str
     private: bool
     unread: int

@@ -29,11 +29,11 @@ class Scale:
         low, high = _bounds(call.services, workload)
         if not low <= replicas <= high:
             raise Malformed(
-                f"{replicas} is out of policy: {service} runs with {low} to {high} workers.",
+                f"{replicas} is not allowed: {service} runs with {low} to {high} workers.",
                 example=f"/gw scale {min(max(replicas, low), high)}",
             )
         if replicas == workload.desired:
-            raise Conflict(f"{service} already has {counted(replicas, 'worker')}.", hint="/gw pods shows them.")
+            raise Conflict(f"{service} already has {counted(replicas, 'worker')}.", example="/gw pods")
         return _proposal(service, workload, replicas, low, high, undoes)
 
     async def fingerprint(self, services: Services, plan: Plan) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Scheme(BaseModel):
         """The level that `sev1`, `SEV-1`, `p0`, `1` or an alias names.
 
         Raises:
-            Malformed: no level has that name; the message lists the levels.
+            Malformed: no level has that name; the refusal lists the levels.
         """
         key = _key(word)
         named = [level for level in self.levels if key in _words(level)]
@@ -63,8 +63,11 @@ class Scheme(BaseModel):
         for found in (named, numbered):
             if len(found) == 1:
                 return found[0]
-        allowed = ", ".join(f"{level.id} ({level.name})" for level in self.levels)
-        raise Malformed(f"{word[:40]!r} is no severity here.", hint=f"Severities: {allowed}.")
+        raise Malformed(
+            f"“{word[:40]}” is no severity.",
+            hint="Severities:",
+            allowed={level.id: level.name for level in self.levels},
+        )
 
     def get(self, level_id: str) -> Severity:
         """A level by its stored id; a level that the scheme has lost since stays readable."""

@@ -106,6 +106,11 @@ def _value_type(hint: Any) -> Any:
     return options[0] if options else value
 
 
+def kind_of_value(hint: Any) -> str:
+    """`duration`, `time` or `number`, for what is written in a form of its own; else nothing."""
+    return {timedelta: "duration", datetime: "time", int: "number"}.get(_value_type(hint), "")
+
+
 def param_type(value: Any) -> click.ParamType[Any]:
     """The click type for a Python type."""
     if value in _TYPES:

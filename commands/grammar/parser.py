@@ -11,9 +11,9 @@ from typing import Any, get_type_hints
 
 import click
 
-from commands.errors import Malformed
+from commands.errors import Malformed, Refusal
 from commands.grammar import arguments, lexer
-from commands.grammar.types import Vocabulary
+from commands.grammar.types import Unreadable, Vocabulary
 from commands.people import Person
 from commands.presentation.words import cut
 from commands.registry import Command, Registry
@@ -66,6 +66,14 @@ def find(words: list[lexer.Word], registry: Registry, reader: Person | None = No
     raise unknown(names, registry, reader)
 
 
+def meant(text: str, registry: Registry) -> Command | None:
+    """The command that a line names, whether or not its arguments can be read."""
+    try:
+        return find(lexer.words(text), registry)[0]
+    except Malformed:
+        return None
+
+
 def _name(word: str) -> str:
     return word.lstrip("/").casefold()
 
@@ -75,9 +83,9 @@ def unknown(names: list[str], registry: Registry, reader: Person | None = None) 
     written = "/" + " ".join(names[:2])
     nearest = near(names, registry, reader)
     if not names:
-        return Malformed("That is no command.", hint="/help lists the commands.", example="/help")
+        return Malformed("That is no command.", example="/help")
     if nearest is None:
-        return Malformed(f"There is no command {written[:80]}.", hint="/help lists the commands.", example="/help")
+        return Malformed(f"There is no command {written[:80]}.", example="/help")
     return Malformed(
         f"There is no command {written[:80]}.", hint=f"Did you mean {nearest.name}?", example=nearest.example
     )
@@ -155,9 +163,8 @@ def _apart(
 def _value(command: Command, option: str, word: lexer.Word | None, known: set[str]) -> str:
     """The word after an option. Raises Malformed where there is none, or another option in its place."""
     if word is None or _option(word, known):
-        raise Malformed(
-            f"{command.name}: {option} needs a value.", hint=f"Usage: {usage(command)}", example=command.example
-        )
+        meaning = next(how.help for how in _written(command).values() if getattr(how, "flag", "") == option)
+        raise Malformed(f"{command.name}: {option} needs a value ({meaning}).", example=command.example)
     return word
 
 
@@ -209,46 +216,53 @@ def _near_options(name: str, valued: set[str], flags: set[str], *, meant: bool) 
 
 
 def _no_option(command: Command, written: str, near_flags: list[str], known: set[str]) -> Malformed:
-    advice = f"Did you mean {near_flags[0]}?" if near_flags else _known(sorted(known))
+    quote = "Quote it to use it as text."
+    advice = f"Did you mean {near_flags[0]}? {quote}" if near_flags else f"{quote} Options:" if known else quote
+    allowed = () if near_flags else sorted(known)
     return Malformed(
-        f"{command.name} has no option {written[:40]}.",
-        hint=f"{advice} Quote it to use it as text.",
-        example=command.example,
+        f"{command.name} has no option {written[:40]}.", hint=advice, allowed=allowed, example=command.example
     )
 
 
-def _known(flags: list[str]) -> str:
-    return f"Its options: {', '.join(flags)}." if flags else "It has no options."
-
-
 def _malformed(command: Command, error: click.UsageError) -> Malformed:
-    return Malformed(f"{command.name}: {_words(error)}", hint=f"Usage: {usage(command)}", example=command.example)
-
-
-def _words(error: click.UsageError) -> str:
+    """What is wrong first; then what would do, or how the command is written; then a line to copy."""
     match error:
-        case click.MissingParameter(param=click.Parameter(name=name)):
-            return f"{name} is missing."
-        case click.BadParameter(param=click.Parameter(name=name), message=message):
-            return f"{name}: {message}"
+        case Unreadable(refusal=wrong):
+            example = _shown_with(error.param, wrong, command)
+            return Malformed(wrong.message, hint=wrong.hint, allowed=wrong.allowed, example=example)
+        case click.MissingParameter(param=click.Parameter(name=str() as name)):
+            return Malformed(f"{command.name}: {name} is missing ({_meaning(command, name)}).", example=command.example)
         case _:
-            return cut(error.format_message(), 200)
+            wrong_words = cut(error.format_message(), 200)
+            return Malformed(f"{command.name}: {wrong_words}", hint="It is written as", allowed=[usage(command)])
+
+
+def _meaning(command: Command, name: str) -> str:
+    return _written(command)[name].help
+
+
+def _shown_with(param: click.Parameter | None, wrong: Refusal, command: Command) -> str:
+    """The command's example, with the option that was written wrongly where it has none."""
+    flag = param.opts[0] if isinstance(param, click.Option) else ""
+    value = next(iter(wrong.allowed), "")
+    if not (flag and value) or flag in command.example.split():
+        return command.example
+    return f"{command.example} {flag} {value}"
 
 
 def usage(command: Command) -> str:
     """`/gw scale <replicas> [--reason text]`."""
     hints = get_type_hints(command.args, include_extras=True)
-    parts = [_usage(field, arguments.how_written(hints[field.name])) for field in dataclasses.fields(command.args)]
-    return " ".join([command.name, *parts])
+    return " ".join([command.name, *(_usage(field, hints[field.name]) for field in dataclasses.fields(command.args))])
 
 
-def _usage(field: dataclasses.Field[Any], how: arguments.Written) -> str:
+def _usage(field: dataclasses.Field[Any], hint: Any) -> str:
     required = field.default is dataclasses.MISSING
-    match how:
+    match arguments.how_written(hint):
         case arguments.Flag(flag=flag):
             return f"[{flag}]"
         case arguments.Option(flag=flag):
-            return f"[{flag} {field.name}]"
+            return f"[{flag} {arguments.kind_of_value(hint) or field.name}]"
         case arguments.Rest():
             return f"<{field.name}...>" if required else f"[{field.name}...]"
         case _:
@@ -260,6 +274,6 @@ def described(command: Command) -> list[tuple[str, str]]:
     hints = get_type_hints(command.args, include_extras=True)
     rows = []
     for field in dataclasses.fields(command.args):
-        how = arguments.how_written(hints[field.name])
-        rows.append((_usage(field, how), how.help))
+        hint = hints[field.name]
+        rows.append((_usage(field, hint), arguments.how_written(hint).help))
     return rows

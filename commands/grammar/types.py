@@ -19,26 +19,35 @@ from commands.people import Directory, Person
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What words mean at one moment, to one reader."""
+    """What words mean at one moment, to one reader. `platform`: where people are meant as they are there."""
 
     scheme: Scheme
     directory: Directory
     now: datetime
     zone: str = "UTC"
     reader: Person | None = None
+    platform: str = ""
+
+
+class Unreadable(click.BadParameter):
+    """A word that is not what has to stand there; `refusal` says what would do."""
+
+    def __init__(self, refusal: Refusal, param: click.Parameter | None, ctx: click.Context | None) -> None:
+        super().__init__(refusal.words(), ctx, param)
+        self.refusal = refusal
 
 
 class ChatType(click.ParamType[Any]):
-    """A parameter type that refuses with a sentence and a hint."""
+    """A parameter type that refuses with a sentence and what would do instead."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """See click. Raises click.BadParameter with the refusal's words."""
+        """See click. Raises Unreadable."""
         if not isinstance(value, str):
             return value
         try:
             return self.read(value, ctx.find_object(Vocabulary) if ctx else None)
         except Refusal as refusal:
-            self.fail(f"{refusal.message} {refusal.hint}".strip(), param, ctx)
+            raise Unreadable(refusal, param, ctx) from None
 
     def read(self, word: str, vocabulary: Vocabulary | None) -> Any:
         """The value that a word stands for."""
@@ -52,7 +61,9 @@ class SeverityType(ChatType):
         """`sev1`, `SEV-1`, `p0`, `1`."""
         assert vocabulary is not None
         if not any(c.isalnum() for c in word):
-            raise Refusal("A severity is a word or a number.", hint=f"For example {vocabulary.scheme.levels[0].id}.")
+            raise Refusal(
+                "A severity is a word or a number.", hint="Write it as", allowed=[vocabulary.scheme.levels[0].id]
+            )
         return vocabulary.scheme.parse(word)
 
 
@@ -62,7 +73,7 @@ class PersonType(ChatType):
     def read(self, word: str, vocabulary: Vocabulary | None) -> Person:
         """`@ana`, `ana`, `<@ana>`."""
         assert vocabulary is not None
-        return vocabulary.directory.find(word)
+        return vocabulary.directory.find(word, vocabulary.platform)
 
 
 class WholeNumberType(ChatType):
@@ -71,7 +82,7 @@ class WholeNumberType(ChatType):
     def read(self, word: str, vocabulary: Vocabulary | None) -> int:  # noqa: ARG002 - the same for all readers
         """`10`; digits only, and few enough to be meant."""
         if not re.fullmatch(r"[+-]?[0-9]{1,9}", word):
-            raise Refusal(f"{word[:40]!r} is no whole number.", hint="Write it in digits, as 10.")
+            raise Refusal(f"“{word[:40]}” is no whole number.", hint="Write it in digits, as", allowed=["10"])
         return int(word)
 
 
@@ -89,7 +100,13 @@ class EnumType(ChatType):
         try:
             return self.values(self.synonyms.get(key, key))
         except ValueError:
-            raise Refusal(f"{word[:40]!r} is not one of {self.name.replace('|', ', ')}.") from None
+            allowed = [value.value for value in self.values]
+            raise Refusal(f"“{word[:40]}” is no {_in_words(self.values)}.", allowed=allowed) from None
+
+
+def _in_words(values: type[StrEnum]) -> str:
+    """`NoteKind` is a note kind."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", values.__name__).casefold()
 
 
 ROLE = EnumType(
@@ -119,12 +136,14 @@ class DurationType(ChatType):
         """`15m`, `2h`, `1h30m`, `45s`, `2d`."""
         match = _DURATION.fullmatch(word.casefold())
         if not word or match is None or not any(match.groups()):
-            raise Refusal(f"{word[:40]!r} is no duration.", hint="Write it as 45s, 15m, 2h, 1h30m or 2d.")
+            raise Refusal(
+                f"“{word[:40]}” is no duration.", hint="Write it as", allowed=["15m", "45s", "2h", "1h30m", "2d"]
+            )
         parts = {unit: int(n or 0) for unit, n in match.groupdict().items()}
         try:
             return timedelta(days=parts["d"], hours=parts["h"], minutes=parts["m"], seconds=parts["s"])
         except OverflowError:
-            raise Refusal(f"{word[:40]!r} is too long.", hint="At most some years.") from None
+            raise Refusal(f"“{word[:40]}” is too long.", hint="At most some years.") from None
 
 
 class TimeType(ChatType):
@@ -136,7 +155,9 @@ class TimeType(ChatType):
         try:
             return _clock(word, vocabulary) if len(word) <= 5 else _instant(word, vocabulary)
         except (ValueError, OverflowError):  # the latter: at an end of the calendar, in another zone
-            raise Refusal(f"{word[:40]!r} is no time.", hint="Write it as 14:05 or 2026-03-01T14:05.") from None
+            raise Refusal(
+                f"“{word[:40]}” is no time.", hint="Write it as", allowed=["14:05", "2026-03-01T14:05"]
+            ) from None
 
 
 def _clock(word: str, vocabulary: Vocabulary) -> datetime:

@@ -26,10 +26,11 @@ def _card(report: AuditReport) -> Card:
             f"{report.entries:,} {'entry' if report.entries == 1 else 'entries'}, each bound to the one before it.",
             tone=Tone.GOOD,
         )
-        return shown.model_copy(update={"facts": (fact("Head", report.head[:16]),)})
+        return shown.model_copy(update={"facts": (fact("Newest entry", report.head[:16]),)})
     return card(
         "The audit was changed",
-        f"At entry {report.broken_at}: {report.why}. Keep a copy of the database and find out who had access to it.",
+        f"At entry {report.broken_at}: {report.why}.",
+        "Keep a copy of the database, then find out who had access to it.",
         tone=Tone.CRITICAL,
     )
 

@@ -6,22 +6,25 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from commands.cards import Card, Tone, card
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.domain.sli import Reading
-from commands.errors import Conflict, NotAllowed, NotFound, WrongPlace
+from commands.errors import Conflict, Malformed, NotAllowed, NotFound, WrongPlace
 from commands.grammar.arguments import Word
 from commands.people import Person
 from commands.ports import Transaction
+from commands.presentation.words import lasting
 from commands.reading import current_reading
 from commands.registry import RESPONDERS, Reply
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_FURTHEST = timedelta(days=1)
 #: How long an answer is waited for that is good to have and that nothing depends on.
 PATIENCE_SECONDS = 8.0
 
@@ -58,6 +61,12 @@ def show_gathered(_args: object, _call: Call, _tx: Transaction, facts: Card) -> 
     return Reply(facts)
 
 
+def at_most_a_day(since: timedelta, example: str) -> None:
+    """Raises Malformed for a look further back."""
+    if since > _FURTHEST:
+        raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
+
+
 def check_may_hold(person: Person) -> None:
     """Raises NotAllowed for somebody who may hold no role in an incident."""
     if not RESPONDERS.org & person.roles:
@@ -77,9 +86,7 @@ def at_hand(call: Call, tx: Transaction) -> Incident:
     """The incident of the channel, as the transaction sees it. Raises WrongPlace elsewhere."""
     incident = tx.incidents.in_channel(call.channel)
     if incident is None:
-        raise WrongPlace(
-            "That works in an incident's channel only.", hint="Open one, or find yours with /incident list."
-        )
+        raise WrongPlace("That works in an incident's channel only.", example="/incident list")
     return incident
 
 
@@ -87,10 +94,13 @@ def open_at_hand(call: Call, tx: Transaction) -> Incident:
     """As `at_hand`, for what makes sense only while an incident is open."""
     incident = at_hand(call, tx)
     if not incident.status.is_open:
-        raise Conflict(
-            f"{incident.id} has the status {incident.status.value}.", hint="Reopen it first: /incident reopen why."
-        )
+        raise Conflict(over(incident), example="/incident reopen errors are back")
     return incident
+
+
+def over(incident: Incident) -> str:
+    """Why something that needs an open incident is refused."""
+    return f"The incident is over; its status is {incident.status.value}."
 
 
 def named_or_at_hand(incident_id: str, call: Call, tx: Transaction) -> Incident:

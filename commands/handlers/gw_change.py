@@ -57,7 +57,8 @@ def undo(_args: Nothing, call: Call, tx: Transaction, workload: Workload) -> Rep
         raise Conflict(
             f"Somebody changed {workload.target.name} since: it was left at {last.after['replicas']} workers "
             f"and has {workload.desired}.",
-            hint="Look at /gw history, then /gw scale to what you want.",
+            hint="Look at what was changed, then scale to what you want.",
+            example="/gw history",
         )
     return mitigation.propose(SCALE.proposal(call, workload, inverse["replicas"], undoes=last), call, tx)
 

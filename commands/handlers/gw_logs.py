@@ -13,14 +13,14 @@ from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Option, Rest
-from commands.handlers.common import show_gathered
+from commands.handlers.common import at_most_a_day, show_gathered
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
 from commands.presentation.words import counted, cut, cut_lines, lasting
 from commands.reading import service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Reply
 
-_FURTHEST, _LONGEST_GREP = timedelta(days=1), 200
+_LONGEST_GREP = 200
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _ALIASES = {"WARN": "WARNING"}
 _NOT_SHOWN = {
@@ -55,18 +55,11 @@ class HistoryArgs:
     limit: Annotated[int, Option("--limit", "how many changes, at most 50")] = 15
 
 
-def _at_most_a_day(since: timedelta, example: str) -> None:
-    if since > _FURTHEST:
-        raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
-
-
 def _level(typed: str) -> str:
     level = _ALIASES.get(typed.upper(), typed.upper())
     if level not in _LEVELS:
         raise Malformed(
-            f"{typed[:20]!r} is no log level.",
-            hint=f"Levels: {', '.join(_LEVELS)}.",
-            example="/gw logs --level ERROR",
+            f"“{typed[:20]}” is no log level.", hint="Levels:", allowed=_LEVELS, example="/gw logs --level ERROR"
         )
     return level
 
@@ -76,7 +69,7 @@ async def logs(args: LogsArgs, call: Call) -> Card:
     level = _level(args.level)
     if len(args.grep) > _LONGEST_GREP:
         raise Malformed(f"Search for {_LONGEST_GREP} characters at most; those are {len(args.grep):,}.")
-    _at_most_a_day(args.since, "/gw logs --since 24h")
+    at_most_a_day(args.since, "/gw logs --since 24h")
     limit = min(max(args.limit, 1), 200)
     page = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
     missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
@@ -122,7 +115,7 @@ def _text(value: Any) -> str:
 
 async def errors(args: ErrorsArgs, call: Call) -> Card:
     """Like errors counted together, the most frequent first."""
-    _at_most_a_day(args.since, "/gw errors --since 24h")
+    at_most_a_day(args.since, "/gw errors --since 24h")
     found = await call.services.logs.errors(service_of(call), since=args.since)
     kept, where = _kept(found.kept_since, args.since, call), f"on {service_of(call)} in the last {lasting(args.since)}"
     if not found.groups:

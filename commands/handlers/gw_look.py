@@ -8,21 +8,27 @@ from typing import Annotated
 
 from commands.cards import Card, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
+from commands.domain.plan import Plan
 from commands.domain.sli import Objectives, Reading
 from commands.grammar.arguments import Option
-from commands.handlers.common import Nothing, show_gathered
-from commands.ports import Pod, RouteReading, Workload
-from commands.presentation.words import counted, first_lines
+from commands.handlers.common import Nothing, at_most_a_day, show_gathered
+from commands.ports import Pod, RouteReading, Transaction, Workload
+from commands.presentation.measured import Window, measured_chart
+from commands.presentation.words import counted, first_lines, lasting
 from commands.reading import WINDOW, service_of
 from commands.redaction import redact
-from commands.registry import READERS, ActionClass, Command, Gather
+from commands.registry import READERS, ActionClass, Command, Decide, Gather, Reply
+
+#: In no private channel.
+_ANYBODY = ""
 
 
 @dataclass(frozen=True)
 class MetricsArgs:
     """Arguments of `/gw metrics`."""
 
-    window: Annotated[timedelta, Option("--window", "how far back, e.g. 30s or 5m")] = timedelta(seconds=30)
+    window: Annotated[timedelta, Option("--window", "what the figures count, e.g. 30s or 5m")] = timedelta(seconds=30)
+    since: Annotated[timedelta, Option("--since", "how far back the chart goes, e.g. 2h")] = timedelta(minutes=30)
 
 
 async def status(_args: Nothing, call: Call) -> Card:
@@ -108,18 +114,39 @@ def _pod(pod: Pod) -> tuple[Rich, ...]:
 
 
 async def metrics(args: MetricsArgs, call: Call) -> Card:
-    """The SLIs, whole and by route (runbook 002: "Identify affected routes")."""
+    """The SLIs, whole and by route (runbook 002: "Identify affected routes"). What is down has no routes to ask for."""
+    at_most_a_day(args.since, "/gw metrics --since 24h")
     service = service_of(call)
     window = min(max(args.window, timedelta(seconds=1)), timedelta(minutes=15))
     reading = await call.services.telemetry.reading(service, window=window)
-    routes = await call.services.telemetry.routes(service, window=window)
+    routes = await call.services.telemetry.routes(service, window=window) if reading.up else ()
     columns = ("Route", "Requests", "Errors", "p95")
     return Card(
         title=f"{service}: {reading.words()}",
         tone=_tone(reading, call.services.objectives),
         facts=tuple(_sli_facts(reading)),
-        table=Table(columns=columns, rows=tuple(map(_route, routes)), numeric=(1, 2, 3)),
+        table=Table(columns=columns, rows=tuple(map(_route, routes)), numeric=(1, 2, 3)) if routes else None,
     )
+
+
+def with_chart(args: MetricsArgs, call: Call, tx: Transaction, shown: Card) -> Reply:
+    """How it came to be so: what was measured since, and what was changed meanwhile."""
+    services, service = call.services, service_of(call)
+    window = Window(service, tx.now - max(args.since, timedelta(minutes=1)), tx.now, services.zone)
+    readings = tx.samples.between(service, window.since, window.until)
+    plans = [plan for plan in tx.plans.recent(target=None, limit=50) if plan.target.name == service]
+    told = [plan for plan in plans if _may_be_told_here(plan, call, tx)]
+    chart = measured_chart(window, readings, told, services.objectives)
+    if chart is None:
+        missing = rich(f"No chart: too little was measured in the last {lasting(window.until - window.since)}.")
+        return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
+    return Reply(shown.model_copy(update={"chart": chart}))
+
+
+def _may_be_told_here(plan: Plan, call: Call, tx: Transaction) -> bool:
+    """Everybody in the channel reads the answer, so what was planned in private is told in its own channel only."""
+    in_sight = tx.messages.may_read(plan.channel, call.person.id)
+    return in_sight and (plan.channel == call.channel or tx.messages.may_read(plan.channel, _ANYBODY))
 
 
 def _tone(reading: Reading, objectives: Objectives) -> Tone:
@@ -144,14 +171,14 @@ async def config(_args: Nothing, call: Call) -> Card:
     return Card(title=f"Configuration of {workload.target.name}", preformatted=first_lines(text.splitlines(), most=200))
 
 
-def _look(name: str, args: type, gather: Gather, summary: str) -> Command:
+def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = show_gathered) -> Command:
     return Command(
         path=("gw", name),
         args=args,
         summary=summary,
         example=f"/gw {name}",
         gather=gather,
-        decide=show_gathered,
+        decide=decide,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
     )
@@ -161,6 +188,6 @@ COMMANDS = (
     _look("status", Nothing, status, "Show workers, error rate and latency."),
     _look("health", Nothing, health, "Ask the health endpoints."),
     _look("pods", Nothing, pods, "List the workers."),
-    _look("metrics", MetricsArgs, metrics, "Show error rate and latency by route."),
+    _look("metrics", MetricsArgs, metrics, "Show error rate and latency by route, and a chart.", with_chart),
     _look("config", Nothing, config, "Show the running configuration, secrets masked."),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Button, Card, Fact, Part, Rich, Table, Tone, When, Who, card, fact, rich
+from commands.cards import Button, Card, Code, Fact, Part, Rich, Table, Tone, When, Who, card, fact, rich
 from commands.context import Call
 from commands.domain.incident import HandoverAnswered, HandoverOffered, Incident, Role, RoleAssigned
 from commands.domain.plan import FINAL, Plan
@@ -50,7 +50,7 @@ def _check(incident: Incident, incoming: Person | None, outgoing: Person) -> Non
             "You hold no role in this incident, so there is nothing to hand over.", example="/incident role ic @ana"
         )
     if incoming and incoming.id == outgoing.id:
-        raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody: /handover")
+        raise Conflict("You cannot hand over to yourself.", hint="Name who takes over, or nobody.", example="/handover")
     if incoming:
         check_may_hold(incoming)
     if incident.standing_offer:
@@ -86,8 +86,8 @@ def _summary(
 def _facts(incident: Incident, plans: list[Plan], reading: Reading | None, call: Call) -> tuple[Fact, ...]:
     due = incident.next_update_due(call.services.scheme)
     return (
-        fact("State", f"{incident.status.value}, {incident.severity}"),
-        fact("For", lasting(incident.duration(call.now))),
+        fact("Status", incident.status.value),
+        fact("Open for", lasting(incident.duration(call.now))),
         *role_facts(incident),
         *((fact("Now", reading.words()),) if reading else ()),
         Fact(label="Pending", value=_pending(plans)),
@@ -146,7 +146,7 @@ def decline(subject: str, call: Call, tx: Transaction) -> Reply:
     return Reply(
         card(
             "Handover declined",
-            rich(Who(person=offered.outgoing), " keeps the role. Ask somebody else: /handover @next"),
+            rich(Who(person=offered.outgoing), " keeps the role. Ask somebody else: ", Code(text="/handover @name")),
             tone=Tone.WARNING,
         )
     )

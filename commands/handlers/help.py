@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated
 
-from commands.cards import Card, Code, Table, rich
+from commands.cards import Card, Code, Table, fact, rich
 from commands.context import Call
 from commands.errors import NotFound
 from commands.grammar.arguments import Rest
 from commands.grammar.parser import described, usage
 from commands.ports import Transaction
-from commands.registry import READERS, ActionClass, Command, Reply
+from commands.registry import READERS, ActionClass, Command, Reply, Where
 
 
 @dataclass(frozen=True)
@@ -22,45 +23,59 @@ class HelpArgs:
 
 
 def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
-    """All commands, those of one family, or one in full."""
+    """The families, the commands of one, or one command in full."""
     visible = call.services.registry.visible(call.person, tx.incidents.in_channel(call.channel))
     words = tuple(args.command.replace("/", " ").casefold().split())
+    if not words:
+        return Reply(_families(visible), private=True)
     family = [one for one in visible if one.path[: len(words)] == words]
     exact = next((one for one in family if one.path == words), None)
     if exact:
         return Reply(_one(exact, [one for one in family if one is not exact]), private=True)
     if not family:
-        raise NotFound(
-            f"There is no command /{' '.join(words)[:60]} that you can run.",
-            hint="/help lists those you can.",
-            example="/help",
-        )
+        raise NotFound(f"There is no command /{' '.join(words)[:60]} that you can run.", example="/help")
     return Reply(_list(family), private=True)
+
+
+def _families(commands: list[Command]) -> Card:
+    """A line for each first word, short enough for one look."""
+    families = [list(found) for _, found in groupby(commands, key=lambda one: one.path[0])]
+    rows = tuple((rich(Code(text=f"/{family[0].path[0]}")), rich(_within(family))) for family in families)
+    largest = max(families, key=len)
+    root = largest[0].path[0]
+    return Card(
+        title="What you can ask",
+        table=Table(columns=("Command", "What follows"), rows=rows),
+        footer=rich("More: ", Code(text=f"/help {root}"), " or ", Code(text=f"/help {' '.join(largest[0].path)}")),
+    )
+
+
+def _within(family: list[Command]) -> str:
+    """What may follow the first word, or what the word does alone."""
+    alone = [one.summary for one in family if len(one.path) == 1]
+    following = ", ".join(dict.fromkeys(one.path[1] for one in family if len(one.path) > 1))
+    return " Or: ".join([*alone, *([following] if following else [])])
+
+
+def _list(family: list[Command]) -> Card:
+    rows = tuple((rich(Code(text=usage(command))), rich(command.summary)) for command in family)
+    return Card(
+        title=f"/{family[0].path[0]}",
+        table=Table(columns=("Command", "What it does"), rows=rows),
+        footer=rich("One in full: ", Code(text=f"/help {' '.join(family[0].path)}")),
+    )
 
 
 def _one(command: Command, more: list[Command]) -> Card:
     rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command))
-    details = rich(f"Who: {command.access.words()}. Where: {command.where.value}. Kind: {command.klass.value}.")
+    example = [] if command.example == usage(command) else [rich("Example: ", Code(text=command.example))]
+    where = [fact("Where", command.where.value)] if command.where is Where.INCIDENT else []
     return Card(
         title=command.name,
-        paragraphs=(
-            rich(command.summary),
-            rich(Code(text=usage(command))),
-            rich("Example: ", Code(text=command.example)),
-            details,
-        ),
+        paragraphs=(rich(command.summary), rich(Code(text=usage(command))), *example),
+        facts=(fact("Who may", command.access.words()), *where),
         table=Table(columns=("Argument", "Meaning"), rows=rows) if rows else None,
-        footer=rich(f"more: {', '.join(one.name for one in more)}") if more else (),
-    )
-
-
-def _list(commands: list[Command]) -> Card:
-    rows = tuple((rich(Code(text=usage(command))), rich(command.summary)) for command in commands)
-    example = commands[0].name.lstrip("/")
-    return Card(
-        title="What you can ask",
-        table=Table(columns=("Command", "What it does"), rows=rows),
-        footer=rich(f"/help {example} shows one in full"),
+        footer=rich("More: ", ", ".join(one.name for one in more)) if more else (),
     )
 
 
@@ -68,7 +83,7 @@ COMMANDS = (
     Command(
         path=("help",),
         args=HelpArgs,
-        summary="Show what you can ask, or one command in full.",
+        summary="Show what you can ask, the commands of a family, or one in full.",
         example="/help gw scale",
         decide=show,
         klass=ActionClass.DIAGNOSTIC,

@@ -96,30 +96,30 @@ def _note_impact(incident: Incident, impact: str, call: Call, tx: Transaction) -
 
 
 def _opened(incident: Incident) -> Card:
-    return card(f"{incident.id} is open", rich("Work on it in ", Channel(name=incident.channel), "."), tone=Tone.INFO)
+    """What a private one is about is said in its own channel only."""
+    what = f"{incident.severity}, private" if incident.private else headline(incident)
+    work = rich("Work on it in ", Channel(name=incident.channel), ".")
+    return card(f"Declared: {what}", work, tone=Tone.INFO)
+
+
+_STEPS = (
+    ("Take command", "/incident role claim ic"),
+    ("See how the gateway is", "/gw status"),
+    ("See what fails", "/gw errors"),
+    ("Write down what you find", "/incident note what you saw"),
+    ("Tell everybody what you know", "/incident status identified what it is"),
+)
 
 
 def _first_steps(incident: Incident, services: Services, on_duty: list[Contact]) -> Card:
     level = services.scheme.get(incident.severity)
     called = [part for contact in on_duty for part in (Who(person=contact.person), " ")]
     lines = [rich("On duty: ", *called)] if called else []
-    escalate = f"; escalate after {lasting(level.escalate_after)}" if level.escalate_after else ""
-    lines.append(rich(f"{level.id} asks for a response within {lasting(level.respond_within)}{escalate}."))
+    escalate = f", escalate after {lasting(level.escalate_after)}" if level.escalate_after else ""
+    lines.append(rich(f"{level.id}: respond within {lasting(level.respond_within)}{escalate}."))
     if incident.service != services.default_service:
         lines.append(rich(f"/gw commands look at {services.default_service} and change it, not {incident.service}."))
-    lines.append(
-        rich(
-            "Take a role: ",
-            Code(text="/incident role claim ic"),
-            ". Look around: ",
-            Code(text="/gw status"),
-            ", ",
-            Code(text="/gw errors"),
-            ". Write down what you learn: ",
-            Code(text="/incident note ..."),
-            ".",
-        )
-    )
+    lines += [rich(f"{why}: ", Code(text=command)) for why, command in _STEPS]
     return card("First steps", *lines, tone=Tone.INFO)
 
 

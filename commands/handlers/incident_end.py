@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands import mitigation
-from commands.cards import Tone, Who, card, fact, rich
+from commands.cards import Code, Tone, card, fact, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Reopened, Resolved
 from commands.domain.plan import FINAL, PlanState
@@ -47,12 +47,11 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
     now = reading.words() if reading else "not known: the measurements did not answer"
     still_bad = reading is not None and call.services.objectives.breached(reading)
     offer_public_text(resolved, call.services, tx, normal_again=reading is not None and not still_bad)
-    warning = [f"Careful: {now} right now, outside the objectives. /incident reopen takes this back."]
+    warning = rich("Careful: the service is still outside its objectives. Not over? ", Code(text="/incident reopen"))
     shown = card(
         f"Resolved after {lasting(resolved.duration(tx.now))}",
         *([args.summary] if args.summary else []),
-        *(warning if still_bad else []),
-        rich(Who(person=call.person.id), " resolved it. The postmortem is being drafted."),
+        *([warning] if still_bad else []),
         tone=Tone.WARNING if still_bad else Tone.GOOD,
     )
     return Reply(shown.model_copy(update={"facts": (fact("Now", now),)}))
@@ -87,7 +86,7 @@ def reopen_click(subject: str, call: Call, tx: Transaction) -> Reply:
 
 def _reopen(incident: Incident, reason: str, call: Call, tx: Transaction) -> Reply:
     if incident.status.is_open:
-        raise Conflict(f"{incident.id} is open: {incident.status.value}.")
+        raise Conflict(f"The incident is open already: {incident.status.value}.")
     tx.incidents.record(incident.id, Reopened(reason=redact(reason)), actor=call.person.id)
     return Reply(
         card(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
-from commands.cards import Card, Channel, Rich, Table, When, Who, rich
+from commands.cards import Card, Channel, Code, Rich, Table, Who, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role
-from commands.domain.timeline import Entry, sentence, told
+from commands.domain.timeline import sentence, told
 from commands.grammar.arguments import Flag
 from commands.handlers.common import Which, named_or_at_hand
 from commands.ports import Transaction
 from commands.presentation.incident import headline, incident_card
-from commands.presentation.words import counted, cut, lasting
+from commands.presentation.words import counted, cut, dated, lasting
 from commands.registry import READERS, ActionClass, Command, Reply
 
 
@@ -26,8 +25,17 @@ class ListArgs:
     all: Annotated[bool, Flag("--all", "closed ones too")] = False
 
 
+@dataclass(frozen=True)
+class TimelineArgs(Which):
+    """Arguments of `/incident timeline`."""
+
+    all: Annotated[bool, Flag("--all", "from the beginning, not only the newest")] = False
+
+
 #: How many incidents a list looks at, and how many it shows.
 _LOOKED_AT, _SHOWN = 1000, 50
+#: How many entries of a timeline fit on some screens of a phone.
+_NEWEST = 20
 
 
 def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -38,7 +46,7 @@ def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) ->
         nothing = "No incident is open." if not args.all else "There has been no incident yet."
         return Reply(Card(title=nothing), private=True)
     title = counted(len(seen), "incident" if args.all else "open incident")
-    columns = ("Incident", "Severity", "Status", "Title", "Commander", "For")
+    columns = ("Incident", "Status", "Commander", "For", "Channel")
     rows = tuple(_row(one, call.now) for one in seen[:_SHOWN])
     return Reply(Card(title=title + _left_out(found, seen), table=Table(columns=columns, rows=rows)), private=True)
 
@@ -52,12 +60,11 @@ def _left_out(found: list[Incident], seen: list[Incident]) -> str:
 def _row(incident: Incident, now: datetime) -> tuple[Rich, ...]:
     commander = incident.holder(Role.COMMANDER)
     return (
-        rich(Channel(name=incident.channel)),
-        rich(incident.severity),
+        rich(f"{incident.severity} · {cut(incident.title, 80)}"),
         rich(incident.status.value),
-        rich(cut(incident.title, 80)),
         rich(Who(person=commander) if commander else "nobody"),
         rich(lasting(incident.duration(now))),
+        rich(Channel(name=incident.channel)),
     )
 
 
@@ -68,23 +75,25 @@ def show(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
     return Reply(shown, private=True)
 
 
-def timeline(args: Which, call: Call, tx: Transaction, _facts: None) -> Reply:
-    """Everything that happened, a dated row each."""
+def timeline(args: TimelineArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """What happened, newest first: who looks wants to know what is going on, and a long list is cut at its end."""
     incident = named_or_at_hand(args.incident, call, tx)
-    entries = told(tx.incidents.timeline(incident.id))
-    rows = tuple(_entry(entry, entries[i - 1] if i else None, call.person.timezone) for i, entry in enumerate(entries))
-    shown = Card(title=f"Timeline of {headline(incident)}", table=Table(columns=("Time", "What happened"), rows=rows))
+    entries = told(tx.incidents.timeline(incident.id))[::-1]
+    kept = entries if args.all else entries[:_NEWEST]
+    times = dated([entry.at for entry in kept], call.person.timezone)
+    rows = tuple((rich(at), sentence(entry)) for at, entry in zip(times, kept, strict=True))
+    shown = Card(
+        title=f"Timeline of {headline(incident)}",
+        table=Table(columns=("Time", "What happened"), rows=rows),
+        footer=_earlier(len(entries) - len(kept), args.incident),
+    )
     return Reply(shown, private=True)
 
 
-def _entry(entry: Entry, before: Entry | None, zone: str) -> tuple[Rich, ...]:
-    """The date is shown where it changes (in the reader's zone)."""
-    new_day = before is None or _day(entry.at, zone) != _day(before.at, zone)
-    return (rich(When(at=entry.at, style="full" if new_day else "clock")), sentence(entry))
-
-
-def _day(at: datetime, zone: str) -> date:
-    return at.astimezone(ZoneInfo(zone)).date()
+def _earlier(number: int, named: str) -> Rich:
+    """What is not shown, and how to see it."""
+    line = " ".join(word for word in ("/incident timeline", named, "--all") if word)
+    return rich(f"{counted(number, 'earlier entry', 'earlier entries')}: ", Code(text=line)) if number else ()
 
 
 COMMANDS = (
@@ -108,8 +117,8 @@ COMMANDS = (
     ),
     Command(
         path=("incident", "timeline"),
-        args=Which,
-        summary="Show everything that happened, with its time.",
+        args=TimelineArgs,
+        summary="Show what happened, newest first.",
         example="/incident timeline",
         decide=timeline,
         klass=ActionClass.DIAGNOSTIC,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from commands.cards import Tone, Who, card, rich
+from commands.cards import Card, Code, Rich, Tone, Who, card, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Role, RoleAssigned, RoleReleased
 from commands.errors import Conflict
@@ -13,7 +13,7 @@ from commands.grammar.arguments import Word
 from commands.handlers.common import at_hand, check_may_hold, close_void_offer, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
-from commands.presentation.incident import headline, role_facts
+from commands.presentation.incident import free_roles, headline, role_facts
 from commands.presentation.public import offer_public_text
 from commands.registry import Click, Command, Reply, Where
 
@@ -36,16 +36,20 @@ class One:
 def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Give a role to somebody; without arguments, show who holds what."""
     if args.role is None or args.person is None:
-        incident = at_hand(call, tx)
-        return Reply(
-            card(f"Roles of {headline(incident)}").model_copy(update={"facts": role_facts(incident)}),
-            private=True,
-        )
+        return Reply(_roles(at_hand(call, tx)), private=True)
     incident = open_at_hand(call, tx)
     check_may_hold(args.person)
     if incident.holder(args.role) == args.person.id:
         raise Conflict(f"{args.person.name} is {args.role.title.lower()} already.")
     return _give(incident, args.role, args.person, call, tx)
+
+
+def _roles(incident: Incident) -> Card:
+    """Who holds what, and how to take what is free."""
+    free = free_roles(incident)
+    take = [rich("Take one: ", Code(text=f"/incident role claim {free[0].value}"))] if free else []
+    shown = card(f"Roles of {headline(incident)}", *take)
+    return shown.model_copy(update={"facts": role_facts(incident)})
 
 
 def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transaction) -> Reply:
@@ -56,14 +60,15 @@ def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transa
     close_void_offer(incident, changed, tx)
     if role is Role.COMMS:
         offer_public_text(changed, call.services, tx)
-    before = rich(" (it was ", Who(person=given.previous), ")") if given.previous else ()
-    return Reply(
-        card(
-            f"{role.title}: {person.name}",
-            (*rich(Who(person=person.id), " is ", role.title.lower()), *before),
-            tone=Tone.INFO,
-        )
-    )
+    return Reply(card(f"{role.title}: {person.name}", _how_given(given, call), tone=Tone.INFO))
+
+
+def _how_given(given: RoleAssigned, call: Call) -> Rich:
+    """Names whom it concerns, so that a chat calls them."""
+    taken = rich(Who(person=given.person), " took the role")
+    if given.how == "assigned":
+        taken = rich(Who(person=call.person.id), " gave the role to ", Who(person=given.person))
+    return (*taken, *(rich(" from ", Who(person=given.previous)) if given.previous else ()), *rich("."))
 
 
 def claim(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
@@ -79,7 +84,7 @@ def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply
         name = call.services.directory.names().get(holder, holder)
         raise Conflict(
             f"{name} is {role.title.lower()}.",
-            hint=f"They can /handover @{call.person.mention}, or anybody can reassign it:",
+            hint="They can hand over to you, or anybody can reassign the role.",
             example=f"/incident role {role.value} @{call.person.mention}",
         )
     check_may_hold(call.person)

@@ -14,7 +14,7 @@ from commands.domain.severity import Severity
 from commands.drafting import order_draft
 from commands.errors import Conflict, Malformed
 from commands.grammar.arguments import Option, Rest, Word
-from commands.handlers.common import at_hand, open_at_hand
+from commands.handlers.common import at_hand, open_at_hand, over
 from commands.ports import Transaction
 from commands.presentation.incident import headline
 from commands.presentation.public import offer_public_text
@@ -44,7 +44,7 @@ class NoteArgs:
     """Arguments of `/incident note`."""
 
     text: Annotated[str, Rest("what to remember")]
-    marked: Annotated[NoteKind, Option("--as", "cause, resolution, impact, decision, action or lesson")] = NoteKind.NOTE
+    kind: Annotated[NoteKind, Option("--as", "cause, resolution, impact, decision, action or lesson")] = NoteKind.NOTE
     at: Annotated[datetime | None, Option("--at", "when it happened, e.g. 14:05")] = None
 
 
@@ -68,7 +68,7 @@ def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     title = (
         f"Status: {changed.status.value}"
         if changed.status is not incident.status
-        else f"Update ({changed.status.value})"
+        else f"Update: still {changed.status.value}"
     )
     due = changed.next_update_due(call.services.scheme)
     facts = (fact("Next update due", When(at=due)),) if due else ()
@@ -91,23 +91,23 @@ def _check_move(incident: Incident, to: Status) -> None:
         raise Malformed("Resolving has its own command.", example="/incident resolve what fixed it")
     if to is Status.RESOLVED:
         raise Conflict(
-            f"{incident.id} was resolved before; its status is {incident.status.value}.",
-            hint="If it is not over, reopen it: /incident reopen why.",
+            f"The incident was resolved before; its status is {incident.status.value}.",
+            example="/incident reopen errors are back",
         )
     if incident.status.is_open and not to.is_open:
         raise Conflict(
-            f"{incident.id} is still open; {to.value} comes after it is resolved.",
+            f"The incident is still open; {to.value} comes after it is resolved.",
             example="/incident resolve what fixed it",
         )
     if not incident.status.is_open and to.is_open:
-        raise Conflict(f"{incident.id} has the status {incident.status.value}.", example="/incident reopen why")
+        raise Conflict(over(incident), example="/incident reopen errors are back")
 
 
 def severity(args: SeverityArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Raise or lower it."""
     incident = open_at_hand(call, tx)
     if args.severity.id == incident.severity:
-        raise Conflict(f"{incident.id} is {incident.severity} already.")
+        raise Conflict(f"The incident is {incident.severity} already.")
     change = SeverityChanged(before=incident.severity, after=args.severity.id, reason=redact(args.reason))
     tx.incidents.record(incident.id, change, actor=call.person.id)
     title = f"Severity: {change.before} → {change.after}"
@@ -133,10 +133,11 @@ def note(args: NoteArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     if len(args.text) > MAX_NOTE:
         raise Malformed(
             f"That note has {len(args.text):,} characters; at most {MAX_NOTE:,} fit.",
-            hint="Put long output into a file and add /incident link.",
+            hint="Put long output into a file and link to it.",
+            example="/incident link https://files.example/dump the whole output",
         )
     _check_time(args.at, incident, tx.now)
-    noted = Noted(text=redact(args.text), marked=args.marked, happened_at=args.at)
+    noted = Noted(text=redact(args.text), marked=args.kind, happened_at=args.at)
     changed = tx.incidents.record(incident.id, noted, actor=call.person.id)
     if changed.resolved_at and noted.marked is not NoteKind.NOTE:
         order_draft(changed, tx)
@@ -156,7 +157,7 @@ def _check_time(at: datetime | None, incident: Incident, now: datetime) -> None:
         )
     if at < incident.declared_at - _EARLIEST:
         raise Malformed(
-            f"That is more than {lasting(_EARLIEST)} before {incident.id} was declared.",
+            f"That is more than {lasting(_EARLIEST)} before the incident was declared.",
             hint="Give a later time, or write the time into the note.",
         )
 

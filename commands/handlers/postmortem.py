@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commands.cards import Card, Code, Document, Link, Tone, card, rich
+from commands.charts import Chart
 from commands.context import Call
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -35,27 +36,27 @@ def _draft(args: Which, call: Call, tx: Transaction) -> tuple[Incident, str]:
     text = tx.postmortems.get(incident.id)
     if text is None:
         if incident.resolved_at:
-            raise NotFound(f"The postmortem of {incident.id} is being drafted.", hint="Ask again in a moment.")
+            raise NotFound(f"The postmortem of {headline(incident)} is being drafted.", hint="Ask again in a moment.")
         raise NotFound(
-            f"{incident.id} has no postmortem yet.",
+            f"{headline(incident)} has no postmortem yet.",
             hint="It is drafted when the incident is resolved.",
             example="/incident resolve what fixed it",
         )
     return incident, text
 
 
-def postmortem_card(incident: Incident) -> Card:
-    """Where the draft is, and how to make it better."""
+def postmortem_card(incident: Incident, impact: Chart | None = None) -> Card:
+    """Where the draft is, and how to make it better; what the incident did to the service, where that was measured."""
     page = Link(url=f"/postmortems/{incident.id}", text="Read the postmortem draft")
     more = rich(
         "Mark what is missing, then it is drafted anew: ",
         Code(text="/incident note --as cause ..."),
         " (also resolution, impact, action, lesson).",
     )
-    name = f"postmortem-{incident.id}.md"
+    name = f"postmortem-{incident.id}-{incident.version}.md"
     document = Document(incident=incident.id, name=name, title=f"Postmortem of {cut(headline(incident), 100)}")
     shown = card(f"Postmortem of {headline(incident)}", rich(page, "."), more, tone=Tone.INFO)
-    return shown.model_copy(update={"document": document})
+    return shown.model_copy(update={"document": document, "chart": impact})
 
 
 def _command(path: tuple[str, ...], summary: str, example: str, decide: Decide) -> Command:

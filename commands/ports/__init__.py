@@ -8,7 +8,7 @@ Errors: an adapter that gets no answer raises `Unavailable`; one whose request w
 raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
 """
 
-from commands.ports.chat import Bookmark, ChatPlatform, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.record import Audit, Auditor, Incidents, Messages, Plans, Postmortems, Samples, Transaction, Work
 from commands.ports.values import (
@@ -47,6 +47,7 @@ __all__ = [
     "LogPage",
     "Logs",
     "Messages",
+    "NoAccess",
     "Notice",
     "OnCall",
     "Operation",

@@ -23,6 +23,13 @@ class Unfinished(Exception):  # noqa: N818 - a state of the other side
         self.reference = reference
 
 
+class NoAccess(Exception):  # noqa: N818 - a state of the other side
+    """The platform does not let us in, or not do this, until a human renews our access; the message says what helps.
+
+    All that was to be done is kept, and done then.
+    """
+
+
 class Urgency(IntEnum):
     """What goes first where a platform lets only so much through."""
 
@@ -56,10 +63,14 @@ class Room(_Value):
 
 
 class Post(_Value):
-    """A message as it is to be. `thread` is the reference of the message that this one replies to."""
+    """A message as it is to be. `thread` is the reference of the message that this one replies to.
+
+    `author`: the card holds the words of this person, who said them in the console.
+    """
 
     key: str
     card: Card
+    author: str | None = None
     only_for: str | None = None
     pinned: bool = False
     thread: str | None = None
@@ -69,8 +80,10 @@ class Post(_Value):
 class ChatPlatform(Protocol):
     """A chat system. Every call may come again after a crash: the room's name and the post's key tell.
 
-    All raise Undeliverable for what is refused for good; anything else that is raised is tried again. `post` and
-    `edit` raise Unfinished when only a part of it is to be done again: they are asked to edit once more.
+    All raise Undeliverable for what is refused for good, and NoAccess while nothing can be done; anything else that
+    is raised is tried again. `post` and `edit` raise Unfinished when only a part of it is to be done again: they are
+    asked to edit once more. What belongs to a channel or a message and is refused for good (a topic, a pin) is told to
+    its people by the platform, and no error: it holds up nothing.
     """
 
     name: str

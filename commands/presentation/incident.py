@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from commands.cards import Button, Card, Fact, Link, Part, Tone, When, Who, fact, rich, strong
+from commands.cards import Button, Card, Fact, Link, Tone, When, Who, fact, rich, strong
 from commands.context import Services
 from commands.domain.incident import Incident, Role, Status
 from commands.ports import Bookmark, Messages, Room
@@ -50,13 +50,17 @@ def incident_card(incident: Incident, services: Services) -> Card:
 
 
 def role_facts(incident: Incident) -> tuple[Fact, ...]:
-    """Who holds each role; an empty one says how to take it."""
-    return tuple(Fact(label=role.title, value=rich(*_holder(incident, role))) for role in Role)
+    """Who holds each role, and in one line what nobody holds yet."""
+    held = tuple(fact(role.title, Who(person=who)) for role in Role if (who := incident.holder(role)))
+    if not held:
+        return (fact("Roles", "nobody yet" if incident.status.is_open else "nobody"),)
+    free = free_roles(incident)
+    return (*held, fact("Free roles", ", ".join(role.title.lower() for role in free))) if free else held
 
 
-def _holder(incident: Incident, role: Role) -> tuple[Part, ...]:
-    person = incident.holder(role)
-    return (Who(person=person),) if person else ("nobody yet",)
+def free_roles(incident: Incident) -> list[Role]:
+    """What somebody could take; of an incident that is over, nothing."""
+    return [role for role in Role if incident.status.is_open and incident.holder(role) is None]
 
 
 def _clock(incident: Incident) -> Fact:
@@ -76,7 +80,7 @@ def _links(incident: Incident) -> tuple[Fact, ...]:
 
 def _next_steps(incident: Incident) -> tuple[Button, ...]:
     if incident.status.is_open:
-        return tuple(_claim(incident, role) for role in Role if incident.holder(role) is None)
+        return tuple(_claim(incident, role) for role in free_roles(incident))
     if incident.status is Status.RESOLVED:
         return (Button(label="Reopen", action="incident.reopen", subject=incident.id),)
     return ()

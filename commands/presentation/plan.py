@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from commands.cards import Button, Card, Fact, Rich, Tone, When, Who, fact, rich
+from commands.charts import Chart
 from commands.domain.plan import FINAL, Plan, PlanState
 
 _TITLES = {
@@ -33,13 +34,17 @@ def plan_card_key(plan_id: str) -> str:
     return f"{plan_id}:card"
 
 
-def plan_card(plan: Plan, facts: tuple[Fact, ...] = (), *, progress: str = "") -> Card:
-    """The plan as it is now. `facts` describe the change, `progress` is the newest word from the target."""
+def plan_card(plan: Plan, facts: tuple[Fact, ...] = (), *, progress: str = "", chart: Chart | None = None) -> Card:
+    """The plan as it is now.
+
+    `facts` describe the change, `progress` is the newest word from the target, `chart` what the measurements say of it.
+    """
     return Card(
         title=_title(plan),
         tone=_tone(plan),
         paragraphs=_paragraphs(plan, progress),
         facts=(*facts, *_standing_facts(plan)),
+        chart=chart,
         buttons=_buttons(plan),
         footer=_footer(plan),
     )

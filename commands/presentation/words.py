@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from commands.cards import When
 
 
 def lasting(span: timedelta) -> str:
@@ -20,9 +24,16 @@ def lasting(span: timedelta) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 worker`, `3 workers`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """`1 worker`, `3 workers`; `nouns` where an s does not do."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def dated(times: Sequence[datetime], zone: str) -> list[When]:
+    """The times of a list, with their date where it changes, in the reader's zone."""
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in times]
+    changes = [n == 0 or day != days[n - 1] for n, day in enumerate(days)]
+    return [When(at=at, style="full" if new else "clock") for at, new in zip(times, changes, strict=True)]
 
 
 def cut(text: str, limit: int) -> str:

@@ -80,7 +80,7 @@ class FakeRecord:
         seen = self.seen.get((name, person), 0)
         unread = sum(one > seen and self.list[one - 1].author != person for one in ids)
         return ChannelView(
-            name=name, topic=topic, private=members is not None, unread=unread, incident=incident,
+            name=name, label=name, topic=topic, private=members is not None, unread=unread, incident=incident,
             last_message=max(ids, default=0),
         )  # fmt: skip
 

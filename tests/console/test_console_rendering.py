@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.platforms.console import spoken
 from bot.platforms.console.console import assets_path
 from bot.platforms.console.rendering import Renderer, initials, markdown
 from bot.store.views import MessageView
@@ -28,6 +27,7 @@ from commands.cards import (
     rich,
     strong,
 )
+from commands.presentation import speech
 from tests.console.fakes import ANA, BEN, NOON, PEOPLE, FakeRecord
 from tests.console.scene import incident_card
 
@@ -161,7 +161,7 @@ def test_spoken_keeps_every_character() -> None:
     names = {"ben": "@ben", "ana": "@ana"}
     words = "".join(
         f"@{span.person}" if isinstance(span, Who) else span.text
-        for span in spoken.spans(text, names)
+        for span in speech.spans(text, names)
         if isinstance(span, Text | Who | Link)
     )
     assert words == text

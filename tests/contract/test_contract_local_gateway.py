@@ -11,9 +11,10 @@ import pytest
 
 from bot.adapters.gateway import GatewayAdmin
 from commands.errors import NotFound, Unavailable
-from tests.contract.gateways import NAME, SECRET, DeploymentsContract, LogsContract, TelemetryContract, Traffic
+from tests.contract.gateways import MINUTES, NAME, SECRET, DeploymentsContract, LogsContract, TelemetryContract, Traffic
 from tests.gateway.running import TOKEN, RunningGateway, running, settings_for
 from tests.gateway.upstream import ControlledUpstream
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +59,20 @@ def traffic(process: RunningGateway) -> Traffic:
     """Some requests that go well and some that cannot, and a change by an operator."""
 
     async def send() -> None:
+        counted = _requests(process)
         process.admin.post("/admin/faults", json={"route": "good", "expires_in_seconds": 1, "actor": "ana"})
         async with httpx.AsyncClient(base_url=process.url, trust_env=False) as client:
             for path in ("/good", "/good", "/good", "/good", "/broken", "/broken"):
                 await client.get(path)
-        # Readings are of whole seconds: the one that runs counts when it is over.
-        await asyncio.sleep(1.1)
+        # Readings are of whole seconds, of each worker by itself: the one that runs counts when it is over.
+        await asyncio.to_thread(eventually, lambda: _requests(process) >= counted + 6, "six requests are counted")
 
     return send
+
+
+def _requests(process: RunningGateway) -> int:
+    window = {"window": int(MINUTES.total_seconds())}
+    return int(process.admin.get("/admin/metrics/summary", params=window).json()["window"]["requests"])
 
 
 class TestDeployments(DeploymentsContract):

@@ -17,8 +17,8 @@ import yaml
 from bot.demo.people import ON_CALL, PEOPLE
 from tests.faults.client import SECRET, Console
 from tests.faults.record import Record
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import TOKEN, GatewaySimulator
+from tests.waiting import eventually
 
 PACE = {"poll_seconds": 0.05, "every_seconds": 0.1, "within_seconds": 5, "effect_within_seconds": 20, "readings": 2}
 PROGRAM = "from bot.cli import main; main()"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bot.demo.drill import WRITTEN, _clear
-from tests.faults.waiting import eventually
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 STACK = """

@@ -24,7 +24,7 @@ from bot.store.audit import verify
 from bot.store.database import Database, make_engine
 from bot.store.migrations import migrate
 from commands.domain.plan import PlanState
-from tests.faults.waiting import eventually
+from tests.waiting import eventually
 from tests.world import World, audited, settings_for, world
 
 

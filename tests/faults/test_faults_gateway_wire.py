@@ -9,7 +9,7 @@ import pytest
 
 from commands.domain.plan import PlanState
 from tests.faults.processes import Scene
-from tests.faults.waiting import eventually
+from tests.waiting import eventually
 
 Trouble = Callable[[Scene], None]
 TROUBLE: dict[str, tuple[Trouble, PlanState, int, str]] = {

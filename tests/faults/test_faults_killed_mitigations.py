@@ -9,8 +9,8 @@ import pytest
 
 from commands.domain.plan import Plan, PlanState
 from tests.faults.processes import Scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.faults import Hold
+from tests.waiting import eventually
 
 Reach = Callable[[Scene, str, str], Hold]
 

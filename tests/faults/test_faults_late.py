@@ -7,8 +7,8 @@ from pathlib import Path
 
 from commands.domain.plan import PlanState
 from tests.faults.processes import scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import GatewaySimulator
+from tests.waiting import eventually
 
 
 def test_a_plan_whose_time_ran_out_while_the_bot_was_dead_expires(

@@ -18,8 +18,8 @@ from commands.domain.incident import RoleAssigned, Status
 from commands.domain.plan import PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import Scene, scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import GatewaySimulator
+from tests.waiting import eventually
 
 KILLS, STEPS = 5, 10
 

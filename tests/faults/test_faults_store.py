@@ -19,8 +19,8 @@ from bot.store.errors import StoreUnavailable
 from commands.domain.plan import PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess, Scene, scene
-from tests.faults.waiting import eventually
 from tests.simulators.gateway.server import GatewaySimulator
+from tests.waiting import eventually
 
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -55,7 +55,7 @@ def test_a_locked_database_is_said_and_the_same_line_works_afterwards(
             assert answer.message.startswith("The database is locked by another program: close it. Nothing was stored")
             assert acting.record.incidents() == []
         key = acting.answer("ana", "general", "/incident declare sev1 locked out", delivery="declare-1")
-        assert acting.record.card(key).title.endswith("is open")
+        assert acting.record.card(key).title == "Declared: SEV1 · locked out"
         assert len(acting.record.incidents()) == 1
         acting.record.check()
 

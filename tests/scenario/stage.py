@@ -16,6 +16,7 @@ from bot.keeper import BEAT_SECONDS
 from bot.store.views import MessageView
 from commands.cards import transcript as lines_of
 from commands.domain.incident import Incident
+from commands.domain.sli import Reading
 from tests.fakes import START, FakeClock
 from tests.world import World
 
@@ -140,6 +141,15 @@ class Stage:
         await self.clicks(by or person, message, "Confirm")
         plan = await self.world.settled()
         return stable(await self.world.read(f"{plan.id}:card"))
+
+    async def measured(self, *readings: Reading) -> None:
+        """The watch has kept these readings, one a minute, the last of them a minute ago."""
+        last = len(readings)
+        kept = [one.model_copy(update={"at": self._ago(last - n)}) for n, one in enumerate(readings)]
+        await self.world.app.store.transact("kept", lambda tx: [tx.samples.add("gateway", one) for one in kept])
+
+    def _ago(self, minutes: int) -> datetime:
+        return self.world.clock.now() - timedelta(minutes=minutes)
 
     def later(self, **span: float) -> None:
         """Let time pass."""

@@ -125,44 +125,40 @@ async def test_a_mistyped_private_never_becomes_a_public_title(shared: Stage, mi
 async def test_an_option_never_takes_another_for_its_value(shared: Stage) -> None:
     accepted, said = await answered(shared, "ana", "general", "/incident declare sev1 payroll --service --private")
     assert not accepted
-    assert said.splitlines()[0] == "/incident declare: --service needs a value."
+    assert said.splitlines()[0] == "/incident declare: --service needs a value (what is affected)."
 
 
 async def test_unknown_commands_are_answered_with_the_nearest(shared: Stage) -> None:
     assert await shared.asks("ana", "general", "/incidnet declar sev1 x") == golden("""
         There is no command /incidnet declar.
           Did you mean /incident declare?
-          For example: /incident declare sev1 API answers 502
-          (you typed: /incidnet declar sev1 x)
+          Try: /incident declare sev1 API answers 502
+          (You typed: /incidnet declar sev1 x)
         """)
     assert await shared.asks("ana", "general", "/gw scael 10") == golden("""
         There is no command /gw scael.
           Did you mean /gw scale?
-          For example: /gw scale 10
-          (you typed: /gw scael 10)
+          Try: /gw scale 10
+          (You typed: /gw scael 10)
         """)
     assert await shared.asks("ana", "general", "/coffee") == golden("""
         There is no command /coffee.
-          /help lists the commands.
-          For example: /help
-          (you typed: /coffee)
+          Try: /help
+          (You typed: /coffee)
         """)
     assert await shared.asks("ana", "general", "/") == golden("""
         There is no command /.
-          /help lists the commands.
-          For example: /help
-          (you typed: /)
+          Try: /help
+          (You typed: /)
         """)
     assert await shared.asks("ana", "general", "") == golden("""
         That is no command.
-          /help lists the commands.
-          For example: /help
+          Try: /help
         """)
     assert await shared.asks("ana", "general", f"/{'x' * 7000} y") == golden("""
         There is no command /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.
-          /help lists the commands.
-          For example: /help
-          (you typed: /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
+          Try: /help
+          (You typed: /xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
         """)  # noqa: E501
 
 

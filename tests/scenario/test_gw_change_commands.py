@@ -43,46 +43,45 @@ async def test_scale_shows_a_plan_then_its_course_in_one_message(stage: Stage) -
     assert await stage.asks("eve", incident.channel, "/incident timeline") == golden("""
         Timeline of SEV1 · API answers 502
           Time                  What happened
-          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
-          12:00 UTC             @Ben Okafor planned: Scale gateway up from 3 to 10 workers
-          12:00 UTC             @Ana Ruiz confirmed: Scale gateway up from 3 to 10 workers
+          2026-03-01 12:00 UTC  Done: Scale gateway up from 3 to 10 workers (10 of 10 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s)
           12:00 UTC             Started: Scale gateway up from 3 to 10 workers
-          12:00 UTC             Done: Scale gateway up from 3 to 10 workers (10 of 10 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s)
+          12:00 UTC             @Ana Ruiz confirmed: Scale gateway up from 3 to 10 workers
+          12:00 UTC             @Ben Okafor planned: Scale gateway up from 3 to 10 workers
+          12:00 UTC             @Ana Ruiz declared SEV1: API answers 502
         """)  # noqa: E501
 
 
 async def test_numbers_out_of_policy_are_refused_with_one_that_fits(stage: Stage) -> None:
     assert await stage.asks("ben", "general", "/gw scale 21") == golden("""
-        21 is out of policy: gateway runs with 1 to 20 workers.
-          For example: /gw scale 20
-          (you typed: /gw scale 21)
+        21 is not allowed: gateway runs with 1 to 20 workers.
+          Try: /gw scale 20
+          (You typed: /gw scale 21)
         """)
     assert await stage.asks("ben", "general", "/gw scale 0") == golden("""
-        0 is out of policy: gateway runs with 1 to 20 workers.
-          For example: /gw scale 1
-          (you typed: /gw scale 0)
+        0 is not allowed: gateway runs with 1 to 20 workers.
+          Try: /gw scale 1
+          (You typed: /gw scale 0)
         """)
     assert await stage.asks("ben", "general", "/gw scale -1") == golden("""
-        -1 is out of policy: gateway runs with 1 to 20 workers.
-          For example: /gw scale 1
-          (you typed: /gw scale -1)
+        -1 is not allowed: gateway runs with 1 to 20 workers.
+          Try: /gw scale 1
+          (You typed: /gw scale -1)
         """)
     assert await stage.asks("ben", "general", "/gw scale many") == golden("""
-        /gw scale: replicas: 'many' is no whole number. Write it in digits, as 10.
-          Usage: /gw scale <replicas>
-          For example: /gw scale 10
-          (you typed: /gw scale many)
+        “many” is no whole number.
+          Write it in digits, as 10.
+          Try: /gw scale 10
+          (You typed: /gw scale many)
         """)
     assert await stage.asks("ben", "general", "/gw scale 3") == golden("""
         gateway already has 3 workers.
-          /gw pods shows them.
-          (you typed: /gw scale 3)
+          Try: /gw pods
+          (You typed: /gw scale 3)
         """)
     assert await stage.asks("ben", "general", "/gw scale") == golden("""
-        /gw scale: replicas is missing.
-          Usage: /gw scale <replicas>
-          For example: /gw scale 10
-          (you typed: /gw scale)
+        /gw scale: replicas is missing (how many workers there are to be).
+          Try: /gw scale 10
+          (You typed: /gw scale)
         """)
     assert stage.world.gateway.asked == []
 
@@ -117,8 +116,8 @@ async def test_restart(stage: Stage) -> None:
 async def test_undo_puts_back_what_was_before(stage: Stage) -> None:
     assert await stage.asks("ben", "general", "/gw undo") == golden("""
         There is nothing to undo: no change that was made from here is still in force.
-          For example: /gw history
-          (you typed: /gw undo)
+          Try: /gw history
+          (You typed: /gw undo)
         """)
     await stage.runs("ben", "general", "/gw scale 7")
     scaled = await stage.world.plan()
@@ -144,8 +143,8 @@ async def test_undo_puts_back_what_was_before(stage: Stage) -> None:
     assert (await stage.asks_card(scaled.id)).splitlines()[0] == "Undone: Scale gateway up from 3 to 7 workers"
     assert await stage.asks("ben", "general", "/gw undo") == golden("""
         There is nothing to undo: no change that was made from here is still in force.
-          For example: /gw history
-          (you typed: /gw undo)
+          Try: /gw history
+          (You typed: /gw undo)
         """)
 
 
@@ -154,13 +153,14 @@ async def test_undo_is_refused_when_somebody_changed_the_target_since(stage: Sta
     stage.world.gateway.desired = 9
     assert await stage.asks("ben", "general", "/gw undo") == golden("""
         Somebody changed gateway since: it was left at 7 workers and has 9.
-          Look at /gw history, then /gw scale to what you want.
-          (you typed: /gw undo)
+          Look at what was changed, then scale to what you want.
+          Try: /gw history
+          (You typed: /gw undo)
         """)
     stage.world.gateway.desired, stage.world.gateway.uid = 7, "99999999-0000-0000-0000-000000000000"
     assert await stage.asks("ben", "general", "/gw undo") == golden("""
         gateway was replaced since “Scale gateway up from 3 to 7 workers”; there is nothing to take back.
-          (you typed: /gw undo)
+          (You typed: /gw undo)
         """)
 
 
@@ -354,12 +354,12 @@ async def test_while_a_change_runs_another_is_refused_and_so_is_resolving(stage:
     assert await stage.asks("ana", incident.channel, "/gw scale 9") == golden("""
         gateway is busy: Restart gateway: 3 workers, one by one is executing.
           @ben started it; wait for its result.
-          (you typed: /gw scale 9)
+          (You typed: /gw scale 9)
         """)
     assert await stage.asks("ana", incident.channel, "/incident resolve") == golden("""
         Restart gateway: 3 workers, one by one is still executing.
           Wait for its result, then resolve.
-          (you typed: /incident resolve)
+          (You typed: /incident resolve)
         """)
     stage.world.gateway.stuck = False
     stage.world.clock.advance(timedelta(minutes=10))

@@ -83,6 +83,7 @@ async def test_metrics(stage: Stage) -> None:
     assert await stage.types("eve", "general", "/gw metrics --window 5m") == golden("""
         [#general, all]
         gateway: errors 0.2%, p95 40 ms, 100 requests/s
+          No chart: too little was measured in the last 30 min.
           Errors: 0.2% of 1,000 requests
           Latency: p50 8 ms, p95 40 ms, p99 90 ms
           Traffic: 100 requests/s over 10 s
@@ -92,10 +93,10 @@ async def test_metrics(stage: Stage) -> None:
           (@Eve Larsson: /gw metrics --window 5m)
         """)
     assert await stage.asks("eve", "general", "/gw metrics --window soon") == golden("""
-        /gw metrics: window: 'soon' is no duration. Write it as 45s, 15m, 2h, 1h30m or 2d.
-          Usage: /gw metrics [--window window]
-          For example: /gw metrics
-          (you typed: /gw metrics --window soon)
+        “soon” is no duration.
+          Write it as 15m, 45s, 2h, 1h30m or 2d.
+          Try: /gw metrics --window 15m
+          (You typed: /gw metrics --window soon)
         """)
 
 
@@ -132,15 +133,15 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
           (@Eve Larsson: /gw logs --limit 1)
         """)
     assert await stage.asks("eve", "general", "/gw logs --level LOUD") == golden("""
-        'LOUD' is no log level.
-          Levels: DEBUG, INFO, WARNING, ERROR.
-          For example: /gw logs --level ERROR
-          (you typed: /gw logs --level LOUD)
+        “LOUD” is no log level.
+          Levels: DEBUG, INFO, WARNING or ERROR.
+          Try: /gw logs --level ERROR
+          (You typed: /gw logs --level LOUD)
         """)
     assert await stage.asks("eve", "general", "/gw logs --since 2d") == golden("""
         I can look a day back at most; 2 d is further.
-          For example: /gw logs --since 24h
-          (you typed: /gw logs --since 2d)
+          Try: /gw logs --since 24h
+          (You typed: /gw logs --since 2d)
         """)
     assert "Search for 200 characters at most" in await stage.asks("eve", "general", f"/gw logs {'x' * 201}")
     assert await stage.asks("eve", "general", "/gw logs nothing like this") == golden("""

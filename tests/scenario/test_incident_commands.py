@@ -16,9 +16,7 @@ async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_ann
         SEV1 · API answers 502
           Status: investigating
           Severity: SEV1, critical
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:15 UTC
@@ -27,16 +25,20 @@ async def test_declare_opens_a_channel_with_a_pinned_card_first_steps_and_an_ann
         [#incident-20260301-001, all]
         First steps
           On duty: @Ana Ruiz
-          SEV1 asks for a response within 15 min; escalate after 30 min.
-          Take a role: /incident role claim ic. Look around: /gw status, /gw errors. Write down what you learn: /incident note ....
+          SEV1: respond within 15 min, escalate after 30 min.
+          Take command: /incident role claim ic
+          See how the gateway is: /gw status
+          See what fails: /gw errors
+          Write down what you find: /incident note what you saw
+          Tell everybody what you know: /incident status identified what it is
         [#incidents, all]
         SEV1 · API answers 502
           @Ana Ruiz opened #incident-20260301-001
         [#general, all]
-        incident-20260301-001 is open
+        Declared: SEV1 · API answers 502
           Work on it in #incident-20260301-001.
-          (@Ana Ruiz: /incident declare sev1 API answers 502 --service gateway)
-        """)  # noqa: E501
+          (by @Ana Ruiz)
+        """)
     channels = {view.name: view for view in await stage_on.world.app.record.channels("eve")}
     opened = channels["incident-20260301-001"]
     assert (opened.topic, opened.private, opened.incident) == (
@@ -65,21 +67,21 @@ async def test_list_shows_open_incidents_newest_first_to_the_asker_alone(stage: 
     assert await stage.types("eve", "general", "/incident list") == golden("""
         [#general, only eve]
         2 open incidents
-          Incident                Severity  Status         Title            Commander    For
-          #incident-20260301-002  SEV1      investigating  API answers 502  nobody       0 s
-          #incident-20260301-001  SEV2      investigating  Orders are slow  @Ben Okafor  1 h 30 min
+          Incident                Status         Commander    For         Channel
+          SEV1 · API answers 502  investigating  nobody       0 s         #incident-20260301-002
+          SEV2 · Orders are slow  investigating  @Ben Okafor  1 h 30 min  #incident-20260301-001
         """)
     await stage.quietly("ben", first.channel, "/incident resolve a replica was removed")
     assert await stage.asks("eve", "general", "/incident list") == golden("""
         1 open incident
-          Incident                Severity  Status         Title            Commander  For
-          #incident-20260301-002  SEV1      investigating  API answers 502  nobody     0 s
+          Incident                Status         Commander  For  Channel
+          SEV1 · API answers 502  investigating  nobody     0 s  #incident-20260301-002
         """)
     assert await stage.asks("eve", "general", "/incident list --all") == golden("""
         2 incidents
-          Incident                Severity  Status         Title            Commander    For
-          #incident-20260301-002  SEV1      investigating  API answers 502  nobody       0 s
-          #incident-20260301-001  SEV2      resolved       Orders are slow  @Ben Okafor  1 h 30 min
+          Incident                Status         Commander    For         Channel
+          SEV1 · API answers 502  investigating  nobody       0 s         #incident-20260301-002
+          SEV2 · Orders are slow  resolved       @Ben Okafor  1 h 30 min  #incident-20260301-001
         """)
 
 
@@ -96,8 +98,7 @@ async def test_show_is_the_card_without_buttons_for_the_asker_alone(stage: Stage
           Status: investigating
           Severity: SEV1, critical
           Incident commander: @Ana Ruiz
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Free roles: technical lead, communications lead
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:15 UTC
@@ -109,13 +110,13 @@ async def test_show_is_the_card_without_buttons_for_the_asker_alone(stage: Stage
     )
     assert await stage.asks("eve", "general", "/incident show incident-20260301-099") == golden("""
         There is no incident incident-20260301-099.
-          For example: /incident list
-          (you typed: /incident show incident-20260301-099)
+          Try: /incident list
+          (You typed: /incident show incident-20260301-099)
         """)
     assert await stage.asks("eve", "general", "/incident show") == golden("""
         That works in an incident's channel only.
-          Open one, or find yours with /incident list.
-          (you typed: /incident show)
+          Try: /incident list
+          (You typed: /incident show)
         """)
 
 
@@ -129,9 +130,7 @@ async def test_status_moves_posts_updates_and_keeps_the_card_true(stage: Stage) 
         SEV1 · API answers 502
           Status: identified
           Severity: SEV1, critical
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:21 UTC
@@ -141,7 +140,7 @@ async def test_status_moves_posts_updates_and_keeps_the_card_true(stage: Stage) 
         Status: identified
           bad deploy of the auth service
           Next update due: 12:21 UTC
-          (@Ana Ruiz: /incident status identified bad deploy of the auth service)
+          (by @Ana Ruiz)
         """)
     stage.later(minutes=5)
     said = await stage.types("ana", incident.channel, "/incident status identified rolling back\nnow")
@@ -150,37 +149,35 @@ async def test_status_moves_posts_updates_and_keeps_the_card_true(stage: Stage) 
         SEV1 · API answers 502
           Status: identified
           Severity: SEV1, critical
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:26 UTC
           [Be incident commander] [Be technical lead] [Be communications lead]
           (incident-20260301-001)
         [#incident-20260301-001, all]
-        Update (identified)
+        Update: still identified
           rolling back
         now
           Next update due: 12:26 UTC
-          (@Ana Ruiz: /incident status identified rolling back now)
+          (by @Ana Ruiz)
         """)
     assert await stage.types("eve", incident.channel, "/incident status") == golden("""
         [#incident-20260301-001, only eve]
         /incident status is not for you.
-          Who may: responders, operators, admins, the incident commander, the technical lead, the communications lead. Ask one of them to run it.
-          (you typed: /incident status)
-        """)  # noqa: E501
+          Who may: responders, operators, admins, whoever has a role in the incident. Ask one of them to run it.
+          (You typed: /incident status)
+        """)
     await stage.quietly("ana", incident.channel, "/incident status")
     assert await stage.asks("ana", incident.channel, "/incident status resolved all good") == golden("""
         Resolving has its own command.
-          For example: /incident resolve what fixed it
-          (you typed: /incident status resolved all good)
+          Try: /incident resolve what fixed it
+          (You typed: /incident status resolved all good)
         """)
     assert await stage.asks("ana", incident.channel, "/incident status closed") == golden("""
-        incident-20260301-001 is still open; closed comes after it is resolved.
-          For example: /incident resolve what fixed it
-          (you typed: /incident status closed)
+        The incident is still open; closed comes after it is resolved.
+          Try: /incident resolve what fixed it
+          (You typed: /incident status closed)
         """)
 
 
@@ -189,9 +186,9 @@ async def test_status_after_the_end_goes_to_postmortem_and_closed_but_not_back(s
     incident = await stage.declares()
     await stage.quietly("ana", incident.channel, "/incident resolve", "/incident status postmortem")
     assert await stage.asks("ana", incident.channel, "/incident status monitoring") == golden("""
-        incident-20260301-001 has the status postmortem.
-          For example: /incident reopen why
-          (you typed: /incident status monitoring)
+        The incident is over; its status is postmortem.
+          Try: /incident reopen errors are back
+          (You typed: /incident status monitoring)
         """)
     await stage.quietly("ana", incident.channel, "/incident status closed")
     assert (await stage.world.incident(incident.id)).status == "closed"
@@ -206,9 +203,7 @@ async def test_severity_changes_with_its_criteria_and_reason(stage: Stage) -> No
         SEV3 · API answers 502
           Status: investigating
           Severity: SEV3, medium
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 13:00 UTC
@@ -218,18 +213,18 @@ async def test_severity_changes_with_its_criteria_and_reason(stage: Stage) -> No
         Severity: SEV1 → SEV3
           only one route is affected
           SEV3: Minor degradation (errors 10 to 50%).
-          (@Ben Okafor: /incident severity SEV-3 only one route is affected)
+          (by @Ben Okafor)
         """)
     assert await stage.asks("ben", incident.channel, "/incident severity 3") == golden("""
-        incident-20260301-001 is SEV3 already.
-          (you typed: /incident severity 3)
+        The incident is SEV3 already.
+          (You typed: /incident severity 3)
         """)
     assert await stage.asks("ben", incident.channel, "/incident severity sev9") == golden("""
-        /incident severity: severity: 'sev9' is no severity here. Severities: SEV1 (critical), SEV2 (high), SEV3 (medium), SEV4 (low).
-          Usage: /incident severity <severity> [reason...]
-          For example: /incident severity sev2 only one route is affected
-          (you typed: /incident severity sev9)
-        """)  # noqa: E501
+        “sev9” is no severity.
+          Severities: SEV1 (critical), SEV2 (high), SEV3 (medium) or SEV4 (low).
+          Try: /incident severity sev2 only one route is affected
+          (You typed: /incident severity sev9)
+        """)
 
 
 @transcript("/incident note")
@@ -242,31 +237,31 @@ async def test_notes_keep_their_lines_and_can_be_marked(stage: Stage) -> None:
           first line
           second line, it's odd
         third
-          (@Chloé Martin: /incident note first line second line, it's odd third)
+          (by @Chloé Martin)
         """)
     said = await stage.types("chloe", incident.channel, "/incident note --as cause pool exhausted -- see the graph")
     assert said == golden("""
         [#incident-20260301-001, all]
         Noted as cause
           pool exhausted -- see the graph
-          (@Chloé Martin: /incident note --as cause pool exhausted -- see the graph)
+          (by @Chloé Martin)
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note") == golden("""
-        /incident note: text is missing.
-          Usage: /incident note <text...> [--as marked] [--at at]
-          For example: /incident note --as cause connection pool exhausted
-          (you typed: /incident note)
+        /incident note: text is missing (what to remember).
+          Try: /incident note --as cause connection pool exhausted
+          (You typed: /incident note)
         """)
     assert await stage.asks("chloe", incident.channel, "/incident note --as reason x") == golden("""
-        /incident note: marked: 'reason' is not one of note, cause, resolution, impact, decision, action, lesson.
-          Usage: /incident note <text...> [--as marked] [--at at]
-          For example: /incident note --as cause connection pool exhausted
-          (you typed: /incident note --as reason x)
+        “reason” is no note kind.
+          Allowed: note, cause, resolution, impact, decision, action or lesson.
+          Try: /incident note --as cause connection pool exhausted
+          (You typed: /incident note --as reason x)
         """)
     assert await stage.asks("chloe", incident.channel, f"/incident note {'x' * 4001}") == golden("""
         That note has 4,001 characters; at most 4,000 fit.
-          Put long output into a file and add /incident link.
-          (you typed: /incident note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
+          Put long output into a file and link to it.
+          Try: /incident link https://files.example/dump the whole output
+          (You typed: /incident note xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…)
         """)  # noqa: E501
 
 
@@ -279,9 +274,7 @@ async def test_links_show_on_the_card(stage: Stage) -> None:
         SEV1 · API answers 502
           Status: investigating
           Severity: SEV1, critical
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:15 UTC
@@ -291,18 +284,16 @@ async def test_links_show_on_the_card(stage: Stage) -> None:
         [#incident-20260301-001, all]
         Link added
           @Ana Ruiz added error rate (https://grafana.example/d/1)
-          (@Ana Ruiz: /incident link https://grafana.example/d/1 error rate)
         """)
     assert await stage.asks("ana", incident.channel, "/incident link javascript:alert(1) x") == golden("""
         javascript:alert(1) is no http(s) address.
-          For example: /incident link https://grafana.example/d/1 errors
-          (you typed: /incident link javascript:alert(1) x)
+          Try: /incident link https://grafana.example/d/1 errors
+          (You typed: /incident link javascript:alert(1) x)
         """)
     assert await stage.asks("ana", incident.channel, "/incident link") == golden("""
-        /incident link: url is missing.
-          Usage: /incident link <url> [label...]
-          For example: /incident link https://grafana.example/d/gateway error rate
-          (you typed: /incident link)
+        /incident link: url is missing (an http(s) address).
+          Try: /incident link https://grafana.example/d/gateway error rate
+          (You typed: /incident link)
         """)
 
 
@@ -322,21 +313,35 @@ async def test_a_timeline_over_days_shows_each_date_once_in_the_readers_zone(sta
         [#incident-20260301-001, only chloe]
         Timeline of SEV2 · API answers 502
           Time                  What happened
-          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
-          12:00 UTC             @Ana Ruiz took the role of incident commander
-          12:00 UTC             @Ana Ruiz set the status to identified (bad deploy)
-          2026-03-01 23:30 UTC  @Ben Okafor: still looking
+          2026-03-04 00:30 UTC  @Ana Ruiz reopened the incident (errors are back)
+          00:30 UTC             @Ana Ruiz resolved the incident (rolled back)
+          2026-03-02 00:30 UTC  @Ben Okafor added a link: https://g.example/x
           00:30 UTC             @Ben Okafor changed the severity from SEV1 to SEV2 (fewer routes)
-          00:30 UTC             @Ben Okafor added a link: https://g.example/x
-          2026-03-04 00:30 UTC  @Ana Ruiz resolved the incident (rolled back)
-          00:30 UTC             @Ana Ruiz reopened the incident (errors are back)
+          23:30 UTC             @Ben Okafor: still looking
+          2026-03-01 12:00 UTC  @Ana Ruiz set the status to identified (bad deploy)
+          12:00 UTC             @Ana Ruiz took the role of incident commander
+          12:00 UTC             @Ana Ruiz declared SEV1: API answers 502
         """)
     india = await stage.asks("dev", "general", f"/incident timeline {incident.id}")
     assert [line.split()[0] for line in india.splitlines()[2:] if "2026" in line.split()[0]] == [
-        "2026-03-01",  # 17:30 in Kolkata
-        "2026-03-01",  # 05:00 on the second
         "2026-03-04",
+        "2026-03-02",  # 06:00 in Kolkata
+        "2026-03-01",  # 17:30
     ]
+
+
+@transcript("/incident timeline")
+async def test_a_long_timeline_begins_with_the_newest_and_says_how_to_see_the_rest(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.quietly("ana", incident.channel, *(f"/incident note number {n}" for n in range(30)))
+    said = (await stage.asks("eve", incident.channel, "/incident timeline")).splitlines()
+    assert (said[2].split()[-1], said[-2].split()[-1]) == ("29", "10")
+    assert said[-1] == "  (11 earlier entries: /incident timeline --all)"
+    elsewhere = await stage.asks("eve", "general", f"/incident timeline {incident.id}")
+    assert elsewhere.endswith(f"(11 earlier entries: /incident timeline {incident.id} --all)")
+    everything = (await stage.asks("eve", incident.channel, "/incident timeline --all")).splitlines()
+    assert len(everything) == 2 + 31
+    assert everything[-1].endswith("@Ana Ruiz declared SEV1: API answers 502")
 
 
 async def test_the_pinned_card_follows_every_change(stage: Stage) -> None:
@@ -344,7 +349,7 @@ async def test_the_pinned_card_follows_every_change(stage: Stage) -> None:
     for line, expected in (
         ("/incident role claim ic", "Incident commander: @Ana Ruiz"),
         ("/incident role tech @ben", "Technical lead: @Ben Okafor"),
-        ("/incident role release ic", "Incident commander: nobody yet"),
+        ("/incident role release ic", "Free roles: incident commander, communications lead"),
         ("/incident severity sev2", "Severity: SEV2, high"),
         ("/incident status monitoring", "Status: monitoring"),
         ("/incident link https://g.example/x graph", "Link: graph (https://g.example/x)"),

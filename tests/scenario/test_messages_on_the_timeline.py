@@ -44,8 +44,8 @@ async def test_a_message_goes_on_the_timeline_with_its_own_time_author_and_link(
         [#incident-20260301-001, only ana]
         Timeline of SEV1 · API answers 502
           Time                  What happened
-          2026-03-01 11:55 UTC  @Ben Okafor: the pool is full [graph.png] message (https://acme.example/p1)
-          12:00 UTC             @Ana Ruiz declared SEV1: API answers 502
+          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
+          11:55 UTC             @Ben Okafor: the pool is full [graph.png] message (https://acme.example/p1)
         """)
 
 
@@ -106,7 +106,7 @@ async def test_elsewhere_the_person_is_told_what_to_do(stage: Stage) -> None:
     assert await stage.world.read(receipt.reply_key, "ana") == golden("""
         This is no incident's channel, so there is no timeline for the message.
           Find yours with /incident list, or declare an incident from the message.
-          For example: /incident declare sev2 the pool is full
+          Try: /incident declare sev2 the pool is full
         """)
 
 

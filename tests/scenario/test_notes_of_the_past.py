@@ -17,14 +17,14 @@ async def test_a_note_of_the_past_stands_at_its_time(stage: Stage) -> None:
         Noted
           first complaints in the forum
           Happened at: 2026-03-01 12:10 UTC
-          (@Ana Ruiz: /incident note --at 13:10 first complaints in the forum)
+          (by @Ana Ruiz)
         """)
     assert await stage.asks("ana", incident.channel, "/incident timeline") == golden("""
         Timeline of SEV1 · API answers 502
           Time                  What happened
-          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
+          2026-03-01 12:30 UTC  @Ana Ruiz: back to work
           12:10 UTC             @Ana Ruiz: first complaints in the forum
-          12:30 UTC             @Ana Ruiz: back to work
+          12:00 UTC             @Ana Ruiz declared SEV1: API answers 502
         """)
     await stage.quietly("ana", incident.channel, "/incident resolve")
     draft = await stage.drafted(incident)
@@ -35,7 +35,7 @@ async def test_a_note_of_the_past_stands_at_its_time(stage: Stage) -> None:
     ("time", "said"),
     [
         ("13:05", "That time is yet to come."),
-        ("2026-02-27T12:00", "That is more than 1 d before incident-20260301-001 was declared."),
+        ("2026-02-27T12:00", "That is more than 1 d before the incident was declared."),
         ("soon", "is no time"),
     ],
 )
@@ -53,7 +53,7 @@ async def test_an_incident_may_be_about_what_gw_does_not_know(stage: Stage) -> N
 
 async def test_first_steps_say_when_to_escalate(stage: Stage) -> None:
     await stage.world.declare("sev1 x")
-    assert "SEV1 asks for a response within 15 min; escalate after 30 min." in await stage.news()
+    assert "SEV1: respond within 15 min, escalate after 30 min." in await stage.news()
 
 
 async def test_an_address_that_is_too_long_is_said_to_be_that(stage: Stage) -> None:
@@ -80,7 +80,7 @@ async def test_a_long_list_says_what_it_leaves_out(stage: Stage) -> None:
 
 async def test_a_family_alone_shows_its_commands(stage: Stage) -> None:
     said = await stage.asks("eve", "general", "/gw")
-    assert "What you can ask" in said
+    assert said.splitlines()[0] == "/gw"
     assert "/gw status" in said
     assert "/gw scale" not in said
 

@@ -43,9 +43,7 @@ async def test_a_private_declaration_is_answered_in_private_and_announced_nowher
         SEV1 · payroll leak
           Status: investigating
           Severity: SEV1, critical
-          Incident commander: nobody yet
-          Technical lead: nobody yet
-          Communications lead: nobody yet
+          Roles: nobody yet
           Service: gateway
           Declared: 2026-03-01 12:00 UTC
           Next update due: 12:15 UTC
@@ -54,12 +52,16 @@ async def test_a_private_declaration_is_answered_in_private_and_announced_nowher
         [#incident-20260301-001, only ana, ben]
         First steps
           On duty: @Ana Ruiz
-          SEV1 asks for a response within 15 min; escalate after 30 min.
-          Take a role: /incident role claim ic. Look around: /gw status, /gw errors. Write down what you learn: /incident note ....
+          SEV1: respond within 15 min, escalate after 30 min.
+          Take command: /incident role claim ic
+          See how the gateway is: /gw status
+          See what fails: /gw errors
+          Write down what you find: /incident note what you saw
+          Tell everybody what you know: /incident status identified what it is
         [#general, only ben]
-        incident-20260301-001 is open
+        Declared: SEV1, private
           Work on it in #incident-20260301-001.
-        """)  # noqa: E501
+        """)
 
 
 @TUPLES

@@ -36,4 +36,4 @@ async def test_a_scheme_reaches_the_card(
         assert f"Severity: {level}" in said
         assert (f"Next update due: {due}" in said) if due else ("Next update due" not in said)
         refused = await stage.asks("ana", "general", "/incident declare sev7 API is slow")
-        assert "'sev7' is no severity here. Severities: " in refused
+        assert "“sev7” is no severity.\n  Severities: " in refused

@@ -49,7 +49,7 @@ async def test_a_change_is_taken_back_once(stage: Stage) -> None:
     refused = await stage.clicks("ana", second, "Confirm")
     assert await stage.world.read(refused.reply_key) == golden("""
         “Scale gateway up from 3 to 7 workers” was undone already.
-          Look at /gw history.
+          Try: /gw history
         """)
     assert stage.world.gateway.desired == 7
     assert (await stage.world.plan(scaled.id)).state is PlanState.UNDONE

@@ -107,9 +107,8 @@ async def test_no_dependency_keeps_an_incident_from_being_declared_handed_over_a
     assert said.split("[#incident-20260301-001, all]")[-1].strip() == golden("""
         Resolved after 0 s
           it went away
-          @Ben Okafor resolved it. The postmortem is being drafted.
           Now: not known: the measurements did not answer
-          (@Ben Okafor: /incident resolve it went away)
+          (by @Ben Okafor)
         """)
 
 
@@ -118,14 +117,15 @@ async def test_a_dead_gateway_and_a_dead_pager_keep_nobody_from_an_incident(stag
     stage.world.gateway.down = True
     incident = await stage.declares()
     said = await stage.types("ana", incident.channel, "/incident resolve it went away")
-    assert "Careful: the gateway does not answer right now" in said
+    assert "Careful: the service is still outside its objectives." in said
+    assert "Now: the gateway does not answer" in said
     assert not (await stage.world.incident(incident.id)).status.is_open
 
 
 async def test_an_incident_of_the_watch_has_no_commander_until_a_person_takes_it(stage: Stage) -> None:
     said = await stage.types("tocsin", "incidents", "/incident declare sev1 gateway: errors 31.0%")
     assert "[#incidents, all]\nSEV1 · gateway: errors 31.0%\n  Tocsin, from its measurements, opened" in said
-    assert "Incident commander: nobody yet" in said
+    assert "Roles: nobody yet" in said
     incident = await stage.world.incident("incident-20260301-001")
     assert (incident.source, incident.responders, incident.roles) == ("watch", (), {})
     assert (await stage.presses("ben", incident.channel, "Be incident commander")).count("@Ben Okafor") >= 2

@@ -52,7 +52,7 @@ GOOD: list[dict[str, Any]] = [
         "elements": [mrkdwn("x"), {"type": "image", "image_url": "https://a.example", "alt_text": "x"}],
     },
     actions(*(button(action_id=f"a{number}", value="v", style="danger") for number in range(25))),
-    {"type": "image", "slack_file": {"id": "F1"}, "alt_text": "a chart", "title": plain("Chart")},
+    {"type": "image", "slack_file": {"id": "F00000001"}, "alt_text": "a chart", "title": plain("Chart")},
     {"type": "rich_text", "elements": [RICH, {"type": "rich_text_list", "style": "bullet", "elements": [RICH]}]},
     {"type": "table", "rows": [[CELL] * 20] * 100, "column_settings": [{"align": "right"}]},
     {"type": "markdown", "text": "# Title"},

@@ -211,6 +211,41 @@ async def test_the_announced_length_is_held(slack: Slack, web: AsyncWebClient) -
     assert slack.violations == ["upload: 4 bytes were sent, and 3 announced"]
 
 
+async def uploaded(web: AsyncWebClient, name: str = "chart.png", content: bytes = b"\x89PNG\r\n\x1a\n...") -> str:
+    """A file that is shared with nobody."""
+    done = await web.files_upload_v2(content=content, filename=name, alt_txt="a chart")
+    return str(done["files"][0]["id"])
+
+
+def picture(file: str) -> list[dict[str, Any]]:
+    """A message that shows a file."""
+    return [{"type": "image", "slack_file": {"id": file}, "alt_text": "a chart"}]
+
+
+async def test_a_picture_is_shown_once_slack_has_looked_at_it(slack: Slack, web: AsyncWebClient) -> None:
+    channel, file = await make(web), await uploaded(web)
+    slack.faults.looking(times=1)
+    asked = {"channel": channel, "text": "errors", "blocks": picture(file)}
+    assert await error_of(web.chat_postMessage(**asked)) == "invalid_blocks"
+    said = await web.chat_postMessage(**asked)
+    assert slack.transcript("inc-1").endswith("Tocsin: <image: a chart>")
+    assert slack.team.files[file].channels == [channel]
+    await web.chat_update(ts=said["ts"], **asked)
+    assert not slack.violations
+
+
+async def test_a_picture_that_people_would_not_see_is_a_violation(slack: Slack, web: AsyncWebClient) -> None:
+    channel = await make(web)
+    said = await web.chat_postMessage(channel=channel, text="errors")
+    table, text = await uploaded(web, "a.csv", b"1,2"), await uploaded(web, "text.png", b"no picture")
+    upload = await web.files_getUploadURLExternal(filename="a.png", length=3)
+    for file in (table, text, "F0UNKNOWN", upload["file_id"]):
+        call = web.chat_postMessage(channel=channel, text="errors", blocks=picture(file))
+        assert await error_of(call) == "invalid_blocks"
+    await web.chat_update(channel=channel, ts=said["ts"], text="errors", blocks=picture(await uploaded(web)))
+    assert [one.partition(":")[0] for one in slack.violations] == ["chat.postMessage"] * 4 + ["chat.update"]
+
+
 async def test_people_and_groups(slack: Slack, web: AsyncWebClient) -> None:
     group = slack.add_group("oncall", ["ben", "carla"])
     stranger = slack.add_stranger("sven", "incidents", team="Vendor")

@@ -12,6 +12,7 @@ from pathlib import Path
 from bot.platforms.slack.blocks import Names
 from commands.cards import Card, Table, Tone, fact, rich, strong
 from commands.domain.plan import FINAL, PlanState
+from commands.domain.sli import Reading
 from commands.presentation.plan import plan_card
 from tests.scenario.stage import Stage, Still
 from tests.world import settings_for, world
@@ -104,11 +105,19 @@ def _room(gallery: Gallery) -> str:
 
 async def _diagnosis(gallery: Gallery) -> None:
     room = _room(gallery)
+    await gallery.stage.measured(*_readings(gallery))
     for name in ("status", "health", "pods", "metrics", "config", "logs", "errors", "history"):
         await gallery.asks(f"gw-{name}", "ben", room, f"/gw {name}")
     await gallery.asks("help", "ana", room, "/help")
     await gallery.asks("help-one", "ana", room, "/help incident declare")
     await gallery.asks("audit", "dev", room, "/audit verify")
+
+
+def _readings(gallery: Gallery) -> list[Reading]:
+    """What the watch has seen in the last half hour: it was well, then requests failed and slowed down."""
+    well = gallery.stage.world.gateway.reading_now
+    rates = [0.002, 0.003, 0.001] * 6 + [0.04, 0.11, 0.19, 0.26, 0.31, 0.28, 0.12, 0.124, 0.118, 0.121, 0.125, 0.124]
+    return [well.model_copy(update={"error_rate": rate, "p95_ms": 40 + 5000 * rate}) for rate in rates]
 
 
 async def _mitigation(gallery: Gallery) -> None:

@@ -29,7 +29,7 @@ def oauth(slack: Slack, **more: Any) -> dict[str, Any]:
         "client_id": slack.core.client_id,
         "client_secret": slack.core.client_secret,
         "public_url": PUBLIC,
-        "workspaces": ["*"],
+        "workspaces": list(slack.core.state.teams),
         **more,
     }
 

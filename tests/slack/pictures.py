@@ -12,11 +12,13 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bot.charts import png
 from bot.platforms.slack.blocks import render
 from commands.cards import Card
 from tests.slack.gallery import every_card, names
@@ -24,6 +26,7 @@ from tests.slack.gallery import every_card, names
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "var/cache")) / "slack-pictures"
 PACKAGES = ("slack-blocks-to-jsx@1.1.1", "react@19", "react-dom@19", "esbuild@0.28.2")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FILE = "F0PICTURE"
 WIDTHS = {"phone": 390, "desktop": 860}
 
 ENTRY = """
@@ -108,9 +111,12 @@ def _show(page: Page, card: Card, theme: str) -> None:
 
 
 def _blocks(card: Card) -> list[dict[str, Any]]:
-    """Without `verbatim`: Slack still formats such text, and this renderer does not."""
-    text = json.dumps(render(card, names(), key="picture").blocks)
+    """Without `verbatim`: Slack still formats such text, and this renderer does not. Charts as they are uploaded."""
+    text = json.dumps(render(card, names(), key="picture", picture=FILE).blocks)
     found: list[dict[str, Any]] = json.loads(text.replace(', "verbatim": true', ""))
+    for block in found:
+        if block.pop("slack_file", None) and card.chart:
+            block["image_url"] = f"data:image/png;base64,{b64encode(png(card.chart)).decode()}"
     return found
 
 
@@ -129,7 +135,7 @@ def main() -> None:
         print(f"skipped: {reason}")
         return
     for name, card in cards.items():
-        text = json.dumps(render(card, names(), key="picture").blocks, indent=1, ensure_ascii=False)
+        text = json.dumps(render(card, names(), key="picture", picture=FILE).blocks, indent=1, ensure_ascii=False)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
     print(f"{drawn} pictures in {folder}")
 

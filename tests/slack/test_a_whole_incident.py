@@ -68,7 +68,6 @@ async def test_an_incident_word_for_word(sqlite_url: str, mode: str) -> None:
     async with workspace(sqlite_url, mode, FakeClock()) as stage:
         await story.whole_incident(Together(stage))
         slack = stage.slack
-        print("<<<" + story.smooth(slack.transcript(INCIDENT)) + ">>>")
         assert story.smooth(slack.transcript(INCIDENT)) == GOLDEN.read_text(encoding="utf-8").strip()
 
 

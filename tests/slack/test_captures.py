@@ -77,7 +77,7 @@ async def test_the_timeline_shows_the_message_at_its_own_time(stage: SlackWorld)
     await reacts(stage, "ana", message)
     await stage.slash("ana", "/incident timeline", WHERE)
     shown = stage.slack.transcript(WHERE).rpartition("Timeline of")[2]
-    assert shown.index("the pool is full") < shown.index("more workers are on their way")
+    assert shown.index("more workers are on their way") < shown.index("the pool is full")
     assert "message (https://acme.slack.com/archives/" in shown
 
 
@@ -189,7 +189,7 @@ async def test_the_console_shows_the_same_timeline(stage: SlackWorld) -> None:
 async def test_a_direct_message_is_a_command(stage: SlackWorld) -> None:
     await stage.slack.direct("carla", "declare sev3 the docs are slow")
     await stage.settled()
-    assert "incident-20260301-002 is open" in stage.slack.direct_transcript("carla")
+    assert "Work on it in #incident-20260301-002." in stage.slack.direct_transcript("carla")
     await stage.slack.direct("carla", "gw status")
     await stage.settled()
     assert "/gw status" in stage.slack.direct_transcript("carla")

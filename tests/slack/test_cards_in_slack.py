@@ -56,9 +56,7 @@ async def test_an_incident(cards: dict[str, Card]) -> None:
         ## 🚨 SEV1 · Checkout answers 502 for a third of all orders
         *Status* | *investigating*
         *Severity* | SEV1, critical
-        *Incident commander* | nobody yet
-        *Technical lead* | nobody yet
-        *Communications lead* | nobody yet
+        *Roles* | nobody yet
         *Service* | gateway
         *Declared* | 2026-03-01 12:00 UTC
         *Next update due* | 12:15 UTC

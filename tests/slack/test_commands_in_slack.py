@@ -17,9 +17,9 @@ async def test_declare_opens_a_channel_with_card_topic_people_and_an_announcemen
         await stage.slash("ana", "/incident declare sev1 API answers 502")
         slack = stage.slack
         assert slack.transcript("general") == _lines("""
-            12:00 Tocsin: ## ℹ️ incident-20260301-001 is open
+            12:00 Tocsin: ## ℹ️ Declared: SEV1 · API answers 502
                 Work on it in #incident-20260301-001.
-                (Ana Alvarez: /incident declare sev1 API answers 502)
+                (by Ana Alvarez)
             """)  # noqa: RUF001
         assert slack.transcript("incidents") == _lines("""
             12:00 Tocsin: ## 🚨 SEV1 · API answers 502

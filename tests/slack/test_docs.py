@@ -10,7 +10,7 @@ from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallation
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 
 from bot.platforms.slack import sockets
-from bot.platforms.slack.people import FRESH
+from bot.platforms.slack.people import BELIEVED, FRESH
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.subscriptions import EVENTS, SHORTCUTS
 from bot.settings import load
@@ -53,6 +53,7 @@ def test_numbers_and_names_are_those_of_the_code() -> None:
     ):
         assert f"`{table}`" in TEXT
     assert f"for {FRESH.total_seconds() / 60:.0f} minutes" in TEXT
+    assert (BELIEVED.total_seconds(), "is believed for an hour" in TEXT) == (3600, True)
     assert f"| {KEEP.days} days |" in TEXT
     assert sockets._LOOK_SECONDS * (sockets._PATIENCE + 1) <= 20
     assert SlackSettings.model_fields["reaction"].default == "pushpin"

@@ -177,7 +177,7 @@ async def test_a_database_that_does_not_answer(slack: Slack) -> None:
 async def test_the_workspaces_that_installed_are_looked_at_beside_the_bot(sqlite_url: str) -> None:
     async with two_workspaces(sqlite_url) as stage:
         slack = stage.slack
-        given = settings(slack, sqlite_url, mode="http", **oauth(slack))
+        given = settings(slack, sqlite_url, mode="http", **oauth(slack, workspaces=["*"]))
         assert "no workspace has installed Tocsin yet" in "\n".join(map(str, await seen(given)))
         await install(stage, "ana")
         await install(stage, "bea")

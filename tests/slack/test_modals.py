@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from bot.platforms.slack import intake
+from bot.platforms.slack.arriving import arrival_of
+from bot.store import arrivals, schema
 from commands.domain.incident import Noted
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
@@ -60,6 +62,16 @@ def locked(url: str) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@contextmanager
+def impatient(stage: SlackWorld, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """For a while, neither waits long: how long it is does not matter, that it ends does."""
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "PATIENCE_SECONDS", 0.2)
+        for way in (stage.slack.core.sockets, stage.slack.core.http):
+            patched.setattr(way, "timeout", 1.0)
+        yield
+
+
 async def test_the_shortcut_opens_the_form_and_its_answer_takes_its_place(stage: SlackWorld) -> None:
     await opens(stage)
     assert modal(stage) == _lines("""
@@ -78,7 +90,7 @@ async def test_the_shortcut_opens_the_form_and_its_answer_takes_its_place(stage:
     await sends(stage, FILLED | {"impact": "no checkout\nin Europe", "service": "gateway"})
     assert modal(stage) == _lines("""
         == Declare an incident ==
-        ## ℹ️ incident-20260301-001 is open
+        ## ℹ️ Declared: SEV1 · API answers 502
         Work on it in #incident-20260301-001.
         [Close]
         """)  # noqa: RUF001
@@ -94,7 +106,7 @@ async def test_the_shortcut_opens_the_form_and_its_answer_takes_its_place(stage:
 async def test_a_private_one_leaks_nothing_and_is_no_duplicate_for_others(stage: SlackWorld) -> None:
     await opens(stage)
     await sends(stage, FILLED | {"title": "payroll leak", "private": ["Private"]})
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
     for channel in ("general", "incidents"):
         assert "payroll" not in stage.slack.transcript(channel)
     await opens(stage)
@@ -121,7 +133,7 @@ async def test_a_refusal_keeps_what_was_typed_and_says_what_to_do(stage: SlackWo
         assert field in modal(stage)
     assert incidents(stage) == []
     await sends(stage, {"service": "gateway"})
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
     assert "all\n    of it" in stage.slack.transcript(FIRST)
 
 
@@ -138,20 +150,22 @@ async def test_sent_twice_it_is_one_incident(stage: SlackWorld) -> None:
     stage.slack.faults.duplicate("interactive")
     await sends(stage, FILLED)
     assert incidents(stage) == [FIRST]
-    assert f"{FIRST} is open" in modal(stage)
+    assert f"Work on it in #{FIRST}." in modal(stage)
 
 
 async def test_whoever_has_closed_the_form_is_told_directly(stage: SlackWorld) -> None:
     await opens(stage)
-    stage.slack.faults.slow("views.update", 0.3)  # the answer comes when the form is closed
+    held = stage.slack.faults.hold("views.update")  # the answer comes when the form is closed
     await stage.slack.submit("ana", values=FILLED)
     await stage.slack.close("ana")
+    held.release()
     await stage.settled()
-    assert f"{FIRST} is open" in stage.slack.direct_transcript("ana")
+    assert f"Work on it in #{FIRST}." in stage.slack.direct_transcript("ana")
     await opens(stage)
-    stage.slack.faults.slow("views.update", 0.3)
+    held = stage.slack.faults.hold("views.update")
     await stage.slack.submit("ana", values=FILLED | {"service": "two words", "impact": "x" * 500})
     await stage.slack.close("ana")
+    held.release()
     await stage.settled()
     said = stage.slack.direct_transcript("ana")
     assert "'two words' is no name of a service." in said
@@ -207,7 +221,7 @@ async def test_the_form_is_open_before_the_database_has_answered(stage: SlackWor
     with locked(sqlite_url):
         asking = stage.slack.global_shortcut("ana", "tocsin.declare")
         shown = _background(asking)
-        await stage.slack.until(lambda: "One moment" in modal(stage))
+        await stage.slack.until(lambda: "One moment" in modal(stage), seconds=20)
     assert (await shown).ok
     await stage.settled()
     assert FORM in modal(stage)
@@ -216,11 +230,9 @@ async def test_the_form_is_open_before_the_database_has_answered(stage: SlackWor
 async def test_a_database_that_stays_locked_leaves_a_way_out(
     stage: SlackWorld, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.2)  # how long it is does not matter, that it ends does
-    stage.slack.core.sockets.timeout = stage.slack.core.http.timeout = 1.0
-    with locked(sqlite_url):
+    with impatient(stage, monkeypatch), locked(sqlite_url):
         await stage.slack.global_shortcut("ana", "tocsin.declare")
-        assert "type: /incident declare sev1 what is wrong" in modal(stage)
+        await stage.slack.until(lambda: "type: /incident declare sev1 what is wrong" in modal(stage), seconds=20)
     await stage.settled()
     assert incidents(stage) == []
 
@@ -229,9 +241,7 @@ async def test_what_is_sent_while_the_database_is_locked_stays_in_the_form(
     stage: SlackWorld, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await opens(stage)
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.2)  # see above
-    stage.slack.core.sockets.timeout = stage.slack.core.http.timeout = 1.0
-    with locked(sqlite_url):
+    with impatient(stage, monkeypatch), locked(sqlite_url):
         ack = await stage.slack.submit("ana", values=FILLED)
         assert not ack.ok
         assert FORM in modal(stage)
@@ -254,13 +264,51 @@ async def test_whoever_gets_no_form_is_told_what_to_type(stage: SlackWorld) -> N
 
 
 async def test_a_form_that_was_closed_meanwhile_stays_closed(stage: SlackWorld) -> None:
-    stage.slack.faults.slow("views.update", 0.3)
+    held = stage.slack.faults.hold("views.update")
     await stage.slack.global_shortcut("ana", "tocsin.declare")
-    await stage.slack.until(lambda: modal(stage))
+    await stage.slack.until(lambda: modal(stage), seconds=20)
     await stage.slack.close("ana")
+    held.release()
     await stage.settled()
     assert modal(stage) == ""
     assert stage.slack.direct_transcript("ana") == ""
+
+
+# ---------------------------------------------------------------- a process that ends in the middle
+
+
+async def left_behind(stage: SlackWorld, body: dict[str, Any]) -> None:
+    """The process that took a delivery ended before it was worked; this one has just begun, and takes it up."""
+    arrival, database = arrival_of(body, stage.world.clock.now()), stage.world.app.store.database
+    await database.write(lambda c: arrivals.store(c, arrival, owner="a-process-that-ended"))
+    mine, table = schema.arrivals.c.id == arrival.id, schema.arrivals
+    await database.write(lambda c: c.execute(table.update().where(mine).values(owner="gone", finished_at=None)))
+    stage.platform.bench.opening._tasks.clear()
+    await stage.platform.intake._look()
+    await stage.settled()
+
+
+async def test_a_form_that_was_never_opened_is_said_after_a_restart(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        user, team = stage.slack.user("ana").id, stage.slack.team.id
+        body = {"type": "shortcut", "callback_id": "tocsin.declare", "trigger_id": "1.2.3", "team": {"id": team}}
+        await left_behind(stage, body | {"user": {"id": user, "team_id": team}})
+        assert modal(stage) == ""
+        said = stage.slack.direct_transcript("ana")
+        assert "Tocsin was restarted while your form was to open." in said
+        assert "type instead: /incident declare sev1 what is wrong" in said
+
+
+async def test_a_form_that_was_filled_before_a_restart_is_left_as_it_is(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        await opens(stage)
+        stage.slack.fill(stage.slack.modal("ana"), FILLED)  # type: ignore[arg-type] # it is open
+        body = next(one.payload for one in stage.slack.core.deliveries.sent if one.kind == "interactive")
+        await left_behind(stage, body)
+        assert "[API answers 502]" in modal(stage)
+        assert stage.slack.direct_transcript("ana") == ""
+        await sends(stage, {})
+        assert incidents(stage) == [FIRST]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -281,7 +329,7 @@ async def test_with_calls_that_fail_in_every_way_the_end_is_the_same(sqlite_url:
         slack.faults.clear()
         await stage.settled()
         assert incidents(stage) == [FIRST]
-        assert f"{FIRST} is open" in modal(stage)
+        assert f"Work on it in #{FIRST}." in modal(stage)
         assert slack.transcript(FIRST).count("Noted as impact") == 1
         said = await stage.world.say("ana", FIRST, "/incident timeline")
         assert (said.count("@Ben Brook: the API is slow in Europe"), said.count("Tocsin: ")) == (1, 1)

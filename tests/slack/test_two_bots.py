@@ -76,7 +76,7 @@ async def test_what_reaches_both_is_done_once(mode: str, tmp_path: Path, postgre
         assert (plan.state, two.gateway.state.effects[plan.id]) == (PlanState.DONE, 1)
         two.record.check_plan(plan, began=True)
         said = slack.transcript("general")
-        assert said.count("is open") == 1
+        assert said.count("Declared: ") == 1
         assert slack.transcript("incidents").count("opened #") == 1
 
 

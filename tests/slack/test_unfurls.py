@@ -61,6 +61,39 @@ async def test_who_may_see_nothing_can_show_nothing(stage: SlackWorld) -> None:
     assert await shares(stage, f"/c/{WHERE}", who="gus") == ""
 
 
+async def test_where_a_guest_reads_along_nothing_is_shown_but_in_the_incidents_own_channel(stage: SlackWorld) -> None:
+    gus = stage.slack.user("gus").id
+    for where in ("general", WHERE):
+        stage.slack.channel(where).members.append(gus)
+    assert await shares(stage, f"/c/{WHERE}") == ""
+    assert "API answers 502" in await shares(stage, f"/c/{WHERE}", where=WHERE)
+    stage.slack.channel("general").members.remove(gus)
+    assert "API answers 502" in await shares(stage, f"/c/{WHERE}")
+
+
+async def test_guests_who_may_see_incidents_read_previews(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url, slack=None, guests=["viewer"]) as stage:
+        stage.slack.core.unfurl_domains = ("127.0.0.1",)
+        await stage.slash("ana", "/incident declare sev1 API answers 502")
+        stage.slack.channel("general").members.append(stage.slack.user("gus").id)
+        assert "API answers 502" in await shares(stage, f"/c/{WHERE}")
+
+
+async def test_where_many_read_along_they_are_met_first_and_very_many_never_are(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        stage.slack.core.unfurl_domains = ("127.0.0.1",)
+        await stage.slash("ana", "/incident declare sev1 API answers 502")
+        for number in range(30):
+            stage.slack.add_user(f"colleague{number}")
+        assert await shares(stage, f"/c/{WHERE}") == ""
+        assert "API answers 502" in await shares(stage, f"/c/{WHERE}")
+        for number in range(70):
+            stage.slack.add_user(f"friend{number}")
+        asked = len(stage.slack.calls_of("users.info"))
+        assert await shares(stage, f"/c/{WHERE}") == ""
+        assert len(stage.slack.calls_of("users.info")) == asked
+
+
 async def test_other_organisations_read_no_preview(stage: SlackWorld) -> None:
     stage.slack.add_stranger("zoe", "general", team="Zeta")
     assert await shares(stage, f"/c/{WHERE}") == ""

@@ -82,7 +82,7 @@ async def test_1_an_event_that_slack_retries_is_worked_once(stage: SlackWorld) -
         await slack.core.bring(delivery)
     await stage.settled()
     assert channels(slack) == [FIRST]
-    assert said(slack, "general", f"{FIRST} is open") == 1
+    assert said(slack, "general", f"Work on it in #{FIRST}.") == 1
 
 
 # ---------------------------------------------------------------- 2: too many requests
@@ -100,7 +100,7 @@ async def test_2_a_channel_that_slack_makes_wait_is_made_and_nobody_has_to_ask_a
     assert channels(slack) == [FIRST]
     assert stage.world.clock.now() - before >= timedelta(seconds=30 * times)
     assert "SEV1 · API answers 502" in slack.transcript(FIRST)
-    assert said(slack, "general", f"{FIRST} is open") == 1
+    assert said(slack, "general", f"Work on it in #{FIRST}.") == 1
     assert slack.rate_limited == []
 
 
@@ -399,7 +399,7 @@ async def test_11_an_incident_that_opened_by_itself_asks_for_a_human_commander(
         name = channels(slack)[0]
         await slack.until_shown(name, "First steps")
         shown = slack.transcript(name)
-        assert "*Incident commander* | nobody yet" in shown
+        assert "*Roles* | nobody yet" in shown
         assert "[Be incident commander]" in shown
         assert "On duty: @Ana Alvarez" in shown
         assert "no commander yet" in await slack.until(lambda: slack.channel(name).topic.value)

@@ -16,6 +16,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 async def test_chatter_is_stored_nowhere_and_worked_commands_keep_no_words(sqlite_url: str) -> None:
     async with slack_world(sqlite_url) as stage:
         await stage.slack.say("ana", "general", "the password of the cat is miaow")
+        await stage.slack.say("ana", "general", "and here it is", files=[("miaow.txt", b"miaow")])
+        await stage.settled()
+        rows = await stage.world.app.store.database.read(lambda c: list(c.execute(sa.select(schema.arrivals))))
+        assert [row.lane for row in rows if row.lane.endswith(stage.slack.channel("general").id)] == []
         await stage.slash("ana", "/incident list the password is hunter2")
         rows = await stage.world.app.store.database.read(lambda c: list(c.execute(sa.select(schema.arrivals))))
         assert rows

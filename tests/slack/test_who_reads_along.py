@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from bot.platforms.slack.own_accounts import OwnAccounts
+from bot.platforms.slack.people import BELIEVED
 from bot.store.messages import may_read
 from commands.errors import NotFound
 from commands.people import Directory, Person
@@ -48,8 +52,6 @@ async def test_a_delivery_is_not_lost_while_slack_does_not_say_who_we_are(sqlite
 
 
 async def test_an_address_is_nobody_elses_where_the_settings_name_the_account(sqlite_url: str) -> None:
-    from bot.platforms.slack.people import OwnAccounts
-
     ana = Person(id="ana", name="Ana", email="ana@acme.example")
     own = OwnAccounts([ana], {"slack": {"U1": "ana"}})
     assert own.person("T1", "U1", "") == ana
@@ -77,6 +79,43 @@ async def test_who_leaves_or_is_deactivated_reads_and_does_nothing_from_then_on(
         assert not await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
         await stage.slack.deactivate("ben")
         await stage.settled()
-        person = stage.world.app.services.directory.get("ben")
+        person = stage.world.app.services.directory.get("ben", f"slack:{stage.slack.team.id}")
         assert person is not None
         assert not person.roles
+
+
+async def test_roles_by_a_group_end_with_the_group_and_with_slacks_word_for_it(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url, groups={"sre": ["operator"]}) as stage:
+        slack = stage.slack
+        slack.add_group("sre", ["carla"])
+        await stage.slash("carla", "/gw scale 4")
+        assert "Scale gateway up from 3 to 4 workers?" in slack.transcript("general")
+        slack.faults.fail("users.info", probability=1.0)
+        stage.world.clock.advance(BELIEVED + timedelta(minutes=1))
+        await stage.slash("carla", "/gw scale 5")
+        refused = slack.messages("general")[-1].text
+        assert "/gw scale is not for you." in refused
+        assert "Slack does not say at the moment who is in its groups" in refused
+        slack.faults.clear()
+        await stage.slash("carla", "/gw scale 6")
+        assert "Scale gateway up from 3 to 6 workers?" in slack.transcript("general")
+        slack.switch_group_off("sre")
+        await stage.settled()
+        await stage.slash("carla", "/gw scale 7")
+        refused = slack.messages("general")[-1].text
+        assert "/gw scale is not for you." in refused
+        assert "Slack does not say" not in refused
+
+
+async def test_for_a_command_that_is_refused_anyway_nobody_is_looked_up(sqlite_url: str) -> None:
+    async with slack_world(sqlite_url) as stage:
+        dora = stage.slack.user("dora").id
+        stage.slack.channel("general").members.append(stage.slack.user("gus").id)
+        for who, line in (("gus", "role ic @dora"), ("ana", "no such command @dora")):
+            await stage.slack.mention(who, "general", line)
+            await stage.settled()
+        assert "is not for you" in stage.slack.transcript("general")
+        assert dora not in [call.args["user"] for call in stage.slack.calls_of("users.info")]
+        await stage.slack.mention("ana", "general", "role ic @dora")
+        await stage.settled()
+        assert dora in [call.args["user"] for call in stage.slack.calls_of("users.info")]

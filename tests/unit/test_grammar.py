@@ -141,7 +141,7 @@ def test_a_word_too_many_or_an_unknown_option_is_refused(command: Command) -> No
 )
 def test_a_note_may_hold_a_command_line(line: str) -> None:
     parsed = parse(f"/incident note {line} --as cause", REGISTRY, WORDS)
-    assert (parsed.args.text, parsed.args.marked) == (line, NoteKind.CAUSE)
+    assert (parsed.args.text, parsed.args.kind) == (line, NoteKind.CAUSE)
 
 
 @pytest.mark.parametrize(

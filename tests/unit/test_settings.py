@@ -91,7 +91,7 @@ def test_a_file_is_read_and_the_environment_wins(file: Path, monkeypatch: pytest
         ("people:\n- {id: tocsin, name: A}", "tocsin is the bot itself"),
         ("people:\n- {id: a, name: A, roles: [boss]}", "Input should be 'viewer', 'responder', 'operator' or 'admin'"),
         ("people:\n- {id: a, name: A, timezone: Nowhere}", "'Nowhere' is no time zone"),
-        ("watch:\n  severity: sev9", "'sev9' is no severity here"),
+        ("watch:\n  severity: sev9", "“sev9” is no severity. Severities: SEV1 (critical), "),
         (
             "secret: hunter2",
             "secret = '[redacted]': it has 7 bytes; 16 or more are allowed",

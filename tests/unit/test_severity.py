@@ -42,7 +42,7 @@ def test_a_severity_is_understood_however_it_is_written(scheme: Scheme, word: st
 def test_what_is_no_severity_is_refused_with_those_there_are(scheme: Scheme, word: str) -> None:
     with pytest.raises(Malformed) as refused:
         scheme.parse(word)
-    assert all(level.id in refused.value.hint for level in scheme.levels)
+    assert all(level.id in refused.value.words() for level in scheme.levels)
     assert len(refused.value.message) < 100
 
 

@@ -84,6 +84,7 @@ async def read(seen: Seen, console: TheConsole, writer: AWriter) -> Response:
 async def older(name: Asked, console: TheConsole, reader: AReader, before: Number | None = None) -> dict[str, Any]:
     """A stretch of a channel's log, oldest first; replies are in their threads."""
     found = await console.record.messages(name, reader.person.id, before=before, limit=PAGE)
+    await console.renderer.prepare(*found)
     return {
         "messages": [message_out(view, reader.person, console.renderer) for view in found if not view.thread],
         "before": found[0].id if len(found) == PAGE else None,
@@ -95,6 +96,7 @@ async def thread(name: Asked, key: Asked, console: TheConsole, reader: AReader) 
     """The replies to a message, oldest first."""
     found = await console.record.messages(name, reader.person.id, thread=key, limit=THREAD)
     replies = [view for view in found if view.thread == key]
+    await console.renderer.prepare(*replies)
     return {"messages": [message_out(view, reader.person, console.renderer) for view in replies]}
 
 

@@ -51,6 +51,7 @@ async def channel(name: Asked, request: Request, console: TheConsole) -> Respons
     view = await console.channel_in_sight(name, reader.person)
     found = await console.record.messages(name, reader.person.id, limit=PAGE)
     pinned = await console.record.pinned(name, reader.person.id)
+    await console.renderer.prepare(*found)
     values = await frame(console, reader, cursor=cursor)
     html = console.renderer.page(
         "channel",

@@ -11,10 +11,12 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from bot.platforms.console import spoken
+from bot.platforms.console.drawings import Drawings
 from bot.platforms.console.incident_bar import IncidentBar, bar_of
 from bot.store.views import MessageView
 from commands.cards import Card
 from commands.people import SYSTEM, Directory, OrgRole, Person
+from commands.presentation import speech
 
 HUES = 8
 #: Longer messages are folded; nothing is cut.
@@ -22,10 +24,11 @@ FOLD_AFTER = 2400
 
 
 class Renderer:
-    """Turns views into HTML. One for the process; it holds templates and names, and nothing of a reader."""
+    """Turns views into HTML. One for the process; it holds templates, names and drawings, and nothing of a reader."""
 
     def __init__(self, directory: Directory, *, version: str, assets: str) -> None:
         self._names = directory.names()
+        self._drawings = Drawings()
         self._environment = Environment(
             loader=PackageLoader("templates", "console"),
             autoescape=True,
@@ -37,11 +40,16 @@ class Renderer:
             names=self._names, version=version, assets=assets, system=SYSTEM.id, role_names=role_names
         )
         self._environment.filters.update(utc=utc, iso=iso, initials=initials, hue=hue, spoken=self._spoken)
+        self._environment.filters["drawn"] = self._drawings.of
         self._environment.tests.update(safe_link=spoken.is_safe, own_path=spoken.is_own, shown_image=spoken.is_shown)
 
     def page(self, name: str, **values: Any) -> str:
         """A template of `templates/console/` with its values."""
         return self._environment.get_template(f"{name}.html.j2").render(**values)
+
+    async def prepare(self, *views: MessageView) -> None:
+        """Draw the charts of messages that are about to be shown. Without it, their words are shown instead."""
+        await self._drawings.prepare(views)
 
     def message(self, view: MessageView, reader: Person) -> str:
         """One message, as it stands in the log or in a thread."""
@@ -60,7 +68,7 @@ class Renderer:
         return self.pinned(view, reader) if view.pinned else self.message(view, reader)
 
     def _spoken(self, text: str) -> tuple[Any, ...]:
-        return spoken.spans(text, self._names)
+        return speech.spans(text, self._names)
 
 
 def markdown(text: str) -> Markup:

@@ -92,6 +92,7 @@ class Feed:
             self._cursor = newest
             return [_event("reset", {}, cursor=newest)]
         changes, reached = await self._changes(self._cursor, newest)
+        await self._console.renderer.prepare(*changes)
         lines = [await self._message(view) for view in changes]
         lines += await self._channel_list(moved=reached > self._cursor, cursor=reached)
         # Only now: had the store failed half-way, the next beat would begin again and lose nothing.

@@ -11,6 +11,10 @@ from bot.platforms.slack.places import platform_of
 from bot.store.arrivals import Arrival
 
 
+#: What happens to messages that may stand on a timeline.
+_FOLLOWED = {"message_changed", "message_deleted"}
+
+
 def arrival_of(body: dict[str, Any], at: datetime) -> Arrival:
     """The id is Slack's own where a retry repeats it, so that the same thing is never worked twice."""
     team, lane = team_of_body(body), _lane(body)
@@ -26,15 +30,16 @@ def arrival_of(body: dict[str, Any], at: datetime) -> Arrival:
 def is_chatter(body: dict[str, Any]) -> bool:
     """What people say to each other in channels: it is not for Tocsin, and is kept nowhere."""
     event = body.get("event") or {}
-    return event.get("type") == "message" and not event.get("subtype") and event.get("channel_type") != "im"
+    is_said = event.get("type") == "message" and event.get("subtype") not in _FOLLOWED
+    return is_said and event.get("channel_type") != "im"
 
 
 def rest_of(body: dict[str, Any]) -> dict[str, Any] | None:
     """What is still needed of a delivery once it was worked; None: all of it, for a form that may come back."""
     if body.get("event"):
         return {}
-    if body.get("command"):
-        return {name: body[name] for name in ("command", "response_url") if name in body}
+    if body.get("command") or body.get("type") == "block_actions":
+        return {name: body[name] for name in ("command", "type", "response_url") if name in body}
     return None
 
 

@@ -38,6 +38,7 @@ from bot.platforms.slack.render.measure import (
 )
 from bot.platforms.slack.render.naming import Names
 from commands.cards import Button, Card, Image, Link, Rich, Tone, rich, strong
+from commands.charts import Chart
 from commands.presentation.words import counted
 
 __all__ = ["CLICK", "SHOW_ALL", "Names", "Shown", "render", "whole"]
@@ -84,9 +85,10 @@ class _Layout:
             self.missing.append(counted(number, what) if number > 1 or " " not in what else what)
 
 
-def render(card: Card, names: Names, *, key: str) -> Shown:
-    """The card's blocks and its fallback. `key` is the message's, for "Show all"."""
-    title = SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
+def render(card: Card, names: Names, *, key: str, picture: str | None = None) -> Shown:
+    """The card's blocks and its fallback. `key` is the message's, for "Show all"; `picture` the file of its chart."""
+    headless = not card.title and any(clean(mrkdwn.words(one, names)).strip() for one in card.paragraphs)
+    title = "" if headless else SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
     layout = _Layout(names)
     buttons = _buttons(card, layout)
     foot = _footer(card.footer, layout)
@@ -95,6 +97,7 @@ def render(card: Card, names: Names, *, key: str) -> Shown:
     _facts(card, layout)
     layout.add(*buttons)
     _image(card.image, layout)
+    _chart(card.chart, picture, layout)
     _table(card, layout)
     _preformatted(card.preformatted, layout)
     layout.add(foot, *_show_all(layout.missing, key))
@@ -107,6 +110,8 @@ def render(card: Card, names: Names, *, key: str) -> Shown:
 
 def _title(title: str, layout: _Layout) -> None:
     """A header; a sentence that would fill a phone's screen as one is a bold line instead, and whole."""
+    if not title:
+        return
     if size(title) <= _HEADLINE:
         layout.room.take(size(title))
         layout.add(HeaderBlock(text=PlainTextObject(text=title, emoji=True)))
@@ -176,6 +181,20 @@ def _image(image: Image | None, layout: _Layout) -> None:
         layout.add(ImageBlock(image_url=url, alt_text=alt))
     else:
         layout.add(richtext.paragraph(fit((link,), within), layout.names))
+
+
+def _chart(chart: Chart | None, picture: str | None, layout: _Layout) -> None:
+    """The picture, where it was uploaded; else what it would show."""
+    if chart is None:
+        return
+    words = chart.words()
+    if picture is not None and layout.room.take(min(size(words), ALT)):
+        layout.add(ImageBlock(slack_file={"id": picture}, alt_text=cut(words, ALT)))
+        return
+    within = layout.room.part(ALT)
+    _spend(layout, fitted := fit(rich(words), within))
+    layout.add(richtext.paragraph(fitted, layout.names))
+    layout.miss(int(within.short), "part of what a chart says")
 
 
 def _table(card: Card, layout: _Layout) -> None:

@@ -5,29 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from bot.platforms.slack import relayed
+from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.blocks import Names, Shown, render
-from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.people import People
 from bot.platforms.slack.places import PLATFORM, Places, Spot, platform_of
+from bot.platforms.slack.refusals import final
 from bot.platforms.slack.responses import Responses
-from bot.platforms.slack.rooms import Rooms, explained
-from bot.platforms.slack.web import Busy, Refused, Unclear, Web
+from bot.platforms.slack.rooms import Rooms
+from bot.platforms.slack.said import Said, content
+from bot.platforms.slack.web import Barred, Busy, Refused, Web
 from commands.cards import channels_of, people_of
 from commands.people import Directory
-from commands.ports import Post, Room, Undeliverable, Unfinished
+from commands.ports import Post, Room, Undeliverable
 
 log = logging.getLogger(__name__)
 
-#: Messages carry our key in their metadata, so that one whose answer was lost is found.
-EVENT = "tocsin_message"
-_PAGES, _PAGE = 5, 200
 _OUTSIDE = {"not_in_channel", "channel_not_found"}
 _NOT_SEEN = {"user_not_in_channel", "not_in_channel", "channel_not_found", "is_archived", "messages_tab_disabled"}
 _GONE = {"message_not_found", "cant_update_message", "edit_window_closed"}
-#: References of what cannot be changed any more: a whisper, an answer to a response_url.
+#: References of what cannot be changed any more, nor found again: a whisper, an answer to a response_url.
 _FLEETING = "fleeting:"
+#: References of what was said to one person directly: `direct:D0123/1.2`.
+_DIRECT = "direct:"
 
 #: Shows a post of a workspace in the view that it answers; gives it back, as it is to be said, where there is none.
 InViews = Callable[[str, Post], Awaitable[Post | None]]
@@ -51,19 +54,20 @@ class SlackChat:
         places: Places,
         directory: Directory,
         responses: Responses,
-        documents: Documents,
+        belongings: Belongings,
         *,
         address: str,
     ) -> None:
         self._web = web
+        self._said = Said(web)
         self._rooms = rooms
         self._people = people
         self._places = places
         self._directory = directory
         self._responses = responses
-        self._documents = documents
+        self._belongings = belongings
+        self.pictures = belongings.pictures
         self._address = address
-        self._pinned: set[tuple[str, str]] = set()
         self._in_views: InViews = _nowhere
 
     def answer_in_views(self, answered: InViews) -> None:
@@ -82,36 +86,14 @@ class SlackChat:
         """See ChatPlatform: by the metadata of the newest messages, and of the threads that are asked about."""
         spot, wanted = Spot.of(channel), {post.key for post in posts}
         found: dict[str, str] = {}
-        try:
-            if any(post.thread is None for post in posts):
-                await self._search(spot, wanted, found, "conversations.history", {})
-            for thread in {post.thread for post in posts if post.thread}:
-                await self._search(spot, wanted, found, "conversations.replies", {"ts": thread})
-        except Refused as refused:
-            log.info("what was said in %s cannot be read: %s", channel, refused)
+        for thread in dict.fromkeys(post.thread for post in posts):
+            try:
+                found |= await self._said.find(spot, wanted, thread=thread)
+            except Refused as refused:
+                if isinstance(refused, Barred) and refused.everything:
+                    raise
+                log.warning("what was said in %s cannot be read, and may be said again: %s", channel, refused)
         return found
-
-    async def _search(
-        self, spot: Spot, wanted: set[str], found: dict[str, str], method: str, which: dict[str, Any]
-    ) -> None:
-        cursor = None
-        for _ in range(_PAGES):
-            said = await self._web.call(
-                spot.team,
-                method,
-                channel=spot.channel,
-                include_all_metadata=True,
-                limit=_PAGE,
-                cursor=cursor,
-                **which,
-            )
-            for message in said.get("messages", ()):
-                key = message.get("metadata", {}).get("event_payload", {}).get("key", "")
-                if key in wanted:
-                    found[key] = str(message["ts"])
-            cursor = said.get("response_metadata", {}).get("next_cursor") or None
-            if cursor is None or wanted <= set(found):
-                return
 
     async def post(self, channel: str, post: Post) -> str:
         """See ChatPlatform."""
@@ -120,90 +102,63 @@ class SlackChat:
         if waiting is None:
             return f"{_FLEETING}{post.key}"
         post = waiting
-        shown = await self._render(spot.team, post)
         if post.only_for is not None:
-            return await self._whisper(spot, post, shown, post.only_for)
-        reference = await self._say(spot, post, shown)
+            return await self._whisper(spot, post, await self._render(spot.team, post), post.only_for)
+        reference = await self.pictures.say(spot, post, partial(self._say, spot, post))
         if not reference.startswith(_FLEETING):
-            await self._finish(spot, reference, post)
+            await self._belongings.bring(spot, reference, post)
         return reference
 
     async def edit(self, channel: str, reference: str, post: Post) -> None:
         """See ChatPlatform. What cannot be changed is said anew."""
         spot = Spot.of(channel)
-        shown = await self._render(spot.team, post)
-        if post.only_for is not None:
+        shown = await self._render(spot.team, post, self.pictures.of(spot, post))
+        if reference.startswith(_DIRECT):
+            conversation, _, ts = reference.removeprefix(_DIRECT).partition("/")
+            await self._change(Spot(spot.team, conversation), ts, post, shown)
+        elif post.only_for is not None:
             await self._whisper(spot, post, shown, post.only_for)
-            return
-        if reference.startswith(_FLEETING):
-            await self._say(spot, post, shown)
-            return
-        try:
-            await self._web.call(
-                spot.team,
-                "chat.update",
-                urgency=post.urgency,
-                channel=spot.channel,
-                ts=reference,
-                **_content(post, shown),
-            )
-        except Refused as refused:
-            if refused.code not in _GONE:
-                raise Undeliverable(explained(refused)) from refused
-            log.info("%s was taken away in Slack: its change is kept in the record only", post.key)
-            return
-        await self._finish(spot, reference, post)
+        elif reference.startswith(_FLEETING):
+            await self._say(spot, post)
+        elif await self._change(spot, reference, post, shown):
+            await self._belongings.bring(spot, reference, post)
 
-    async def _finish(self, spot: Spot, reference: str, post: Post) -> None:
-        """What belongs to a message: the pin, the document. Each is done once, and by itself."""
-        try:
-            if post.pinned and (spot.reference, reference) not in self._pinned:
-                await self._pin(spot, reference)
-                self._pinned.add((spot.reference, reference))
-            if post.card.document is not None:
-                await self._documents.attach(spot, reference, post.card.document)
-        except (Busy, Unclear) as error:
-            raise Unfinished(reference, f"{type(error).__name__}: {error}") from error
+    async def _change(self, spot: Spot, ts: str, post: Post, shown: Shown) -> bool:
+        """Whether the message is still there."""
+        with final():
+            try:
+                await self._said.change(spot, ts, content(post.key, shown), urgency=post.urgency)
+            except Refused as refused:
+                if refused.code not in _GONE:
+                    raise
+                log.info("%s was taken away in Slack: its change is kept in the record only", post.key)
+                return False
+        return True
 
-    async def _pin(self, spot: Spot, reference: str) -> None:
-        try:
-            await self._web.call(spot.team, "pins.add", channel=spot.channel, timestamp=reference)
-        except Refused as refused:
-            if refused.code != "already_pinned":
-                log.warning("the card in %s cannot be pinned: %s", spot.reference, explained(refused))
+    async def _say(self, spot: Spot, post: Post, picture: str | None = None) -> str:
+        shown = await self._render(spot.team, post, picture)
+        message = content(post.key, shown) | _threaded(post)
+        with final():
+            try:
+                return await self._said.post(spot, message, urgency=post.urgency)
+            except Refused as refused:
+                if refused.code not in _OUTSIDE:
+                    raise
+                return await self._from_outside(spot, post, message, refused)
 
-    async def _say(self, spot: Spot, post: Post, shown: Shown) -> str:
-        content = _content(post, shown) | _threaded(post)
-        try:
-            return await self._post_message(spot, post, content)
-        except Refused as refused:
-            if refused.code in _OUTSIDE:
-                return await self._from_outside(spot, post, shown, content, refused)
-            raise Undeliverable(explained(refused)) from refused
+    async def _from_outside(self, spot: Spot, post: Post, message: dict[str, Any], refused: Refused) -> str:
+        """Tocsin is not in the channel: it joins a public one; else it answers by the address that came along.
 
-    async def _post_message(self, spot: Spot, post: Post, content: dict[str, Any]) -> str:
-        said = await self._web.call(
-            spot.team,
-            "chat.postMessage",
-            urgency=post.urgency,
-            channel=spot.channel,
-            unfurl_links=False,
-            unfurl_media=False,
-            **content,
-        )
-        return str(said["ts"])
-
-    async def _from_outside(
-        self, spot: Spot, post: Post, shown: Shown, content: dict[str, Any], refused: Refused
-    ) -> str:
-        """Tocsin is not in the channel: it joins a public one; else it answers by the address that came along."""
+        Whoever reads such an answer has no right to see a file of Tocsin's, so it has no picture.
+        """
         try:
             await self._web.call(spot.team, "conversations.join", channel=spot.channel)
-            return await self._post_message(spot, post, content)
+            return await self._said.post(spot, message, urgency=post.urgency)
         except Refused:
+            shown = await self._render(spot.team, post)
             if await self._responses.answer(platform_of(spot.team), post.key, shown, everybody=True):
                 return f"{_FLEETING}{post.key}"
-            raise Undeliverable(explained(refused)) from refused
+            raise refused from None
 
     async def _whisper(self, spot: Spot, post: Post, shown: Shown, person: str) -> str:
         """To one person: where they asked, else in the channel, else directly."""
@@ -212,37 +167,39 @@ class SlackChat:
         ):
             return f"{_FLEETING}{post.key}"
         user = self._people.user(spot.team, person)
+        if user is None and self._people.is_looked_for(spot.team, person):
+            raise Busy(f"Slack does not say who {person} is")
         if user is None:
             raise Undeliverable(f"{self._name(person)} has no account in this Slack workspace.")
-        try:
-            said = await self._web.call(
-                spot.team,
-                "chat.postEphemeral",
-                urgency=post.urgency,
-                channel=spot.channel,
-                user=user,
-                text=shown.text,
-                blocks=shown.blocks,
-                **_threaded(post),
-            )
-            return f"{_FLEETING}{said.get('message_ts', post.key)}"
-        except Refused as refused:
-            if refused.code not in _NOT_SEEN:
-                raise Undeliverable(explained(refused)) from refused
-        return await self._directly(spot.team, user, post, shown)
+        with final():
+            try:
+                return await self._ephemeral(spot, user, post, shown)
+            except Refused as refused:
+                if refused.code not in _NOT_SEEN:
+                    raise
+            message = content(post.key, shown)
+            said = await self._said.directly(spot.team, user, post.key, message, urgency=post.urgency)
+            return f"{_DIRECT}{said}"
 
-    async def _directly(self, team: str, user: str, post: Post, shown: Shown) -> str:
-        try:
-            said = await self._web.call(team, "conversations.open", users=user)
-            there = Spot(team, str(said["channel"]["id"]))
-            return f"{_FLEETING}{await self._post_message(there, post, _content(post, shown))}"
-        except Refused as refused:
-            raise Undeliverable(explained(refused)) from refused
+    async def _ephemeral(self, spot: Spot, user: str, post: Post, shown: Shown) -> str:
+        """Slack keeps no trace of it, so where the answer is lost it is said again: twice is better than never."""
+        said = await self._web.call(
+            spot.team,
+            "chat.postEphemeral",
+            urgency=post.urgency,
+            channel=spot.channel,
+            user=user,
+            text=shown.text,
+            blocks=shown.blocks,
+            **_threaded(post),
+        )
+        return f"{_FLEETING}{said.get('message_ts', post.key)}"
 
-    async def _render(self, team: str, post: Post) -> Shown:
-        await self._places.learn(team, channels_of(post.card))
-        await self._people.meet(team, [*people_of(post.card), *([post.only_for] if post.only_for else [])])
-        return await asyncio.to_thread(render, post.card, self.names(team), key=post.key)
+    async def _render(self, team: str, post: Post, picture: str | None = None) -> Shown:
+        card = relayed.card_of(post, self._directory.names())
+        await self._places.learn(team, channels_of(card))
+        await self._people.meet(team, [*people_of(card), *([post.only_for] if post.only_for else [])])
+        return await asyncio.to_thread(render, card, self.names(team), key=post.key, picture=picture)
 
     def names(self, team: str) -> Names:
         """How a workspace calls things."""
@@ -255,14 +212,6 @@ class SlackChat:
 
     def _name(self, person: str) -> str:
         return self._directory.names().get(person, person)
-
-
-def _content(post: Post, shown: Shown) -> dict[str, Any]:
-    return {
-        "text": shown.text,
-        "blocks": shown.blocks,
-        "metadata": {"event_type": EVENT, "event_payload": {"key": post.key}},
-    }
 
 
 def _threaded(post: Post) -> dict[str, Any]:

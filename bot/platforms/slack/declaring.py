@@ -62,7 +62,23 @@ class Declaring:
         view = await self.view(team, person, draft, origin)
         which = {"external_id": name_of(trigger), "hash": opened.hash or None}
         # Another name: should this be worked again, what the person has typed or sent by then is left alone.
-        await self._show(team, view | {"external_id": f"{name_of(trigger)}-form"}, which)
+        filled = view | {"external_id": f"{name_of(trigger)}-form"}
+        if await self._show(team, filled, which) or opened.known:
+            return True
+        return await self._is_there(team, filled)
+
+    async def _is_there(self, team: str, view: dict[str, Any]) -> bool:
+        """Whether a view is open, asked by a change that Slack refuses for its hash: the view stays as it is.
+
+        The process that took the delivery may have ended before it opened anything, or after it had filled the form.
+        """
+        try:
+            which = {"external_id": view["external_id"], "hash": "0.none"}
+            await self._bench.web.call(team, "views.update", view=view, **which)
+        except Refused as refused:
+            if refused.code not in _GONE:
+                raise
+            return refused.code == "hash_conflict"
         return True
 
     async def _show(self, team: str, view: dict[str, Any], which: dict[str, Any]) -> bool:
@@ -78,12 +94,16 @@ class Declaring:
         self, team: str, person: Person, draft: Draft, origin: Origin, refused: Card | None = None
     ) -> dict[str, Any]:
         """The form as somebody may see it; who may not declare is told who may."""
-        command = self._bench.registry.commands[_COMMAND]
-        if not command.access.allows(person, None):
-            who = f"Who may: {command.access.words()}. Ask one of them to declare it."
+        if not self.allows(person):
+            access = self._bench.registry.commands[_COMMAND].access
+            who = access.hint(person, "Ask one of them to declare it.")
             return forms.told(self._blocks(team, card("Declaring is not for you.", who, tone=Tone.WARNING)))
         above = self._blocks(team, refused) if refused else []
         return forms.form(draft, origin, self._bench.services.scheme, [*above, *await self._open_ones(team, person)])
+
+    def allows(self, person: Person) -> bool:
+        """Whether somebody may declare."""
+        return self._bench.registry.commands[_COMMAND].access.allows(person, None)
 
     def _blocks(self, team: str, shown: Card) -> list[Any]:
         """A card without its small print, which repeats what was typed."""

@@ -96,7 +96,8 @@ class Doctor:
         if section.has_oauth and "*" in section.workspaces:
             found.append(
                 note(
-                    "workspaces: any may install Tocsin, and its members get the roles of `members`",
+                    "workspaces: any may install Tocsin, and its members get the roles of `members`; "
+                    "addresses and groups count in those that are named",
                     "name the workspaces in platforms.slack.workspaces",
                 )
             )

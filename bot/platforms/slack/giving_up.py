@@ -6,10 +6,12 @@ import logging
 from typing import Any
 
 from bot.platforms.slack.arriving import team_of_body
-from bot.platforms.slack.rooms import explained
+from bot.platforms.slack.refusals import explained
+from bot.platforms.slack.said import Said, words
 from bot.platforms.slack.web import Refused
 from bot.platforms.slack.workshop import Bench
 from bot.store.arrivals import Arrival
+from commands.ports import Urgency
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +34,9 @@ class GivingUp:
         log.error("given up: %s", arrival.id)
         if not user:
             return
+        key = f"given-up:{arrival.id}"
         try:
-            said = await self._bench.web.call(team, "conversations.open", users=user)
-            await self._bench.web.call(team, "chat.postMessage", channel=said["channel"]["id"], text=_WORDS)
+            await Said(self._bench.web).directly(team, user, key, words(key, _WORDS), urgency=Urgency.ANSWER)
         except Refused as refused:
             log.error("nobody could be told: %s", explained(refused))
 

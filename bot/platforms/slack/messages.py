@@ -102,7 +102,7 @@ class Messages:
         try:
             user = (await self._bench.web.call(team, "users.info", user=message["user"])).get("user", {})
         except Refused:
-            return "an app"
+            return "somebody whom Slack does not show"
         return str(user.get("real_name") or user.get("name") or "an app")
 
     async def _permalink(self, spot: Spot, ts: str) -> str:

@@ -50,6 +50,11 @@ METHODS: dict[str, Method] = {
     ),
     "conversations.join": Method(TIER_3, ("channels:join",), why="to answer in public channels"),
     "conversations.list": Method(TIER_2, ("channels:read", "groups:read"), why="to find a channel by its name"),
+    "conversations.members": Method(
+        TIER_4,
+        ("channels:read", "groups:read", "im:read", "mpim:read"),
+        why="whether everybody who reads a preview may know of its incident",
+    ),
     "conversations.open": Method(TIER_3, ("im:write",), why="to reach somebody who is not in the channel"),
     "conversations.replies": Method(
         TIER_3, ("channels:history", "groups:history"), why="as conversations.history, for threads"
@@ -58,8 +63,10 @@ METHODS: dict[str, Method] = {
     "conversations.setTopic": Method(
         TIER_2, ("channels:manage", "groups:write"), why="severity, status and roles on top of the channel"
     ),
-    "files.completeUploadExternal": Method(TIER_4, ("files:write",), False, "the postmortem, and what is too long"),
-    "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, and what is too long"),
+    "files.completeUploadExternal": Method(
+        TIER_4, ("files:write",), False, "the postmortem, charts, and what is too long"
+    ),
+    "files.getUploadURLExternal": Method(TIER_4, ("files:write",), why="the postmortem, charts, and what is too long"),
     "oauth.v2.access": Method(_MANY),
     "pins.add": Method(TIER_2, ("pins:write",), why="the incident's card"),
     "reactions.get": Method(TIER_3, ("reactions:read",), why="the message that somebody marked for the timeline"),

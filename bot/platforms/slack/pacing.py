@@ -15,8 +15,9 @@ from commands.ports import Clock, Urgency
 
 #: chat.postMessage allows about one message a second and channel, with short bursts.
 _CHANNEL_PER_MINUTE, _CHANNEL_BURST = 60, 3
-#: A part of what is allowed, since Slack counts by its own clock.
-_SHARE = 0.9
+#: What may come at once, and what comes evenly: in no minute more than what is allowed, and a little less, since Slack
+#: counts by its own clock.
+_AT_ONCE, _EVENLY = 0.1, 0.88
 
 
 @dataclass
@@ -95,8 +96,8 @@ class Pacer:
         if key not in self._buckets:
             channel = name.startswith("#")
             per_minute = _CHANNEL_PER_MINUTE if channel else METHODS[name].per_minute
-            burst = _CHANNEL_BURST if channel else max(per_minute / 5, 1)
-            bucket = _Bucket(self._clock, per_minute * _SHARE / 60, burst, tokens=burst)
+            burst = _CHANNEL_BURST if channel else max(per_minute * _AT_ONCE, 1)
+            bucket = _Bucket(self._clock, per_minute * _EVENLY / 60, burst, tokens=burst)
             bucket.filled_at = bucket.now()
             self._buckets[key] = bucket
         return self._buckets[key]

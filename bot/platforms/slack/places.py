@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.store import channels
+from bot.store.channels import Known
 from bot.store.transaction import SqlTransaction, Store
 from commands.ports import Room
 
@@ -60,19 +61,22 @@ class Places:
         """What a conversation is called here, if it is known."""
         return await self._store.database.read(lambda c: channels.name_of(c, spot.reference))
 
-    async def is_private(self, spot: Spot) -> bool | None:
-        """Whether a conversation is known here as private; None: it is not known."""
-        return await self._store.database.read(lambda c: channels.is_private(c, spot.reference))
+    async def known(self, spot: Spot) -> Known | None:
+        """What is known of a conversation."""
+        return await self._store.database.read(lambda c: channels.known(c, spot.reference))
 
-    async def name_for(self, spot: Spot, person: str, *, private: bool, topic: str = "") -> str:
-        """The same; one that is not known is noted. Whoever speaks in a private one is in it: Slack says so."""
-        name = await self.name(spot)
-        if name is None or private:
-            name = name or spot.name
+    async def name_for(self, spot: Spot, person: str, *, private: bool, label: str = "") -> str:
+        """What a conversation is called here; one that is not known is noted, and what people call it.
+
+        Whoever speaks in a private one is in it: Slack says so.
+        """
+        known = await self.known(spot)
+        if known is None or private or label not in {"", known.shown}:
+            name = known.name if known else spot.name
             await self._store.transact(
-                f"place:{spot.reference}", lambda tx: _note(tx, spot, name, person, private, topic)
+                f"place:{spot.reference}", lambda tx: _note(tx, spot, name, person, private, label)
             )
-        return name
+        return known.name if known else spot.name
 
     async def learn(self, team: str, names: list[str]) -> None:
         """Find out the Slack ids of some channels, so that a message can link to them."""
@@ -89,12 +93,14 @@ class Places:
         return self._ids.get((team, name))
 
 
-def _note(tx: SqlTransaction, spot: Spot, name: str, person: str, private: bool, topic: str) -> None:
-    known = channels.is_private(tx.connection, spot.reference)
+def _note(tx: SqlTransaction, spot: Spot, name: str, person: str, private: bool, label: str) -> None:
+    known = channels.known(tx.connection, spot.reference)
     if known is None:
-        room = Room(name=name, platform=platform_of(spot.team), private=private, topic=topic, members=(person,))
+        room = Room(name=name, platform=platform_of(spot.team), private=private, topic="", members=(person,))
         tx.messages.open_channel(room, reference=spot.reference)
-    elif private and not known:
+    elif private and not known.private:
         channels.close(tx.connection, name, [person])
+    if label and (known is None or known.shown != label):
+        channels.call(tx.connection, name, label)
     if private:
         tx.messages.add_member(name, person)

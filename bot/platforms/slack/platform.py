@@ -13,17 +13,22 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.platforms import Parts
 from bot.platforms.slack import screens, signed_http
+from bot.platforms.slack.access import Access
 from bot.platforms.slack.arriving import team_of_body
 from bot.platforms.slack.asking import Asking
+from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
 from bot.platforms.slack.giving_up import GivingUp
 from bot.platforms.slack.installs import Installs, ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.intake import Intake, front
+from bot.platforms.slack.inviting import Inviting
 from bot.platforms.slack.oauth import Flow, Installations
 from bot.platforms.slack.opening import Opening
+from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.pacing import Pacer
-from bot.platforms.slack.people import OwnAccounts, People
+from bot.platforms.slack.people import People
+from bot.platforms.slack.pictures import Pictures
 from bot.platforms.slack.places import PLATFORM, Places, platform_of
 from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.rooms import Rooms
@@ -31,6 +36,7 @@ from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.sockets import Sockets
 from bot.platforms.slack.web import Web, Wire
 from bot.platforms.slack.workshop import Bench, work, workshop
+from bot.sending.undelivered import Undelivered
 from bot.store.accounts import Accounts
 from bot.store.arrivals import Arrival
 from commands.ports import Room, Undeliverable
@@ -78,13 +84,18 @@ class Slack:
 
     def _make_bench(self) -> Bench:
         parts, settings = self._parts, self._settings
-        web = Web(self._wire, self._installs, Pacer(self._clock), self._clock)
-        own = OwnAccounts(parts.people, parts.accounts)
+        undelivered = Undelivered(parts.store, parts.services)
+        access = Access(undelivered.at_home, self._clock)
+        web = Web(self._wire, self._installs, Pacer(self._clock), self._clock, access)
+        own = OwnAccounts(parts.people, parts.accounts, settings.believes)
         people = People(web, Accounts(parts.store.database), parts.directory, settings, self._clock, own)
         places, documents = Places(parts.store), Documents(web, parts.store)
         responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
-        rooms = Rooms(web, self._installs, people)
-        chat = SlackChat(web, rooms, people, places, parts.directory, responses, documents, address=parts.address)
+        tell = undelivered.there
+        rooms = Rooms(web, Inviting(web, people, tell), tell)
+        pictures = Pictures(web, documents, self._clock)
+        belongings = Belongings(web, documents, pictures, places, tell)
+        chat = SlackChat(web, rooms, people, places, parts.directory, responses, belongings, address=parts.address)
         return Bench(
             intake=parts.intake,
             registry=parts.registry,

@@ -8,6 +8,7 @@ from datetime import timedelta
 import aiohttp
 
 from bot.platforms.slack.blocks import Shown
+from bot.platforms.slack.web import named
 from bot.store import arrivals
 from bot.store.arrivals import Arrival
 from bot.store.transaction import Store
@@ -59,8 +60,8 @@ class Responses:
                 log.info("the response_url took no answer: %s %s", answer.status, said[:80])
                 return False
         except aiohttp.ClientConnectorError as error:
-            log.info("the response_url cannot be reached: %s", error)
+            log.info("the response_url cannot be reached: %s", named(error))
             return False
         except (aiohttp.ClientError, TimeoutError) as error:
-            log.info("the response_url gave no clear answer: %s", type(error).__name__)
+            log.info("the response_url gave no clear answer: %s", named(error))
             return False

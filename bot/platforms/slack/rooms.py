@@ -6,41 +6,39 @@ Channel names are deterministic, so a channel whose making was never answered is
 from __future__ import annotations
 
 import html
-import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from bot.platforms.slack.installs import Install, Installs
-from bot.platforms.slack.people import People
+from bot.platforms.slack.installs import Install
+from bot.platforms.slack.inviting import Inviting
 from bot.platforms.slack.places import Spot, team_of
-from bot.platforms.slack.web import Busy, Refused, Unclear, Web
+from bot.platforms.slack.refusals import Tell, complain, final
+from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
 from commands.ports import Room, Undeliverable
-
-log = logging.getLogger(__name__)
 
 _MOST_NAMES, _TOPIC, _PURPOSE, _LABEL = 5, 250, 250, 80
 _TAKEN = {"name_taken", "name_already_taken"}
-_HARMLESS = {"already_in_channel", "cant_invite_self"}
+
+#: One thing at the top of a channel. It writes down in `done` what Slack has.
+_Step = Callable[[Spot, Room, dict[str, Any], Install], Awaitable[None]]
 
 
 class Rooms:
     """Opens channels and keeps their tops as they are to be."""
 
-    def __init__(self, web: Web, installs: Installs, people: People) -> None:
+    def __init__(self, web: Web, inviting: Inviting, tell: Tell) -> None:
         self._web = web
-        self._installs = installs
-        self._people = people
+        self._inviting = inviting
+        self._tell = tell
         #: What could be done of an arrangement of which the rest is still to come.
         self._done: dict[str, dict[str, Any]] = {}
 
     async def open(self, room: Room) -> str:
         """Make the channel, or find the one that was made; its reference."""
-        install = await self._installs.of(team_of(room.platform))
+        install = await self._web.install(team_of(room.platform))
         name, _, elsewhere = room.name.partition("@")
-        if elsewhere:
-            channel = await self._standing(install, name, room)
-        else:
-            channel = await self._own(install, name, room)
+        with final():
+            channel = await (self._standing if elsewhere else self._own)(install, name, room)
         return Spot(install.team, channel).reference
 
     async def _own(self, install: Install, name: str, room: Room) -> str:
@@ -51,7 +49,7 @@ class Rooms:
                 return await self._create(install.team, wanted, room)
             except Refused as refused:
                 if refused.code not in _TAKEN:
-                    raise Undeliverable(explained(refused)) from refused
+                    raise
             found = await self._find(install.team, wanted)
             if found and _is_ours(found, install, room):
                 return str(found["id"])
@@ -68,7 +66,7 @@ class Rooms:
                     raise Undeliverable(
                         f"#{name} is there, but Tocsin is not in it: type /invite @Tocsin in it."
                     ) from refused
-                raise Undeliverable(explained(refused)) from refused
+                raise
         if found.get("is_archived"):
             raise Undeliverable(f"#{name} is archived: unarchive it, or announce elsewhere (announce_in).")
         if not found.get("is_member"):
@@ -98,17 +96,22 @@ class Rooms:
                 return None
 
     async def arrange(self, channel: str, room: Room, applied: Mapping[str, Any]) -> dict[str, Any]:
-        """People first, then the topic, then the links. One that fails or is refused never holds up the others."""
+        """People first, then the topic, then the links. One that fails or is refused never holds up the others.
+
+        What is refused is told in the channel, once; it is not asked for again until something else changes, unless
+        it is our access that is wanting.
+        """
         spot, done = Spot.of(channel), {**applied, **self._done.get(channel, {})}
-        failed: Exception | None = None
-        install = await self._installs.of(spot.team)
         if "@" in room.name:
             return done  # a channel of theirs: its top is not ours
-        for step in (self._invite, self._set_topic, self._set_purpose, self._set_bookmarks):
+        install = await self._web.install(spot.team)
+        failed: Exception | None = None
+        for what, step in self._steps().items():
             try:
-                done |= await step(spot, room, done, install)
+                await step(spot, room, done, install)
             except Refused as refused:
-                log.warning("#%s: %s", room.name, explained(refused))
+                await complain(self._tell, room.name, f"{what} could not be set.", refused, key=what)
+                failed = failed or (refused if isinstance(refused, Barred) else None)
             except (Busy, Unclear) as error:
                 failed = failed or error
         if failed is not None:
@@ -117,50 +120,40 @@ class Rooms:
         self._done.pop(channel, None)
         return done
 
-    async def _invite(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
-        called = list(done.get("invited", ()))
-        await self._people.meet(spot.team, room.members)
-        wanted = [user for person in room.members if (user := self._people.user(spot.team, person))]
-        for group in room.invite:
-            user = self._people.user(spot.team, group)
-            wanted += [user] if user else sorted(await self._people.members_of(spot.team, group))
-        missing = [user for user in dict.fromkeys(wanted) if user not in called and user != install.bot_user]
-        for user in missing:
-            await self._invite_one(spot, user)
-        return {"invited": called + missing}
+    def _steps(self) -> dict[str, _Step]:
+        return {
+            "The people of this channel": self._inviting.invite,
+            "The topic of this channel": self._set_topic,
+            "The purpose of this channel": self._set_purpose,
+            "The links of this channel": self._set_bookmarks,
+        }
 
-    async def _invite_one(self, spot: Spot, user: str) -> None:
-        try:
-            await self._web.call(spot.team, "conversations.invite", channel=spot.channel, users=user)
-        except Refused as refused:
-            if refused.code not in _HARMLESS:
-                log.warning("%s could not be invited: %s", user, explained(refused))
-
-    async def _set_topic(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> dict[str, Any]:
+    async def _set_topic(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> None:
         """A topic that a human wrote is left alone from then on."""
         wanted = _plain(room.topic, _TOPIC)
         if done.get("topic") == wanted or done.get("topic_is_theirs"):
-            return {}
+            return
         said = await self._web.call(spot.team, "conversations.info", channel=spot.channel)
         now = said.get("channel", {}).get("topic", {})
         if now.get("value") and now.get("creator") not in {install.bot_user, ""}:
-            return {"topic_is_theirs": True}
+            done["topic_is_theirs"] = True
+            return
         if html.unescape(str(now.get("value", ""))) != wanted:
             await self._web.call(spot.team, "conversations.setTopic", channel=spot.channel, topic=wanted)
-        return {"topic": wanted}
+        done["topic"] = wanted
 
-    async def _set_purpose(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> dict[str, Any]:
+    async def _set_purpose(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> None:
         if done.get("purpose") or not room.purpose:
-            return {}
+            return
         wanted = _plain(room.purpose, _PURPOSE)
         await self._web.call(spot.team, "conversations.setPurpose", channel=spot.channel, purpose=wanted)
-        return {"purpose": wanted}
+        done["purpose"] = wanted
 
-    async def _set_bookmarks(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> dict[str, Any]:
+    async def _set_bookmarks(self, spot: Spot, room: Room, done: dict[str, Any], _install: Install) -> None:
         there = set(done.get("bookmarks", ()))
         missing = [one for one in room.bookmarks if one.url not in there]
         if not missing:
-            return {}
+            return
         said = await self._web.call(spot.team, "bookmarks.list", channel_id=spot.channel)
         there |= {str(one.get("link")) for one in said.get("bookmarks", ())}
         for one in missing:
@@ -173,7 +166,8 @@ class Rooms:
                     type="link",
                     link=one.url,
                 )
-        return {"bookmarks": sorted(there | {one.url for one in missing})}
+            there.add(one.url)
+        done["bookmarks"] = sorted(there)
 
 
 def _plain(text: str, limit: int) -> str:
@@ -187,21 +181,3 @@ def _is_ours(found: dict[str, Any], install: Install, room: Room) -> bool:
     """The channel that an earlier attempt made; an old one that others can see is never taken for a private one."""
     made_here = found.get("creator") == install.bot_user and not found.get("is_archived")
     return made_here and bool(found.get("is_private")) == room.private
-
-
-_WAYS_OUT = {
-    "missing_scope": "install the app again with the scopes of deploy/slack/manifest.yaml",
-    "restricted_action": "a workspace admin must let apps create channels",
-    "not_in_channel": "type /invite @Tocsin in the channel",
-    "channel_not_found": "type /invite @Tocsin in the channel",
-    "is_archived": "unarchive the channel",
-    "invalid_auth": "check platforms.slack.bot_token with tocsin slack doctor",
-    "account_inactive": "the app was removed from the workspace: install it again",
-    "token_revoked": "the app was removed from the workspace: install it again",
-}
-
-
-def explained(refused: Refused) -> str:
-    """Slack's error with what helps."""
-    way_out = _WAYS_OUT.get(refused.code)
-    return f"Slack refused {refused}" + (f": {way_out}." if way_out else ".")

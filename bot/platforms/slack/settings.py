@@ -97,3 +97,7 @@ class SlackSettings(BaseModel):
     def admits(self, team: str) -> bool:
         """Whether a workspace may install Tocsin; `*` admits every one."""
         return bool({team, "*"} & set(self.workspaces))
+
+    def believes(self, team: str) -> bool:
+        """Whether a workspace's word about addresses and groups counts: it is ours, by its token or its id."""
+        return not self.has_oauth or team in self.workspaces

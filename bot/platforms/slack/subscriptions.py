@@ -53,6 +53,7 @@ EVENTS = (
     Event("reaction_added", ("reactions:read",), "the reaction that puts a message on the timeline"),
     Event("reaction_removed", ("reactions:read",), "its removal takes the message away"),
     Event("subteam_members_changed", ("usergroups:read",), "roles by user group count at once"),
+    Event("subteam_updated", ("usergroups:read",), "the same, where a group is renamed or switched off"),
     Event("tokens_revoked", (), "a workspace whose token is void is forgotten"),
     Event("user_change", ("users:read",), "names, time zones and deactivations count at once"),
 )

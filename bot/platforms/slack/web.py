@@ -3,29 +3,55 @@
 Busy            Slack has no time now, or cannot be reached: the call had no effect, and may come again
 Unclear         no clear answer: the call may have had its effect
 Refused         Slack said no, and would again; `code` is its name for why
++-- Barred      it would not, once a human has renewed our token, our scopes, or the installation
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.platforms.slack.installs import Installs
+from bot.platforms.slack.installs import Install, Installs
 from bot.platforms.slack.methods import METHODS
 from bot.platforms.slack.pacing import Pacer
-from commands.ports import Clock, Urgency
+from commands.ports import Clock, NoAccess, Undeliverable, Urgency
 
 log = logging.getLogger(__name__)
 
 _TRIES, _TIMEOUT_SECONDS = 4, 15
-_MOMENTARY = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
-_KEPT_WAITING = {"ratelimited", "rate_limited"}
+_MOMENTARY = {
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+    "external_channel_migrating",
+    "message_limit_exceeded",
+    "update_failed",
+    "file_update_failed",
+}
+_KEPT_WAITING = {"ratelimited", "rate_limited", "too_many_requests"}
+#: A token that is void, or a workspace that lets this app do nothing.
+_SHUT_OUT = {
+    "invalid_auth",
+    "not_authed",
+    "not_allowed_token_type",
+    "token_expired",
+    "token_revoked",
+    "account_inactive",
+    "team_access_not_granted",
+    "org_login_required",
+    "two_factor_setup_required",
+    "ekm_access_denied",
+}
+#: Our own name for a workspace that has not installed the app, or whose token could not be changed in time.
+NOT_INSTALLED = "not_installed"
 
 
 class Busy(Exception):  # noqa: N818 - a state of the other side
@@ -43,6 +69,25 @@ class Refused(Exception):  # noqa: N818 - an answer
         super().__init__(f"{method}: {code}" + (f" ({said})" if said else ""))
         self.method = method
         self.code = code
+        self.said = said
+
+
+class Barred(Refused, NoAccess):
+    """Slack said no to this app. `everything`: nothing else would be allowed either."""
+
+    def __init__(self, method: str, code: str, said: str = "", *, everything: bool) -> None:
+        super().__init__(method, code, said)
+        self.everything = everything
+
+
+class Doorkeeper(Protocol):
+    """Is told what this app may do, and what it may not."""
+
+    async def barred(self, team: str, barred: Barred) -> None:
+        """A call was refused for want of access."""
+
+    def let_in(self, team: str, method: str) -> None:
+        """A call was answered."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +113,28 @@ class Wire:
 class Web:
     """The one way from here to Slack."""
 
-    def __init__(self, wire: Wire, installs: Installs, pacer: Pacer, clock: Clock) -> None:
+    def __init__(self, wire: Wire, installs: Installs, pacer: Pacer, clock: Clock, doorkeeper: Doorkeeper) -> None:
         self._wire = wire
         self._installs = installs
         self._pacer = pacer
         self._clock = clock
+        self._doorkeeper = doorkeeper
 
     async def call(
         self, team: str, method: str, /, *, urgency: Urgency = Urgency.NORMAL, **arguments: Any
     ) -> dict[str, Any]:
-        """Slack's answer. Raises Busy, Unclear, Refused, Undeliverable."""
+        """Slack's answer. Raises Busy, Unclear, Refused."""
         repeatable = METHODS[method].repeatable
         channel = str(arguments["channel"]) if method == "chat.postMessage" else ""
         for attempt in range(1, _TRIES + 1):
             await self._pacer.turn(team, method, channel=channel, urgency=urgency)
             try:
-                return await self._once(team, method, channel, arguments)
+                said = await self._once(team, method, channel, arguments)
+                self._doorkeeper.let_in(team, method)
+                return said
+            except Barred as barred:
+                await self._doorkeeper.barred(team, barred)
+                raise
             except Busy:
                 if attempt == _TRIES:
                     raise
@@ -94,9 +145,17 @@ class Web:
                 await self._clock.sleep(0.25 * 2**attempt)
         raise AssertionError("the last try returns or raises")
 
-    async def client(self, team: str) -> AsyncWebClient:
-        """A client for a workspace, for what the SDK does in several calls."""
-        return self._wire.client((await self._installs.of(team)).token)
+    async def install(self, team: str) -> Install:
+        """Who the bot is in a workspace. Raises Busy, Barred."""
+        try:
+            return await self._installs.of(team)
+        except Undeliverable as gone:
+            raise Barred("auth.test", NOT_INSTALLED, str(gone), everything=True) from gone
+        except SlackApiError as error:
+            meaning = self._meaning(error, team, "auth.test", "")
+            raise Busy(str(meaning)) if isinstance(meaning, Unclear) else meaning from error
+        except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError, ValueError) as error:
+            raise Busy(f"auth.test: {named(error)}") from None
 
     async def send_bytes(self, address: str, content: bytes) -> None:
         """The second step of an upload. Raises Unclear."""
@@ -108,7 +167,7 @@ class Web:
             raise Unclear(f"the upload: {named(error)}") from None
 
     async def _once(self, team: str, method: str, channel: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        client = await self.client(team)
+        client = self._wire.client((await self.install(team)).token)
         try:
             said: AsyncSlackResponse = await getattr(client, method.replace(".", "_"))(**arguments)
         except SlackApiError as error:
@@ -133,7 +192,12 @@ class Web:
             return Busy(f"{method}: rate limited for {seconds} s")
         if status >= 500 or code in _MOMENTARY or not code:
             return Unclear(f"{method}: Slack answered {status} {code}")
-        return Refused(method, code, _details(data))
+        details = _details(data)
+        if code in _SHUT_OUT:
+            return Barred(method, code, details, everything=True)
+        if code == "missing_scope" or (code == "no_permission" and data.get("needed")):
+            return Barred(method, code, details, everything=False)
+        return Refused(method, code, details)
 
 
 def _retry_after(headers: Any) -> float:

@@ -33,6 +33,7 @@ EVERYTHING = (
     "reaction_added",
     "reaction_removed",
     "subteam_members_changed",
+    "subteam_updated",
     "team_join",
     "tokens_revoked",
     "user_change",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["slow", "lose_answer", "drop", "ratelimit", "fail", "garble", "duplicate", "reorder", "to_all"]
+Kind = Literal[
+    "slow", "hold", "lose_answer", "drop", "ratelimit", "fail", "garble", "duplicate", "reorder", "to_all", "unready"
+]
 
-DELIVERY: tuple[Kind, ...] = ("duplicate", "reorder", "to_all")
+#: What does not happen to a call.
+APART: tuple[Kind, ...] = ("duplicate", "reorder", "to_all", "unready")
+PICTURE = "a picture"
 GARBAGE = b"<html><body>upstream connect error or disconnect/reset before headers</body></html>"
 
 
@@ -25,6 +30,11 @@ class Fault:
     retry_after: int = 1
     body: bytes = GARBAGE
     seen: int = 0
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def release(self) -> None:
+        """Let those go on that are held."""
+        self.free.set()
 
 
 @dataclass
@@ -44,6 +54,10 @@ class Faults:
     def slow(self, method: str, seconds: float, *, times: int = 1, probability: float | None = None) -> Fault:
         """They take so long, and then have their effect."""
         return self._add(Fault("slow", method, *_often(times, probability), seconds=seconds))
+
+    def hold(self, method: str, *, times: int = 1) -> Fault:
+        """They wait until they are released, and then have their effect."""
+        return self._add(Fault("hold", method, times, 1.0))
 
     def lose_answer(self, method: str, *, times: int = 1, probability: float | None = None) -> Fault:
         """They have their effect, and the connection breaks before the answer."""
@@ -79,6 +93,14 @@ class Faults:
         """Deliveries go to every address or socket, not to one."""
         return self._add(Fault("to_all", kind, *_often(times, probability)))
 
+    def looking(self, *, times: int = 1, probability: float | None = None) -> Fault:
+        """Slack is still looking at an uploaded picture, and takes no message with it yet."""
+        return self._add(Fault("unready", PICTURE, *_often(times, probability)))
+
+    def unready(self) -> bool:
+        """Whether it is still looking."""
+        return self.delivery(PICTURE, "unready")
+
     def all_ways(self, probability: float, method: str = "*", *, seconds: float = 0.05) -> None:
         """Each way in which a call can fail, each with this probability."""
         self.slow(method, seconds, probability=probability)
@@ -88,6 +110,8 @@ class Faults:
         self.fail(method, 500, probability=probability)
         self.fail(method, 503, probability=probability)
         self.garble(method, probability=probability)
+        if method == "*":
+            self.looking(probability=probability)
 
     def clear(self) -> None:
         """No more of them."""
@@ -99,9 +123,9 @@ class Faults:
 
     def call(self, method: str) -> list[Fault]:
         """What happens to a call: delays, and at most one other fault."""
-        hit = [one for one in self._hits(method) if one.kind not in DELIVERY]
-        slow = [one for one in hit if one.kind == "slow"]
-        others = [one for one in hit if one.kind != "slow"]
+        hit = [one for one in self._hits(method) if one.kind not in APART]
+        slow = [one for one in hit if one.kind in {"slow", "hold"}]
+        others = [one for one in hit if one not in slow]
         return self._used(slow + others[:1])
 
     def delivery(self, kind: str, fault: Kind) -> bool:

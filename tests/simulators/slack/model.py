@@ -199,6 +199,7 @@ class Team:
     homes: dict[str, View] = field(default_factory=dict)
     stacks: dict[str, list[str]] = field(default_factory=dict)
     installation: Installation | None = None
+    takes_files: bool = True
 
 
 @dataclass

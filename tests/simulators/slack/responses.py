@@ -8,6 +8,7 @@ from tests.simulators.slack.blocks.check import problems_of_blocks
 from tests.simulators.slack.core import Core
 from tests.simulators.slack.errors import Refused
 from tests.simulators.slack.model import Channel, Message, ResponseUrl
+from tests.simulators.slack.web import pictures
 from tests.simulators.slack.web.content import with_ids
 
 USES, SECONDS = 5, 1800
@@ -59,6 +60,7 @@ class Responses:
             wrong.append("[ERROR] response_type must be ephemeral or in_channel")
         if body.get("blocks") is not None:
             wrong += problems_of_blocks(body["blocks"])
+            wrong += [f"[ERROR] invalid slack file [json-pointer:{at}]" for at, _ in pictures.shown_in(body["blocks"])]
         if wrong:
             self._core.violation(f"{where}: {'; '.join(wrong)}")
             raise Refused("invalid_blocks", wrong)

@@ -9,11 +9,12 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.delivery import TextDelivery
 from bot.platforms.slack import words
-from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.asking import Asker, is_private, label_of
 from bot.platforms.slack.declaring import Declaring, wants_form
 from bot.platforms.slack.forms import Draft, Origin
 from bot.platforms.slack.workshop import Bench
 from bot.store.arrivals import Arrival
+from commands.grammar.parser import meant
 
 _OWN_NAME = "/tocsin"
 
@@ -40,7 +41,7 @@ class Asked:
         command, text = body["command"], body.get("text", "")
         line = f"/{text or 'help'}" if command == _OWN_NAME else f"{command} {text}"
         asker = await self._bench.asking.who(
-            body["team_id"], body["user_id"], body["channel_id"], private=is_private(body)
+            body["team_id"], body["user_id"], body["channel_id"], private=is_private(body), label=label_of(body)
         )
         if asker is None or await self._is_given_a_form(body, asker):
             return
@@ -71,7 +72,8 @@ class Asked:
             await self._hand_over(asker, line, context["arrival"], thread=event.get("thread_ts"))
 
     async def _hand_over(self, asker: Asker, line: str, arrival: Arrival, thread: str | None = None) -> None:
-        typed = words.command(await self._bench.asking.words(asker.team, line))
+        may = not words.users_in(line) or await self._may(asker, line)
+        typed = words.command(await self._bench.asking.words(asker.team, line, look_up=may))
         await self._bench.intake.command(
             TextDelivery(
                 platform=arrival.platform,
@@ -82,3 +84,9 @@ class Asked:
                 thread=thread,
             )
         )
+
+    async def _may(self, asker: Asker, line: str) -> bool:
+        """Whether this is a command that they may run at all: for what is refused anyway, nobody is looked up."""
+        command = meant(words.command(line), self._bench.registry)
+        incident = await self._bench.store.look(lambda tx: tx.incidents.in_channel(asker.channel))
+        return command is not None and command.access.allows(asker.person, incident)

@@ -7,7 +7,7 @@ from typing import Any
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.delivery import CaptureDelivery
-from bot.platforms.slack.asking import Asker, is_private
+from bot.platforms.slack.asking import Asker, is_private, label_of
 from bot.platforms.slack.messages import Messages, bare, files_of, said, source_of
 from bot.platforms.slack.places import Spot
 from bot.platforms.slack.subscriptions import ADD_TO_TIMELINE
@@ -40,7 +40,7 @@ class Captured:
         spot, asker = await self._reactor(body, event)
         found = await self._messages.found(spot, event["item"]["ts"]) if asker else None
         if asker and found:
-            await self._hand_over(asker, "added", await self._messages.captured(spot, found), context["arrival"])
+            await self._hand_over(asker, "added", await self._captured(asker, found), context["arrival"])
 
     async def took_back(self, body: dict[str, Any], event: dict[str, Any], context: Any) -> None:
         """The reaction is gone; while somebody else's stands, the message stays."""
@@ -102,11 +102,18 @@ class Captured:
         """The shortcut of a message's menu."""
         await ack()
         asker = await self._bench.asking.who(
-            body["team_id"], body["user"]["id"], body["channel"]["id"], private=is_private(body)
+            body["team_id"], body["user"]["id"], body["channel"]["id"], private=is_private(body), label=label_of(body)
         )
         if asker is not None:
-            message = await self._messages.captured(asker.spot, body["message"])
+            message = await self._captured(asker, body["message"])
             await self._hand_over(asker, "added", message, context["arrival"])
+
+    async def _captured(self, asker: Asker, message: dict[str, Any]) -> Message:
+        """The message as the timeline wants it; for somebody who may not put it there, nobody is asked about it."""
+        incident = await self._bench.store.look(lambda tx: tx.incidents.in_channel(asker.channel))
+        if not captures.ACCESS.allows(asker.person, incident):
+            return bare(asker.spot, str(message["ts"]))
+        return await self._messages.captured(asker.spot, message)
 
     async def _hand_over(self, asker: Asker, what: What, message: Message, arrival: Arrival) -> None:
         await self._bench.intake.capture(_delivery(arrival, asker.person.id, asker.channel, what, message))

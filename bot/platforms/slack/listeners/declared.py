@@ -25,6 +25,10 @@ from commands.domain.incident import Incident
 from commands.presentation.words import cut
 
 _NOT_OPENED = "Slack did not open the form in time. Type instead: /incident declare sev1 what is wrong"
+_LOST = (
+    "Tocsin was restarted while your form was to open. If you do not see it, type instead: "
+    "/incident declare sev1 what is wrong"
+)
 _DECIDED_WITHIN, _GLANCE = 40.0, 0.05
 _TITLE, _EXCERPT = 150, 300
 
@@ -55,7 +59,11 @@ class Declared:
     async def asked_from(self, ack: Any, body: dict[str, Any], context: Any) -> None:
         """The shortcut of a message: its first line is the title that the form begins with."""
         await ack()
-        text = await self._bench.asking.words(body["team_id"], said(body["message"]))
+        person = await self._bench.people.person(body["team_id"], body["user"]["id"])
+        if person is None:
+            return
+        may = self._declaring.allows(person)
+        text = await self._bench.asking.words(body["team_id"], said(body["message"]), look_up=may)
         title = cut(next((line.strip() for line in text.splitlines() if line.strip()), ""), _TITLE)
         draft = Draft(title=title, service=self._bench.services.default_service)
         await self._fill(body, draft, Origin(context["arrival"].id, cut(" ".join(text.split()), _EXCERPT)))
@@ -64,8 +72,9 @@ class Declared:
         team, user = body["team_id"], body["user"]["id"]
         person = await self._bench.people.person(team, user)
         if person is not None and not await self._declaring.fill(body, person, draft, origin):
-            there = await self._directly(team, user)
-            await self._bench.web.call(team, "chat.postMessage", channel=there, text=_NOT_OPENED)
+            began_here = (await self._bench.opening.of(str(body["trigger_id"]))).known
+            text, there = _NOT_OPENED if began_here else _LOST, await self._directly(team, user)
+            await self._bench.web.call(team, "chat.postMessage", channel=there, text=text)
 
     async def sent(self, ack: Any, body: dict[str, Any], context: Any) -> None:
         """The form: a command like any other. Its answer takes the form's place, or comes by direct message."""

@@ -1,4 +1,8 @@
-"""Links to incidents that people share get a preview, where everybody who reads it may know of the incident."""
+"""Links to incidents that people share get a preview, where everybody who reads it may know of the incident.
+
+Guests and people of other organisations usually may not: a preview is shown where the members of the conversation are
+known, and each of them may. An incident's own channel shows its card anyway.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.platforms.slack.blocks import render
 from bot.platforms.slack.places import Spot
-from bot.platforms.slack.rooms import explained
+from bot.platforms.slack.refusals import explained
 from bot.platforms.slack.web import Refused
 from bot.platforms.slack.workshop import Bench
 from bot.store.transaction import SqlTransaction
@@ -24,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _SHOW = ("incident", "show")
 _CHANNELS, _POSTMORTEMS = "c", "postmortems"
+#: More people than these are not looked at for a preview.
+_MOST_READERS = 100
 
 
 def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - see asked.py
@@ -47,26 +53,44 @@ class Linked:
         if person is None:
             return
         here = await self._bench.places.name(spot)
-        outside = bool(body.get("is_ext_shared_channel"))
-        found = {url: await self._incident(name, person, here, outside=outside) for url, name in named.items()}
-        unfurls = {url: await self._preview(spot.team, one) for url, one in found.items() if one}
+        found = {url: await self._incident(name, person) for url, name in named.items()}
+        shown = {url: one for url, one in found.items() if one and one.channel == here}
+        others = {url: one for url, one in found.items() if one and one.channel != here and not one.private}
+        if others and not body.get("is_ext_shared_channel"):
+            readers = await self._readers(spot)
+            shown |= {url: one for url, one in others.items() if readers and await self._all_may(readers, one)}
+        unfurls = {url: await self._preview(spot.team, one) for url, one in shown.items()}
         if unfurls:
             await self._unfurl(spot, event, unfurls)
 
-    async def _incident(self, name: str, person: Person, here: str | None, *, outside: bool) -> Incident | None:
-        """What may be shown: to whoever shares it, and to everybody who reads along."""
-        access = self._bench.registry.commands[_SHOW].access
+    async def _incident(self, name: str, person: Person) -> Incident | None:
+        """What may be shown to whoever shares it."""
 
         def look(tx: SqlTransaction) -> Incident | None:
             incident = tx.incidents.in_channel(name) or _by_id(tx, name)
-            if incident is None or not access.allows(person, incident):
-                return None
-            if not tx.messages.may_read(incident.channel, person.id):
-                return None
-            at_home = incident.channel == here
-            return incident if at_home or not (incident.private or outside) else None
+            return incident if incident and self._may(tx, person, incident) else None
 
         return await self._bench.store.look(look)
+
+    async def _all_may(self, readers: list[Person], incident: Incident) -> bool:
+        return await self._bench.store.look(lambda tx: all(self._may(tx, one, incident) for one in readers))
+
+    def _may(self, tx: SqlTransaction, person: Person, incident: Incident) -> bool:
+        access = self._bench.registry.commands[_SHOW].access
+        return access.allows(person, incident) and tx.messages.may_read(incident.channel, person.id)
+
+    async def _readers(self, spot: Spot) -> list[Person] | None:
+        """Who reads along in a conversation; None where they are many, or not known."""
+        try:
+            said = await self._bench.web.call(
+                spot.team, "conversations.members", channel=spot.channel, limit=_MOST_READERS
+            )
+        except Refused as refused:
+            log.info("no preview, since its readers are not known: %s", explained(refused))
+            return None
+        if (said.get("response_metadata") or {}).get("next_cursor"):
+            return None
+        return await self._bench.people.readers(spot.team, map(str, said.get("members", ())))
 
     async def _preview(self, team: str, incident: Incident) -> dict[str, Any]:
         """The card without its buttons: they are in the incident's channel."""

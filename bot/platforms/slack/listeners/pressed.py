@@ -11,6 +11,7 @@ from slack_bolt.app.async_app import AsyncApp
 from bot.delivery import ClickDelivery
 from bot.platforms.slack.asking import Asker, is_private
 from bot.platforms.slack.blocks import CLICK, SHOW_ALL, whole
+from bot.platforms.slack.documents import name_of
 from bot.platforms.slack.home import Home
 from bot.platforms.slack.places import Spot
 from bot.platforms.slack.web import Busy, Refused, Unclear
@@ -81,7 +82,19 @@ class Pressed:
         else:
             said = await bench.web.call(team, "conversations.open", users=asker.user)
             spot, thread = Spot(team, str(said["channel"]["id"])), None
-        await bench.documents.upload(spot, thread, "tocsin.txt", text, title=found.card.title[:100])
+        name = name_of(found.key, text)
+        if not await bench.documents.upload(spot, thread, name, text.encode(), title=found.card.title[:100]):
+            await self._point(asker, "the thread of the message" if thread else "your direct messages with me")
+
+    async def _point(self, asker: Asker, where: str) -> None:
+        """It was shown before, to them or to somebody else."""
+        text = f"The whole text is in {where} already."
+        try:
+            await self._bench.web.call(
+                asker.team, "chat.postEphemeral", channel=asker.spot.channel, user=asker.user, text=text
+            )
+        except Refused as refused:  # they are not in the channel any more
+            log.info("nobody to tell: %s", refused)
 
 
 def _channel_of(body: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ def LISTEN(app: AsyncApp, bench: Bench) -> None:  # noqa: N802 - see asked.py
     """Register."""
     news = News(bench)
     app.event("user_change")(news.person_changed)
-    app.event("subteam_members_changed")(news.group_changed)
+    app.event(re.compile("^subteam_(members_changed|updated)$"))(news.groups_changed)
     app.event("member_joined_channel")(news.joined)
     app.event("member_left_channel")(news.left)
     app.event(re.compile("^(app_uninstalled|tokens_revoked)$"))(news.removed)
@@ -31,12 +31,12 @@ class News:
         """Roles, names and zones may differ now; a deactivated person may do nothing from here on."""
         team, user = body["team_id"], event["user"]["id"]
         if await self._bench.people.known(team, user):
-            self._bench.people.changed(team, user)
+            await self._bench.people.changed(team, user)
             await self._bench.people.person(team, user)
 
-    async def group_changed(self, body: dict[str, Any], event: dict[str, Any]) -> None:
-        """Others are in a group."""
-        self._bench.people.group_changed(body["team_id"], event.get("subteam_id", ""))
+    async def groups_changed(self, body: dict[str, Any]) -> None:
+        """Others are in a group, or it has another name, or is switched off."""
+        await self._bench.people.groups_changed(body["team_id"])
 
     async def joined(self, body: dict[str, Any], event: dict[str, Any]) -> None:
         """Somebody is in a channel: what is private there is in their sight."""

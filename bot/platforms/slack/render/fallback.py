@@ -13,6 +13,7 @@ def fallback(card: Card, title: str, names: Names) -> str:
     """What the blocks say, the most important first. People are named, not mentioned: the blocks mention them."""
     lines = [title, *(mrkdwn.words(one, names) for one in card.paragraphs)]
     lines += [f"{one.label}: {mrkdwn.words(one.value, names)}" for one in card.facts]
+    lines += [card.chart.words()] if card.chart else []
     lines += _rows(card.table, names)
     lines += [card.image.alt] if card.image else []
     lines += [card.preformatted]

@@ -8,8 +8,10 @@ from typing import Any
 from tests.simulators.slack.blocks.shapes import (
     Check,
     Report,
+    also,
     boolean,
     by_type,
+    exactly_one,
     fields,
     items,
     matching,
@@ -79,7 +81,9 @@ OPTION = option(plain(75))
 RICH_OPTION = option(text(75))
 OPTION_GROUP = fields({"label": plain(75), "options": items(OPTION, 100)})
 
-SLACK_FILE = fields({}, {"id": string(ID), "url": url})
+SLACK_FILE = also(
+    fields({}, {"id": matching(r"F[A-Z0-9]{8,}", "the id of a file"), "url": url}), exactly_one("id", "url")
+)
 
 DATE = matching(r"\d{4}-\d{2}-\d{2}", "a date as YYYY-MM-DD")
 TIME = matching(r"\d{2}:\d{2}", "a time as HH:mm")

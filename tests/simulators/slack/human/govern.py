@@ -64,6 +64,14 @@ class Govern(Person):
                         team, "subteam_members_changed", subteam_id=group.id, team_id=team.id, users=group.users
                     )
 
+    def switch_group_off(self, handle: str) -> None:
+        """A group is disabled: nobody is in it any more."""
+        for team in self.core.state.teams.values():
+            for group in team.groups.values():
+                if group.handle == handle:
+                    group.disabled = True
+                    self.core.happen.happened(team, "subteam_updated", subteam=outlook.group(group))
+
     def add_channel(
         self, name: str, members: Iterable[Who] = (), *, kind: Kind = "public", team: str = "", general: bool = False
     ) -> Channel:

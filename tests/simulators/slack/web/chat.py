@@ -8,6 +8,7 @@ from tests.simulators.slack import outlook
 from tests.simulators.slack.blocks.check import problems_of_blocks
 from tests.simulators.slack.errors import Refused
 from tests.simulators.slack.model import Channel, Message
+from tests.simulators.slack.web import pictures
 from tests.simulators.slack.web.call import Answer, Call, method
 from tests.simulators.slack.web.content import ERRORS, content
 
@@ -62,6 +63,7 @@ def post_message(call: Call) -> Answer:
     """A message of the bot."""
     channel = _writable(call)
     message = _message(call, channel)
+    pictures.share(pictures.check(call, message.blocks, channel), channel)
     call.core.happen.post(channel, message, link_names=_links_names(call))
     return {"channel": channel.id, "ts": message.ts, "message": _shown(call, channel, message)}
 
@@ -110,6 +112,7 @@ def post_ephemeral(call: Call) -> Answer:
         raise Refused("user_not_in_channel")
     message = _message(call, channel, too_long="msg_too_long")
     message.ephemeral_to = user.id
+    pictures.check(call, message.blocks, channel)
     call.core.happen.post(channel, message)
     return {"message_ts": message.ts}
 
@@ -132,6 +135,7 @@ def update(call: Call) -> Answer:
     if call.core.edit_window is not None and call.core.state.now - float(message.ts) > call.core.edit_window:
         raise Refused("edit_window_closed")
     known = content(call, too_long="msg_too_long")
+    pictures.check(call, known["blocks"], channel)
     changes: dict[str, Any] = {"text": known["text"], "blocks": known["blocks"], "attachments": known["attachments"]}
     if known["metadata"] or "metadata" in call.args:
         changes["metadata"] = known["metadata"]

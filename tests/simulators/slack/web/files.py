@@ -11,7 +11,7 @@ from tests.simulators.slack.web.call import Answer, Call, method
 from tests.simulators.slack.web.content import blocks_of, with_ids
 
 
-@method("files.getUploadURLExternal", "missing_argument", "alt_txt_too_large")
+@method("files.getUploadURLExternal", "missing_argument", "alt_txt_too_large", "file_uploads_disabled")
 def get_upload_url(call: Call) -> Answer:
     """An address for the bytes of one file."""
     length = call.args.get("length")
@@ -19,6 +19,8 @@ def get_upload_url(call: Call) -> Answer:
         raise Refused("missing_argument")
     if len(call.text("alt_txt")) > 1000:
         raise Refused("alt_txt_too_large")
+    if not call.team.takes_files:
+        raise Refused("file_uploads_disabled")
     file = File(
         id=call.core.state.id("F"),
         team=call.team.id,

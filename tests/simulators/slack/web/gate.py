@@ -64,6 +64,8 @@ class Gate:
             call.fault = fault.kind
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
+            elif fault.kind == "hold":
+                await fault.free.wait()
             elif fault.kind == "drop":
                 return broken(request)
             elif fault.kind == "ratelimit":
@@ -73,7 +75,8 @@ class Gate:
                 return web.Response(status=fault.status, text="upstream error", content_type="text/html")
             elif fault.kind == "garble":
                 call.status = 200
-                return web.Response(body=fault.body, content_type="text/html")
+                kind = "application/json" if fault.body.startswith(b"{") else "text/html"
+                return web.Response(body=fault.body, content_type=kind)
         return None
 
     def after(self, request: web.Request, faults: list[Fault], call: ApiCall) -> web.StreamResponse:

@@ -9,8 +9,10 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0
 
 @dataclass
 class Backoff:
-    """Twice as long after each failure, up to a minute. Times are seconds of one clock."""
+    """Twice as long after each failure, up to `longest`. Times are seconds of one clock."""
 
+    first: float = _FIRST_SECONDS
+    longest: float = _LONGEST_SECONDS
     failures: int = 0
     not_before: float = 0.0
 
@@ -21,7 +23,7 @@ class Backoff:
     def failed(self, now: float) -> None:
         """Once more."""
         self.failures += 1
-        self.not_before = now + min(_FIRST_SECONDS * 2.0 ** (self.failures - 1), _LONGEST_SECONDS)
+        self.not_before = now + min(self.first * 2.0 ** min(self.failures - 1, 30), self.longest)
 
     def succeeded(self) -> None:
         """All is well."""

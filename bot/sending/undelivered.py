@@ -1,11 +1,11 @@
-"""Tells somebody when a message cannot be delivered: a failure is never nobody's."""
+"""Tells somebody what could not be delivered or done: a failure is never nobody's."""
 
 from __future__ import annotations
 
 import logging
 
 from bot.store.transaction import SqlTransaction, Store
-from commands.cards import Tone, card, rich
+from commands.cards import Card, Rich, Tone, card, plain, rich
 from commands.context import Services
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -14,11 +14,14 @@ from commands.presentation.words import cut
 
 log = logging.getLogger(__name__)
 
-_PREFIX = "undelivered:"
+_PREFIX, _SHORT = "undelivered:", "undone:"
 
 
 class Undelivered:
-    """Whoever waits for a message hears that it will not come, in the announcements, alone."""
+    """Whoever waits for a message hears that it will not come, in the announcements, alone.
+
+    What else could not be done is said where it is missed; each thing once, whoever says it how often.
+    """
 
     def __init__(self, store: Store, services: Services) -> None:
         self._store = store
@@ -32,6 +35,18 @@ class Undelivered:
         key = f"{_PREFIX}{post.key}"
         await self._store.transact(key, lambda tx: self._tell(tx, channel, post, why))
 
+    async def there(self, channel: str, what: str, *why: Rich | str, key: str) -> None:
+        """Say in a channel that something of it could not be done: a pin, an invitation. `key`: which."""
+        shown, name = card(what, *why, tone=Tone.WARNING), f"{_SHORT}{channel}:{key}"
+        await self._store.transact(name, lambda tx: tx.messages.post(channel, shown, key=name))
+
+    async def at_home(self, key: str, shown: Card) -> None:
+        """Say something in the console's announcements: another platform may be what does not work."""
+        where = self._services.announce_in
+        await self._store.transact(
+            key, lambda tx: tx.messages.post(where, shown, key=f"{_SHORT}{key}", urgency=Urgency.ANSWER)
+        )
+
     def _tell(self, tx: SqlTransaction, channel: str, post: Post, why: str) -> None:
         incident = tx.incidents.in_channel(channel) or _told_of(tx, post)
         where = self._services.announce_in
@@ -40,7 +55,7 @@ class Undelivered:
             where = incident.channel if where == channel else where
         shown = card(
             f"A message to #{channel.partition('@')[0]} could not be delivered",
-            rich("It was: ", cut(post.card.title, 150)),
+            rich("It was: ", cut(post.card.title or plain(post.card.paragraphs[0]), 150)),
             cut(why, 500),
             tone=Tone.WARNING,
         )
@@ -61,8 +76,8 @@ def _told_of(tx: SqlTransaction, post: Post) -> Incident | None:
 
 
 def _audience(tx: SqlTransaction, post: Post, incident: Incident | None) -> list[str]:
-    """The one whom it was for, else who asked for it, else who leads the incident, else who declared it."""
-    waits = post.only_for or tx.inbox.asked_by(post.key.rpartition(":")[0])
+    """The one whom it was for, else who said or asked for it, else who leads the incident, else who declared it."""
+    waits = post.only_for or post.author or tx.inbox.asked_by(post.key.rpartition(":")[0])
     if waits:
         return [waits]
     if incident is None:
