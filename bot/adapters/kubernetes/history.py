@@ -1,0 +1,120 @@
+"""What has changed a Deployment: its revisions, by what differs between them, and Tocsin's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from bot.adapters.kubernetes.ledger import Note, notes
+from commands.ports import Change
+from commands.redaction import redact_value
+
+REVISION = "deployment.kubernetes.io/revision"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+_CAUSE = "kubernetes.io/change-cause"
+_EARLIER = "deployment.kubernetes.io/revision-history"
+
+
+def changes(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], limit: int) -> list[Change]:
+    """The newest first."""
+    mine = notes(deployment)
+    found = [*_revisions(deployment, sets, mine), *_scales(deployment, mine)]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+
+
+def owned(deployment: dict[str, Any], sets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ReplicaSets of this deployment, by revision; others may carry the same labels."""
+    uid = deployment["metadata"]["uid"]
+    ours = [one for one in sets if any(o["uid"] == uid for o in one["metadata"].get("ownerReferences") or ())]
+    return sorted(ours, key=revision_of)
+
+
+def revision_of(known: dict[str, Any]) -> int:
+    """The revision of a ReplicaSet or a deployment; 0 before its controller has seen it."""
+    text = (known["metadata"].get("annotations") or {}).get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def _revisions(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], mine: list[Note]) -> Iterator[Change]:
+    restarts = {one.at.isoformat(): one for one in mine if one.kind == "restart"}
+    ordered = owned(deployment, sets)
+    for old, new in pairwise([None, *ordered]):
+        if new is None:
+            continue
+        meta = new["metadata"]
+        said = meta.get("annotations") or {}
+        note = restarts.get(_template_annotations(new).get(RESTARTED, ""))
+        before, after = _differences(old, new)
+        kind = "restart" if note else "rollout"
+        earlier = said.get(_EARLIER, "")
+        yield Change(
+            at=datetime.fromisoformat(meta["creationTimestamp"]),
+            kind=kind,
+            actor=note.actor if note else "-",
+            reason=said.get(_CAUSE, ""),
+            before=before,
+            after=after,
+            outcome=f"revision {revision_of(new)}" + (f" (was {earlier.replace(',', ', ')})" if earlier else ""),
+            operation=note.id if note else "",
+        )
+
+
+def _scales(deployment: dict[str, Any], mine: list[Note]) -> Iterator[Change]:
+    """Revisions hold no replicas, so only what Tocsin noted is known, and it is checked against what followed."""
+    scales = [one for one in mine if one.kind == "scale"]
+    followed = [*(one.before for one in scales[1:]), deployment["spec"].get("replicas", 1)]
+    for note, seen in zip(scales, followed, strict=True):
+        yield Change(
+            at=note.at,
+            kind="scale",
+            actor=note.actor,
+            reason="",
+            before=f"replicas {note.before}",
+            after=f"replicas {note.after}",
+            outcome="done" if seen == note.after else f"{seen} replicas were wanted afterwards",
+            operation=note.id,
+        )
+
+
+def _template_annotations(known: dict[str, Any]) -> dict[str, str]:
+    return known["spec"]["template"]["metadata"].get("annotations") or {}
+
+
+def _differences(old: dict[str, Any] | None, new: dict[str, Any]) -> tuple[str, str]:
+    """What differs between two revisions: images and environment by name, the rest by where it is."""
+    if old is None:
+        return "", ", ".join(f"{key} {value}" for key, value in _facts(new).items() if key.startswith("image"))
+    before, after = _facts(old), _facts(new)
+    differ = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+    return tuple(", ".join(f"{key} {side.get(key, '-')}" for key in differ) for side in (before, after))  # type: ignore[return-value]
+
+
+def _facts(known: dict[str, Any]) -> dict[str, str]:
+    template = known["spec"]["template"]
+    facts = {f"annotation {key}": value for key, value in _template_annotations(known).items()}
+    for one in (*(template["spec"].get("initContainers") or ()), *template["spec"]["containers"]):
+        name = one["name"]
+        facts[f"image of {name}"] = one["image"]
+        facts |= {f"{key} of {name}": value for key, value in _environment(one).items()}
+        rest = {key: value for key, value in one.items() if key not in {"name", "image", "env"}}
+        facts |= {f"{key} of {name}": _short(value) for key, value in rest.items()}
+    others = {key: value for key, value in template["spec"].items() if key not in {"containers", "initContainers"}}
+    return facts | {key: _short(value) for key, value in others.items()}
+
+
+def _environment(container: dict[str, Any]) -> dict[str, str]:
+    """Names and values; what comes from elsewhere is named, and secrets are masked."""
+    found = {one["name"]: one["value"] if "value" in one else _source(one) for one in container.get("env") or ()}
+    masked: dict[str, str] = redact_value(found)
+    return masked
+
+
+def _source(variable: dict[str, Any]) -> str:
+    return _short(variable.get("valueFrom") or "")
+
+
+def _short(value: object) -> str:
+    text = str(redact_value(value))
+    return text if len(text) <= 80 else f"{text[:79]}…"
