@@ -1,4 +1,4 @@
-"""What configures a Deployment's containers: environment and mounted ConfigMaps, secrets masked or not read."""
+"""What configures a Deployment's containers: environment and mounted files, masked. Secret objects are never read."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 
-from commands.redaction import redact_value
+from commands.redaction import MASK, redact_value
 
 Maps = Mapping[str, dict[str, Any] | None]
-_UNREAD = "[a secret, not read]"
 
 
 def maps_of(deployment: dict[str, Any]) -> list[str]:
@@ -64,7 +63,7 @@ def _environment(container: dict[str, Any], maps: Maps) -> Iterator[tuple[str, s
     for one in container.get("envFrom") or ():
         prefix = one.get("prefix", "")
         if "secretRef" in one:
-            yield f"{prefix}* of secret {one['secretRef']['name']}", _UNREAD
+            yield f"{prefix}* of secret {one['secretRef']['name']}", MASK
         elif "configMapRef" in one:
             name = one["configMapRef"]["name"]
             known = maps.get(name)
@@ -76,7 +75,7 @@ def _environment(container: dict[str, Any], maps: Maps) -> Iterator[tuple[str, s
 
 def _from(source: dict[str, Any], maps: Maps) -> str:
     if "secretKeyRef" in source:
-        return _UNREAD
+        return MASK
     if "configMapKeyRef" in source:
         asked = source["configMapKeyRef"]
         known = maps.get(asked["name"])
@@ -94,7 +93,7 @@ def _texts(known: dict[str, Any]) -> dict[str, str]:
 def _files(kind: str, name: str, maps: Maps) -> Any:
     """The files of a mounted ConfigMap; what is YAML or JSON is shown as such, so that its secrets are seen as such."""
     if kind == "secret":
-        return _UNREAD
+        return MASK
     known = maps.get(name)
     if known is None:
         return "there is none"

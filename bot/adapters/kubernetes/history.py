@@ -65,7 +65,7 @@ def _scales(deployment: dict[str, Any], mine: list[Note]) -> Iterator[Change]:
     """Revisions hold no replicas, so only what Tocsin noted is known, and it is checked against what followed."""
     scales = [one for one in mine if one.kind == "scale"]
     followed = [*(one.before for one in scales[1:]), deployment["spec"].get("replicas", 1)]
-    for note, seen in zip(scales, followed, strict=True):
+    for note, seen in zip(scales, followed, strict=False):
         yield Change(
             at=note.at,
             kind="scale",

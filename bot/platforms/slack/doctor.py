@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.explaining import explain
-from bot.platforms.slack.checkup import Answer, AskedInVain, Finding, Workspace, bad, good, note, of_workspace
+from bot.findings import Finding, bad, good, note
+from bot.platforms.slack.checkup import Answer, AskedInVain, Workspace, of_workspace
 from bot.platforms.slack.oauth import Installations
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.web import Wire
