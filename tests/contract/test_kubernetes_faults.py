@@ -88,12 +88,12 @@ async def test_a_scale_runs_and_is_done(cluster: Kubernetes, gateway: Kubernetes
 async def test_without_an_answer_the_outcome_is_unknown_until_it_is_read_back(
     cluster: Kubernetes, tmp_path: Path, fault: str
 ) -> None:
-    gateway = adapter(cluster, tmp_path, timeout=0.5)
+    gateway = adapter(cluster, tmp_path, timeout=1 if fault.startswith("slow") else 8)
     name, done = fault.partition(" ")[0], fault == "lose_answer" or fault.endswith("done")
     if name == "500":
         cluster.faults.fail(SCALE, 500, after=done)
     elif name == "slow":
-        cluster.faults.slow(SCALE, 1.0, after=done)
+        cluster.faults.slow(SCALE, 1.5, after=done)
     else:
         getattr(cluster.faults, name)(SCALE)
     sent = len(cluster.calls_of(SCALE))

@@ -56,6 +56,7 @@ class KubernetesGateway(KubernetesDeployments):
 
     async def health(self, service: str) -> dict[str, str]:
         """The admin API's checks; without one, each pod by its readiness probe."""
+        self._place.check(service)
         if self._admin:
             return await self._admin.health(self._place.service)
         pods = await self.pods((await self.find(service)).target)

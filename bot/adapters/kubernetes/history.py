@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from bot.adapters.kubernetes.ledger import Note, notes
 from commands.ports import Change
-from commands.redaction import redact_value
+from commands.redaction import MASK, redact_value
 
 REVISION = "deployment.kubernetes.io/revision"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 _CAUSE = "kubernetes.io/change-cause"
 _EARLIER = "deployment.kubernetes.io/revision-history"
+_MOST = 80
 
 
 def changes(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], limit: int) -> list[Change]:
@@ -83,38 +84,38 @@ def _template_annotations(known: dict[str, Any]) -> dict[str, str]:
 
 
 def _differences(old: dict[str, Any] | None, new: dict[str, Any]) -> tuple[str, str]:
-    """What differs between two revisions: images and environment by name, the rest by where it is."""
+    """What differs between two revisions: images and environment by name, the rest by where it is; secrets masked."""
+    after = _facts(new)
     if old is None:
-        return "", ", ".join(f"{key} {value}" for key, value in _facts(new).items() if key.startswith("image"))
-    before, after = _facts(old), _facts(new)
+        return "", ", ".join(
+            f"{key} {_shown(key, value)}" for key, value in after.items() if key.startswith("image of")
+        )
+    before = _facts(old)
     differ = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
-    return tuple(", ".join(f"{key} {side.get(key, '-')}" for key in differ) for side in (before, after))  # type: ignore[return-value]
+    was = {key: _shown(key, before.get(key, "-")) for key in differ}
+    now = {key: _shown(key, after.get(key, "-")) for key in differ}
+    told = {key: "[redacted], changed" if now[key] == was[key] == MASK else now[key] for key in differ}
+    return _listed(was), _listed(told)
 
 
-def _facts(known: dict[str, Any]) -> dict[str, str]:
+def _listed(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items())
+
+
+def _shown(key: str, value: Any) -> str:
+    """Masked by its name, and short."""
+    text = str(redact_value({key.partition(" ")[0]: value})[key.partition(" ")[0]])
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
+
+
+def _facts(known: dict[str, Any]) -> dict[str, Any]:
+    """The template as names and values that can be compared."""
     template = known["spec"]["template"]
-    facts = {f"annotation {key}": value for key, value in _template_annotations(known).items()}
+    facts: dict[str, Any] = {f"annotation {key}": value for key, value in _template_annotations(known).items()}
     for one in (*(template["spec"].get("initContainers") or ()), *template["spec"]["containers"]):
         name = one["name"]
         facts[f"image of {name}"] = one["image"]
-        facts |= {f"{key} of {name}": value for key, value in _environment(one).items()}
-        rest = {key: value for key, value in one.items() if key not in {"name", "image", "env"}}
-        facts |= {f"{key} of {name}": _short(value) for key, value in rest.items()}
-    others = {key: value for key, value in template["spec"].items() if key not in {"containers", "initContainers"}}
-    return facts | {key: _short(value) for key, value in others.items()}
-
-
-def _environment(container: dict[str, Any]) -> dict[str, str]:
-    """Names and values; what comes from elsewhere is named, and secrets are masked."""
-    found = {one["name"]: one["value"] if "value" in one else _source(one) for one in container.get("env") or ()}
-    masked: dict[str, str] = redact_value(found)
-    return masked
-
-
-def _source(variable: dict[str, Any]) -> str:
-    return _short(variable.get("valueFrom") or "")
-
-
-def _short(value: object) -> str:
-    text = str(redact_value(value))
-    return text if len(text) <= 80 else f"{text[:79]}…"
+        for variable in one.get("env") or ():
+            facts[f"{variable['name']} of {name}"] = variable.get("value", variable.get("valueFrom", ""))
+        facts |= {f"{key} of {name}": value for key, value in one.items() if key not in {"name", "image", "env"}}
+    return facts | {key: one for key, one in template["spec"].items() if key not in {"containers", "initContainers"}}

@@ -214,6 +214,9 @@ class Cluster:
             raise (NotSent if never else NoAnswer)(" ".join(str(error.reason).split())[:200]) from error
         except (HTTPError, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
+        except ValueError as error:
+            # A name that fits into no header; the request was never whole.
+            raise NotSent(f"{type(error).__name__}: {error}") from error
         return Answer(answer.status, content, {name.lower(): value for name, value in answer.headers.items()})
 
     def _connected(self) -> ApiClient:
