@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from commands.ports import Operation, OutcomeUnknown, Rejected, Workload
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
+from tests.simulators.kubernetes.http.calls import Call
 
 SCALE = "update deployments/scale"
 NOTE = "patch deployments"
@@ -146,6 +147,48 @@ async def test_a_count_that_somebody_else_has_set_meanwhile_is_left(
     with pytest.raises(Rejected, match="4 replicas are wanted by now, not 2"):
         await gateway.scale(before.target, replicas=3, expected=2, operation="op", actor="ana")
     assert (replicas(cluster), await became(gateway)) == (4, None)
+
+
+def right_after(cluster: Kubernetes, what: str, then: Callable[[], None]) -> None:
+    """Somebody else acts once a request has had its effect, before its answer is sent."""
+    judge = cluster.server.answered
+
+    def answered(call: Call) -> None:
+        judge(call)
+        if call.what == what:
+            cluster.server.answered = judge
+            then()
+
+    cluster.server.answered = answered
+
+
+@pytest.mark.parametrize("what", ["get deployments", NOTE, "get deployments/scale"])
+async def test_whoever_is_quicker_is_not_overwritten(
+    cluster: Kubernetes, gateway: KubernetesGateway, what: str
+) -> None:
+    before = await gateway.find(NAME)
+    right_after(cluster, what, lambda: by_hand(cluster, replicas=4))
+    with pytest.raises(Rejected, match="4 replicas are wanted by now, not 2"):
+        await gateway.scale(before.target, replicas=3, expected=2, operation="op", actor="ana")
+    assert replicas(cluster) == 4
+
+
+async def test_what_somebody_else_changes_beside_it_does_not_stop_a_scale(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    right_after(cluster, "get deployments/scale", lambda: by_hand(cluster, minReadySeconds=1))
+    await scale(gateway)
+    assert replicas(cluster) == 3
+
+
+async def test_without_recorded_owners_the_generation_tells(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    by_hand(cluster, replicas=3)
+    by_hand(cluster, replicas=2)
+    cluster.faults.drop(SCALE)
+    with pytest.raises(OutcomeUnknown):
+        await scale(gateway)
+    cluster.change("deployments", DEPLOYMENT, lambda old: old["metadata"].update(managedFields=[]), SPACE)
+    assert await became(gateway) is None
 
 
 async def test_what_somebody_else_sets_after_a_lost_answer_is_said_to_be_theirs(
