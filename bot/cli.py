@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 import uvloop
 
+from bot.findings import Finding
 from bot.settings import Settings, SettingsError, load, load_apart_from_platforms, shown
 from bot.store.errors import AlreadyRunning, StoreUnavailable
 
@@ -28,6 +29,8 @@ policy_app = typer.Typer(no_args_is_help=True, help="The policy of changes.")
 app.add_typer(policy_app, name="policy")
 slack_app = typer.Typer(no_args_is_help=True, help="Slack: install it, and find out what is wrong.")
 app.add_typer(slack_app, name="slack")
+k8s_app = typer.Typer(no_args_is_help=True, help="Kubernetes: the rights that Tocsin needs, and what is wrong.")
+app.add_typer(k8s_app, name="k8s")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="settings file; default config/tocsin.yaml")]
 
@@ -179,11 +182,36 @@ def slack_doctor(config: ConfigFile = None) -> None:
     """Look at tokens, scopes, channels, people, clock and database, and say what to do; exits 1 when one is wrong."""
     from bot.platforms.slack.doctor import examine
 
-    settings = _load(config, load_apart_from_platforms)
+    _tell(examine(_load(config, load_apart_from_platforms)))
+
+
+@k8s_app.command("doctor")
+def k8s_doctor(config: ConfigFile = None) -> None:
+    """Look at clusters, versions, clocks and rights, and say what to do; exits 1 when something is wrong."""
+    from bot.adapters.kubernetes.doctor import examine
+
+    _tell(examine(_load(config, load_apart_from_platforms)))
+
+
+@k8s_app.command("rbac")
+def k8s_rbac(
+    namespace: Annotated[str, typer.Option(help="where the gateway runs")] = "gateway",
+    home: Annotated[str, typer.Option(help="where Tocsin runs, if elsewhere")] = "",
+    account: Annotated[str, typer.Option(help="the service account of Tocsin")] = "tocsin",
+    impersonate: Annotated[bool, typer.Option("--impersonate", help="changes are made as the person who asks")] = False,
+) -> None:
+    """Print the service account and the least Role that Tocsin needs, for `kubectl apply -f -`."""
+    from bot.adapters.kubernetes.access import manifest
+
+    print(manifest(namespace, account=account, home=home, impersonate=impersonate), end="")
+
+
+def _tell(findings: AsyncIterator[Finding]) -> None:
+    """Print them as they come; exit 1 when one failed."""
 
     async def run() -> bool:
         well = True
-        async for finding in examine(settings):
+        async for finding in findings:
             print(finding, flush=True)
             well = well and not finding.failed
         return well

@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableSource
 
+from bot.adapters.kubernetes.settings import KubernetesSettings, WhereItRuns
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
 from bot.platforms.console.settings import ConsoleSettings
 from bot.store.database import check_url
@@ -79,6 +80,7 @@ class GatewaySettings(_Section):
     admin_url: str = "http://127.0.0.1:9901"
     admin_token: SecretStr = SecretStr("")
     timeout_seconds: float = Field(default=5, gt=0, le=60)
+    kubernetes: WhereItRuns = WhereItRuns()
 
 
 class AdapterSettings(_Section):
@@ -182,6 +184,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     platforms: dict[str, dict[str, Any]] = {}
     gateway: GatewaySettings = GatewaySettings()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     adapters: AdapterSettings = AdapterSettings()
     policy: PolicySettings = PolicySettings()
     objectives: Objectives = Objectives()
@@ -234,6 +237,11 @@ class Settings(BaseSettings):
         strangers = [person for person in self.console.passwords if person not in ids]
         if strangers:
             raise ValueError(f"console.passwords names {', '.join(strangers)}, who is not among people")
+        return self
+
+    @model_validator(mode="after")
+    def _clusters_exist(self) -> Settings:
+        self.gateway.kubernetes.check(self.kubernetes)
         return self
 
     @model_validator(mode="after")

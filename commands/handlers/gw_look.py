@@ -18,6 +18,8 @@ from commands.reading import WINDOW, service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Decide, Gather, Reply
 
+_OF_A_POD = ("Worker", "State", "Since", "Restarts")
+
 
 @dataclass(frozen=True)
 class MetricsArgs:
@@ -91,22 +93,26 @@ async def pods(_args: Nothing, call: Call) -> Card:
     workload = await call.services.deployments.find(service_of(call))
     found = await call.services.deployments.pods(workload.target)
     title = f"{counted(len(found), 'worker')} of {workload.target.name}, {workload.desired} wanted"
-    rows = tuple(_pod(pod) for pod in found)
-    columns = ("Worker", "State", "Since", "Restarts", "Requests", "Errors", "Memory")
+    if any(pod.node or pod.image for pod in found):
+        placed = tuple((*_pod(pod), rich(pod.node or "-"), rich(pod.image or "-")) for pod in found)
+        return Card(title=title, table=Table(columns=(*_OF_A_POD, "Node", "Image"), rows=placed, numeric=(3,)))
+    rows = tuple((*_pod(pod), *_served(pod)) for pod in found)
+    columns = (*_OF_A_POD, "Requests", "Errors", "Memory")
     return Card(title=title, table=Table(columns=columns, rows=rows, numeric=(3, 4, 5, 6)))
 
 
 def _pod(pod: Pod) -> tuple[Rich, ...]:
+    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(f"{pod.restarts}"))
+
+
+def _served(pod: Pod) -> tuple[Rich, ...]:
+    """What a worker process counts; a pod of a cluster is seen from outside."""
     memory = "-" if pod.memory_bytes is None else f"{pod.memory_bytes / 2**20:,.0f} MB"
-    return (
-        rich(pod.name),
-        rich(pod.state),
-        rich(When(at=pod.started_at)),
-        rich(f"{pod.restarts}"),
-        rich(f"{pod.requests:,}"),
-        rich(f"{pod.errors:,}"),
-        rich(memory),
-    )
+    return (_count(pod.requests), _count(pod.errors), rich(memory))
+
+
+def _count(number: int | None) -> Rich:
+    return rich("-" if number is None else f"{number:,}")
 
 
 async def metrics(args: MetricsArgs, call: Call) -> Card:

@@ -36,15 +36,17 @@ class Workload(_Value):
 
 
 class Pod(_Value):
-    """One running copy."""
+    """One running copy. What its platform does not know is None or empty."""
 
     name: str
     state: str
     started_at: AwareDatetime
     restarts: int
-    requests: int
-    errors: int
+    requests: int | None = None
+    errors: int | None = None
     memory_bytes: int | None = None
+    node: str = ""
+    image: str = ""
 
 
 class Change(_Value):

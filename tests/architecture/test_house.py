@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "httpx": ("bot/adapters/*", "bot/demo/*"),
     "itsdangerous": ("bot/platforms/console/sessions.py",),
     "jinja2": ("templates/render.py", "bot/platforms/console/rendering.py"),
+    "kubernetes": ("bot/adapters/kubernetes/*",),
     "markdown_it": ("bot/platforms/console/rendering.py",),
     "markupsafe": ("bot/platforms/console/rendering.py", "bot/platforms/console/drawings.py"),
     "matplotlib": ("bot/charts.py",),
@@ -42,6 +43,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "starlette": ("bot/platforms/console/*", "bot/platforms/slack/signed_http.py", "gateway/admin/*"),
     "tenacity": ("bot/store/database.py",),
     "typer": ("bot/cli.py", "gateway/cli.py"),
+    "urllib3": ("bot/adapters/kubernetes/wire.py",),  # whose errors the client of Kubernetes raises
     "uvicorn": (
         "bot/platforms/console/server.py",
         "bot/platforms/slack/signed_http.py",

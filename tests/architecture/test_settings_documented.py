@@ -12,6 +12,7 @@ import pytest
 import yaml
 from pydantic import SecretStr, ValidationError
 
+from bot.adapters.kubernetes.settings import ClusterSettings
 from bot.explaining import explain
 from bot.platforms.slack.settings import SlackSettings
 from bot.settings import LevelSettings, PersonSettings, Settings, load, shown
@@ -72,6 +73,11 @@ def test_examples_load(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv("TOCSIN_PLATFORMS__SLACK__BOT_TOKEN")
         monkeypatch.delenv("TOCSIN_PLATFORMS__SLACK__APP_TOKEN")
     assert load(file)
+
+
+def test_the_keys_of_a_cluster_are_shown_in_an_example() -> None:
+    shown = next(one["kubernetes"]["clusters"] for one in map(yaml.safe_load, _examples()) if "kubernetes" in one)
+    assert {name for cluster in shown.values() for name in cluster} == set(ClusterSettings.model_fields)
 
 
 @pytest.mark.parametrize(("key", "model"), [("people", PersonSettings), ("severities", LevelSettings)])

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from bot.cli import app as tocsin
-from bot.platforms.slack.checkup import Finding
+from bot.findings import Finding
 from bot.platforms.slack.doctor import examine
 from bot.platforms.slack.subscriptions import scopes
 from tests.simulators.slack import Slack

@@ -6,45 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bot.findings import Finding, bad, good, note
 from bot.platforms.slack.places import PLATFORM, platform_of
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.subscriptions import reasons, scopes
 from bot.settings import PersonSettings, Settings
 
-_GOOD, _BAD, _NOTE = "✓", "✗", "•"
 _PAGE, _FEW = 200, 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line, and what to do. Notes are no failures."""
-
-    mark: str
-    what: str
-    todo: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether something does not work."""
-        return self.mark == _BAD
-
-    def __str__(self) -> str:
-        return f"{self.mark} {self.what}" + (f"\n  → {self.todo}" if self.todo else "")
-
-
-def good(what: str) -> Finding:
-    """Something is right."""
-    return Finding(_GOOD, what)
-
-
-def bad(what: str, todo: str) -> Finding:
-    """Something does not work."""
-    return Finding(_BAD, what, todo)
-
-
-def note(what: str, todo: str = "") -> Finding:
-    """Something to know."""
-    return Finding(_NOTE, what, todo)
 
 
 class AskedInVain(Exception):  # noqa: N818 - an answer

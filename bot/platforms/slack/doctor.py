@@ -20,7 +20,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.oauth.installation_store import Bot
 
 from bot.explaining import explain
-from bot.platforms.slack.checkup import Answer, AskedInVain, Finding, Workspace, bad, good, note, of_workspace
+from bot.findings import Finding, bad, good, note
+from bot.platforms.slack.checkup import Answer, AskedInVain, Workspace, of_workspace
 from bot.platforms.slack.oauth import Installations
 from bot.platforms.slack.sealing import Locked
 from bot.platforms.slack.settings import SlackSettings

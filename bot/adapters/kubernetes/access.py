@@ -1,0 +1,129 @@
+"""Every request that Tocsin sends to Kubernetes, in one table: calls take their paths from it, and the Role its rules.
+
+What is not in it is not asked for. `tocsin k8s rbac` prints the Role, `tocsin k8s doctor` asks whether it is in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+RBAC = "rbac.authorization.k8s.io"
+ACCOUNT = "tocsin"
+
+
+@dataclass(frozen=True)
+class Access:
+    """One verb on one resource, and why. `versions`: as the API has them, the newest first."""
+
+    verb: str
+    group: str
+    resource: str
+    why: str
+    versions: tuple[str, ...] = ("v1",)
+    method: str = "GET"
+    optional: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is there to change something."""
+        return self.method != "GET"
+
+    @property
+    def words(self) -> str:
+        """As people say it: `patch deployments.apps`."""
+        plural, slash, sub = self.resource.partition("/")
+        return f"{self.verb} {plural}{f'.{self.group}' if self.group else ''}{slash}{sub}"
+
+    def path(self, namespace: str, name: str = "", *, version: str = "") -> str:
+        """Where it is asked."""
+        root = f"/apis/{self.group}/{version or self.versions[0]}" if self.group else "/api/v1"
+        plural, slash, sub = self.resource.partition("/")
+        return f"{root}/namespaces/{namespace}/{plural}{f'/{name}' if name else ''}{slash}{sub}"
+
+
+GET_DEPLOYMENT = Access("get", "apps", "deployments", "copies, image and rollout in /gw status, and every read-back")
+LIST_DEPLOYMENTS = Access("list", "apps", "deployments", "the names there are, when the one in the settings is not")
+PATCH_DEPLOYMENT = Access(
+    "patch", "apps", "deployments", "/gw restart, and the note of each operation on the deployment", method="PATCH"
+)
+GET_SCALE = Access("get", "apps", "deployments/scale", "the count, looked at again right before it is changed")
+PUT_SCALE = Access("update", "apps", "deployments/scale", "/gw scale and /gw undo", method="PUT")
+LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history")
+LIST_PODS = Access("list", "", "pods", "/gw pods, and whose logs to read")
+GET_LOG = Access("get", "", "pods/log", "/gw logs and /gw errors")
+GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config; secrets are never read")
+LIST_AUTOSCALERS = Access(
+    "list", "autoscaling", "horizontalpodautoscalers", "whether an autoscaler would undo a scale", versions=("v2", "v1")
+)
+LIST_BUDGETS = Access(
+    "list", "policy", "poddisruptionbudgets", "how many copies may be missing", versions=("v1", "v1beta1")
+)
+LIST_SCALED_OBJECTS = Access(
+    "list", "keda.sh", "scaledobjects", "whether KEDA would undo a scale", versions=("v1alpha1",), optional=True
+)
+
+TABLE = (
+    GET_DEPLOYMENT, LIST_DEPLOYMENTS, PATCH_DEPLOYMENT, GET_SCALE, PUT_SCALE, LIST_REPLICA_SETS, LIST_PODS, GET_LOG,
+    GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS,
+)  # fmt: skip
+"""All of it."""
+
+
+def rules() -> list[dict[str, list[str]]]:
+    """The table as rules of a Role: one for each resource, with its verbs."""
+    verbs: dict[tuple[str, str], list[str]] = {}
+    for one in TABLE:
+        verbs.setdefault((one.group, one.resource), []).append(one.verb)
+    return [
+        {"apiGroups": [group], "resources": [resource], "verbs": known} for (group, resource), known in verbs.items()
+    ]
+
+
+def role(namespace: str) -> dict[str, Any]:
+    """The least Role."""
+    meta = {"name": ACCOUNT, "namespace": namespace}
+    return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": meta, "rules": rules()}
+
+
+def manifest(namespace: str, *, account: str = ACCOUNT, home: str = "", impersonate: bool = False) -> str:
+    """Service account, Role and binding as YAML. `home`: where Tocsin itself runs, if elsewhere."""
+    home = home or namespace
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": home}
+    objects = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": home}},
+        role(namespace),
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": ACCOUNT, "namespace": namespace},
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": ACCOUNT},
+            "subjects": [subject],
+        },
+        *(_impersonation(subject) if impersonate else ()),
+    ]
+    return "---\n".join(as_yaml(one) for one in objects)
+
+
+def _impersonation(subject: dict[str, str]) -> tuple[dict[str, Any], ...]:
+    """People are of the cluster, not of a namespace."""
+    name = f"{ACCOUNT}-impersonates"
+    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}
+    return (
+        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": [rule]},
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
+            "subjects": [subject],
+        },
+    )
+
+
+def as_yaml(known: dict[str, Any]) -> str:
+    """One object; the lists of rules on one line each."""
+    text: str = yaml.safe_dump(known, sort_keys=False, default_flow_style=None, width=120)
+    return text

@@ -1,0 +1,121 @@
+"""What has changed a Deployment: its revisions, by what differs between them, and Tocsin's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from bot.adapters.kubernetes.ledger import Note, notes
+from commands.ports import Change
+from commands.redaction import MASK, redact_value
+
+REVISION = "deployment.kubernetes.io/revision"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+_CAUSE = "kubernetes.io/change-cause"
+_EARLIER = "deployment.kubernetes.io/revision-history"
+_MOST = 80
+
+
+def changes(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], limit: int) -> list[Change]:
+    """The newest first."""
+    mine = notes(deployment)
+    found = [*_revisions(deployment, sets, mine), *_scales(deployment, mine)]
+    return sorted(found, key=lambda one: one.at, reverse=True)[:limit]
+
+
+def owned(deployment: dict[str, Any], sets: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ReplicaSets of this deployment, by revision; others may carry the same labels."""
+    uid = deployment["metadata"]["uid"]
+    ours = [one for one in sets if any(o["uid"] == uid for o in one["metadata"].get("ownerReferences") or ())]
+    return sorted(ours, key=revision_of)
+
+
+def revision_of(known: dict[str, Any]) -> int:
+    """The revision of a ReplicaSet or a deployment; 0 before its controller has seen it."""
+    text = (known["metadata"].get("annotations") or {}).get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def _revisions(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], mine: list[Note]) -> Iterator[Change]:
+    restarts = {one.at.isoformat(): one for one in mine if one.kind == "restart"}
+    ordered = owned(deployment, sets)
+    for old, new in pairwise([None, *ordered]):
+        if new is None:
+            continue
+        meta = new["metadata"]
+        said = meta.get("annotations") or {}
+        note = restarts.get(_template_annotations(new).get(RESTARTED, ""))
+        before, after = _differences(old, new)
+        kind = "restart" if note else "rollout"
+        earlier = said.get(_EARLIER, "")
+        yield Change(
+            at=datetime.fromisoformat(meta["creationTimestamp"]),
+            kind=kind,
+            actor=note.actor if note else "-",
+            reason=said.get(_CAUSE, ""),
+            before=before,
+            after=after,
+            outcome=f"revision {revision_of(new)}" + (f" (was {earlier.replace(',', ', ')})" if earlier else ""),
+            operation=note.id if note else "",
+        )
+
+
+def _scales(deployment: dict[str, Any], mine: list[Note]) -> Iterator[Change]:
+    """Revisions hold no replicas, so only what Tocsin noted is known, and it is checked against what followed."""
+    scales = [one for one in mine if one.kind == "scale"]
+    followed = [*(one.before for one in scales[1:]), deployment["spec"].get("replicas", 1)]
+    for note, seen in zip(scales, followed, strict=False):
+        yield Change(
+            at=note.at,
+            kind="scale",
+            actor=note.actor,
+            reason="",
+            before=f"replicas {note.before}",
+            after=f"replicas {note.after}",
+            outcome="done" if seen == note.after else f"{seen} replicas were wanted afterwards",
+            operation=note.id,
+        )
+
+
+def _template_annotations(known: dict[str, Any]) -> dict[str, str]:
+    return known["spec"]["template"]["metadata"].get("annotations") or {}
+
+
+def _differences(old: dict[str, Any] | None, new: dict[str, Any]) -> tuple[str, str]:
+    """What differs between two revisions: images and environment by name, the rest by where it is; secrets masked."""
+    after = _facts(new)
+    if old is None:
+        return "", ", ".join(
+            f"{key} {_shown(key, value)}" for key, value in after.items() if key.startswith("image of")
+        )
+    before = _facts(old)
+    differ = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+    was = {key: _shown(key, before.get(key, "-")) for key in differ}
+    now = {key: _shown(key, after.get(key, "-")) for key in differ}
+    told = {key: "[redacted], changed" if now[key] == was[key] == MASK else now[key] for key in differ}
+    return _listed(was), _listed(told)
+
+
+def _listed(facts: Mapping[str, str]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items())
+
+
+def _shown(key: str, value: Any) -> str:
+    """Masked by its name, and short."""
+    text = str(redact_value({key.partition(" ")[0]: value})[key.partition(" ")[0]])
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"
+
+
+def _facts(known: dict[str, Any]) -> dict[str, Any]:
+    """The template as names and values that can be compared."""
+    template = known["spec"]["template"]
+    facts: dict[str, Any] = {f"annotation {key}": value for key, value in _template_annotations(known).items()}
+    for one in (*(template["spec"].get("initContainers") or ()), *template["spec"]["containers"]):
+        name = one["name"]
+        facts[f"image of {name}"] = one["image"]
+        for variable in one.get("env") or ():
+            facts[f"{variable['name']} of {name}"] = variable.get("value", variable.get("valueFrom", ""))
+        facts |= {f"{key} of {name}": value for key, value in one.items() if key not in {"name", "image", "env"}}
+    return facts | {key: one for key, one in template["spec"].items() if key not in {"containers", "initContainers"}}

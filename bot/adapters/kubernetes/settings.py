@@ -1,0 +1,57 @@
+"""The settings of Kubernetes: which clusters there are, and where in them the gateway runs."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_NAME_OR_NONE = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClusterSettings(_Section):
+    """How one cluster is reached: as a kubeconfig says, or from within."""
+
+    kubeconfig: str = ""
+    context: str = ""
+    in_cluster: bool = False
+    namespace: str = Field(default="", pattern=_NAME_OR_NONE)
+    impersonate: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ClusterSettings:
+        if self.in_cluster and (self.kubeconfig or self.context):
+            raise ValueError("in_cluster needs neither kubeconfig nor context; leave one or the other out")
+        return self
+
+
+class KubernetesSettings(_Section):
+    """The clusters, by the names that people use for them."""
+
+    clusters: dict[str, ClusterSettings] = {}
+    connect_seconds: float = Field(default=3, gt=0, le=60)
+    timeout_seconds: float = Field(default=8, gt=0, le=60)
+
+
+class WhereItRuns(_Section):
+    """The Deployment of a service. Empty: it runs as local processes."""
+
+    cluster: str = ""
+    namespace: str = Field(default="", pattern=_NAME_OR_NONE)
+    deployment: str = Field(default="", pattern=r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?)?$")
+
+    def check(self, known: KubernetesSettings) -> None:
+        """Raises ValueError when it names what there is not, or half of what is needed."""
+        if self.deployment and not self.cluster and len(known.clusters) != 1:
+            raise ValueError("gateway.kubernetes.cluster is empty; name one of kubernetes.clusters")
+        if self.cluster and self.cluster not in known.clusters:
+            allowed = ", ".join(known.clusters) or "none yet"
+            raise ValueError(
+                f"gateway.kubernetes.cluster = {self.cluster!r} is not among kubernetes.clusters: {allowed}"
+            )
+
+    def cluster_of(self, known: KubernetesSettings) -> str:
+        """Its cluster; the only one need not be named."""
+        return self.cluster or next(iter(known.clusters))

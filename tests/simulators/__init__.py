@@ -1,0 +1,1 @@
+"""Counterparts that tests talk to instead of the real ones."""

@@ -1,0 +1,1 @@
+"""What moves by itself in a cluster: controllers, scheduler, kubelets."""
