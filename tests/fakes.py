@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from commands.domain.plan import Target
+from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import (
@@ -52,6 +52,7 @@ class FakeGateway:
     def __init__(self, clock: FakeClock, *, workers: int = 3) -> None:
         self.clock = clock
         self.desired = workers
+        self.objections_now: tuple[Finding, ...] = ()
         self.uid = "11111111-2222-3333-4444-555555555555"
         self.asked: list[str] = []
         self.operations: dict[str, Operation] = {}
@@ -124,6 +125,10 @@ class FakeGateway:
             raise OutcomeUnknown("ReadTimeout")
         state = "running" if self.stuck else "done"
         self.operations[operation] = Operation(id=operation, state=state, done=0 if self.stuck else 2, total=2)
+
+    async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
+        """See Deployments."""
+        return self.objections_now
 
     async def operation(self, target: Target, operation: str) -> Operation | None:
         return self.operations.get(operation)

@@ -11,7 +11,7 @@ import yaml
 
 from bot.adapters import Adapter
 from bot.settings import Settings, SettingsError
-from commands.domain.plan import Target
+from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import (
@@ -64,6 +64,10 @@ class GatewayAdmin:
     async def restart(self, target: Target, *, operation: str, actor: str) -> None:
         """See Deployments."""
         await self._change("/admin/restart", operation, actor, expected={"uid": target.uid})
+
+    async def objections(self, target: Target, doing: str) -> Sequence[Finding]:  # noqa: ARG002 - nobody else owns them
+        """See Deployments: worker processes have no other owner, and refuse a second change by themselves."""
+        return ()
 
     async def operation(self, target: Target, operation: str) -> Operation | None:
         """See Deployments."""

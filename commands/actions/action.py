@@ -98,7 +98,7 @@ class Action(ABC, Generic[A]):
 
     async def detect(self, args: A, target: Workload, call: Call) -> Sequence[Finding]:  # noqa: ARG002
         """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
-        return ()
+        return await call.services.deployments.objections(target.target, self.name)
 
     @abstractmethod
     async def preview(self, args: A, target: Workload, call: Call) -> Preview:
@@ -167,7 +167,8 @@ _COMMON = {field.name for field in fields(Options)}
 def _refuse_stopped(findings: Sequence[Finding], target: Workload) -> None:
     for finding in findings:
         if finding.stops:
-            raise Conflict(f"{target.target.name}: {finding.what}", hint=finding.instead)
+            instead = f"{finding.instead[0].upper()}{finding.instead[1:]}." if finding.instead else ""
+            raise Conflict(f"{target.target.name}: {finding.what}.", hint=instead)
 
 
 def replaced(plan: Plan, workload: Workload) -> Observation | None:

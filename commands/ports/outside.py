@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from commands.domain.incident import Status
-from commands.domain.plan import Target
+from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.ports.values import (
     Change,
@@ -54,6 +54,12 @@ class Deployments(Protocol):
 
     async def restart(self, target: Target, *, operation: str, actor: str) -> None:
         """Ask once for a rolling restart. Never retries. Raises as `scale`."""
+
+    async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
+        """What speaks against an action (by its name): who else owns the target, what runs there, what is counted.
+
+        Raises Unavailable.
+        """
 
     async def operation(self, target: Target, operation: str) -> Operation | None:
         """What became of a request; None: it never arrived."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.domain.plan import PlanState
+from commands.domain.plan import Finding, PlanState
 from tests.scenario.stage import Stage, Still, golden, transcript
 from tests.world import audited, settings_for, world
 
@@ -230,4 +230,17 @@ async def test_what_was_run_without_approval_is_reviewed_by_somebody_else(guarde
     assert await guarded.asks("eve", "general", "/reviews") == golden("""
         Nothing waits for a review
           Nothing was changed without approval.
+        """)
+
+
+async def test_what_speaks_against_a_change_is_shown_or_stops_it(stage: Stage) -> None:
+    budget = Finding(what="the budget gateway lets 1 copies be missing now")
+    stage.world.gateway.objections_now = (budget,)
+    assert "Note: the budget gateway lets 1 copies be missing now" in await stage.types("ben", "general", "/gw scale 5")
+    autoscaler = Finding(what="the autoscaler gateway would undo this", instead="change its minReplicas", stops=True)
+    stage.world.gateway.objections_now = (budget, autoscaler)
+    assert await stage.asks("ben", "general", "/gw scale 7") == golden("""
+        gateway: the autoscaler gateway would undo this.
+          Change its minReplicas.
+          (You typed: /gw scale 7)
         """)

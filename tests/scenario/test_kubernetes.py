@@ -12,6 +12,17 @@ from tests.simulators.kubernetes import Kubernetes
 from tests.simulators.kubernetes.core import Pace
 from tests.world import World, settings_for, world
 
+_AUTOSCALER = {
+    "apiVersion": "autoscaling/v2",
+    "kind": "HorizontalPodAutoscaler",
+    "metadata": {"name": DEPLOYMENT, "namespace": SPACE},
+    "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": DEPLOYMENT},
+        "minReplicas": 2,
+        "maxReplicas": 9,
+    },
+}
+
 
 def _settings(cluster: Kubernetes, folder: Path) -> dict[str, Any]:
     """What a person writes who has a cluster and no admin API."""
@@ -56,6 +67,9 @@ async def test_a_deployment_is_looked_at_and_changed_like_local_processes(sqlite
                 assert cluster.get("deployments", DEPLOYMENT, SPACE)["spec"]["replicas"] == 4
                 assert "2 of 2 workers ready" in await _carried_out(bot, "/gw undo")
                 assert "2 of 2 workers restarted" in await _carried_out(bot, "/gw restart")
+                cluster.apply(_AUTOSCALER)
+                refused = await bot.say("ana", "general", "/gw scale 4")
+                assert f"the autoscaler {DEPLOYMENT} keeps it at 2 to 9 replicas and would undo this" in refused
                 history = await bot.say("ana", "general", "/gw history")
                 assert "Scale gateway up from 2 to 4 workers" in history
                 assert "revision 1" in history

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.adapters.kubernetes import configuring, history, rollout
+from bot.adapters.kubernetes import configuring, detectors, history, rollout
 from bot.adapters.kubernetes.access import (
     GET_CONFIG_MAP,
     GET_SCALE,
@@ -19,7 +19,7 @@ from bot.adapters.kubernetes.ledger import Note, arrived, noted, owner_of_replic
 from bot.adapters.kubernetes.place import MOST_PODS, Place
 from bot.adapters.kubernetes.pods import counted, pod_of, selector_of
 from bot.adapters.kubernetes.wire import MERGE_PATCH, Conflicted
-from commands.domain.plan import Target
+from commands.domain.plan import Finding, Target
 from commands.errors import NotFound, Refusal
 from commands.ports import Change, Operation, OutcomeUnknown, Pod, Rejected, Workload
 
@@ -71,6 +71,12 @@ class KubernetesDeployments:
         space, selector = await self._place.space(), selector_of(deployment)
         sets = await self._place.cluster.get(LIST_REPLICA_SETS, space, labelSelector=selector, limit=MOST_PODS)
         return history.changes(deployment, sets["items"], limit)
+
+    async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
+        """See Deployments."""
+        self._place.check(target.name)
+        found = await detectors.detect(self._place)
+        return [Finding(what=one.what, instead=one.instead, stops=doing in one.stops) for one in found]
 
     async def operation(self, target: Target, operation: str) -> Operation | None:
         """What became of a request: see the module `ledger` for how that is known."""
