@@ -290,8 +290,8 @@ def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
 def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
     chats: dict[str, ChatPlatform] = {ConsolePlatform.name: ConsolePlatform(app.hub)}
     chats |= {name: one.chat for name, one in platforms.items()}
-    tell = Undelivered(app.store, app.services).tell
-    outbox = Outbox(database, chats, owner=app.store.owner, tell=tell, clock=app.services.clock)
+    teller = Undelivered(app.store, app.services)
+    outbox = Outbox(database, chats, owner=app.store.owner, teller=teller, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
     own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
     loops = {**own, **{name: one.run for name, one in platforms.items()}}

@@ -329,7 +329,7 @@ class _Story:
             requested_by=self.name(plan.requester),
             confirmed_by=self.name(plan.approver) if plan.approver else None,
             outcome=plan.outcome,
-            detail=plan.detail,
+            detail=plan.result,
             before="; ".join(part for part in before if part),
             after=_words(plan.after) if made else "",
         )

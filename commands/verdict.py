@@ -11,10 +11,11 @@ from commands.domain.sli import Objectives, Reading
 
 @dataclass(frozen=True)
 class Verdict:
-    """The value and the sentence that says why."""
+    """The value, the words that say why, and the reading that it was made on."""
 
     value: VerdictValue
     words: str
+    now: Reading | None
 
 
 def judge(baseline: Reading, after: Sequence[Reading], objectives: Objectives, *, needed: int) -> Verdict | None:
@@ -26,11 +27,10 @@ def judge(baseline: Reading, after: Sequence[Reading], objectives: Objectives, *
     newest = list(after[-needed:])
     if len(newest) < needed:
         return None
-    change = f"before: {baseline.words()}; now: {newest[-1].words()}"
     if all(objectives.met(reading) and not much_worse(baseline, reading, objectives) for reading in newest):
-        return Verdict("passed", f"verified, {change}")
+        return Verdict("passed", "verified", newest[-1])
     if all(objectives.breached(reading) for reading in newest) and objectives.met(baseline):
-        return Verdict("failed", f"it got worse, {change}")
+        return Verdict("failed", "it got worse", newest[-1])
     return None
 
 
@@ -48,7 +48,6 @@ def _leap(before: float, now: float, allowed: float) -> bool:
 
 def undecided(baseline: Reading, after: Sequence[Reading], objectives: Objectives) -> Verdict:
     """The verdict when the time to verify is over."""
-    now = after[-1].words() if after else "no reading"
     worse = bool(after) and objectives.met(after[-1]) and much_worse(baseline, after[-1], objectives)
     why = "within the objectives, but much worse than it was" if worse else "look at it yourself"
-    return Verdict("inconclusive", f"not verified: {why}, before: {baseline.words()}; now: {now}")
+    return Verdict("inconclusive", f"not verified: {why}", after[-1] if after else None)

@@ -198,7 +198,9 @@ class Mitigate:
         verdict = await self._verdict(plan, plan.baseline)
         to = PlanState.FAILED if verdict.value == "failed" else PlanState.DONE
         detail = f"{plan.detail}; {verdict.words}"
-        self._finish(plan, Ending(PlanState.VERIFYING, to, detail, took_effect=True, verdict=verdict.value))
+        self._finish(
+            plan, Ending(PlanState.VERIFYING, to, detail, took_effect=True, verdict=verdict.value, measured=verdict.now)
+        )
 
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
         clock, objectives, began = self._services.clock, self._services.objectives, self._services.clock.now()

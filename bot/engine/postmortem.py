@@ -45,7 +45,8 @@ class DraftPostmortem:
         tx.postmortems.save(incident_id, markdown=text, template=self._services.postmortem_template)
         window = Window(incident.service, report.impact.since - BEFORE, end, self._services.zone)
         plans = tx.plans.of_incident(incident_id)
-        shown = postmortem_card(incident, measured_chart(window, readings, plans, self._services.objectives))
+        chart = measured_chart(window, readings, plans, self._services.objectives)
+        shown = postmortem_card(incident, tx.incidents.timeline(incident_id), tx.now, chart)
         key = f"{incident_id}:postmortem:{incident.resolved_at}"
         tx.messages.edit(key, shown)  # where it was drafted before; else there is nothing to edit
         tx.messages.post(incident.channel, shown, key=key)

@@ -8,22 +8,8 @@ from dataclasses import dataclass, field
 
 from bot.sending.backoff import Backoff
 
-#: A message that fails so long, and so often, holds up the others no longer.
-STUCK_SECONDS, STUCK_TRIES = 900.0, 5
-#: It is still tried, now and then.
+#: A message that was set aside is still tried, now and then.
 _ASIDE_SECONDS = 600.0
-
-
-@dataclass
-class Failing:
-    """A message that fails: since when, and how often."""
-
-    since: float
-    times: int = 0
-
-    def is_stuck(self, now: float) -> bool:
-        """Whether the others have waited for it long enough."""
-        return self.times >= STUCK_TRIES and now - self.since >= STUCK_SECONDS
 
 
 @dataclass
@@ -39,7 +25,7 @@ class Course:
     talk: Backoff = field(default_factory=Backoff)
     top: Backoff = field(default_factory=Backoff)
     rest: dict[int, Backoff] = field(default_factory=dict)
-    failing: dict[int, Failing] = field(default_factory=dict)
+    failing: dict[int, Backoff] = field(default_factory=dict)
     arranging: asyncio.Task[None] | None = None
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -58,16 +44,18 @@ class Course:
         self.sure = False
         self.talk.failed(now)
 
-    def failed(self, row: int, now: float) -> Failing:
+    def failed(self, row: int, now: float) -> Backoff:
         """A message failed once more. Whether it is there is not certain."""
         self.sure = False
-        found = self.failing.setdefault(row, Failing(now))
-        found.times += 1
+        found = self.failing.setdefault(row, Backoff())
+        found.failed(now)
         return found
 
-    def unfinished(self, row: int, now: float) -> None:
+    def unfinished(self, row: int, now: float) -> Backoff:
         """A message is said; what belongs to it comes later."""
-        self.rest.setdefault(row, Backoff()).failed(now)
+        found = self.rest.setdefault(row, Backoff())
+        found.failed(now)
+        return found
 
     def set_aside(self, row: int, now: float) -> None:
         """The others go on without it."""

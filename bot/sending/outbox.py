@@ -11,8 +11,9 @@ from bot.sending.bell import Bell
 from bot.sending.course import Course, Courses
 from bot.sending.lease import Lease
 from bot.sending.opening import Opening
+from bot.sending.telling import Teller
 from bot.sending.tops import Tops
-from bot.sending.turn import Tell, Turns
+from bot.sending.turn import Turns
 from bot.store import outgoing
 from bot.store.database import Database
 from bot.store.errors import StoreUnavailable
@@ -36,7 +37,7 @@ class Outbox:
         platforms: Mapping[str, ChatPlatform],
         *,
         owner: str,
-        tell: Tell,
+        teller: Teller,
         clock: Clock,
         lease_seconds: float = 15.0,
         patience_seconds: float = 5.0,
@@ -49,8 +50,8 @@ class Outbox:
         self._courses = Courses()
         self._lease = Lease(database, owner, lease_seconds, self._courses.doubt)
         opening = Opening(database, self._courses, clock, patience_seconds=patience_seconds)
-        tops = Tops(database, self._lease, clock, self._bell, patience_seconds=patience_seconds)
-        self._turns = Turns(database, platforms, self._lease, opening, tops, self._bell, tell=tell, clock=clock)
+        tops = Tops(database, self._lease, clock, self._bell, teller, patience_seconds=patience_seconds)
+        self._turns = Turns(database, platforms, self._lease, opening, tops, self._bell, teller=teller, clock=clock)
         self._serving: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from bot.sending.bell import Bell
 from bot.sending.course import Course
 from bot.sending.lease import Lease
 from bot.sending.opening import Opening
+from bot.sending.telling import Teller
 from bot.sending.tops import Tops
 from bot.store import outgoing
 from bot.store.database import Database
@@ -21,10 +22,8 @@ from commands.presentation.words import cut
 
 log = logging.getLogger(__name__)
 
-#: Tells a human that a message could not be delivered: its channel, the message, why.
-Tell = Callable[[str, Post, str], Awaitable[None]]
-
 _LOOKED_FOR = 1000
+_TRIED_ON = "It has failed for a while ({why}). It is tried again every minute."
 _SET_ASIDE = (
     "It has failed for a while ({why}). What was said after it goes on without it; it is still tried every ten "
     "minutes, and may be in the channel already."
@@ -53,7 +52,7 @@ class Turns:
         tops: Tops,
         bell: Bell,
         *,
-        tell: Tell,
+        teller: Teller,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -62,7 +61,7 @@ class Turns:
         self._opening = opening
         self._tops = tops
         self._bell = bell
-        self._tell = tell
+        self._teller = teller
         self._clock = clock
 
     async def serve(self, channel: str, course: Course) -> None:
@@ -95,7 +94,7 @@ class Turns:
         """A channel that cannot be made: who waits for it hears so, once; it is tried again all the same."""
         rows = await self._database.read(lambda c: outgoing.waiting(c, channel, 1))
         for post in (row.post for row in rows if row.post):
-            await self._tell(channel, post, why)
+            await self._teller.tell(channel, post, why)
 
     async def _say_what_waits(self, here: Here) -> None:
         """Batch by batch, so that what is urgent overtakes and the channel is arranged in between."""
@@ -155,17 +154,25 @@ class Turns:
                 await here.platform.edit(here.reference, known, post)
         except Unfinished as half:
             log.warning("outbox: #%s: %s is said; the rest comes later: %s", here.channel, post.key, half)
-            here.course.unfinished(row.id, self._now())
             said = {post.key: half.reference}
             await self._database.write(lambda c: outgoing.mark_known(c, said))
+            await self._put_off_rest(here, row.id, post, half)
             return []
         except Undeliverable as refused:
             log.warning("outbox: #%s: %s cannot be delivered: %s", here.channel, post.key, refused)
-            await self._tell(here.channel, post, str(refused))
+            await self._teller.tell(here.channel, post, str(refused))
             here.course.delivered(row.id)
             return [_mark(row, known, failed=str(refused))]
         here.course.delivered(row.id)
         return [_mark(row, known)]
+
+    async def _put_off_rest(self, here: Here, row: int, post: Post, half: Unfinished) -> None:
+        """What belongs to a message comes later; where it does not, its channel hears so."""
+        now = self._now()
+        lasts = here.course.unfinished(row, now).is_lasting(now)
+        if lasts and not isinstance(half.__cause__, NoAccess):
+            what, why = f"Something of a message is missing: {cut(post.card.title, 100)}", cut(str(half), 200)
+            await self._teller.there(here.channel, what, _TRIED_ON.format(why=why), key=f"{post.key}:rest")
 
     async def _pass(
         self, here: Here, row: Outgoing, after: Sequence[Outgoing], error: Exception
@@ -180,12 +187,12 @@ class Turns:
             log.warning("outbox: #%s: %s goes on failing: %s", here.channel, row.key, error)
             course.set_aside(row.id, now)
             return []
-        marks = await self._one_of(here, after) if failing.is_stuck(now) else None
+        marks = await self._one_of(here, after) if failing.is_lasting(now) else None
         if marks is None or row.post is None:
             raise error
         log.error("outbox: #%s: %s is set aside: %s: %s", here.channel, row.key, type(error).__name__, error)
         course.set_aside(row.id, self._now())
-        await self._tell(here.channel, row.post, _SET_ASIDE.format(why=cut(str(error), 200)))
+        await self._teller.tell(here.channel, row.post, _SET_ASIDE.format(why=cut(str(error), 200)))
         return marks
 
     async def _one_of(self, here: Here, rows: Sequence[Outgoing]) -> list[dict[str, Any]] | None:

@@ -32,9 +32,9 @@ class Restart(Action[RestartArgs]):
             summary=f"Restart {service}: {copies}, one by one",
             before={"replicas": target.desired, "revision": target.revision},
             after={"replicas": target.desired},
-            undo="cannot be undone, and need not be: the same version and configuration run again",
+            undo="not needed, since the same version and configuration run again",
             facts=(
-                ("Now", f"{copies} ({target.ready} ready)"),
+                ("Now", f"{target.ready} of {copies} ready"),
                 ("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
             ),
         )

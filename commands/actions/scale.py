@@ -48,9 +48,8 @@ class Scale(Action[ScaleArgs]):
             undo=f"/gw undo puts back {counted(before, 'worker')}",
             back=f"/gw scale {before}",
             facts=(
-                ("Now", f"{counted(before, 'worker')} ({target.ready} ready)"),
-                ("Will be", counted(after, "worker")),
-                ("Policy", f"{low} to {high} workers"),
+                ("Now", f"{target.ready} of {counted(before, 'worker')} ready"),
+                ("Allowed", f"{low} to {high} workers"),
             ),
             removes=max(before - after, 0) / max(before, 1),
         )

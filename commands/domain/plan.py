@@ -9,7 +9,8 @@ Plans live on the server (mitigation.md, rule 1). Its states and who may move it
        └──too late> expired             done, or whatever took effect ──undo──> undone
 
 The state says how the plan ended; `took_effect` says whether the target has changed because of it, and `verdict` what
-the measurements said then. A verdict of failed ends as failed, the others as done.
+the measurements said then: `baseline` before it, `measured` after it. A verdict of failed ends as failed, the others
+as done.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ class Plan(BaseModel):
     stopped_by: str | None = None
     reviewed_by: str | None = None
     baseline: Reading | None = None
+    measured: Reading | None = None
     executor: str | None = None
     detail: str = ""
     history: tuple[str, ...] = ()
@@ -195,6 +197,12 @@ class Plan(BaseModel):
         """How many people have still to approve, the one who asked not counted (rule 4)."""
         others = {vote.person for vote in self.votes} - {self.requester}
         return max(self.needs - len(others), 0)
+
+    @property
+    def result(self) -> str:
+        """What came of it, in one line: what was found, and how the measurements went."""
+        change = self.baseline.change_to(self.measured) if self.baseline and self.measured else ""
+        return "; ".join(part for part in (self.detail, change) if part)
 
     @property
     def digest(self) -> str:

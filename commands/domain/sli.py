@@ -26,13 +26,23 @@ class Reading(BaseModel):
     p99_ms: float | None = None
 
     def words(self) -> str:
-        """One line: `errors 1.2%, p95 41 ms, 180 requests/s`."""
+        """One line: `errors 1.2%, p95 41 ms, 180 req/s`."""
         if not self.up:
             return "the gateway does not answer"
         if not self.requests:
             return "no requests"
-        p95 = "-" if self.p95_ms is None else f"{self.p95_ms:.0f} ms"
-        return f"errors {self.error_rate:.1%}, p95 {p95}, {self.rps:.0f} requests/s"
+        return f"errors {self.error_rate:.1%}, p95 {_ms(self.p95_ms)}, {self.rps:,.0f} req/s"
+
+    def change_to(self, now: Reading) -> str:
+        """What became of it: `errors 12.4% → 0.3%, p95 900 ms → 40 ms`."""
+        if not (self.up and self.requests and now.up and now.requests):
+            return f"{self.words()} → {now.words()}"
+        errors = f"errors {self.error_rate:.1%} → {now.error_rate:.1%}"
+        return f"{errors}, p95 {_ms(self.p95_ms)} → {_ms(now.p95_ms)}"
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f} ms"
 
 
 class Objectives(BaseModel):

@@ -243,9 +243,14 @@ def _no_option(command: Command, written: str, near_flags: list[str], known: set
     quote = "Quote it to use it as text."
     advice = f"Did you mean {near_flags[0]}? {quote}" if near_flags else f"{quote} Options:" if known else quote
     allowed = () if near_flags else sorted(known)
-    return Malformed(
-        f"{command.name} has no option {written[:40]}.", hint=advice, allowed=allowed, example=command.example
-    )
+    example = " ".join([command.example, *(flag for flag in near_flags if _may_be_added(flag, command))])
+    return Malformed(f"{command.name} has no option {written[:40]}.", hint=advice, allowed=allowed, example=example)
+
+
+def _may_be_added(option: str, command: Command) -> bool:
+    """Whether the example shows an option that needs no value, if it is put to its end."""
+    alone = {how.flag for how in _written(command).values() if isinstance(how, arguments.Flag)}
+    return option in alone and option not in command.example.split()
 
 
 def _malformed(command: Command, error: click.UsageError) -> Malformed:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _ANYBODY = ""
 log = logging.getLogger(__name__)
 
-_FURTHEST = timedelta(days=1)
+FURTHEST = timedelta(days=1)
 #: How long an answer is waited for that is good to have and that nothing depends on.
 PATIENCE_SECONDS = 8.0
 
@@ -66,7 +66,7 @@ def show_gathered(_args: object, _call: Call, _tx: Transaction, facts: Card) -> 
 
 def at_most_a_day(since: timedelta, example: str) -> None:
     """Raises Malformed for a look further back."""
-    if since > _FURTHEST:
+    if since > FURTHEST:
         raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
 
 

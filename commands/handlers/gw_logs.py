@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from commands.cards import Card, Rich, Table, Tone, When, Who, rich
+from commands.cards import Card, Code, Rich, Table, Tone, When, Who, rich
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Option, Rest
-from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
+from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
-from commands.presentation.words import counted, cut, cut_lines, lasting
+from commands.presentation.words import counted, cut, cut_lines, dated, lasting
 from commands.reading import service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Reply
@@ -73,16 +73,29 @@ async def logs(args: LogsArgs, call: Call) -> Card:
     limit = min(max(args.limit, 1), 200)
     page = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
     missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
+    searched = () if page.lines else _searched(args, level)
     return Card(
-        title=f"{_how_many(page)} of {service_of(call)}, last {lasting(args.since)}",
-        paragraphs=(*_kept(page.kept_since, args.since, call), *missed),
+        title=f"{_how_many(page)} of {service_of(call)} in the last {lasting(args.since)}",
+        paragraphs=(*searched, *_kept(page.kept_since, args.since, call), *missed),
         preformatted=cut_lines([_line(line) for line in page.lines], most=limit),
     )
 
 
 def _how_many(page: LogPage) -> str:
     shown = len(page.lines)
+    if not shown:
+        return "No log lines"
     return f"Newest {shown} of {counted(page.total, 'log line')}" if shown < page.total else counted(shown, "log line")
+
+
+def _searched(args: LogsArgs, level: str) -> tuple[Rich, ...]:
+    """What was looked for, and a line that finds more."""
+    words = (", containing ", Code(text=cut(args.grep, 80))) if args.grep else ()
+    looked = rich(f"Looked for {level}{'' if level == _LEVELS[-1] else ' and worse'}", *words, ".")
+    further = ["--since 24h"] if args.since < FURTHEST else []
+    further += ["--level DEBUG"] if level != _LEVELS[0] else []
+    line = " ".join(["/gw logs", *([args.grep] if args.grep else []), *further])
+    return (looked, rich("Try: ", Code(text=line))) if further else (looked,)
 
 
 def _kept(since: datetime | None, asked: timedelta, call: Call) -> tuple[Rich, ...]:
@@ -96,7 +109,7 @@ def _kept(since: datetime | None, asked: timedelta, call: Call) -> tuple[Rich, .
 def _line(line: LogLine) -> str:
     fields = ((key, _text(value)) for key, value in line.fields.items() if key not in _NOT_SHOWN)
     extra = " ".join(f"{key}={text}" for key, text in fields if text and not _said(text, line.message))
-    return redact(f"{line.at:%H:%M:%S} {line.level:<7} {line.message} {extra}".rstrip())
+    return redact(f"{line.at.astimezone(UTC):%H:%M:%SZ} {line.level:<7} {line.message} {extra}".rstrip())
 
 
 def _said(text: str, message: str) -> bool:
@@ -125,7 +138,7 @@ async def errors(args: ErrorsArgs, call: Call) -> Card:
     more = (rich(f"The {_MOST_KINDS} most frequent of {len(kinds):,} kinds."),) if len(kinds) > _MOST_KINDS else ()
     return Card(
         title=f"{counted(found.total, 'error')} {where}",
-        tone=Tone.CRITICAL,
+        tone=Tone.WARNING,
         paragraphs=(*kept, *more),
         table=Table(columns=("Count", "Route", "Status", "Kind", "Last"), rows=rows, numeric=(0,)),
     )
@@ -155,35 +168,29 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, found: Sequence[Chan
     ours = {plan.id for plan in plans}
     rows = [(plan.created_at, _plan_row(plan)) for plan in visible]
     rows += [(change.at, _change_row(change)) for change in found if change.operation not in ours]
-    newest = tuple(row for _, row in sorted(rows, key=lambda row: row[0], reverse=True)[:limit])
+    newest = sorted(rows, key=lambda row: row[0], reverse=True)[:limit]
+    times = dated([at for at, _ in newest], call.person.timezone, now=call.now)
     if not newest:
-        return Reply(Card(title=f"Nothing has changed {service_of(call)} yet"))
+        return Reply(Card(title=f"No changes to {service_of(call)} yet"))
     return Reply(
         Card(
-            title=f"Changes of {service_of(call)}",
-            table=Table(columns=("When", "Who", "What", "Result"), rows=newest),
+            title=f"Changes to {service_of(call)}",
+            table=Table(
+                columns=("When", "What", "Result"),
+                rows=tuple((rich(at), *row) for at, (_, row) in zip(times, newest, strict=True)),
+            ),
         )
     )
 
 
 def _plan_row(plan: Plan) -> tuple[Rich, ...]:
-    result = f"{plan.outcome}: {plan.detail}" if plan.detail else plan.outcome
-    return (
-        rich(When(at=plan.created_at, style="full")),
-        rich(Who(person=plan.requester)),
-        rich(plan.summary),
-        rich(cut(result, 160)),
-    )
+    result = f"{plan.outcome}: {plan.result}" if plan.result else plan.outcome
+    return (rich(plan.summary, ", by ", Who(person=plan.requester)), rich(cut(result, 160)))
 
 
 def _change_row(change: Change) -> tuple[Rich, ...]:
     what = f"{change.kind}: {change.before} → {change.after}" if change.before != change.after else change.kind
-    return (
-        rich(When(at=change.at, style="full")),
-        rich(change.actor),
-        rich(cut(redact(what), 160)),
-        rich(cut(redact(change.outcome), 120)),
-    )
+    return (rich(f"{cut(redact(what), 160)}, by {change.actor}"), rich(cut(redact(change.outcome), 120)))
 
 
 COMMANDS = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from commands.cards import Card, Fact, Rich, Table, Tone, When, fact, rich, strong
+from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
 from commands.domain.sli import Objectives, Reading
+from commands.errors import Unavailable
 from commands.grammar.arguments import Option
 from commands.handlers.common import Nothing, at_most_a_day, may_be_told_here, show_gathered
 from commands.ports import Pod, RouteReading, Transaction, Workload
@@ -31,12 +33,18 @@ class MetricsArgs:
 
 async def status(_args: Nothing, call: Call) -> Card:
     """Workers, error rate, latency, in one look."""
-    workload = await call.services.deployments.find(service_of(call))
-    reading = await call.services.telemetry.reading(service_of(call), window=WINDOW)
+    service = service_of(call)
+    reading = await call.services.telemetry.reading(service, window=WINDOW)
+    try:
+        workload = await call.services.deployments.find(service)
+    except Unavailable as gone:
+        return _gone(service, gone, reading)
     state, tone = _state(workload, reading, call.services.objectives)
+    closer = rich("Look closer: ", Code(text="/gw errors"), ", ", Code(text="/gw logs --level ERROR"))
     return Card(
         title=f"{workload.target.name}: {state}",
         tone=tone,
+        paragraphs=(closer,) if tone is Tone.CRITICAL else (),
         facts=(
             fact("Workers", f"{workload.ready} of {workload.desired} ready"),
             *_sli_facts(reading),
@@ -45,13 +53,36 @@ async def status(_args: Nothing, call: Call) -> Card:
     )
 
 
+def _gone(service: str, gone: Unavailable, reading: Reading) -> Card:
+    """What does not answer is in trouble, and everybody has to read it."""
+    return Card(
+        title=f"{service}: in trouble (no answer)",
+        tone=Tone.CRITICAL,
+        paragraphs=tuple(rich(text) for text in (gone.message, gone.hint) if text),
+        facts=_sli_facts(reading) if reading.up else (),
+    )
+
+
 def _state(workload: Workload, reading: Reading, objectives: Objectives) -> tuple[str, Tone]:
     """Whether all is well; without a request nobody can tell."""
-    if workload.ready != workload.desired or objectives.breached(reading):
-        return "in trouble", Tone.CRITICAL
+    wrong = list(_wrong(workload, reading, objectives))
+    if wrong:
+        return f"in trouble ({', '.join(wrong)})", Tone.CRITICAL
     if not reading.requests:
         return "no traffic, so its health is not known", Tone.WARNING
     return "healthy", Tone.GOOD
+
+
+def _wrong(workload: Workload, reading: Reading, objectives: Objectives) -> Iterator[str]:
+    """What is not as it should be, for the headline."""
+    if workload.ready != workload.desired:
+        yield f"{workload.ready} of {counted(workload.desired, 'worker')} ready"
+    if not reading.up:
+        yield "no answer"
+    elif reading.requests and reading.error_rate > objectives.error_rate:
+        yield f"errors {reading.error_rate:.1%}"
+    if reading.p95_ms is not None and reading.p95_ms > objectives.p95_ms:
+        yield f"p95 {_ms(reading.p95_ms)}"
 
 
 def _sli_facts(reading: Reading) -> tuple[Fact, ...]:
@@ -60,7 +91,7 @@ def _sli_facts(reading: Reading) -> tuple[Fact, ...]:
     return (
         fact("Errors", strong(f"{reading.error_rate:.1%}"), f" of {counted(reading.requests, 'request')}"),
         fact("Latency", f"p50 {_ms(reading.p50_ms)}, p95 {_ms(reading.p95_ms)}, p99 {_ms(reading.p99_ms)}"),
-        fact("Traffic", f"{reading.rps:,.0f} requests/s over {reading.window_seconds:.0f} s"),
+        fact("Traffic", f"{reading.rps:,.0f} req/s over {reading.window_seconds:.0f} s"),
     )
 
 
@@ -92,13 +123,16 @@ async def pods(_args: Nothing, call: Call) -> Card:
     """`kubectl get pods` for whatever runs the gateway."""
     workload = await call.services.deployments.find(service_of(call))
     found = await call.services.deployments.pods(workload.target)
-    title = f"{counted(len(found), 'worker')} of {workload.target.name}, {workload.desired} wanted"
+    ready = workload.ready == workload.desired
+    title = f"{workload.target.name}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
+    tone = Tone.GOOD if ready else Tone.CRITICAL
     if any(pod.node or pod.image for pod in found):
         placed = tuple((*_pod(pod), rich(pod.node or "-"), rich(pod.image or "-")) for pod in found)
-        return Card(title=title, table=Table(columns=(*_OF_A_POD, "Node", "Image"), rows=placed, numeric=(3,)))
+        shown = Table(columns=(*_OF_A_POD, "Node", "Image"), rows=placed, numeric=(3,))
+        return Card(title=title, tone=tone, table=shown)
     rows = tuple((*_pod(pod), *_served(pod)) for pod in found)
     columns = (*_OF_A_POD, "Requests", "Errors", "Memory")
-    return Card(title=title, table=Table(columns=columns, rows=rows, numeric=(3, 4, 5, 6)))
+    return Card(title=title, tone=tone, table=Table(columns=columns, rows=rows, numeric=(3, 4, 5, 6)))
 
 
 def _pod(pod: Pod) -> tuple[Rich, ...]:

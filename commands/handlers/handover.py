@@ -105,7 +105,7 @@ def _done(plans: list[Plan]) -> Table | None:
         (
             rich(When(at=plan.created_at)),
             rich(plan.summary),
-            rich(cut(f"{plan.outcome}: {plan.detail}".rstrip(": "), 200)),
+            rich(cut(f"{plan.outcome}: {plan.result}".rstrip(": "), 200)),
         )
         for plan in plans
         if plan.state in FINAL

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from commands.cards import Card, Channel, Code, Rich, Table, Who, rich
+from commands.cards import Card, Channel, Code, Rich, Who, card, rich, strong
 from commands.context import Call
 from commands.domain.incident import Incident, Role
 from commands.domain.timeline import sentence, told
@@ -45,10 +45,8 @@ def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) ->
     if not seen:
         nothing = "No incident is open." if not args.all else "There has been no incident yet."
         return Reply(Card(title=nothing), private=True)
-    title = counted(len(seen), "incident" if args.all else "open incident")
-    columns = ("Incident", "Status", "Commander", "For", "Channel")
-    rows = tuple(_row(one, call.now) for one in seen[:_SHOWN])
-    return Reply(Card(title=title + _left_out(found, seen), table=Table(columns=columns, rows=rows)), private=True)
+    title = counted(len(seen), "incident" if args.all else "open incident") + _left_out(found, seen)
+    return Reply(card(title, *(_line(one, call.now) for one in seen[:_SHOWN])), private=True)
 
 
 def _left_out(found: list[Incident], seen: list[Incident]) -> str:
@@ -57,14 +55,16 @@ def _left_out(found: list[Incident], seen: list[Incident]) -> str:
     return f", or more{shown}" if len(found) == _LOOKED_AT else shown
 
 
-def _row(incident: Incident, now: datetime) -> tuple[Rich, ...]:
+def _line(incident: Incident, now: datetime) -> Rich:
+    """First what people know it by, then how it stands, then where to go. A line, since phones show no wide tables."""
     commander = incident.holder(Role.COMMANDER)
-    return (
-        rich(f"{incident.severity} · {cut(incident.title, 80)}"),
-        rich(incident.status.value),
-        rich(Who(person=commander) if commander else "nobody"),
-        rich(lasting(incident.duration(now))),
-        rich(Channel(name=incident.channel)),
+    stands = f" · {incident.status.value} · {lasting(incident.duration(now))} · "
+    return rich(
+        strong(f"{incident.severity} · {cut(incident.title, 80)}"),
+        stands,
+        Who(person=commander) if commander else "no commander",
+        " · ",
+        Channel(name=incident.channel),
     )
 
 
@@ -80,14 +80,11 @@ def timeline(args: TimelineArgs, call: Call, tx: Transaction, _facts: None) -> R
     incident = named_or_at_hand(args.incident, call, tx)
     entries = told(tx.incidents.timeline(incident.id))[::-1]
     kept = entries if args.all else entries[:_NEWEST]
-    times = dated([entry.at for entry in kept], call.person.timezone)
-    rows = tuple((rich(at), sentence(entry)) for at, entry in zip(times, kept, strict=True))
-    shown = Card(
-        title=f"Timeline of {headline(incident)}",
-        table=Table(columns=("Time", "What happened"), rows=rows),
-        footer=_earlier(len(entries) - len(kept), args.incident),
-    )
-    return Reply(shown, private=True)
+    times = dated([entry.at for entry in kept], call.person.timezone, now=call.now)
+    lines = [(*rich(at, " · "), *sentence(entry)) for at, entry in zip(times, kept, strict=True)]
+    shown = card(f"Timeline of {headline(incident)}", *lines)
+    footer = _earlier(len(entries) - len(kept), args.incident)
+    return Reply(shown.model_copy(update={"footer": footer}), private=True)
 
 
 def _earlier(number: int, named: str) -> Rich:

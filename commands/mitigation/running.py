@@ -38,6 +38,7 @@ class Ending:
     detail: str
     took_effect: bool = False
     verdict: VerdictValue | None = None
+    measured: Reading | None = None
 
 
 _UNDER_WAY = {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
@@ -74,7 +75,7 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
     """The target is not what was confirmed (rule 2): the confirmation is void."""
     plan = tx.plans.get(plan_id)
     changes = ", ".join(
-        f"{key} was {plan.fingerprint.get(key)} and is {value}"
+        _drift(key, plan.fingerprint.get(key), value)
         for key, value in found.items()
         if plan.fingerprint.get(key) != value
     )
@@ -85,6 +86,11 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
         PlanState.LOCKED,
         f"changed since it was planned ({changes}); nothing was changed. Ask again.",
     )
+
+
+def _drift(key: str, was: Any, found: Any) -> str:
+    """Ids say nothing to a person; numbers do."""
+    return "it was replaced" if key == "uid" else f"{'workers' if key == 'replicas' else key} {was} → {found}"
 
 
 def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction) -> None:
@@ -157,7 +163,7 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
         return
     took_effect = plan.took_effect or ending.took_effect
     known = {"detail": ending.detail, "took_effect": took_effect, "verdict": ending.verdict}
-    plan = tx.plans.move(plan_id, ending.source, ending.to, **known)
+    plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
@@ -169,15 +175,15 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
     plan = tx.plans.get(plan_id)
     if not plan.can_be_undone:
         return
-    detail = "; ".join(part for part in (plan.detail, f"undone by {by.id}") if part)
+    detail = "; ".join(part for part in (plan.detail, f"undone by “{by.summary}”") if part)
     undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
     show(undone, tx)
 
 
 def _tell_outcome(plan: Plan, services: Services, tx: Transaction) -> None:
-    outcome = {"plan": plan.id, "outcome": plan.outcome, "detail": plan.detail}
+    outcome = {"plan": plan.id, "outcome": plan.outcome, "detail": plan.result}
     tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
-    event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.detail)
+    event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.result)
     tell_timeline(tx, plan, event, SYSTEM.id)
     show(plan, tx, chart=_course(plan, services, tx))
     if plan.incident:

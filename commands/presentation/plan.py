@@ -31,6 +31,12 @@ _TONES = {
 }
 
 
+#: Ended so that somebody may look it up in the log and the audit, by its id.
+_PUZZLING = frozenset({PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED})
+#: Ended before anything was asked of the target.
+_UNTOUCHED = frozenset({PlanState.CANCELLED, PlanState.VETOED, PlanState.EXPIRED})
+
+
 def plan_card_key(plan_id: str) -> str:
     """The message key of a plan's card."""
     return f"{plan_id}:card"
@@ -67,9 +73,9 @@ def _unverified(plan: Plan) -> bool:
 
 
 def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
-    told = [rich(text) for text in (progress, plan.detail) if text]
+    told = [rich(text[:1].upper(), text[1:]) for text in (progress, plan.detail) if text]
     if plan.state is not PlanState.PLANNED:
-        return (*told, *_waits_for_its_hour(plan))
+        return (*told, *_waits_for_its_hour(plan), *_what_now(plan))
     found = [rich(strong("Note: "), one.what, f" {one.instead}" if one.instead else "") for one in plan.findings]
     return (*told, *found, *_asked_of_people(plan))
 
@@ -77,6 +83,14 @@ def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
 def _waits_for_its_hour(plan: Plan) -> tuple[Rich, ...]:
     waits = plan.state is PlanState.APPROVED and plan.run_at is not None
     return (rich("Runs at ", When(at=plan.run_at), "; until then it can be stopped."),) if waits and plan.run_at else ()
+
+
+def _what_now(plan: Plan) -> tuple[Rich, ...]:
+    if plan.state in _UNTOUCHED and not plan.detail:
+        return (rich("Nothing was changed."),)
+    if plan.state is PlanState.UNKNOWN:
+        return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
+    return ()
 
 
 def _asked_of_people(plan: Plan) -> tuple[Rich, ...]:
@@ -101,17 +115,21 @@ def _still_needed(plan: Plan) -> Rich:
 
 
 def _facts(plan: Plan) -> tuple[Fact, ...]:
-    target = fact("Target", f"{plan.target.key} ({plan.target.uid[:8]})")
     if plan.state is not PlanState.PLANNED:
-        return (target, fact("Undo", plan.undo)) if _may_want_undo(plan) else (target,)
+        return (*_measured(plan), *((fact("Undo", plan.undo),) if _may_want_undo(plan) else ()))
     return (
         *(fact(label, value) for label, value in plan.facts),
-        target,
         fact("Undo", plan.undo),
-        fact("Verified by", "read-back, then error rate and p95 before and after"),
+        fact("Afterwards", "Tocsin compares errors and p95 with before"),
         *((fact("Runs at", When(at=plan.run_at, style="full")),) if plan.run_at else ()),
         fact("Approve before" if plan.needs else "Confirm before", When(at=plan.approve_by)),
     )
+
+
+def _measured(plan: Plan) -> tuple[Fact, ...]:
+    if plan.baseline is None or plan.measured is None:
+        return ()
+    return (fact("Before", plan.baseline.words()), fact("After", plan.measured.words()))
 
 
 def _may_want_undo(plan: Plan) -> bool:
@@ -139,4 +157,10 @@ def _footer(plan: Plan) -> Rich:
     said = ", approved by " if plan.needs else ", confirmed by "
     confirmed = rich(said, Who(person=plan.approver)) if plan.approver else ()
     stopped = rich(f", {plan.state.value} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
-    return (*asked, *confirmed, *stopped, *rich(f" · {plan.id}"))
+    return (*asked, *confirmed, *stopped, *(rich(f" · {plan.id}") if _may_be_typed(plan) else ()))
+
+
+def _may_be_typed(plan: Plan) -> bool:
+    """Whether somebody needs the id: to name the plan in a command, or to look it up."""
+    others = plan.state in {PlanState.PLANNED, PlanState.APPROVED} and bool(plan.needs or plan.must_be_named)
+    return others or plan.run_at is not None or plan.state in _PUZZLING

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from commands.cards import When
@@ -29,10 +30,10 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
-def dated(times: Sequence[datetime], zone: str) -> list[When]:
-    """The times of a list, with their date where it changes, in the reader's zone."""
-    days = [at.astimezone(ZoneInfo(zone)).date() for at in times]
-    changes = [n == 0 or day != days[n - 1] for n, day in enumerate(days)]
+def dated(times: Sequence[datetime], zone: str, *, now: datetime) -> list[When]:
+    """The times of a list, newest first, with their date where it changes and is not today's, in the reader's zone."""
+    days = [at.astimezone(ZoneInfo(zone)).date() for at in (now, *times)]
+    changes = [day != before for before, day in pairwise(days)]
     return [When(at=at, style="full" if new else "clock") for at, new in zip(times, changes, strict=True)]
 
 

@@ -95,7 +95,7 @@ def incident_card(started: datetime, *, due: datetime | None, status: str = "ide
         fact("Severity", "SEV1, critical"),
         fact("Incident commander", Who(person="ana")),
         fact("Technical lead", Who(person="ben")),
-        fact("Communications lead", "nobody yet"),
+        fact("Free roles", "communications lead"),
         fact("Service", "gateway"),
         fact("Declared", When(at=started, style="relative")),
     )
@@ -159,9 +159,8 @@ def _first_steps(record: FakeRecord) -> None:
         card(
             "First steps",
             rich("On duty: ", Who(person="ben")),
-            rich(
-                "Take a role: ", Code(text="/incident role claim ic"), ". Look around: ", Code(text="/gw status"), "."
-            ),
+            rich("Take command: ", Code(text="/incident role claim ic")),
+            rich("See how the gateway is: ", Code(text="/gw status")),
             tone=Tone.INFO,
         ),
     )

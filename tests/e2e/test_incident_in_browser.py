@@ -83,7 +83,7 @@ def _resolve(page: Page) -> None:
     say(page, "/incident note --as cause connection pool too small")
     say(page, "/incident resolve more workers, errors are gone")
     expect(page.get_by_test_id("pinned")).to_contain_text(re.compile("resolved", re.IGNORECASE), timeout=SLOW)
-    card(page, "Postmortem of").get_by_role("link", name=re.compile("postmortem draft")).click()
+    card(page, "Postmortem of").get_by_role("link", name="Read the draft").click()
     expect(page.get_by_role("heading", name="Incident Post-Mortem: API answers 502")).to_be_visible(timeout=SLOW)
     for words in ("connection pool too small", "from 3 to 5 workers", "Dev Patel took over as incident commander"):
         expect(page.get_by_role("main")).to_contain_text(words)

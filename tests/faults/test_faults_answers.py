@@ -88,7 +88,7 @@ async def test_drift_between_plan_and_execution_voids_the_confirmation(tocsin_on
     tocsin_on.gateway.desired = 4
     plan = await confirmed(tocsin_on, key)
     assert (plan.state, tocsin_on.gateway.asked, tocsin_on.gateway.desired) == (PlanState.FAILED, [], 4)
-    assert "replicas was 3 and is 4" in plan.detail
+    assert "workers 3 → 4" in plan.detail
     assert NOTHING in await tocsin_on.read(key)
 
 
@@ -97,7 +97,7 @@ async def test_a_target_that_was_replaced_voids_the_confirmation(tocsin: World) 
     tocsin.gateway.uid = "99999999-2222-3333-4444-555555555555"
     plan = await confirmed(tocsin, key)
     assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
-    assert "uid was 11111111" in plan.detail
+    assert "it was replaced" in plan.detail
 
 
 async def test_an_answer_that_makes_no_sense_does_not_hold_the_lock_for_ever(tocsin: World) -> None:
@@ -176,7 +176,7 @@ async def test_undo_that_was_planned_is_void_when_somebody_else_changes_the_targ
     tocsin_on.gateway.desired = 6
     plan = await confirmed(tocsin_on, undo.reply_key)
     assert (plan.state, tocsin_on.gateway.desired) == (PlanState.FAILED, 6)
-    assert "replicas was 10 and is 6" in plan.detail
+    assert "workers 10 → 6" in plan.detail
 
 
 async def test_a_restart_that_is_stuck_ends_as_unknown(sqlite_url: str) -> None:

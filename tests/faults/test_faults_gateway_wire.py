@@ -23,13 +23,13 @@ TROUBLE: dict[str, tuple[Trouble, PlanState, int, str]] = {
         lambda acting: acting.gateway.faults.drop("POST /admin/scale", "before"),
         PlanState.INTERRUPTED,
         0,
-        "it did not happen: still 3 workers",
+        "It did not happen: still 3 workers",
     ),
     "an error is answered": (
         lambda acting: acting.gateway.faults.fail("POST /admin/scale"),
         PlanState.INTERRUPTED,
         0,
-        "it did not happen: still 3 workers",
+        "It did not happen: still 3 workers",
     ),
     "reads break for a while": (
         lambda acting: acting.gateway.faults.drop("GET /admin/operations", times=7),
@@ -47,7 +47,7 @@ TROUBLE: dict[str, tuple[Trouble, PlanState, int, str]] = {
         lambda acting: acting.gateway.state.replace(),
         PlanState.FAILED,
         0,
-        "changed since it was planned (uid was",
+        "Changed since it was planned (it was replaced)",
     ),
     "it is gone": (lambda acting: acting.gateway.stop(), PlanState.FAILED, 0, "does not answer (ConnectError)"),
 }

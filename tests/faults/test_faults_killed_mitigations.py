@@ -73,7 +73,7 @@ def _tells_the_truth(acting: Scene, plan: Plan, effects: int) -> None:
     if effects:
         assert "5 of 5 workers ready" in shown
     else:
-        assert "it did not happen: still 3 workers" in shown
+        assert "It did not happen: still 3 workers" in shown
         assert "Tocsin was restarted meanwhile" in shown
 
 

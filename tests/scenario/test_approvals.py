@@ -44,12 +44,10 @@ async def test_somebody_else_approves_what_one_asked_for(guarded: Stage) -> None
         [#general, all]
         Scale gateway up from 3 to 10 workers?
           Needs 1 more approval by one of: operators, admins; not @Ben Okafor
-          Now: 3 workers (3 ready)
-          Will be: 10 workers
-          Policy: 1 to 20 workers
-          Target: gateway/gateway (11111111)
+          Now: 3 of 3 workers ready
+          Allowed: 1 to 20 workers
           Undo: /gw undo puts back 3 workers
-          Verified by: read-back, then error rate and p95 before and after
+          Afterwards: Tocsin compares errors and p95 with before
           Approve before: 12:05 UTC
           [Approve] [Veto] [Cancel]
           (asked by @Ben Okafor · plan-20260301-…)
@@ -90,11 +88,10 @@ async def test_what_is_dangerous_is_confirmed_by_typing_its_name(guarded: Stage)
         Restart gateway: 3 workers, one by one?
           Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… gateway
           Needs 1 more approval by one of: operators, admins; not @Ben Okafor
-          Now: 3 workers (3 ready)
+          Now: 3 of 3 workers ready
           Will happen: each worker is replaced once its successor is ready; no request is lost
-          Target: gateway/gateway (11111111)
-          Undo: cannot be undone, and need not be: the same version and configuration run again
-          Verified by: read-back, then error rate and p95 before and after
+          Undo: not needed, since the same version and configuration run again
+          Afterwards: Tocsin compares errors and p95 with before
           Approve before: 12:05 UTC
           [Approve] [Veto] [Cancel]
           (asked by @Ben Okafor · plan-20260301-…)
@@ -121,11 +118,10 @@ async def test_what_is_dangerous_is_confirmed_by_typing_its_name(guarded: Stage)
     assert await guarded.asks_card() == golden("""
         Restart gateway: 3 workers, one by one?
           Needs 1 more approval by one of: operators, admins; not @Ben Okafor
-          Now: 3 workers (3 ready)
+          Now: 3 of 3 workers ready
           Will happen: each worker is replaced once its successor is ready; no request is lost
-          Target: gateway/gateway (11111111)
-          Undo: cannot be undone, and need not be: the same version and configuration run again
-          Verified by: read-back, then error rate and p95 before and after
+          Undo: not needed, since the same version and configuration run again
+          Afterwards: Tocsin compares errors and p95 with before
           Approve before: 12:05 UTC
           [Approve] [Veto] [Cancel]
           (asked by @Ben Okafor · plan-20260301-…)
@@ -157,22 +153,19 @@ async def test_breaking_the_glass_skips_the_approval_and_is_told_to_everybody(gu
         [#incident-20260301-001, all]
         Scale gateway up from 3 to 10 workers?
           Without approval: nobody else is awake. It is announced, and reviewed later.
-          Now: 3 workers (3 ready)
-          Will be: 10 workers
-          Policy: 1 to 20 workers
-          Target: gateway/gateway (11111111)
+          Now: 3 of 3 workers ready
+          Allowed: 1 to 20 workers
           Undo: /gw undo puts back 3 workers
-          Verified by: read-back, then error rate and p95 before and after
+          Afterwards: Tocsin compares errors and p95 with before
           Confirm before: 12:05 UTC
           [Confirm] [Veto] [Cancel]
-          (asked by @Ben Okafor · plan-20260301-…)
+          (asked by @Ben Okafor)
         """)
     assert await guarded.presses("ben", incident.channel, "Confirm") == golden("""
         [#incident-20260301-001, all, edited]
         Confirmed: Scale gateway up from 3 to 10 workers
-          Target: gateway/gateway (11111111)
           [Veto]
-          (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
+          (asked by @Ben Okafor, confirmed by @Ben Okafor)
         [#incidents, all]
         Changed without approval
           @Ben Okafor: Scale gateway up from 3 to 10 workers. Why: nobody else is awake

@@ -68,7 +68,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /locks       Show what is being changed now, and by whom.
           /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
-          /postmortem  Show the postmortem draft. Or: export, show
+          /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
           /review      Say that you have looked at a change that was made without approval.
           /reviews     Show what was changed without approval and nobody has looked at.
           /tocsin      freeze, thaw
@@ -88,7 +88,7 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           /locks       Show what is being changed now, and by whom.
           /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
-          /postmortem  Show the postmortem draft. Or: export, show
+          /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
           /reviews     Show what was changed without approval and nobody has looked at.
           (More: /help gw or /help gw config)
         """)

@@ -17,7 +17,7 @@ async def test_status(stage: Stage) -> None:
           Workers: 3 of 3 ready
           Errors: 0.2% of 1,000 requests
           Latency: p50 8 ms, p95 40 ms, p99 90 ms
-          Traffic: 100 requests/s over 10 s
+          Traffic: 100 req/s over 10 s
           Version: 1.2.3, revision 7
           Running since: 2026-03-01 07:00 UTC
           (@Eve Larsson: /gw status)
@@ -25,11 +25,12 @@ async def test_status(stage: Stage) -> None:
     reading = stage.world.gateway.reading_now
     stage.world.gateway.reading_now = reading.model_copy(update={"errors": 310, "error_rate": 0.31})
     assert await stage.asks("eve", "general", "/gw status") == golden("""
-        gateway: in trouble
+        gateway: in trouble (errors 31.0%)
+          Look closer: /gw errors, /gw logs --level ERROR
           Workers: 3 of 3 ready
           Errors: 31.0% of 1,000 requests
           Latency: p50 8 ms, p95 40 ms, p99 90 ms
-          Traffic: 100 requests/s over 10 s
+          Traffic: 100 req/s over 10 s
           Version: 1.2.3, revision 7
           Running since: 2026-03-01 07:00 UTC
           (@Eve Larsson: /gw status)
@@ -69,7 +70,7 @@ async def test_health(stage: Stage) -> None:
 async def test_pods(stage: Stage) -> None:
     assert await stage.types("eve", "general", "/gw pods") == golden("""
         [#general, all]
-        3 workers of gateway, 3 wanted
+        gateway: 3 of 3 workers ready
           Worker     State  Since      Restarts  Requests  Errors  Memory
           gateway-1  ready  12:00 UTC  0         10        0       40 MB
           gateway-2  ready  12:00 UTC  0         20        0       40 MB
@@ -82,11 +83,11 @@ async def test_pods(stage: Stage) -> None:
 async def test_metrics(stage: Stage) -> None:
     assert await stage.types("eve", "general", "/gw metrics --window 5m") == golden("""
         [#general, all]
-        gateway: errors 0.2%, p95 40 ms, 100 requests/s
+        gateway: errors 0.2%, p95 40 ms, 100 req/s
           No chart: too little was measured in the last 30 min.
           Errors: 0.2% of 1,000 requests
           Latency: p50 8 ms, p95 40 ms, p99 90 ms
-          Traffic: 100 requests/s over 10 s
+          Traffic: 100 req/s over 10 s
           Route   Requests  Errors  p95
           users   600       0.1%    35 ms
           orders  400       0.4%    48 ms
@@ -122,14 +123,14 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
     ]
     assert await stage.types("eve", "general", "/gw logs upstream --level error --since 1h") == golden("""
         [#general, all]
-        2 log lines of gateway, last 1 h
-          | 12:00:03 ERROR   upstream timeout route=orders
-          | 12:00:04 ERROR   upstream said Bearer [redacted]
+        2 log lines of gateway in the last 1 h
+          | 12:00:03Z ERROR   upstream timeout route=orders
+          | 12:00:04Z ERROR   upstream said Bearer [redacted]
           (@Eve Larsson: /gw logs upstream --level error --since 1h)
         """)
     assert await stage.asks("eve", "general", "/gw logs --limit 1") == golden("""
-        Newest 1 of 3 log lines of gateway, last 15 min
-          | 12:00:04 ERROR   upstream said Bearer [redacted]
+        Newest 1 of 3 log lines of gateway in the last 15 min
+          | 12:00:04Z ERROR   upstream said Bearer [redacted]
           (@Eve Larsson: /gw logs --limit 1)
         """)
     assert await stage.asks("eve", "general", "/gw logs --level LOUD") == golden("""
@@ -145,7 +146,9 @@ async def test_logs_are_searched_bounded_and_redacted(stage: Stage) -> None:
         """)
     assert "Search for 200 characters at most" in await stage.asks("eve", "general", f"/gw logs {'x' * 201}")
     assert await stage.asks("eve", "general", "/gw logs nothing like this") == golden("""
-        0 log lines of gateway, last 15 min
+        No log lines of gateway in the last 15 min
+          Looked for INFO and worse, containing nothing like this.
+          Try: /gw logs nothing like this --since 24h --level DEBUG
           (@Eve Larsson: /gw logs nothing like this)
         """)
 
@@ -162,9 +165,9 @@ async def test_a_line_says_nothing_twice_and_shows_what_nests(stage: Stage) -> N
         LogLine(at=START, level="WARNING", message="fault_added by ana", fields=added),
     ]
     assert await stage.asks("eve", "general", "/gw logs --level warn") == golden("""
-        2 log lines of gateway, last 15 min
-          | 12:00:00 ERROR   GET /orders 502 response_size=91 route=orders error_type=connect
-          | 12:00:00 WARNING fault_added by ana after={"id":"f1","token":"[redacted]"}
+        2 log lines of gateway in the last 15 min
+          | 12:00:00Z ERROR   GET /orders 502 response_size=91 route=orders error_type=connect
+          | 12:00:00Z WARNING fault_added by ana after={"id":"f1","token":"[redacted]"}
           (@Eve Larsson: /gw logs --level warn)
         """)
 
@@ -174,10 +177,10 @@ async def test_what_is_not_kept_is_said(stage: Stage) -> None:
     stage.world.gateway.missed = 1234
     stage.world.gateway.log_lines = [LogLine(at=START, level="INFO", message="good")]
     assert await stage.asks("eve", "general", "/gw logs") == golden("""
-        1 log line of gateway, last 15 min
+        1 log line of gateway in the last 15 min
           Kept since 11:56 UTC; what was before is not counted.
           1,234 more lines came too fast to be kept.
-          | 12:00:00 INFO    good
+          | 12:00:00Z INFO    good
           (@Eve Larsson: /gw logs)
         """)
     assert await stage.asks("eve", "general", "/gw errors") == golden("""
@@ -228,7 +231,7 @@ async def test_errors_are_counted_together(stage: Stage) -> None:
 async def test_history_joins_our_plans_with_what_the_gateway_saw(stage: Stage) -> None:
     assert await stage.types("eve", "general", "/gw history") == golden("""
         [#general, all]
-        Nothing has changed gateway yet
+        No changes to gateway yet
           (@Eve Larsson: /gw history)
         """)
     stage.world.gateway.changes = [
@@ -246,17 +249,24 @@ async def test_history_joins_our_plans_with_what_the_gateway_saw(stage: Stage) -
     await stage.news()
     assert await stage.types("eve", "general", "/gw history --limit 5") == golden("""
         [#general, all]
-        Changes of gateway
-          When                  Who          What                                  Result
-          2026-03-01 12:00 UTC  @Ben Okafor  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
-          2026-03-01 10:00 UTC  cron         restart                               done
+        Changes to gateway
+          When       What                                                  Result
+          12:00 UTC  Scale gateway up from 3 to 5 workers, by @Ben Okafor  done: 5 of 5 workers ready; verified; errors 0.2% → 0.2%, p95 40 ms → 40 ms
+          10:00 UTC  restart, by cron                                      done
           (@Eve Larsson: /gw history --limit 5)
         """)  # noqa: E501
 
 
 async def test_a_gateway_that_does_not_answer_is_said_so(stage: Stage) -> None:
     stage.world.gateway.down = True
-    for command in ("status", "pods", "config", "history", "scale 4", "restart", "undo"):
+    assert await stage.types("ana", "general", "/gw status") == golden("""
+        [#general, all]
+        gateway: in trouble (no answer)
+          The admin API of gateway does not answer (ConnectError).
+          Is the gateway running?
+          (@Ana Ruiz: /gw status)
+        """)
+    for command in ("pods", "config", "history", "scale 4", "restart", "undo"):
         said = await stage.types("ana", "general", f"/gw {command}")
         assert said.splitlines()[:3] == [
             "[#general, only ana]",
@@ -267,4 +277,4 @@ async def test_a_gateway_that_does_not_answer_is_said_so(stage: Stage) -> None:
 
 async def test_in_an_incident_about_another_service_the_gateway_is_looked_at(stage: Stage) -> None:
     incident = await stage.declares("sev2 slow --service billing")
-    assert (await stage.asks("ana", incident.channel, "/gw pods")).startswith("3 workers of gateway, 3 wanted")
+    assert (await stage.asks("ana", incident.channel, "/gw pods")).startswith("gateway: 3 of 3 workers ready")

@@ -24,11 +24,11 @@ async def test_a_handover_sums_up_and_moves_the_roles_when_it_is_accepted(stage:
           Incident commander: @Ana Ruiz
           Technical lead: @Ana Ruiz
           Free roles: communications lead
-          Now: errors 0.2%, p95 40 ms, 100 requests/s
+          Now: errors 0.2%, p95 40 ms, 100 req/s
           Pending: Restart gateway: 5 workers, one by one (planned)
           Next update due: 12:15 UTC
           At         Tried                                 Result
-          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
+          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified; errors 0.2% → 0.2%, p95 40 ms → 40 ms
           [Accept] [Decline]
         """)  # noqa: E501
     said = await stage.presses("ben", incident.channel, "Accept")
@@ -55,7 +55,7 @@ async def test_a_handover_sums_up_and_moves_the_roles_when_it_is_accepted(stage:
           Free roles: communications lead
           Pending: Restart gateway: 5 workers, one by one (planned)
           At         Tried                                 Result
-          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified, before: errors 0.2%, p95 40 ms, 100 requests/s; now: errors 0.2%, p95 40 ms, 100 requests/s
+          12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified; errors 0.2% → 0.2%, p95 40 ms → 40 ms
         [#incident-20260301-001, all]
         Handover done
           @Ben Okafor is incident commander and technical lead now. Thank you, @Ana Ruiz.

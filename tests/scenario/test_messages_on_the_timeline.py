@@ -43,9 +43,8 @@ async def test_a_message_goes_on_the_timeline_with_its_own_time_author_and_link(
     assert await stage.types("ana", incident.channel, "/incident timeline") == golden("""
         [#incident-20260301-001, only ana]
         Timeline of SEV1 · API answers 502
-          Time                  What happened
-          2026-03-01 12:00 UTC  @Ana Ruiz declared SEV1: API answers 502
-          11:55 UTC             @Ben Okafor: the pool is full [graph.png] message (https://acme.example/p1)
+          12:00 UTC · @Ana Ruiz declared SEV1: API answers 502
+          11:55 UTC · @Ben Okafor: the pool is full [graph.png] message (https://acme.example/p1)
         """)
 
 

@@ -182,7 +182,7 @@ async def test_a_plan_that_is_denied_when_its_turn_comes_is_stopped_and_nothing_
     governed.write(policy(FREEZE, CHANGES, sale="2026-02-27"))
     assert await _locks(stage) is PlanState.FAILED
     said = await stage.asks_card()
-    assert "the policy does not allow it any more: /gw scale is refused by the rule freeze" in said
+    assert "The policy does not allow it any more: /gw scale is refused by the rule freeze" in said
     assert said.splitlines()[1].endswith("; nothing was changed")
 
 

@@ -12,8 +12,8 @@ async def test_anybody_on_the_incident_vetoes_with_one_click(stage: Stage) -> No
     assert await stage.presses("chloe", incident.channel, "Veto") == golden("""
         [#incident-20260301-001, all, edited]
         Vetoed: Scale gateway up from 3 to 10 workers
-          Target: gateway/gateway (11111111)
-          (asked by @Ben Okafor, vetoed by @Chloé Martin · plan-20260301-…)
+          Nothing was changed.
+          (asked by @Ben Okafor, vetoed by @Chloé Martin)
         """)
     assert stage.world.gateway.asked == []
 
@@ -29,7 +29,6 @@ async def test_a_plan_for_later_is_listed_and_can_be_denied(stage: Stage) -> Non
     assert await stage.asks_card() == golden("""
         Confirmed: Scale gateway up from 3 to 10 workers
           Runs at 12:20 UTC; until then it can be stopped.
-          Target: gateway/gateway (11111111)
           [Veto]
           (asked by @Ben Okafor, confirmed by @Ana Ruiz · plan-20260301-…)
         """)

@@ -110,7 +110,7 @@ async def test_what_got_worse_is_undone_and_its_card_says_how(stage: Stage) -> N
     undone = await stage.world.plan(scaled.id)
     assert undone.state is PlanState.UNDONE
     assert "it got worse" in undone.detail
-    assert "undone by plan-" in undone.detail
+    assert "undone by “Undo: scale gateway down from" in undone.detail
 
 
 async def test_the_newest_change_is_undone_though_it_failed_and_an_older_one_is_done(stage: Stage) -> None:
@@ -234,8 +234,9 @@ async def test_traffic_from_before_the_change_does_not_verify_it(stage: Stage) -
     original, gateway.scale = gateway.scale, scale  # type: ignore[method-assign]
     gateway.reading = reading  # type: ignore[method-assign]
     shown = await stage.runs("ben", "general", "/gw scale 7")
-    assert "it got worse, before: errors 0.0%" in shown
-    assert "now: errors 8.0%" in shown
+    assert "it got worse" in shown
+    assert "Before: errors 0.0%" in shown
+    assert "After: errors 8.0%" in shown
 
 
 # ---------------------------------------------------------------- what is read back
@@ -253,14 +254,14 @@ async def test_a_gateway_that_was_replaced_during_a_restart_is_not_said_to_be_un
     shown = await stage.runs("ben", "general", "/gw restart")
     assert shown.splitlines()[:2] == [
         "Outcome unknown: Restart gateway: 3 workers, one by one",
-        "  gateway was replaced meanwhile by a new one, which has 3 workers, 3 ready",
+        "  Gateway was replaced meanwhile by a new one, which has 3 workers, 3 ready",
     ]
 
 
 @pytest.mark.parametrize(
     ("uid", "desired", "said"),
     [
-        ("99999999-0", 5, "gateway was replaced meanwhile by a new one, which has 5 workers, 5 ready"),
+        ("99999999-0", 5, "Gateway was replaced meanwhile by a new one, which has 5 workers, 5 ready"),
         ("", 5, "5 workers, set by somebody else; 5 ready"),
         ("", 7, "7 workers, as wanted, but gateway knows nothing of this request"),
     ],
@@ -287,7 +288,7 @@ async def test_a_scale_is_done_when_its_workers_are_ready(sqlite_url: str) -> No
         shown = await Stage(running).runs("ben", "general", "/gw scale 5")
     assert shown.splitlines()[:2] == [
         "Outcome unknown: Scale gateway up from 3 to 5 workers",
-        "  no clear result in time; last seen: 1 of 5 workers ready",
+        "  No clear result in time; last seen: 1 of 5 workers ready",
     ]
 
 

@@ -91,6 +91,7 @@ class Desk:
         self.platform = Cardboard()
         self.clock = clock
         self.told: list[tuple[str, str, str]] = []
+        self.missing: dict[tuple[str, str], str] = {}
         self.running: list[asyncio.Task[None]] = []
 
     async def write(self, work: Callable[[SqlTransaction], Any]) -> None:
@@ -109,10 +110,13 @@ class Desk:
     async def tell(self, channel: str, post: Post, why: str) -> None:
         self.told.append((channel, post.key, why))
 
+    async def there(self, channel: str, what: str, *_why: Any, key: str) -> None:
+        self.missing[channel, key] = what
+
     def start(self, owner: str = "me", platform: Cardboard | None = None, **more: Any) -> Outbox:
         """An outbox at work."""
         platforms: Any = {"card": platform or self.platform}
-        made = Outbox(self.database, platforms, owner=owner, tell=self.tell, clock=self.clock, **more)
+        made = Outbox(self.database, platforms, owner=owner, teller=self, clock=self.clock, **more)
         self.store.on_commit(made.wake)
         self.running.append(asyncio.create_task(made.run()))
         return made

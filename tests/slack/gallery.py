@@ -11,8 +11,9 @@ from pathlib import Path
 
 from bot.platforms.slack.blocks import Names
 from commands.cards import Card, Table, Tone, fact, rich, strong
-from commands.domain.plan import FINAL, PlanState
+from commands.domain.plan import PlanState
 from commands.domain.sli import Reading
+from commands.ports import ErrorGroup, LogLine
 from commands.presentation.plan import plan_card
 from tests.scenario.stage import Stage, Still
 from tests.world import settings_for, world
@@ -54,6 +55,7 @@ async def every_card() -> dict[str, Card]:
     async with opened() as gallery:
         await _declaration(gallery)
         await _diagnosis(gallery)
+        await _help(gallery)
         await _mitigation(gallery)
         await _handover(gallery)
         await _end(gallery)
@@ -79,6 +81,10 @@ async def _declaration(gallery: Gallery) -> None:
     await gallery.asks("role-refused", "chloe", room, "/incident role claim ic")
     await gallery.asks("role-comms", "chloe", room, "/incident role claim comms")
     await gallery.asks("roles", "ana", room, "/incident role")
+    await gallery.asks("role-moved", "ana", room, "/incident role comms @dev")
+    await gallery.asks("role-released", "dev", room, "/incident role release comms")
+    await gallery.asks("roles-free", "ana", room, "/incident role")
+    await gallery.stage.quietly("chloe", room, "/incident role claim comms")
     await gallery.hang("incident-staffed", f"{room}:card")
     await gallery.asks(
         "status-changed", "ana", room, "/incident status identified the pool of the orders service is exhausted"
@@ -92,11 +98,9 @@ async def _declaration(gallery: Gallery) -> None:
     await gallery.asks(
         "link", "ben", room, "/incident link https://grafana.example/d/gateway?from=now-1h&to=now error rate"
     )
-    await gallery.asks("list", "ana", "general", "/incident list")
     await gallery.asks("show", "eve", "general", f"/incident show {room}")
-    await gallery.asks("refused-viewer", "eve", "general", "/gw scale 10")
-    await gallery.asks("refused-typo", "ana", "general", "/incident declare severe everything is down")
-    await gallery.asks("refused-place", "ana", "general", "/incident resolve done")
+    await gallery.asks("declared-private", "ben", "general", "/incident declare sev3 Payroll is slow --private")
+    await gallery.asks("list", "ben", "general", "/incident list")
 
 
 def _room(gallery: Gallery) -> str:
@@ -104,13 +108,57 @@ def _room(gallery: Gallery) -> str:
 
 
 async def _diagnosis(gallery: Gallery) -> None:
-    room = _room(gallery)
+    room, gateway = _room(gallery), gallery.stage.world.gateway
     await gallery.stage.measured(*_readings(gallery))
     for name in ("status", "health", "pods", "metrics", "config", "logs", "errors", "history"):
         await gallery.asks(f"gw-{name}", "ben", room, f"/gw {name}")
+    await gallery.asks("gw-logs-nothing", "ben", room, "/gw logs pool exhausted --level ERROR")
+    well = gateway.reading_now
+    gateway.reading_now = well.model_copy(update={"errors": 124, "error_rate": 0.124, "p95_ms": 840.0})
+    gateway.log_lines, gateway.groups = _lines(gallery), _errors(gallery)
+    for name in ("status", "metrics", "logs", "errors"):
+        await gallery.asks(f"gw-{name}-bad", "ben", room, f"/gw {name}")
+    gateway.down = True
+    await gallery.asks("gw-status-down", "ben", room, "/gw status")
+    gateway.reading_now, gateway.down = well, False
+
+
+def _lines(gallery: Gallery) -> list[LogLine]:
+    now = gallery.stage.world.clock.now()
+    failed = {"route": "orders", "upstream": "10.0.4.17:8080", "error_type": "connect"}
+    return [
+        LogLine(at=now, level="ERROR", message="GET /orders 502", fields=failed),
+        LogLine(at=now, level="WARNING", message="circuit open", fields={"route": "orders"}),
+        LogLine(at=now, level="INFO", message="worker ready", fields={"pid": 77}),
+    ]
+
+
+def _errors(gallery: Gallery) -> list[ErrorGroup]:
+    now = gallery.stage.world.clock.now()
+    return [
+        ErrorGroup(route="orders", status=502, error_type="connect", count=1204, last_seen=now),
+        ErrorGroup(route="users", status=504, error_type="timeout", count=34, last_seen=now),
+    ]
+
+
+async def _help(gallery: Gallery) -> None:
+    room = _room(gallery)
     await gallery.asks("help", "ana", room, "/help")
+    await gallery.asks("help-family", "ana", room, "/help gw")
     await gallery.asks("help-one", "ana", room, "/help incident declare")
     await gallery.asks("audit", "dev", room, "/audit verify")
+    await gallery.asks("refused-viewer", "eve", "general", "/gw scale 10")
+    await gallery.asks("refused-responder", "chloe", "general", "/gw scale 10")
+    await gallery.asks("refused-place", "ana", "general", "/incident resolve done")
+    await gallery.asks("refused-severity", "ana", "general", "/incident declare severe everything is down")
+    await gallery.asks("refused-missing", "ana", room, "/incident note")
+    await gallery.asks("refused-kind", "ana", room, "/incident note --as reason the pool")
+    await gallery.asks("refused-option", "ana", "general", "/incident declare sev1 payroll --privat")
+    await gallery.asks("refused-duration", "ana", room, "/gw metrics --window soon")
+    await gallery.asks("refused-number", "ana", room, "/gw scale 30")
+    await gallery.asks("refused-person", "ana", room, "/incident role tech @bne")
+    await gallery.asks("refused-command", "ana", room, "/gw scael 5")
+    await gallery.asks("refused-early", "ana", room, "/postmortem")
 
 
 def _readings(gallery: Gallery) -> list[Reading]:
@@ -120,24 +168,43 @@ def _readings(gallery: Gallery) -> list[Reading]:
     return [well.model_copy(update={"error_rate": rate, "p95_ms": 40 + 5000 * rate}) for rate in rates]
 
 
+#: How plans end, in the words of the engine.
+_ENDS = {
+    PlanState.FAILED: "10 of 10 workers ready; it got worse",
+    PlanState.UNKNOWN: "no clear result in time; last seen: 7 of 10 workers ready",
+    PlanState.INTERRUPTED: "it did not happen: still 3 workers. Ask for it again if it is still wanted",
+    PlanState.UNDONE: "10 of 10 workers ready; verified; undone by “Undo: scale gateway down from 10 to 3 workers”",
+}
+
+
 async def _mitigation(gallery: Gallery) -> None:
     stage, room = gallery.stage, _room(gallery)
     key = await gallery.asks("plan-planned", "ben", room, "/gw scale 10")
     await stage.world.click("ben", key, "Confirm")
     done = await stage.world.settled()
     await gallery.hang("plan-done", key)
+    assert done.measured
+    worse = done.measured.model_copy(update={"error_rate": 0.4, "p95_ms": 910.0})
     for state in PlanState:
         if state not in {PlanState.PLANNED, PlanState.DONE}:
-            detail = "" if state not in FINAL else "10 of 10 workers ready; error rate 12.4% → 3.0%"
+            moved = done.model_copy(update={"state": state, "detail": _ENDS.get(state, "")})
+            measured = {PlanState.FAILED: worse, PlanState.UNDONE: done.measured}.get(state)
             progress = "7 of 10 workers ready …" if state is PlanState.EXECUTING else ""
-            moved = done.model_copy(update={"state": state, "detail": detail})
-            gallery.cards[f"plan-{state.value}"] = plan_card(moved, progress=progress)
+            gallery.cards[f"plan-{state.value}"] = plan_card(
+                moved.model_copy(update={"measured": measured}), progress=progress
+            )
+    unsure = {"detail": "10 of 10 workers ready; not verified: look at it yourself", "verdict": "inconclusive"}
+    gallery.cards["plan-unverified"] = plan_card(done.model_copy(update=unsure))
     await gallery.asks("plan-restart", "ben", room, "/gw restart")
     await gallery.asks("history-after", "ben", room, "/gw history")
 
 
 async def _handover(gallery: Gallery) -> None:
     stage, room = gallery.stage, _room(gallery)
+    key = await gallery.asks("handover-to-anybody", "ana", room, "/handover")
+    receipt = await stage.world.click("dev", key, "Decline")
+    await gallery.hang("handover-declined", key)
+    await gallery.hang("handover-declined-answer", receipt.reply_key)
     key = await gallery.asks("handover", "ana", room, "/handover @dev")
     receipt = await stage.world.click("dev", key, "Accept")
     await gallery.hang("handover-accepted", key)
@@ -145,11 +212,10 @@ async def _handover(gallery: Gallery) -> None:
 
 
 def _samples(gallery: Gallery) -> None:
-    """What the story does not reach: a gateway in trouble, the words for the status page, more than a message holds."""
+    """What the story does not reach: more than a message holds, and the words for the status page."""
     rows = tuple((rich(f"/orders/{n}"), rich(f"{n:,}"), rich(f"{n % 7}.2%")) for n in range(140))
     worst = Table(columns=("Route", "Requests", "Errors"), rows=rows, numeric=(1, 2))
     facts = (fact("Workers", "1 of 3 ready"), fact("Errors", strong("12.4%"), " of 1,124 requests"))
-    gallery.cards["gw-in-trouble"] = Card(title="gateway: in trouble", tone=Tone.CRITICAL, facts=facts)
     gallery.cards["too-much"] = Card(title="gateway: errors 12.4%", tone=Tone.CRITICAL, facts=facts, table=worst)
     check = rich("Check it for names, hosts and numbers that are not for the public, then post it on the status page.")
     text = "We are investigating issues with Gateway.\nSome requests fail. Next update by 14:30 UTC."
@@ -158,17 +224,29 @@ def _samples(gallery: Gallery) -> None:
     )
 
 
+async def _tells(gallery: Gallery, words: str) -> bool:
+    """Whether the postmortem has been drafted since something was said."""
+    room = _room(gallery)
+    return words in (await gallery.stage.world.app.store.look(lambda tx: tx.postmortems.get(room)) or "")
+
+
 async def _end(gallery: Gallery) -> None:
     stage, room = gallery.stage, _room(gallery)
     stage.world.clock.advance(timedelta(minutes=30))
     await gallery.asks("resolved", "dev", room, "/incident resolve scaled to 10 workers, error rate is back to normal")
     await gallery.hang("incident-resolved", f"{room}:card")
     await gallery.asks("timeline", "ana", room, "/incident timeline")
-    drafted = await stage.world.until(lambda: stage.world.app.store.look(lambda tx: tx.postmortems.get(room)))
-    assert drafted
+    await gallery.asks("timeline-all", "ana", room, "/incident timeline --all")
+    await stage.world.until(lambda: _tells(gallery, "back to normal"))
     await gallery.asks("postmortem", "ana", room, "/postmortem")
     await gallery.asks("postmortem-export", "ana", room, "/postmortem export")
+    await gallery.asks("refused-over", "ana", room, "/incident severity sev3")
     await gallery.asks("reopened", "ana", room, "/incident reopen errors are back")
+    gateway = stage.world.gateway
+    gateway.reading_now = gateway.reading_now.model_copy(update={"errors": 124, "error_rate": 0.124})
+    await gallery.asks("resolved-too-soon", "dev", room, "/incident resolve I think it is over")
+    await stage.world.until(lambda: _tells(gallery, "I think it is over"))
+    await gallery.asks("list-none", "eve", "general", "/incident list")
     del gallery.cards["room"]
 
 

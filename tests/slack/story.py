@@ -129,7 +129,7 @@ def whispers(slack: Slack) -> set[str]:
 _DIFFERS = (
     (re.compile(r"plan-\d{8}-[0-9a-f]{8}"), "plan-…"),
     (re.compile(r"incident-\d{8}-001"), INCIDENT),
-    (re.compile(r"gateway/gateway \([0-9a-f]{8}\)"), "gateway/gateway (…)"),
+    (re.compile(r"(\*(?:Before|After)\*) \|.*"), r"\1 | (measured)"),
     (re.compile(r"\b\d+ (?:s|min|h)\b(?: \d+ (?:s|min)\b)?"), "… s"),
     (re.compile(r"(?:\w{3} \d+, \d{4} )?\b\d\d:\d\d UTC"), "(time)"),
     (re.compile(r"^(\s*)\d\d:\d\d ", re.MULTILINE), r"\1"),

@@ -42,8 +42,8 @@ async def test_a_channel_that_is_dead_or_hangs_holds_up_no_other(sqlite_url: str
         assert at.platform.titles("hangs") == [f"hangs {n}" for n in range(10)]
 
 
-async def test_the_top_of_a_channel_that_fails_holds_up_none_of_its_messages(sqlite_url: str) -> None:
-    async with desk(sqlite_url) as at:
+async def test_the_top_of_a_channel_that_fails_holds_up_none_of_its_messages_and_is_told(sqlite_url: str) -> None:
+    async with desk(sqlite_url, Fast(3600)) as at:
 
         def top(name: str) -> None:
             if name == "one":
@@ -55,27 +55,31 @@ async def test_the_top_of_a_channel_that_fails_holds_up_none_of_its_messages(sql
         await at.say("one", *(f"m{n}" for n in range(12)))
         await at.until(lambda: len(at.platform.titles("one")) == 12)
         assert at.platform.arranged == []
+        await at.until(lambda: at.missing)
+        assert list(at.missing.values()) == ["This channel is not up to date."]
         at.platform.top = nothing
         await at.rested()
         assert at.platform.arranged == ["one"]
 
 
-async def test_what_belongs_to_a_message_is_done_again_and_the_message_not_said_again(sqlite_url: str) -> None:
-    async with desk(sqlite_url) as at:
-        left = [3]
+async def test_what_belongs_to_a_message_is_done_again_and_told_and_the_message_not_said_again(sqlite_url: str) -> None:
+    async with desk(sqlite_url, Fast(3600)) as at:
+        broken = [True]
 
         def pin(_channel: str, post: Post) -> None:
-            if post.key == "pinned" and left[0]:
-                left[0] -= 1
+            if post.key == "pinned" and broken[0]:
                 raise Unfinished("ts-pinned", "no pins today")
 
         at.platform.after = pin
         await at.open("one")
         await at.say("one", "pinned", "second", "third")
         at.start()
+        await at.until(lambda: at.missing)
+        assert sorted(at.platform.titles("one")) == ["pinned", "second", "third"]
+        assert at.missing == {("one", "pinned:rest"): "Something of a message is missing: pinned"}
+        broken[0] = False
         await at.rested()
         assert sorted(at.platform.titles("one")) == ["pinned", "second", "third"]
-        assert left == [0]
 
 
 async def test_after_an_unclear_answer_it_is_looked_up_before_it_is_said_again(sqlite_url: str) -> None:

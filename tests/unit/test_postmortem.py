@@ -196,7 +196,7 @@ def test_a_mitigation_that_was_not_made_has_no_after() -> None:
     expired = plan(PlanState.EXPIRED, approver=None, detail="", baseline=reading(0, bad=True))
     text = render("postmortem/002.md.j2", report=drafted(plans=[expired]))
 
-    assert "| nobody | expired | replicas 3; errors 20.0%, p95 900 ms, 10 requests/s | - |" in text
+    assert "| nobody | expired | replicas 3; errors 20.0%, p95 900 ms, 10 req/s | - |" in text
 
 
 def test_after_a_reopening_only_the_last_resolution_counts() -> None:

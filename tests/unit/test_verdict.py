@@ -50,15 +50,14 @@ def test_the_newest_readings_decide_when_they_agree(baseline: Reading, after: li
     assert (verdict.value if verdict else None) == value
 
 
-def test_the_words_compare_before_and_now() -> None:
+def test_a_verdict_keeps_what_it_was_made_on_and_readings_compare() -> None:
     passed = judge(BAD, [GOOD], LIMITS, needed=1)
     assert passed is not None
-    assert (
-        passed.words
-        == "verified, before: errors 40.0%, p95 40 ms, 10 requests/s; now: errors 1.0%, p95 40 ms, 10 requests/s"
-    )
-    assert undecided(BAD, [], LIMITS).words.endswith("now: no reading")
-    assert undecided(BAD, [DOWN], LIMITS).words.endswith("now: the gateway does not answer")
+    assert (passed.words, passed.now) == ("verified", GOOD)
+    assert BAD.change_to(GOOD) == "errors 40.0% → 1.0%, p95 40 ms → 40 ms"
+    assert BAD.change_to(DOWN) == "errors 40.0%, p95 40 ms, 10 req/s → the gateway does not answer"
+    assert IDLE.change_to(SLOW) == "no requests → errors 1.0%, p95 900 ms, 10 req/s"
+    assert undecided(BAD, [], LIMITS).now is None
     assert undecided(BAD, [IDLE], LIMITS).value == "inconclusive"
     assert undecided(FINE, [UNEASY], LIMITS).words.startswith("not verified: within the objectives, but much worse")
 

@@ -6,11 +6,13 @@ import hashlib
 from typing import Any
 
 from bot.platforms.slack.places import Spot
-from bot.platforms.slack.web import Unclear, Web
+from bot.platforms.slack.web import Refused, Unclear, Web
 from bot.store.transaction import Store
 from commands.cards import Document
 
 _PAGES, _PAGE = 5, 200
+#: What Slack says of an upload whose bytes it does not have: something on the way took them.
+_NO_BYTES = "file_not_found"
 
 
 def name_of(key: str, text: str) -> str:
@@ -53,6 +55,10 @@ class Documents:
         except Unclear:
             if not await self._is_there(spot, thread, name):
                 raise
+        except Refused as refused:
+            if refused.code != _NO_BYTES:
+                raise
+            raise Unclear(f"the bytes of {name} did not arrive") from refused
         return True
 
     async def _is_there(self, spot: Spot, thread: str | None, name: str) -> bool:

@@ -69,9 +69,9 @@ def _break(slack: Slack, method: str, way: str) -> None:
 async def test_8_a_locked_database_is_said_in_time_and_nothing_of_it_happens_later(
     stage: SlackWorld, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.2)  # how long it is does not matter, that it ends does
     slack = stage.slack
-    with locked(sqlite_url):
+    with monkeypatch.context() as short, locked(sqlite_url):
+        short.setattr(intake, "PATIENCE_SECONDS", 0.2)  # how long it is does not matter, that it ends does
         ack = await slack.slash("ana", "/incident", "declare sev1 API answers 502", channel="general")
         assert ack.ok
         assert "could not store that" in slack.transcript("general")
@@ -84,10 +84,11 @@ async def test_8_a_locked_database_is_said_in_time_and_nothing_of_it_happens_lat
 async def test_8_an_event_that_meets_a_locked_database_is_taken_when_slack_brings_it_again(
     stage: SlackWorld, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "PATIENCE_SECONDS", 0.2)  # see above
     slack = stage.slack
-    slack.core.sockets.timeout = slack.core.http.timeout = 1.0
-    with locked(sqlite_url):
+    with monkeypatch.context() as short, locked(sqlite_url):
+        short.setattr(intake, "PATIENCE_SECONDS", 0.2)  # see above
+        for way in (slack.core.sockets, slack.core.http):
+            short.setattr(way, "timeout", 1.0)
         await slack.mention("ana", "general", "declare sev1 API answers 502")
         await slack.settle()
         assert channels(slack) == []
