@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import sqlalchemy as sa
+from slack_bolt.response import BoltResponse
 
 from bot.platforms.slack.arriving import arrival_of
 from bot.platforms.slack.giving_up import GivingUp
-from bot.platforms.slack.intake import Intake, Work
+from bot.platforms.slack.intake import Intake, Work, front
 from bot.platforms.slack.responses import Responses
+from bot.platforms.slack.signed_http import pages
 from bot.platforms.slack.web import Barred, Busy, Unclear
 from bot.platforms.slack.words import asked_by_mention
 from bot.platforms.slack.workshop import WorkError
@@ -24,6 +29,7 @@ from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.transaction import Store
 from tests.fakes import START, FakeClock
+from tests.slack.scopes_table import PAGE
 
 _COMMAND = {
     "command": "/incident", "text": "list", "team_id": "T1", "user_id": "U1", "trigger_id": "1.2.3",
@@ -132,6 +138,24 @@ async def test_giving_up_is_said_where_it_was_asked_which_needs_no_token(store: 
     assert where == _COMMAND["response_url"]
     assert "trying again did not help" in said["text"]
     assert said["response_type"] == "ephemeral"
+
+
+async def test_of_a_request_that_is_not_slacks_no_word_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def receive(_: dict[str, Any]) -> BoltResponse:
+        raise AssertionError("it was let in")
+
+    caplog.set_level(logging.DEBUG)
+    app = pages(front(receive, "the-secret"), events=True, install=False)
+    headers = {"x-slack-signature": "v0=forged", "x-slack-request-timestamp": str(int(time.time()))}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://tocsin") as client:
+        answer = await client.post("/slack/events", data={"text": "hunter2"}, headers=headers)
+    assert answer.status_code == 401
+    assert "hunter2" not in caplog.text
+    assert "v0=forged" not in caplog.text
+    (line,) = (one for one in caplog.records if one.levelno >= logging.WARNING)
+    words = "a request was refused (401): its signature does not fit"
+    assert words in line.getMessage()
+    assert words in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_message_picked_for_the_timeline_is_worked_before_its_edit() -> None:

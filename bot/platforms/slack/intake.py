@@ -53,7 +53,10 @@ def front(receive: Callable[[dict[str, Any]], Awaitable[BoltResponse]], signing_
             return BoltResponse(status=200, body={"challenge": req.body.get("challenge", "")})
         return await receive(dict(req.body))
 
+    quiet = logging.getLogger("slack_bolt.front")
+    quiet.setLevel(logging.WARNING)  # below, Bolt writes the body of each request that it refuses
     return AsyncApp(
+        logger=quiet,
         signing_secret=signing_secret or "socket mode is not signed",
         before_authorize=take,
         request_verification_enabled=bool(signing_secret),
