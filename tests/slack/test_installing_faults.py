@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import ssl
+import time
 from typing import Any
 
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
-from slack_sdk.oauth.installation_store import Installation
+from slack_sdk.oauth.installation_store import Bot, Installation
+from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.platforms.slack.doctor import _network
-from bot.platforms.slack.installs import OneWorkspace
+from bot.platforms.slack.installs import ManyWorkspaces, OneWorkspace
 from bot.platforms.slack.oauth import Flow, NotKeptError
 from bot.store.errors import StoreUnavailable
 from commands.ports import Undeliverable
+from tests.fakes import FakeClock
 from tests.slack.installing import Browser, ages, install, installs, two_workspaces
 from tests.slack.stage import slack_world
 
@@ -123,3 +127,67 @@ async def test_a_database_that_takes_nothing_is_told_on_the_page(
 )
 def test_the_doctor_tells_trouble_on_the_way_without_its_words(error: Exception, said: str) -> None:
     assert _network(error) == said
+
+
+class Shelf:
+    """Where one bot is kept; it may have no room for a while."""
+
+    def __init__(self, bot: Bot) -> None:
+        self.bot = bot
+        self.full = False
+
+    async def async_find_bot(self, **_: Any) -> Bot:
+        return copy.copy(self.bot)
+
+    async def async_save_bot(self, bot: Bot) -> None:
+        if self.full:
+            raise StoreUnavailable("the disk is full")
+        self.bot = bot
+
+
+class Once:
+    """Slack as it changes a token: each refresh token is good for one."""
+
+    def __init__(self) -> None:
+        self.spent: list[str] = []
+
+    async def oauth_v2_access(self, *, refresh_token: str, **_: Any) -> dict[str, Any]:
+        if refresh_token in self.spent:
+            raise SlackApiError("no", {"ok": False, "error": "invalid_refresh_token"})
+        self.spent.append(refresh_token)
+        new = f"{len(self.spent) + 1}"
+        return {"token_type": "bot", "access_token": f"xoxe-{new}", "refresh_token": f"re-{new}", "expires_in": 43200}
+
+
+def changing() -> tuple[Shelf, ManyWorkspaces]:
+    """A workspace whose token ran out, and nothing can be saved."""
+    bot = Bot(
+        bot_token="xoxe-1", bot_refresh_token="re-1", bot_id="B1", bot_user_id="U1", team_id="T1", installed_at=1.0
+    )
+    bot.bot_token_expires_at = int(time.time()) - 5
+    shelf, client = Shelf(bot), Once()
+    shelf.full = True
+    rotator = AsyncTokenRotator(client_id="1.2", client_secret="c", client=client)  # type: ignore[arg-type]
+    return shelf, ManyWorkspaces(shelf, rotator, FakeClock(), lambda _: True)  # type: ignore[arg-type]
+
+
+async def test_a_new_token_that_could_not_be_saved_is_not_lost() -> None:
+    shelf, workspaces = changing()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await workspaces.of("T1")
+    shelf.full = False
+    assert (await workspaces.of("T1")).token == "xoxe-2"
+    assert (shelf.bot.bot_token, shelf.bot.bot_refresh_token) == ("xoxe-2", "re-2")
+
+
+async def test_a_new_token_that_could_not_be_saved_gives_way_to_a_newer_one() -> None:
+    shelf, workspaces = changing()
+    with pytest.raises(StoreUnavailable):
+        await workspaces.of("T1")
+    shelf.bot = Bot(
+        bot_token="xoxe-9", bot_id="B1", bot_user_id="U1", team_id="T1", installed_at=2.0
+    )  # installed again
+    shelf.full = False
+    assert (await workspaces.of("T1")).token == "xoxe-9"
+    assert shelf.bot.bot_token == "xoxe-9"

@@ -67,8 +67,11 @@ def _identity(body: dict[str, Any]) -> str:
 
 
 def _lane(body: dict[str, Any]) -> str:
-    """What concerns one channel is worked in order: a message before its edit. Commands and clicks wait for nobody."""
-    event = body.get("event")
+    """What concerns one channel is worked in order: a message before its edit. Commands and clicks wait for nobody.
+
+    Who picks a message from its menu means it as it stands: that comes before its edit as well.
+    """
+    event = body if body.get("type") == "message_action" else body.get("event")
     if not isinstance(event, dict):
         return _identity(body)
     item = event.get("item") or {}

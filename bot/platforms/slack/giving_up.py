@@ -6,7 +6,10 @@ import logging
 from typing import Any
 
 from bot.platforms.slack.arriving import team_of_body
+from bot.platforms.slack.blocks import Shown
+from bot.platforms.slack.places import platform_of
 from bot.platforms.slack.refusals import explained
+from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.said import Said, words
 from bot.platforms.slack.web import Refused
 from bot.platforms.slack.workshop import Bench
@@ -25,14 +28,19 @@ _WORDS = (
 class GivingUp:
     """Tells the person behind an arrival, directly."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, responses: Responses) -> None:
         self._bench = bench
+        self._responses = responses
 
     async def tell(self, arrival: Arrival) -> None:
-        """Events that nobody waits for are only logged."""
+        """Where it was asked, which needs no token; else as a message. Events that nobody waits for are only logged."""
         user, team = _asker(arrival.payload), team_of_body(arrival.payload)
         log.error("given up: %s", arrival.id)
         if not user:
+            return
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": _WORDS}}
+        there = Shown(blocks=[section], text=_WORDS, cut=False)
+        if await self._responses.answer(platform_of(team), f"{arrival.id}:refused", there, everybody=False):
             return
         key = f"given-up:{arrival.id}"
         try:

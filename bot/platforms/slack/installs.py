@@ -111,6 +111,7 @@ class ManyWorkspaces:
         self._clock = clock
         self._admits = admits
         self._known: dict[str, tuple[Install, datetime]] = {}
+        self._unsaved: dict[str, tuple[str, Bot]] = {}  # the token that was, and the bot with the one that came for it
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def of(self, team: str) -> Install:
@@ -182,7 +183,17 @@ class ManyWorkspaces:
         if bot is None or not bot.bot_token or not self._admits(team):
             self._known.pop(team, None)
             raise Undeliverable(f"Tocsin is not installed in the workspace {team}.")
-        return _install(await self._fresh(bot))
+        return _install(await self._fresh(await self._newest(bot)))
+
+    async def _newest(self, bot: Bot) -> Bot:
+        """Slack gives a new token once. One that could not be saved is saved now, unless yet another came meanwhile."""
+        was, rotated = self._unsaved.get(bot.team_id or "", ("", bot))
+        if bot.bot_token == was:
+            await self._store.async_save_bot(rotated)
+            log.info("the workspace %s has a new token", bot.team_id)
+            bot = rotated
+        self._unsaved.pop(bot.team_id or "", None)
+        return bot
 
     async def _fresh(self, bot: Bot) -> Bot:
         """With a token that will last a while. Until the old one ends, a new one may be refused."""
@@ -191,9 +202,9 @@ class ManyWorkspaces:
         except (SlackTokenRotationError, aiohttp.ClientError, TimeoutError, OSError) as error:
             return await self._other(bot, error)
         if rotated is not None:
-            await self._store.async_save_bot(rotated)
-            log.info("the workspace %s has a new token", bot.team_id)
-        return rotated or bot
+            self._unsaved[bot.team_id or ""] = bot.bot_token, rotated
+            return await self._newest(bot)
+        return bot
 
     async def _other(self, bot: Bot, error: Exception) -> Bot:
         """Another process may have been faster; else the old token does until it runs out."""

@@ -21,6 +21,7 @@ from slack_bolt.response import BoltResponse
 
 from bot.platforms.slack.arriving import arrival_of, is_chatter, rest_of
 from bot.platforms.slack.places import PLATFORM
+from bot.platforms.slack.web import Barred, Busy, Unclear
 from bot.store import arrivals
 from bot.store.arrivals import Arrival, Keeping
 from bot.store.errors import StoreUnavailable
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 2.0, 10.0, 6
 #: Slack waits for three seconds; an answer needs its way.
 PATIENCE_SECONDS = 2.4
+#: While Slack, or the way to it, is out of order: nothing is given up for that, and it is asked at least this often.
+_AWAY = (Busy, Unclear, Barred)
+_LONGEST_SECONDS = 60.0
 _PRUNE_EVERY = timedelta(hours=1)
 _NOT_STORED = "Tocsin could not store that, so nothing happened. Please send it again in a moment."
 
@@ -49,7 +53,10 @@ def front(receive: Callable[[dict[str, Any]], Awaitable[BoltResponse]], signing_
             return BoltResponse(status=200, body={"challenge": req.body.get("challenge", "")})
         return await receive(dict(req.body))
 
+    quiet = logging.getLogger("slack_bolt.front")
+    quiet.setLevel(logging.WARNING)  # below, Bolt writes the body of each request that it refuses
     return AsyncApp(
+        logger=quiet,
         signing_secret=signing_secret or "socket mode is not signed",
         before_authorize=take,
         request_verification_enabled=bool(signing_secret),
@@ -117,33 +124,38 @@ class Intake:
                     await self._finish(arrival)
                 finally:
                     self._here.discard(arrival.id)
-        finally:
-            self._lanes.pop(lane, None)
+        finally:  # what is left here, whatever happened, is found again in the store
+            self._here.difference_update(left.id for left in self._lanes.pop(lane, ()))
             self._working.pop(lane, None)
 
     async def _finish(self, arrival: Arrival) -> None:
-        """Until it is done, or given up with a word about it. The store's own trouble is waited out."""
-        attempt = arrival.attempts
+        """Until it is done, or given up with a word about it. The trouble of the store and of Slack is waited out."""
+        attempt, pause = arrival.attempts, 1.0
         while True:
             try:
-                await (self._work if attempt < _ATTEMPTS else self._give_up)(arrival)
+                await self._try(arrival, attempt)
                 await self._mark(arrival)
                 return
-            except StoreUnavailable as gone:
-                log.warning("%s waits: %s", arrival.id, gone)
-                await asyncio.sleep(_LOOK_SECONDS)
             except Exception as error:
-                if isinstance(error.__cause__, StoreUnavailable):
+                if _is_from(error, StoreUnavailable):
                     log.warning("%s waits: %s", arrival.id, error)
                     await asyncio.sleep(_LOOK_SECONDS)
-                    continue
-                log.exception("%s failed, attempt %s", arrival.id, attempt + 1)
-                attempt += 1
-                await self._count(arrival)
-                if attempt > _ATTEMPTS:  # not even the word about it could be said: it is in the log
-                    await self._mark(arrival)
-                    return
-                await self._clock.sleep(min(0.5 * 2**attempt, 30))
+                elif _is_from(error, _AWAY):
+                    log.warning("%s waits for Slack: %s", arrival.id, error)
+                    await self._clock.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_SECONDS)
+                else:
+                    log.exception("%s failed, attempt %s", arrival.id, attempt + 1)
+                    attempt += 1
+                    await self._count(arrival)
+                    await self._clock.sleep(min(0.5 * 2**attempt, 30))
+
+    async def _try(self, arrival: Arrival, attempt: int) -> None:
+        """After the last attempt, a word about it; where not even that could be said, it is in the log."""
+        if attempt < _ATTEMPTS:
+            await self._work(arrival)
+        elif attempt == _ATTEMPTS:
+            await self._give_up(arrival)
 
     async def _mark(self, arrival: Arrival) -> None:
         now, rest = self._clock.now(), rest_of(arrival.payload)
@@ -194,6 +206,10 @@ class Intake:
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
+
+
+def _is_from(error: BaseException, kinds: type[Exception] | tuple[type[Exception], ...]) -> bool:
+    return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
 
 
 def _not_taken(body: dict[str, Any]) -> BoltResponse:

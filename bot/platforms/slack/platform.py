@@ -34,12 +34,12 @@ from bot.platforms.slack.responses import Responses
 from bot.platforms.slack.rooms import Rooms
 from bot.platforms.slack.settings import SlackSettings
 from bot.platforms.slack.sockets import Sockets
-from bot.platforms.slack.web import Web, Wire
+from bot.platforms.slack.web import NOT_INSTALLED, Barred, Web, Wire
 from bot.platforms.slack.workshop import Bench, work, workshop
 from bot.sending.undelivered import Undelivered
 from bot.store.accounts import Accounts
 from bot.store.arrivals import Arrival
-from commands.ports import Room, Undeliverable
+from commands.ports import Room
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Slack:
         self._settle = asyncio.Event()
         self._settled: set[str] = set()
         self._installs = self._make_installs()
+        self._responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
         self.bench = self._make_bench()
         self.chat = self.bench.chat
         self._app: AsyncApp | None = None
@@ -68,7 +69,7 @@ class Slack:
             self._clock,
             self._work,
             screens.at_once(self.bench),
-            GivingUp(self.bench).tell,
+            GivingUp(self.bench, self._responses).tell,
         )
         by_http = settings.mode == "http" or settings.has_oauth
         self._listener = signed_http.listen(settings.host, settings.port) if by_http else None
@@ -90,12 +91,13 @@ class Slack:
         own = OwnAccounts(parts.people, parts.accounts, settings.believes)
         people = People(web, Accounts(parts.store.database), parts.directory, settings, self._clock, own)
         places, documents = Places(parts.store), Documents(web, parts.store)
-        responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
         tell = undelivered.there
         rooms = Rooms(web, Inviting(web, people, tell), tell)
         pictures = Pictures(web, documents, self._clock)
         belongings = Belongings(web, documents, pictures, places, tell)
-        chat = SlackChat(web, rooms, people, places, parts.directory, responses, belongings, address=parts.address)
+        chat = SlackChat(
+            web, rooms, people, places, parts.directory, self._responses, belongings, address=parts.address
+        )
         return Bench(
             intake=parts.intake,
             registry=parts.registry,
@@ -182,8 +184,11 @@ class Slack:
         if self._app is None:
             self._app = workshop(self.bench, self._wire)
         team = team_of_body(arrival.payload)
-        with contextlib.suppress(Undeliverable):  # not installed: Bolt drops it. Anything else is tried again.
-            await self._installs.of(team)
+        try:
+            await self.bench.web.install(team)
+        except Barred as barred:  # not installed: Bolt drops it. Anything else is tried again.
+            if barred.code != NOT_INSTALLED:
+                raise
         await self._announce_there(team)
         await work(self._app, arrival)
 

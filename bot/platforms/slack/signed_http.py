@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 #: Slack's own are far smaller.
 _LARGEST = 1_000_000
+_FORGED = (
+    "slack: a request was refused (401): its signature does not fit; if it came from Slack, check "
+    "platforms.slack.signing_secret and the clock"
+)
 
 
 def pages(app: AsyncApp, *, events: bool, install: bool) -> Starlette:
@@ -31,7 +35,10 @@ def pages(app: AsyncApp, *, events: bool, install: bool) -> Starlette:
             return PlainTextResponse("the length is missing", status_code=411)
         if int(length[:12]) > _LARGEST:
             return PlainTextResponse("too large", status_code=413)
-        return await handler.handle(request)
+        answer = await handler.handle(request)
+        if answer.status_code == 401 and request.method == "POST":
+            log.warning(_FORGED)
+        return answer
 
     async def alive(_: Request) -> Response:
         return PlainTextResponse("ok")

@@ -188,7 +188,7 @@ class Web:
         if status == 429 or code in _KEPT_WAITING:
             seconds = _retry_after(getattr(response, "headers", {}))
             self._pacer.block(team, method, seconds, channel=channel)
-            log.info("Slack wants no %s for %s s", method, seconds)
+            log.info("rate limited: Slack wants no %s for %s s", method, seconds)
             return Busy(f"{method}: rate limited for {seconds} s")
         if status >= 500 or code in _MOMENTARY or not code:
             return Unclear(f"{method}: Slack answered {status} {code}")

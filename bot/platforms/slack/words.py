@@ -14,6 +14,9 @@ _LINK = re.compile(r"<((?:https?|mailto|tel):[^>|]*)(?:\|[^>]*)?>")
 _TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "\N{NO-BREAK SPACE}": " "})
 _DASH = re.compile("(?<!\\S)[\N{EM DASH}\N{EN DASH}](?=[a-z])")
 
+#: What people put between a name and what they ask of it.
+_AFTER_A_NAME = " \t\n:,/\N{NO-BREAK SPACE}"
+
 Mention = Callable[[str], str]
 
 
@@ -42,7 +45,8 @@ def command(text: str) -> str:
 
 
 def asked_by_mention(text: str, bot_user: str, roots: set[str]) -> str:
-    """`<@BOT> declare sev1 ...` as `/incident declare sev1 ...`; `<@BOT> gw status` as `/gw status`."""
-    words = text.replace(f"<@{bot_user}>", " ", 1).strip().lstrip("/")
+    """`<@BOT>: declare sev1 ...` as `/incident declare sev1 ...`; `<@BOT> gw status` as `/gw status`."""
+    before, _, after = text.partition(f"<@{bot_user}>")
+    words = after.lstrip(_AFTER_A_NAME).rstrip() or before.lstrip(_AFTER_A_NAME).rstrip()
     first = words.split(maxsplit=1)[0].casefold() if words else "help"
     return f"/{words or 'help'}" if first in roots else f"/incident {words}"
