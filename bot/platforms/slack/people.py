@@ -119,7 +119,7 @@ class People:
                 self._keep(account)
 
     async def person(self, team: str, user: str) -> Person | None:
-        """Who this is; None for bots. Raises Busy or Unclear for somebody new while Slack does not answer."""
+        """Who this is; None for bots. Raises Busy, Unclear or Barred for somebody new whom Slack does not tell of."""
         await self._catch_up()
         lock = self._asking.setdefault((team, user), asyncio.Lock())
         async with lock:
@@ -133,7 +133,7 @@ class People:
             return None
         try:
             return await self._ask(team, user)
-        except (Busy, Unclear):
+        except (Busy, Unclear, Barred):
             if known is None:
                 raise
             return self._admit(known, certain=self._is_credible(team, known))
