@@ -377,6 +377,18 @@ async def test_who_is_not_there_or_a_bot_is_asked_about_once(company: Company, u
     assert company.asked("users.info") == 2
 
 
+async def test_readers_are_known_only_where_slack_shows_each_of_them(company: Company) -> None:
+    company.slack.add("T1", "UBOT", is_bot=True)
+    process = await company.process()
+    readers = await process.people.readers("T1", ["UANA", "UBOT"])
+    assert readers is not None
+    assert [one.id for one in readers] == ["ana"]
+    assert await process.people.readers("T1", ["UANA", "UBOT", "UHIDDEN"]) is None
+    asked = company.asked("users.info")
+    assert await process.people.readers("T1", ["UANA", "UBOT", "UHIDDEN"]) is None
+    assert company.asked("users.info") == asked
+
+
 async def test_who_is_shown_no_more_may_do_nothing_in_any_process(company: Company) -> None:
     one, other = await company.process(), await company.process()
     await other.people.person("T1", "UDORA")
