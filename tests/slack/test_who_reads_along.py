@@ -77,6 +77,8 @@ async def test_who_leaves_or_is_deactivated_reads_and_does_nothing_from_then_on(
         await stage.slack.leave("ben", where)
         await stage.settled()
         assert not await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        await stage.slash("ana", "/incident role tech @ben", where.id)
+        assert stage.slack.user("ben").id in where.members
         await stage.slack.deactivate("ben")
         await stage.settled()
         person = stage.world.app.services.directory.get("ben", f"slack:{stage.slack.team.id}")
