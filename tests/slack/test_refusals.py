@@ -158,6 +158,11 @@ async def test_show_all_uploads_a_text_once_for_each_of_its_versions(stage: Slac
     await stage.settled()
     await stage.click("ana", WHERE, "Show all")
     assert slack.transcript(WHERE).count("<file: A long table") == 2
+    other = long.model_copy(update={"title": "Another table"})
+    await write(stage, lambda tx: tx.messages.post(WHERE, other, key="in a thread", thread="long"))
+    await stage.settled()
+    await stage.click("ana", WHERE, "Show all")
+    assert slack.transcript(WHERE).count("<file: Another table") == 1
 
 
 async def test_a_postmortem_that_is_drafted_anew_is_uploaded_again_and_a_new_end_is_told_anew(
