@@ -35,7 +35,14 @@ def get_upload_url(call: Call) -> Answer:
     return {"file_id": file.id, "upload_url": f"{call.core.base_url}/upload/v1/{file.team}/{file.id}"}
 
 
-@method("files.completeUploadExternal", "file_not_found", "channel_not_found", "not_in_channel", "invalid_blocks", "invalid_arguments")
+@method(
+    "files.completeUploadExternal",
+    "file_not_found",
+    "channel_not_found",
+    "not_in_channel",
+    "invalid_blocks",
+    "invalid_arguments",
+)
 def complete_upload(call: Call) -> Answer:
     """The files are there, and are shared."""
     files = [_uploaded(call, one) for one in call.args["files"]]
