@@ -34,7 +34,7 @@ class Lease:
         return time.monotonic() <= self._until
 
     async def held(self) -> bool:
-        """Whether something may be sent now. Asked before each thing that is."""
+        """Whether something may be sent now. Asked before each thing that is; see Course.sure too."""
         if not self._is_ample():
             await self.renew()
         return self._is_ample()

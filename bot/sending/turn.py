@@ -100,8 +100,8 @@ class Turns:
         """Batch by batch, so that what is urgent overtakes and the channel is arranged in between."""
         while rows := await self._waiting(here):
             if not here.course.sure:
+                here.course.sure = True  # before the look, so that a doubt which arises meanwhile stays
                 await self._find_sent(here)
-                here.course.sure = True
                 continue
             if not await self._lease.held():
                 return
@@ -128,8 +128,8 @@ class Turns:
             for number, row in enumerate(rows):
                 if rung != self._bell.rung and row.post and row.post.urgency is not Urgency.ANSWER:
                     return
-                if not await self._lease.held():
-                    return
+                if not await self._lease.held() or not here.course.sure:
+                    return  # another may have said what comes next
                 try:
                     marks += await self._say(here, row)
                 except (StoreUnavailable, NoAccess):

@@ -85,11 +85,20 @@ class SqlMessages:
             )
         return row is not None
 
-    def arrange(self, name: str, *, topic: str | None = None, bookmarks: Sequence[Bookmark] | None = None) -> None:
+    def arrange(
+        self,
+        name: str,
+        *,
+        topic: str | None = None,
+        bookmarks: Sequence[Bookmark] | None = None,
+        invite: Sequence[str] | None = None,
+    ) -> None:
         """See Messages. The platform follows only where something differs."""
         changes: dict[str, Any] = {} if topic is None else {"topic": topic}
         if bookmarks is not None:
             changes["bookmarks"] = json.dumps([one.model_dump() for one in bookmarks])
+        if invite is not None:
+            changes["invite"] = json.dumps(list(invite))
         self._rearrange(name, lambda row: {k: v for k, v in changes.items() if getattr(row, k) != v})
 
     def add_member(self, channel: str, person: str) -> None:

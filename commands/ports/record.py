@@ -46,8 +46,15 @@ class Messages(Protocol):
     def open_channel(self, room: Room) -> None:
         """Create the channel, once for a name."""
 
-    def arrange(self, name: str, *, topic: str | None = None, bookmarks: Sequence[Bookmark] | None = None) -> None:
-        """Change what a channel shows on its top; what is None stays."""
+    def arrange(
+        self,
+        name: str,
+        *,
+        topic: str | None = None,
+        bookmarks: Sequence[Bookmark] | None = None,
+        invite: Sequence[str] | None = None,
+    ) -> None:
+        """Change what a channel shows on its top, and who is called into it; what is None stays."""
 
     def add_member(self, channel: str, person: str) -> None: ...
 

@@ -136,4 +136,9 @@ def refresh(incident: Incident, messages: Messages, services: Services) -> None:
     """Bring the pinned card and the channel's top up to date; part of every transaction that touched the incident."""
     messages.edit(card_key(incident.id), incident_card(incident, services))
     topic = topic_of(incident, services.directory.names())
-    messages.arrange(incident.channel, topic=topic, bookmarks=bookmarks_of(incident, services))
+    messages.arrange(
+        incident.channel,
+        topic=topic,
+        bookmarks=bookmarks_of(incident, services),
+        invite=services.invited.get(incident.severity, ()),
+    )

@@ -13,7 +13,7 @@ import pytest
 from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.people import BELIEVED, FRESH, People
 from bot.platforms.slack.settings import SlackSettings
-from bot.platforms.slack.web import Busy, Refused
+from bot.platforms.slack.web import Barred, Busy, Refused
 from bot.store.accounts import Accounts
 from bot.store.database import Database
 from bot.store.migrations import migrate
@@ -27,12 +27,13 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Workspaces:
-    """What Slack would say, and how often it was asked. Away, it says nothing."""
+    """What Slack would say, and how often it was asked. Away, it says nothing; shut, our token is void."""
 
     users: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     groups: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     away: bool = False
+    shut: bool = False
 
     def add(self, team: str, user: str, **more: Any) -> None:
         """Somebody."""
@@ -44,6 +45,8 @@ class Workspaces:
         self.asked.append((method, next(iter(arguments.values()), "")))
         if self.away:
             raise Busy(method)
+        if self.shut:
+            raise Barred(method, "token_revoked", everything=True)
         return getattr(self, method.replace(".", "_"))(team, **arguments)  # type: ignore[no-any-return]
 
     def users_info(self, team: str, user: str) -> dict[str, Any]:
@@ -281,6 +284,22 @@ async def test_while_slack_is_away_groups_are_believed_for_an_hour_and_names_of_
     assert (dora.roles, dora.caveat) == ({OrgRole.RESPONDER, OrgRole.OPERATOR}, "")
 
 
+async def test_while_our_token_is_void_who_is_known_is_let_in_as_while_slack_is_away(company: Company) -> None:
+    process = await company.process()
+    await process.people.person("T1", "UDORA")
+    company.slack.shut = True
+    company.clock.advance(BELIEVED - MINUTE)
+    dora = await process.people.person("T1", "UDORA")
+    assert dora is not None
+    assert dora.roles == {OrgRole.RESPONDER, OrgRole.OPERATOR}
+    company.clock.advance(2 * MINUTE)
+    dora = await process.people.person("T1", "UDORA")
+    assert dora is not None
+    assert dora.roles == {OrgRole.RESPONDER}
+    with pytest.raises(Barred):
+        await process.people.person("T1", "UANA")
+
+
 async def test_a_group_that_changed_gives_no_roles_until_slack_says_who_is_in_it(company: Company) -> None:
     process = await company.process()
     await process.people.person("T1", "UDORA")
@@ -356,6 +375,18 @@ async def test_who_is_not_there_or_a_bot_is_asked_about_once(company: Company, u
     company.clock.advance(FRESH + MINUTE)
     assert await process.people.person("T1", user) is None
     assert company.asked("users.info") == 2
+
+
+async def test_readers_are_known_only_where_slack_shows_each_of_them(company: Company) -> None:
+    company.slack.add("T1", "UBOT", is_bot=True)
+    process = await company.process()
+    readers = await process.people.readers("T1", ["UANA", "UBOT"])
+    assert readers is not None
+    assert [one.id for one in readers] == ["ana"]
+    assert await process.people.readers("T1", ["UANA", "UBOT", "UHIDDEN"]) is None
+    asked = company.asked("users.info")
+    assert await process.people.readers("T1", ["UANA", "UBOT", "UHIDDEN"]) is None
+    assert company.asked("users.info") == asked
 
 
 async def test_who_is_shown_no_more_may_do_nothing_in_any_process(company: Company) -> None:

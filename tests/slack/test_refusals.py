@@ -25,7 +25,8 @@ DECLARE = "declare sev1 API answers 502"
 @pytest.fixture
 async def stage(sqlite_url: str) -> AsyncIterator[SlackWorld]:
     """A running bot, whose waits are short."""
-    async with slack_world(sqlite_url, clock=Fast(600), overrides={"invite": {"SEV1": ["@sre", "@nosuch"]}}) as running:
+    groups = {"SEV1": ["@sre", "@nosuch"], "SEV2": ["@duty"]}
+    async with slack_world(sqlite_url, clock=Fast(600), overrides={"invite": groups}) as running:
         yield running
 
 
@@ -118,6 +119,9 @@ async def test_whoever_cannot_be_invited_is_named_in_the_channel_and_whoever_can
     assert shown.count("Nobody of @nosuch could be invited.") == 1
     asked = [one for one in slack.calls_of("conversations.invite") if one.args["users"] == slack.user("uma").id]
     assert len([one for one in asked if not one.fault]) == 1
+    slack.add_group("duty", ["carla"])
+    await stage.slash("ben", "/incident severity sev2", WHERE)
+    assert slack.user("carla").id in slack.channel(WHERE).members
 
 
 # ---------------------------------------------------------------- one person alone
@@ -158,6 +162,11 @@ async def test_show_all_uploads_a_text_once_for_each_of_its_versions(stage: Slac
     await stage.settled()
     await stage.click("ana", WHERE, "Show all")
     assert slack.transcript(WHERE).count("<file: A long table") == 2
+    other = long.model_copy(update={"title": "Another table"})
+    await write(stage, lambda tx: tx.messages.post(WHERE, other, key="in a thread", thread="long"))
+    await stage.settled()
+    await stage.click("ana", WHERE, "Show all")
+    assert slack.transcript(WHERE).count("<file: Another table") == 1
 
 
 async def test_a_postmortem_that_is_drafted_anew_is_uploaded_again_and_a_new_end_is_told_anew(

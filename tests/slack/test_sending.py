@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -210,6 +211,38 @@ async def test_what_is_for_a_platform_that_is_not_connected_waits_until_it_is(sq
         assert at.platform.said == [("ref-here", "now")]
         found = await at.database.read(lambda c: outgoing.busy_channels(c, {"card", "other"}))
         assert found == ["there"]
+
+
+@pytest.mark.parametrize("during", ["a message", "the look"])
+async def test_after_a_sleep_longer_than_the_lease_nothing_is_said_that_another_has_said(
+    sqlite_url: str, during: str
+) -> None:
+    async with desk(sqlite_url) as at:
+
+        async def sleep() -> None:
+            """While this process is stopped, another says what comes next; then this one holds the lease again."""
+            if at.platform.titles("one").count("second") == 0:
+                at.platform.said.append(("ref-one", "second"))
+                outbox._lease._until = 0.0
+                await outbox._lease.renew()
+
+        async def asleep(_channel: str, post: Post) -> None:
+            if post.key == "first":
+                await sleep()
+
+        class Drowsy(Cardboard):
+            async def sent(self, channel: str, posts: Sequence[Post]) -> dict[str, str]:
+                found = await super().sent(channel, posts)
+                await sleep()
+                return found
+
+        await at.open("one")
+        await at.say("one", "first", "second", "third")
+        at.platform = Drowsy() if during == "the look" else at.platform
+        at.platform.after = asleep
+        outbox = at.start()
+        await at.rested()
+        assert sorted(at.platform.titles("one")) == ["first", "second", "third"]
 
 
 async def test_what_cannot_be_delivered_is_told_once_and_holds_up_nothing(sqlite_url: str) -> None:

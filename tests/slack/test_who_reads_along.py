@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.platforms.slack.attendance import Attendance
 from bot.platforms.slack.own_accounts import OwnAccounts
 from bot.platforms.slack.people import BELIEVED
 from bot.store.messages import may_read
@@ -77,6 +78,18 @@ async def test_who_leaves_or_is_deactivated_reads_and_does_nothing_from_then_on(
         await stage.slack.leave("ben", where)
         await stage.settled()
         assert not await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        await stage.slash("ana", "/incident role tech @ben", where.id)
+        assert stage.slack.user("ben").id in where.members
+        where.members.remove(stage.slack.user("ben").id)  # Slack's word of it is lost
+        bench = stage.platform.bench
+        stage.slack.faults.fail("conversations.members", times=9)
+        beginning = Attendance(bench.web, bench.people, bench.store)
+        await beginning.take(stage.slack.team.id)
+        assert await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        stage.slack.faults.clear()
+        await beginning.take(stage.slack.team.id)
+        assert not await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ben"))
+        assert await stage.world.app.store.look(lambda tx: tx.messages.may_read(where.name, "ana"))
         await stage.slack.deactivate("ben")
         await stage.settled()
         person = stage.world.app.services.directory.get("ben", f"slack:{stage.slack.team.id}")

@@ -55,7 +55,7 @@ class Belongings:
 
     async def _attach(self, spot: Spot, ts: str, post: Post) -> None:
         if post.card.document is not None:
-            await self._documents.attach(spot, ts, post.card.document)
+            await self._documents.attach(spot, post.thread or ts, post.card.document)
 
     async def _tell_of(self, spot: Spot, post: Post, what: str, refused: Refused) -> None:
         log.warning("%s could not be %s: %s", post.key, what, refused)

@@ -37,16 +37,30 @@ class Inviting:
     async def invite(self, spot: Spot, room: Room, done: dict[str, Any], install: Install) -> None:
         """Bring in who is missing. `done` has who was invited, and who was refused and why: they are not asked again.
 
+        Who is wanted no more, since they left, is forgotten there: whoever wants them again has them invited again.
         Raises Unclear while Slack does not say who somebody is: they are invited as soon as it does.
         """
         await self._people.meet(spot.team, room.members)
         known = [user for person in room.members if (user := self._people.user(spot.team, person))]
-        await self._invite_all(spot, room, known, done, install)
-        for group in room.invite:
-            await self._invite_all(spot, room, await self._of_group(spot, room, group), done, install)
+        others, unanswered = await self._of_groups(spot, room)
+        if unanswered is None:
+            _forget_all_but({*known, *others}, done)
+        await self._invite_all(spot, room, [*known, *others], done, install)
+        if unanswered is not None:
+            raise unanswered
         unknown = [person for person in room.members if self._people.is_looked_for(spot.team, person)]
         if unknown:
             raise Unclear(f"Slack does not say who {', '.join(unknown)} are")
+
+    async def _of_groups(self, spot: Spot, room: Room) -> tuple[list[str], Exception | None]:
+        """Whom Slack says to be in the groups; what it said instead holds up nobody else."""
+        found: list[str] = []
+        try:
+            for group in room.invite:
+                found += await self._of_group(spot, room, group)
+        except (Refused, Busy, Unclear) as error:
+            return found, error
+        return found, None
 
     async def _of_group(self, spot: Spot, room: Room, group: str) -> list[str]:
         """A person who is named among the groups, or the members of a group."""
@@ -107,3 +121,8 @@ class Inviting:
         except (Refused, Busy, Unclear):  # that it is told is worth more than their name
             person = None
         return (Who(person=person.id),) if person else rich(user)
+
+
+def _forget_all_but(wanted: set[str], done: dict[str, Any]) -> None:
+    done["invited"] = [user for user in done.get("invited", ()) if user in wanted]
+    done["refused"] = {user: code for user, code in done.get("refused", {}).items() if user in wanted}

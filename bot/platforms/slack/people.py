@@ -68,6 +68,7 @@ class People:
         self._asking: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._missing: dict[tuple[str, str], datetime] = {}
         self._nobody: dict[tuple[str, str], datetime] = {}
+        self._bots: set[tuple[str, str]] = set()
         self._begun = self._heard = 0
 
     async def load(self) -> None:
@@ -119,7 +120,7 @@ class People:
                 self._keep(account)
 
     async def person(self, team: str, user: str) -> Person | None:
-        """Who this is; None for bots. Raises Busy or Unclear for somebody new while Slack does not answer."""
+        """Who this is; None for bots. Raises Busy, Unclear or Barred for somebody new whom Slack does not tell of."""
         await self._catch_up()
         lock = self._asking.setdefault((team, user), asyncio.Lock())
         async with lock:
@@ -133,7 +134,7 @@ class People:
             return None
         try:
             return await self._ask(team, user)
-        except (Busy, Unclear):
+        except (Busy, Unclear, Barred):
             if known is None:
                 raise
             return self._admit(known, certain=self._is_credible(team, known))
@@ -161,19 +162,20 @@ class People:
         return self._clock.now() - account.seen_at
 
     async def readers(self, team: str, users: Iterable[str]) -> list[Person] | None:
-        """Who reads along, without bots; None while too many of them are not known: some are asked about each time."""
+        """Who reads along, without bots; None while any of them is not known: some are asked about each time."""
         await self._catch_up()
         everybody = list(users)
-        unknown = [user for user in everybody if not self._is_known_enough(team, user)]
-        for user in unknown[:_MOST_ASKED]:
+        for user in [user for user in everybody if not self._is_known_enough(team, user)][:_MOST_ASKED]:
             await self.person(team, user)
-        if len(unknown) > _MOST_ASKED:
-            return None
-        found = [self._known[team, user] for user in everybody if (team, user) in self._known]
+        if not all(self._is_known_enough(team, user) for user in everybody):
+            return None  # too many, or Slack does not show them, or does not answer
+        found = [self._known[team, user] for user in everybody if (team, user) not in self._bots]
         return [self._entitled(one, certain=self._is_undoubted(team, one)) for one in found]
 
     def _is_known_enough(self, team: str, user: str) -> bool:
-        """To read along: what changed since then would have been reported."""
+        """To read along, or to be a bot: what changed since then would have been reported."""
+        if (team, user) in self._bots:
+            return True
         known = self._known.get((team, user))
         return bool(known and known.standing and not known.doubted and self._age(known) < _REMEMBERED)
 
@@ -210,6 +212,7 @@ class People:
         asked_at, state = self._heard, self._groups.state(team)
         said = (await self._web.call(team, "users.info", user=user)).get("user", {})
         if said.get("is_bot") or user == "USLACKBOT":
+            self._bots.add((team, user))
             self._note_nobody(team, user)
             return None
         standing = _standing(team, said)

@@ -16,6 +16,7 @@ from bot.platforms.slack import screens, signed_http
 from bot.platforms.slack.access import Access
 from bot.platforms.slack.arriving import team_of_body
 from bot.platforms.slack.asking import Asking
+from bot.platforms.slack.attendance import Attendance
 from bot.platforms.slack.belongings import Belongings
 from bot.platforms.slack.chat import SlackChat
 from bot.platforms.slack.documents import Documents
@@ -63,6 +64,7 @@ class Slack:
         self._responses = Responses(parts.store, self._session, self._clock, proxy=settings.proxy)
         self.bench = self._make_bench()
         self.chat = self.bench.chat
+        self._attendance = Attendance(self.bench.web, self.bench.people, parts.store)
         self._app: AsyncApp | None = None
         self.intake = Intake(
             parts.store,
@@ -153,13 +155,17 @@ class Slack:
         self._settle.set()
 
     async def _settle_in(self) -> None:
-        """Each workspace has a channel for announcements. Slack may be away: it is asked until it answers."""
+        """Each workspace has a channel for announcements, and its private incidents those who are in their channels.
+
+        Slack may be away: it is asked until it answers.
+        """
         while True:
             self._settle.clear()
             patience = _SETTLE_SECONDS
             try:
                 for install in await self._installs.all():
                     await self._announce_there(install.team)
+                    await self._attendance.take(install.team)
             except Exception as error:
                 log.warning("Slack does not say who we are: %s: %s", type(error).__name__, error)
                 patience = _SETTLE_AGAIN_SECONDS

@@ -78,7 +78,7 @@ class Pressed:
             return
         text = whole(found.card, bench.chat.names(team))
         if found.only_for is None:
-            spot, thread = asker.spot, str(body.get("container", {}).get("message_ts") or "") or None
+            spot, thread = asker.spot, _thread_of(body)
         else:
             said = await bench.web.call(team, "conversations.open", users=asker.user)
             spot, thread = Spot(team, str(said["channel"]["id"])), None
@@ -95,6 +95,12 @@ class Pressed:
             )
         except Refused as refused:  # they are not in the channel any more
             log.info("nobody to tell: %s", refused)
+
+
+def _thread_of(body: dict[str, Any]) -> str | None:
+    """The thread of the message that was pressed: the one that it is in, or its own."""
+    container = body.get("container", {})
+    return str(container.get("thread_ts") or container.get("message_ts") or "") or None
 
 
 def _channel_of(body: dict[str, Any]) -> str:

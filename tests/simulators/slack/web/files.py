@@ -35,7 +35,14 @@ def get_upload_url(call: Call) -> Answer:
     return {"file_id": file.id, "upload_url": f"{call.core.base_url}/upload/v1/{file.team}/{file.id}"}
 
 
-@method("files.completeUploadExternal", "file_not_found", "channel_not_found", "not_in_channel", "invalid_blocks")
+@method(
+    "files.completeUploadExternal",
+    "file_not_found",
+    "channel_not_found",
+    "not_in_channel",
+    "invalid_blocks",
+    "invalid_arguments",
+)
 def complete_upload(call: Call) -> Answer:
     """The files are there, and are shared."""
     files = [_uploaded(call, one) for one in call.args["files"]]
@@ -61,6 +68,9 @@ def _share(call: Call, files: list[File], place: str) -> None:
         raise Refused("channel_not_found")
     if call.bot.id not in channel.members or channel.archived:
         raise Refused("not_in_channel")
+    parent = channel.message(call.text("thread_ts"))
+    if parent is not None and parent.is_reply:
+        raise Refused("invalid_arguments")  # Slack says never to do it, and not where the file would be then
     blocks = blocks_of(call, "invalid_blocks")
     for file in files:
         file.channels.append(channel.id)
