@@ -49,7 +49,7 @@ class Attendance:
         there = await self._members(spot)
         present = [person.id for user in there if (person := await self._people.person(spot.team, user))]
         left = set(place.applied.get("invited", ())) - there
-        were = {person for user in left if (person := self._people.mentioned(spot.team, user))}
+        were = {who for user in left if (who := self._people.mentioned(spot.team, user))}
         name = place.room.name
         gone = sorted((were & {*place.room.members}) - {*present})
         await self._store.transact(f"attendance:{name}", lambda tx: _note(tx, name, present, gone))
