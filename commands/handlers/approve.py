@@ -53,10 +53,10 @@ def _meant(plan_id: str, call: Call, tx: Transaction, states: set[PlanState]) ->
         return plan
     waiting = [plan for plan in tx.plans.waiting(channel=call.channel) if plan.state in states]
     if not waiting:
-        raise NotFound("No plan waits here.", hint="/plans lists those that wait elsewhere.")
+        raise NotFound("No plan waits here.", hint="There may be one elsewhere.", example="/plans")
     if len(waiting) > 1:
-        which = "; ".join(f"{plan.id}: {plan.summary}" for plan in waiting[:6])
-        raise Conflict(f"{len(waiting)} plans wait here. Say which: {which}.")
+        which = {plan.id: plan.summary for plan in waiting[:6]}
+        raise Conflict(f"{len(waiting)} plans wait here.", hint="Say which:", allowed=which)
     return waiting[0]
 
 

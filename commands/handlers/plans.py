@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from commands.cards import Card, Code, Rich, Table, Tone, When, Who, card, rich
+from commands.cards import Code, Rich, Tone, When, Who, card, rich, strong
 from commands.context import Call
 from commands.domain.plan import Plan, PlanState
 from commands.handlers.common import Nothing
 from commands.ports import Held, Transaction
-from commands.presentation.words import lasting
+from commands.presentation.words import counted, lasting
 from commands.registry import READERS, ActionClass, Command, Reply
 
 
@@ -17,14 +17,19 @@ def plans(_args: Nothing, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Plans that can still be stopped."""
     seen = [plan for plan in tx.plans.waiting() if tx.messages.may_read(plan.channel, call.person.id)]
     if not seen:
-        return Reply(card("No plan waits", "A mitigation shows its plan first: try /gw scale 10."), private=True)
-    table = Table(columns=("Plan", "What", "Waits for", "Asked by"), rows=tuple(_row(plan) for plan in seen))
-    footer = rich("/approve <plan> · /deny <plan>")
-    return Reply(Card(title=f"{len(seen)} waiting", table=table, footer=footer), private=True)
+        return Reply(
+            card("No plan waits", rich("What changes something shows its plan first: ", Code(text="/gw scale 10"))),
+            private=True,
+        )
+    footer = rich("Yes: ", Code(text="/approve PLAN"), " · no: ", Code(text="/deny PLAN"))
+    shown = card(f"{counted(len(seen), 'plan')} waiting", *map(_line, seen))
+    return Reply(shown.model_copy(update={"footer": footer}), private=True)
 
 
-def _row(plan: Plan) -> tuple[Rich, ...]:
-    return rich(Code(text=plan.id)), rich(plan.summary), _waits_for(plan), rich(Who(person=plan.requester))
+def _line(plan: Plan) -> Rich:
+    """What it would do first; its id last, for whoever types it."""
+    asked = rich(" · asked by ", Who(person=plan.requester), " · ", Code(text=plan.id))
+    return (*rich(strong(plan.summary), " · waits for "), *_waits_for(plan), *asked)
 
 
 def _waits_for(plan: Plan) -> Rich:
@@ -42,24 +47,26 @@ def locks(_args: Nothing, call: Call, tx: Transaction, _facts: None) -> Reply:
     if not held:
         shown = card("Nothing is locked", "No change runs now.")
     else:
-        columns = ("Target", "Held by", "Since", "At most until")
-        shown = Card(
-            title=f"{len(held)} locked",
-            tone=Tone.INFO,
-            table=Table(columns=columns, rows=tuple(_held(one, call, tx) for one in held)),
-        )
+        shown = card(f"{len(held)} locked", *(_held(one, call, tx) for one in held), tone=Tone.INFO)
     if freeze:
-        words = rich("All changes are frozen by ", Who(person=freeze.by), f": {freeze.reason}. /tocsin thaw ends it.")
+        words = rich(
+            "All changes are frozen by ",
+            Who(person=freeze.by),
+            f": {freeze.reason}. ",
+            Code(text="/tocsin thaw"),
+            " ends it.",
+        )
         shown = shown.model_copy(update={"paragraphs": (words, *shown.paragraphs), "tone": Tone.WARNING})
     return Reply(shown, private=True)
 
 
-def _held(held: Held, call: Call, tx: Transaction) -> tuple[Rich, ...]:
+def _held(held: Held, call: Call, tx: Transaction) -> Rich:
     plan = tx.plans.get(held.plan)
     seen = tx.messages.may_read(plan.channel, call.person.id)
     who = rich(f"{plan.summary}, ", Who(person=plan.approver or plan.requester)) if seen else rich("a private incident")
     left = lasting(max(plan.execute_by - tx.now, timedelta(0)))
-    return rich(held.target), who, rich(When(at=held.taken_at)), rich(When(at=plan.execute_by), f" ({left})")
+    times = rich(" · since ", When(at=held.taken_at), " · until ", When(at=plan.execute_by), f" at most ({left})")
+    return (*rich(strong(plan.target.name), " · "), *who, *times)
 
 
 COMMANDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Card, Code, Rich, Table, Tone, When, Who, card, rich
+from commands.cards import Code, Rich, Tone, When, Who, card, rich, strong
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import NotFound
@@ -30,15 +30,15 @@ def reviews(_args: Nothing, call: Call, tx: Transaction, _facts: None) -> Reply:
     waiting = glass.unreviewed(tx, call.person.id)
     if not waiting:
         return Reply(card("Nothing waits for a review", "Nothing was changed without approval."), private=True)
-    columns = ("Plan", "What", "Why without approval", "Who", "When")
-    table = Table(columns=columns, rows=tuple(_row(plan) for plan in waiting))
-    footer = rich("/review <plan> what you think of it")
-    return Reply(Card(title=f"{len(waiting)} to review", tone=Tone.WARNING, table=table, footer=footer), private=True)
+    shown = card(f"{len(waiting)} to review", *map(_line, waiting), tone=Tone.WARNING)
+    footer = rich("Once you have looked: ", Code(text="/review PLAN what you think of it"))
+    return Reply(shown.model_copy(update={"footer": footer}), private=True)
 
 
-def _row(plan: Plan) -> tuple[Rich, ...]:
+def _line(plan: Plan) -> Rich:
     who, when = Who(person=plan.approver or plan.requester), When(at=plan.created_at, style="full")
-    return rich(Code(text=plan.id)), rich(plan.summary), rich(plan.broke_glass), rich(who), rich(when)
+    why = f" · without approval: {plan.broke_glass} · "
+    return rich(strong(plan.summary), why, who, " · ", when, " · ", Code(text=plan.id))
 
 
 def review(args: ReviewArgs, call: Call, tx: Transaction, _facts: None) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Card, Tone, Who, card, rich
+from commands.cards import Card, Code, Tone, Who, card, rich
 from commands.context import Call
 from commands.errors import Conflict, NotAllowed
 from commands.grammar.arguments import Rest
@@ -28,12 +28,12 @@ def freeze(args: FreezeArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     """Throw the switch. What runs already goes on to its end; nothing else begins."""
     if not tx.freezes.begin(by=call.person.id, reason=args.reason):
         on = tx.freezes.current()
-        raise Conflict(f"All changes are frozen already: {on.reason if on else ''}.", hint="/tocsin thaw ends it.")
+        raise Conflict(f"All changes are frozen already: {on.reason if on else ''}.", example="/tocsin thaw")
     tx.audit.append("freeze", actor=call.person.id, subject="all", detail={"reason": args.reason})
     shown = card(
         "All changes are frozen",
         rich(Who(person=call.person.id), f": {args.reason}"),
-        "Reading works, and so does /gw undo. /tocsin thaw ends it.",
+        rich("Reading works, and so does ", Code(text="/gw undo"), ". To end it: ", Code(text="/tocsin thaw")),
         tone=Tone.WARNING,
     )
     return _told_everywhere(shown, "freeze", call, tx)

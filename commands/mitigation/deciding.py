@@ -70,7 +70,7 @@ def _named(plan: Plan, name: str, call: Call, tx: Transaction) -> Plan:
 def _voted(plan: Plan, call: Call, tx: Transaction, *, has_said_the_name: bool) -> Plan:
     person = call.person.id
     if any(vote.person == person for vote in plan.votes):
-        raise Conflict("You have approved this already.", hint="/plans says what it still needs.")
+        raise Conflict("You have approved this already.", hint="Others have still to say yes.", example="/plans")
     if plan.needs and person == plan.requester:  # who asked has no vote (rule 4)
         if has_said_the_name:  # what there was for them to do: the rest is for others
             return plan
@@ -133,7 +133,11 @@ _STOPPABLE = {PlanState.PLANNED, PlanState.APPROVED, PlanState.LOCKED}
 def _stop(plan_id: str, to: PlanState, call: Call, tx: Transaction) -> None:
     plan = tx.plans.get(plan_id)
     if plan.state not in _STOPPABLE:
-        raise Conflict(f"This plan is {plan.state.value} already.", hint="/gw undo takes a change back that was made.")
+        raise Conflict(
+            f"This plan is {plan.state.value} already.",
+            hint="A change that was made can be taken back.",
+            example="/gw undo",
+        )
     stopped = tx.plans.move(plan_id, plan.state, to, stopped_by=call.person.id)
     tx.plans.unlock(plan.target.key, plan.id)
     decided(tx, stopped, to.value, call.person.id)

@@ -26,7 +26,7 @@ def _announcement(plan: Plan) -> Card:
     shown = card(
         "Changed without approval",
         rich(Who(person=plan.approver or plan.requester), f": {plan.summary}. Why: {plan.broke_glass}"),
-        rich("Somebody else reviews it with ", Code(text=f"/review {plan.id}"), "; /reviews lists what waits."),
+        rich("Somebody else looks at it, then: ", Code(text=f"/review {plan.id} what you think of it")),
         tone=Tone.WARNING,
     )
     return shown.model_copy(update={"facts": (fact("Where", Channel(name=plan.channel)),)})

@@ -105,5 +105,6 @@ def _refuse_second(plan: Plan, tx: Transaction) -> None:
         if other.state in _RUNNING and not other.waits(tx.now):
             raise Conflict(
                 f"{plan.target.name} is busy: {other.summary} is {other.state.value}.",
-                hint=f"@{other.approver or other.requester} started it; wait for its result, or look at /locks.",
+                hint=f"@{other.approver or other.requester} started it; wait for its result.",
+                example="/locks",
             )

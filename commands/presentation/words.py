@@ -31,9 +31,11 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def dated(times: Sequence[datetime], zone: str, *, now: datetime) -> list[When]:
-    """The times of a list, newest first, with their date where it changes and is not today's, in the reader's zone."""
-    days = [at.astimezone(ZoneInfo(zone)).date() for at in (now, *times)]
-    changes = [day != before for before, day in pairwise(days)]
+    """The times of a list, with their date where it changes, in the reader's zone; with none where all are today's."""
+    today, *days = (at.astimezone(ZoneInfo(zone)).date() for at in (now, *times))
+    changes = (
+        [day != before for before, day in pairwise([None, *days])] if set(days) != {today} else [False] * len(days)
+    )
     return [When(at=at, style="full" if new else "clock") for at, new in zip(times, changes, strict=True)]
 
 

@@ -63,12 +63,12 @@ def _roles(page: Page) -> None:
 def _scale(page: Page) -> None:
     say(page, "/gw scale 5")
     plan = card(page, "Scale gateway up from 3 to 5 workers")
-    expect(plan).to_contain_text("Will be", timeout=SLOW)
+    expect(plan).to_contain_text("Allowed", timeout=SLOW)
     plan.get_by_role("button", name="Confirm").click()
     expect(plan).to_contain_text("Done: Scale gateway up from 3 to 5 workers", timeout=2 * SLOW)
     expect(plan).to_contain_text("verified")
     say(page, "/gw pods")
-    expect(card(page, "5 workers of gateway").locator("tbody tr")).to_have_count(5, timeout=SLOW)
+    expect(card(page, "gateway: 5 of 5 workers ready").locator("tbody tr")).to_have_count(5, timeout=SLOW)
 
 
 def _hand_over(page: Page) -> None:

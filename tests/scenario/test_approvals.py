@@ -77,7 +77,8 @@ async def test_somebody_else_approves_what_one_asked_for(guarded: Stage) -> None
         """)
     assert await guarded.asks("ana", "general", "/approve") == golden("""
         No plan waits here.
-          /plans lists those that wait elsewhere.
+          There may be one elsewhere.
+          Try: /plans
           (You typed: /approve)
         """)
 
@@ -136,7 +137,8 @@ async def test_two_plans_that_wait_are_told_apart(guarded: Stage) -> None:
     guarded.later(seconds=1)
     await guarded.types("ben", "general", "/gw scale 5")
     assert await guarded.asks("ana", "general", "/approve") == golden("""
-        2 plans wait here. Say which: plan-20260301-…: Scale gateway up from 3 to 5 workers; plan-20260301-…: Scale gateway up from 3 to 10 workers.
+        2 plans wait here.
+          Say which: plan-20260301-… (Scale gateway up from 3 to 5 workers) or plan-20260301-… (Scale gateway up from 3 to 10 workers).
           (You typed: /approve)
         """)  # noqa: E501
     assert await guarded.asks("ana", "general", "/deny plan-20260301-00000000") == golden("""
@@ -169,7 +171,7 @@ async def test_breaking_the_glass_skips_the_approval_and_is_told_to_everybody(gu
         [#incidents, all]
         Changed without approval
           @Ben Okafor: Scale gateway up from 3 to 10 workers. Why: nobody else is awake
-          Somebody else reviews it with /review plan-20260301-…; /reviews lists what waits.
+          Somebody else looks at it, then: /review plan-20260301-… what you think of it
           Where: #incident-20260301-001
         """)
     assert (await guarded.world.settled()).state is PlanState.DONE
@@ -192,9 +194,8 @@ async def test_what_was_run_without_approval_is_reviewed_by_somebody_else(guarde
     plan = await guarded.world.plan()
     assert await guarded.asks("eve", "general", "/reviews") == golden("""
         1 to review
-          Plan                    What                                   Why without approval  Who          When
-          plan-20260301-…  Scale gateway up from 3 to 10 workers  nobody else is awake  @Ben Okafor  2026-03-01 12:00 UTC
-          (/review <plan> what you think of it)
+          Scale gateway up from 3 to 10 workers · without approval: nobody else is awake · @Ben Okafor · 2026-03-01 12:00 UTC · plan-20260301-…
+          (Once you have looked: /review PLAN what you think of it)
         """)  # noqa: E501
     assert await guarded.asks("ben", "general", f"/review {plan.id} it was right") == golden("""
         Whoever ran it does not review it.

@@ -356,7 +356,8 @@ async def test_while_a_change_runs_another_is_refused_and_so_is_resolving(stage:
     await stage.world.until(executing)
     assert await stage.asks("ana", incident.channel, "/gw scale 9") == golden("""
         gateway is busy: Restart gateway: 3 workers, one by one is executing.
-          @ben started it; wait for its result, or look at /locks.
+          @ben started it; wait for its result.
+          Try: /locks
           (You typed: /gw scale 9)
         """)
     assert await stage.asks("ana", incident.channel, "/incident resolve") == golden("""

@@ -300,7 +300,7 @@ async def test_links_show_on_the_card(stage: Stage) -> None:
 
 
 @transcript("/incident timeline")
-async def test_a_timeline_over_days_shows_each_date_before_today_once_in_the_readers_zone(stage: Stage) -> None:
+async def test_a_timeline_over_days_shows_each_date_once_in_the_readers_zone(stage: Stage) -> None:
     incident = await stage.declares()
     await stage.quietly("ana", incident.channel, "/incident role claim ic", "/incident status identified bad deploy")
     stage.later(hours=11, minutes=30)
@@ -316,7 +316,7 @@ async def test_a_timeline_over_days_shows_each_date_before_today_once_in_the_rea
     assert await stage.types("chloe", incident.channel, "/incident timeline") == golden("""
         [#incident-20260301-001, only chloe]
         Timeline of SEV2 · API answers 502
-          00:30 UTC · @Ana Ruiz reopened the incident (errors are back)
+          2026-03-04 00:30 UTC · @Ana Ruiz reopened the incident (errors are back)
           00:30 UTC · @Ana Ruiz resolved the incident (rolled back)
           2026-03-02 00:30 UTC · @Ben Okafor added a link: https://g.example/x
           00:30 UTC · @Ben Okafor changed the severity from SEV1 to SEV2 (fewer routes)
@@ -327,6 +327,7 @@ async def test_a_timeline_over_days_shows_each_date_before_today_once_in_the_rea
         """)
     india = await stage.asks("dev", "general", f"/incident timeline {incident.id}")
     assert [line.split()[0] for line in india.splitlines()[1:] if "2026" in line.split()[0]] == [
+        "2026-03-04",
         "2026-03-02",  # 06:00 in Kolkata
         "2026-03-01",  # 17:30
     ]

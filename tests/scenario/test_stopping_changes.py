@@ -22,7 +22,7 @@ async def test_anybody_on_the_incident_vetoes_with_one_click(stage: Stage) -> No
 async def test_a_plan_for_later_is_listed_and_can_be_denied(stage: Stage) -> None:
     assert await stage.asks("eve", "general", "/plans") == golden("""
         No plan waits
-          A mitigation shows its plan first: try /gw scale 10.
+          What changes something shows its plan first: /gw scale 10
         """)
     await stage.types("ben", "general", "/gw scale 10 in 20m")
     await stage.presses("ana", "general", "Confirm")
@@ -33,11 +33,10 @@ async def test_a_plan_for_later_is_listed_and_can_be_denied(stage: Stage) -> Non
           (asked by @Ben Okafor, confirmed by @Ana Ruiz · plan-20260301-…)
         """)
     assert await stage.asks("eve", "general", "/plans") == golden("""
-        1 waiting
-          Plan                    What                                   Waits for                       Asked by
-          plan-20260301-…  Scale gateway up from 3 to 10 workers  its hour, 2026-03-01 12:20 UTC  @Ben Okafor
-          (/approve <plan> · /deny <plan>)
-        """)
+        1 plan waiting
+          Scale gateway up from 3 to 10 workers · waits for its hour, 2026-03-01 12:20 UTC · asked by @Ben Okafor · plan-20260301-…
+          (Yes: /approve PLAN · no: /deny PLAN)
+        """)  # noqa: E501
     assert await stage.asks("chloe", "general", "/deny") == golden("""
         Vetoed: Scale gateway up from 3 to 10 workers
         """)
@@ -82,15 +81,15 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
         [#incidents, all]
         All changes are frozen
           @Chloé Martin: two regions disagree
-          Reading works, and so does /gw undo. /tocsin thaw ends it.
+          Reading works, and so does /gw undo. To end it: /tocsin thaw
         [#incident-20260301-001, all]
         All changes are frozen
           @Chloé Martin: two regions disagree
-          Reading works, and so does /gw undo. /tocsin thaw ends it.
+          Reading works, and so does /gw undo. To end it: /tocsin thaw
         [#general, all]
         All changes are frozen
           @Chloé Martin: two regions disagree
-          Reading works, and so does /gw undo. /tocsin thaw ends it.
+          Reading works, and so does /gw undo. To end it: /tocsin thaw
         """)
     refused = await stage.clicks("ben", waiting, "Confirm")
     assert await stage.world.read(refused.reply_key, "ben") == golden("""
@@ -109,7 +108,7 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
         """)
     assert await stage.asks("chloe", "general", "/tocsin freeze again") == golden("""
         All changes are frozen already: two regions disagree.
-          /tocsin thaw ends it.
+          Try: /tocsin thaw
           (You typed: /tocsin freeze again)
         """)
     stage.later(seconds=1)

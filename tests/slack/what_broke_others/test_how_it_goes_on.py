@@ -148,8 +148,8 @@ async def test_10_a_timeline_of_several_days_has_its_dates_and_every_time_its_zo
     await stage.slash("ana", "/incident note two days later", FIRST)
     await stage.slash("ana", "/incident timeline", FIRST)
     shown = slack.transcript(FIRST)
-    assert "| Mar 1, 2026 12:00 UTC |" in shown
-    assert "| Mar 3, 2026 15:00 UTC |" in shown
+    assert "Mar 1, 2026 12:00 UTC · @Ana" in shown
+    assert "Mar 3, 2026 15:00 UTC · @Ana" in shown
     entries = await stage.world.app.store.look(lambda tx: tx.incidents.timeline(FIRST))
     assert {entry.at.utcoffset() for entry in entries} == {timedelta(0)}
 
