@@ -12,7 +12,6 @@ from bot.platforms.slack.pacing import Pacer
 from commands.ports import Urgency
 from tests.fakes import FakeClock
 
-
 MINUTE = timedelta(minutes=1)
 
 
