@@ -21,7 +21,7 @@ PEOPLE = [
 ]
 MODES = ("http", "socket")
 #: Slack would wait for three seconds; these stories are not about how fast the machine is.
-_PATIENT_SECONDS = 20.0
+PATIENT_SECONDS = 20.0
 
 
 def section(slack: Slack, mode: str, **more: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ async def slack_world(
     clock = clock or FakeClock()
     if slack is None:
         async with (
-            Slack.start(clock=clock, ack_timeout=_PATIENT_SECONDS) as started,
+            Slack.start(clock=clock, ack_timeout=PATIENT_SECONDS) as started,
             slack_world(database_url, mode=mode, slack=started, clock=clock, overrides=overrides, **more) as running,
         ):
             yield running
