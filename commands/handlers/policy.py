@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from commands import policed
-from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich
+from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
 from commands.errors import Malformed, NotFound
 from commands.grammar.arguments import Option, Rest, Word
@@ -52,20 +52,24 @@ def show(args: ShowArgs, call: Call, _tx: Transaction, _facts: None) -> Reply:
 
 def _all(standing: Standing) -> Card:
     policy = standing.policy
-    lines = ((rule.name, rule.effect, about(rule), *_reach(standing, rule)) for rule in policy.rules)
     first = rich("The first rule that fits answers. What changes something and fits none is denied.")
     return Card(
         title="The policy",
         tone=Tone.WARNING if standing.wrong else Tone.NEUTRAL,
-        paragraphs=(*_not_taken(standing), first),
+        paragraphs=(*_not_taken(standing), first, *(_line(standing, rule) for rule in policy.rules)),
         facts=(
             fact("Version", policy.version),
             fact("From", standing.source),
             fact("In force since", When(at=standing.since, style="full")),
         ),
-        table=Table(columns=("Rule", "Effect", "What", "Who", "Besides"), rows=_rows(lines)),
         footer=rich("One in full: ", Code(text=f"/policy show {policy.rules[0].name}")),
     )
+
+
+def _line(standing: Standing, rule: Rule) -> Rich:
+    """A line, since five columns fit no phone."""
+    parts = [f"{rule.effect} {about(rule)}", *_reach(standing, rule)]
+    return rich(strong(rule.name), " · ", " · ".join(part for part in parts if part))
 
 
 def _rows(lines: Iterable[tuple[str, ...]]) -> tuple[tuple[Rich, ...], ...]:

@@ -12,13 +12,12 @@ async def test_the_policy_is_shown_and_each_rule_in_full(shared: Stage) -> None:
         [#general, all]
         The policy
           The first rule that fits answers. What changes something and fits none is denied.
+          dangerous · allow dangerous · operators, admins, the incident commander, the technical lead · 1 other person (operators, admins, the incident commander, the technical lead)
+          undo · allow gw undo · operators, admins, the incident commander, the technical lead
+          mitigations · allow mitigation · operators, admins, the incident commander, the technical lead · replicas 1 to 50
           Version: (hash)
           From: the default that Tocsin comes with
           In force since: 2026-03-01 12:00 UTC
-          Rule         Effect  What        Who                                                            Besides
-          dangerous    allow   dangerous   operators, admins, the incident commander, the technical lead  1 other person (operators, admins, the incident commander, the technical lead)
-          undo         allow   gw undo     operators, admins, the incident commander, the technical lead
-          mitigations  allow   mitigation  operators, admins, the incident commander, the technical lead  replicas 1 to 50
           (One in full: /policy show dangerous)
         """)  # noqa: E501
     assert await shared.asks("eve", "general", "/policy show Mitigations") == golden("""

@@ -42,10 +42,13 @@ class Gallery:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Gallery]:
-    """A gallery with a bot of its own."""
+async def opened(policy: str = "") -> AsyncIterator[Gallery]:
+    """A gallery with a bot of its own, and a policy where that says something."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = settings_for(f"sqlite:///{Path(folder) / 'tocsin.db'}")
+        file = Path(folder) / "policy.yaml"
+        file.write_text(policy)
+        more = {"policy": {"file": str(file)}} if policy else {}
+        settings = settings_for(f"sqlite:///{Path(folder) / 'tocsin.db'}", **more)
         async with world(settings, clock=Still()) as running:
             yield Gallery(Stage(running))
 
@@ -60,7 +63,9 @@ async def every_card() -> dict[str, Card]:
         await _handover(gallery)
         await _end(gallery)
         _samples(gallery)
-        return gallery.cards
+    async with opened(_POLICY) as guarded:
+        await _guarded(guarded)
+        return gallery.cards | guarded.cards
 
 
 ROOM = "incident-20260301-001"
@@ -197,6 +202,41 @@ async def _mitigation(gallery: Gallery) -> None:
     gallery.cards["plan-unverified"] = plan_card(done.model_copy(update=unsure))
     await gallery.asks("plan-restart", "ben", room, "/gw restart")
     await gallery.asks("history-after", "ben", room, "/gw history")
+
+
+#: A second person for more workers; a restart is dangerous.
+_POLICY = """
+rules:
+- {name: two-people, effect: allow, commands: [gw scale], who: {roles: [operator, admin]},
+   approvals: {count: 1, who: {roles: [operator, admin]}}}
+- {name: restarts, effect: allow, commands: [gw restart], treat_as: dangerous, who: {roles: [operator, admin]}}
+"""
+
+
+async def _guarded(gallery: Gallery) -> None:
+    """Where changes need a second person: approvals, denials, the broken glass, the kill switch."""
+    stage, where = gallery.stage, "general"
+    await gallery.asks("plans-none", "eve", where, "/plans")
+    key = await gallery.asks("plan-approval", "ben", where, "/gw scale 10")
+    await gallery.asks("refused-own-approval", "ben", where, "/approve")
+    await gallery.asks("plan-dangerous", "ben", where, "/gw restart")
+    await gallery.asks("refused-which-plan", "ana", where, "/approve")
+    await gallery.asks("plans", "ana", where, "/plans")
+    await gallery.asks("denied", "ben", where, f"/deny {key.removesuffix(':card')}")
+    stage.later(seconds=1)
+    key = await gallery.asks("plan-glass", "ben", where, '/gw scale 10 --break-glass "nobody else is awake"')
+    await stage.world.click("ben", key, "Confirm")
+    await gallery.hang("glass", f"{key.removesuffix(':card')}:glass")
+    await stage.world.settled()
+    await gallery.asks("reviews", "ana", where, "/reviews")
+    await gallery.asks("reviewed", "ana", where, f"/review {key.removesuffix(':card')} it was right")
+    await gallery.asks("locks-none", "ana", where, "/locks")
+    await gallery.asks("policy", "ana", where, "/policy show")
+    await gallery.asks("policy-rule", "ana", where, "/policy show two-people")
+    await gallery.asks("policy-explain", "chloe", where, "/policy explain /gw scale 10")
+    await gallery.asks("frozen", "ben", where, "/tocsin freeze the deployments are not what they say")
+    await gallery.asks("refused-frozen", "ana", where, "/gw scale 5")
+    await gallery.asks("thawed", "ben", where, "/tocsin thaw")
 
 
 async def _handover(gallery: Gallery) -> None:
