@@ -51,6 +51,7 @@ from commands.errors import Conflict
 from commands.mitigation import deciding, proposing
 from commands.people import Directory
 from commands.ports import (
+    Alterations,
     Auditor,
     ChatPlatform,
     Clock,
@@ -152,6 +153,8 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
+        alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
+        offers=frozenset(getattr(found.deployments, "offers", ())),
     )
 
 

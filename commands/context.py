@@ -56,6 +56,8 @@ class Services:
     zone: str = "UTC"
     bookmarks: tuple[Bookmark, ...] = ()
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    alterations: ports.Alterations | None = None
+    offers: frozenset[str] = frozenset()
 
     def standing(self, name: str, platform: str) -> str:
         """A standing channel of a platform: the console's have plain names, others say where they are."""

@@ -12,10 +12,13 @@ from bot.adapters.kubernetes.place import Place
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import ErrorCount, LogPage, RouteReading
+from commands.registry import KUBERNETES
 
 
 class KubernetesGateway(KubernetesDeployments):
     """`admin`: the gateway's own admin API, where it can be reached; only it measures requests."""
+
+    offers = frozenset({KUBERNETES})
 
     def __init__(
         self,
