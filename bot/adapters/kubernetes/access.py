@@ -47,11 +47,15 @@ class Access:
 GET_DEPLOYMENT = Access("get", "apps", "deployments", "copies, image and rollout in /gw status, and every read-back")
 LIST_DEPLOYMENTS = Access("list", "apps", "deployments", "the names there are, when the one in the settings is not")
 PATCH_DEPLOYMENT = Access(
-    "patch", "apps", "deployments", "/gw restart, and the note of each operation on the deployment", method="PATCH"
+    "patch",
+    "apps",
+    "deployments",
+    "/gw restart, rollback, pause, resume, image, resources, env; the note of each",
+    method="PATCH",
 )
 GET_SCALE = Access("get", "apps", "deployments/scale", "the count, looked at again right before it is changed")
 PUT_SCALE = Access("update", "apps", "deployments/scale", "/gw scale and /gw undo", method="PUT")
-LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history")
+LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history and /gw rollback")
 LIST_PODS = Access("list", "", "pods", "/gw pods, and whose logs to read")
 GET_LOG = Access("get", "", "pods/log", "/gw logs and /gw errors")
 GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config; secrets are never read")

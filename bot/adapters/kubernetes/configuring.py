@@ -98,10 +98,11 @@ def _files(kind: str, name: str, maps: Maps) -> Any:
     if known is None:
         return "there is none"
     binary = dict.fromkeys(known.get("binaryData") or {}, "[binary]")
-    return {key: _parsed(text) for key, text in _texts(known).items()} | binary
+    return {key: parsed(text) for key, text in _texts(known).items()} | binary
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """A text that is YAML or JSON as what it says; any other as it is."""
     try:
         read = yaml.safe_load(text)
     except yaml.YAMLError:

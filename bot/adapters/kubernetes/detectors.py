@@ -18,6 +18,8 @@ from bot.adapters.kubernetes.place import MOST_PODS, Place
 from commands.errors import NotFound
 
 SCALE, RESTART = "scale", "restart"
+#: What a pause holds back: the change would be taken, and nothing would come of it.
+_ROLLS = (RESTART, "rollback", "image", "resources", "env")
 _KEDAS = "scaledobject.keda.sh/name"
 _PAUSED_AT = "autoscaling.keda.sh/paused-replicas"
 
@@ -109,7 +111,7 @@ def by_gitops(deployment: dict[str, Any]) -> Iterator[Detected]:
 def rolling(deployment: dict[str, Any]) -> Iterator[Detected]:
     """A pause holds a restart back; a second restart starts the first one over."""
     if deployment["spec"].get("paused"):
-        yield Detected("its rollout is paused", "resume it: kubectl rollout resume", (RESTART,))
+        yield Detected("its rollout is paused", "resume it: /gw resume", _ROLLS)
         return
     busy = rollout.busy_with(deployment)
     if busy:

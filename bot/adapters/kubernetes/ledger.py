@@ -45,6 +45,12 @@ class Note(BaseModel):
     after: int | None = None
     owner: str = ""
 
+    @classmethod
+    def of(cls, kind: str, operation: str, actor: str, at: datetime, known: dict[str, Any]) -> Note:
+        """The note of a change of an object as it is; what has no spec has no generation either."""
+        generation = known["metadata"].get("generation", 0)
+        return cls(id=operation, kind=kind, actor=actor, at=at, generation=generation)
+
 
 def notes(deployment: dict[str, Any]) -> list[Note]:
     """The oldest first. What somebody has broken counts as nothing."""
