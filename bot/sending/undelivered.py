@@ -28,9 +28,12 @@ class Undelivered:
         self._services = services
 
     async def tell(self, channel: str, post: Post, why: str) -> None:
-        """Say what could not be delivered, where, and why. What cannot be said either is in the log."""
+        """Say what could not be delivered, where, and why.
+
+        What cannot be said there either is said in the console's announcements, and at last in the log.
+        """
         if post.key.startswith(_PREFIX):
-            log.error("nobody could be told that %s was not delivered: %s", post.key, why)
+            await self._tell_at_home(channel, post, why)
             return
         key = f"{_PREFIX}{post.key}"
         await self._store.transact(key, lambda tx: self._tell(tx, channel, post, why))
@@ -46,6 +49,16 @@ class Undelivered:
         await self._store.transact(
             key, lambda tx: tx.messages.post(where, shown, key=f"{_SHORT}{key}", urgency=Urgency.ANSWER)
         )
+
+    async def _tell_at_home(self, channel: str, post: Post, why: str) -> None:
+        where = self._services.announce_in
+        log.error("%s was not delivered in #%s: %s", post.key, channel, why)
+        if channel != where and post.only_for:
+            key, shown, reader = f"{post.key}:home", post.card, post.only_for
+            await self._store.transact(
+                key,
+                lambda tx: tx.messages.post(where, shown, key=key, only_for=reader, urgency=Urgency.ANSWER),
+            )
 
     def _tell(self, tx: SqlTransaction, channel: str, post: Post, why: str) -> None:
         incident = tx.incidents.in_channel(channel) or _told_of(tx, post)
