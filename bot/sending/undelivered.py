@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.store.transaction import SqlTransaction, Store
-from commands.cards import Card, Rich, Tone, card, plain, rich
+from commands.cards import Card, Rich, Tone, card, coded, plain, rich
 from commands.context import Services
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -69,7 +69,7 @@ class Undelivered:
         shown = card(
             f"A message to #{channel.partition('@')[0]} could not be delivered",
             rich("It was: ", cut(post.card.title or plain(post.card.paragraphs[0]), 150)),
-            cut(why, 500),
+            coded(cut(why, 500)),
             tone=Tone.WARNING,
         )
         people = _audience(tx, post, incident)

@@ -48,11 +48,8 @@ EVENTS = (
     Event("member_left_channel", ("channels:read", "groups:read"), "who left a private incident may not"),
     Event("message.channels", ("channels:history",), "edits and deletions of what is on a timeline are followed"),
     Event("message.groups", ("groups:history",), "the same in private channels"),
-    Event(
-        "message.mpim",
-        ("mpim:history",),
-        "edits and deletions as above; commands there begin with a slash",
-    ),
+    Event("message.im", ("im:history",), "commands in a direct message, and edits and deletions as above"),
+    Event("message.mpim", ("mpim:history",), "edits and deletions as above; commands there begin with a slash"),
     Event("reaction_added", ("reactions:read",), "the reaction that puts a message on the timeline"),
     Event("reaction_removed", ("reactions:read",), "its removal takes the message away"),
     Event("subteam_members_changed", ("usergroups:read",), "roles by user group count at once"),
