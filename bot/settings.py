@@ -29,6 +29,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableSource
 
 from bot.adapters.kubernetes.settings import KubernetesSettings, WhereItRuns
+from bot.engine.settings import PolicySettings, VerifySettings
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
 from bot.platforms.console.settings import ConsoleSettings
 from bot.store.database import check_url
@@ -90,32 +91,6 @@ class AdapterSettings(_Section):
     telemetry: str = "local"
     logs: str = "local"
     on_call: str = "static"
-
-
-class PolicySettings(_Section):
-    """Where the policy is, and hard limits whatever a person asks for."""
-
-    file: str = ""
-    min_replicas: int = Field(default=1, ge=0)
-    max_replicas: int = Field(default=50, ge=1)
-    approve_within_seconds: float = Field(default=300, gt=0)
-    execute_within_seconds: float = Field(default=900, gt=0)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> PolicySettings:
-        if self.min_replicas > self.max_replicas:
-            raise ValueError(f"min_replicas {self.min_replicas} is more than max_replicas {self.max_replicas}")
-        return self
-
-
-class VerifySettings(_Section):
-    """How a mitigation is followed, in seconds; `readings` consecutive ones must agree."""
-
-    poll_seconds: float = Field(default=0.5, gt=0)
-    effect_within_seconds: float = Field(default=120, gt=0)
-    within_seconds: float = Field(default=60, gt=0)
-    every_seconds: float = Field(default=2, gt=0)
-    readings: int = Field(default=3, ge=1)
 
 
 class WatchSettings(_Section):

@@ -38,7 +38,7 @@ class Pace:
 
     poll: float = 0.5
     effect_within: float = 120
-    absent_for: float = 5
+    absent_for: float = 60
     verify_within: float = 60
     verify_every: float = 2
     readings: int = 3

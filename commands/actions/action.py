@@ -31,6 +31,13 @@ class Options:
     why: Annotated[str, Option("--break-glass", "why it cannot wait for an approval; reviewed later")] = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leasable(Options):
+    """What a mitigation takes besides that may be temporary: it ends by itself, and what was before comes back."""
+
+    lasts: Annotated[timedelta | None, Option("--for", "how long it lasts, as 30m; then it is taken back")] = None
+
+
 A = TypeVar("A", bound=Options)
 
 
@@ -83,7 +90,11 @@ class Observation:
 
 
 class Action(ABC, Generic[A]):
-    """One kind of mitigation. `A` is its argument class, read by the grammar."""
+    """One kind of mitigation. `A` is its argument class, read by the grammar.
+
+    An `A` that is `Leasable` takes `--for`: the change has a lease, and ends by itself (rule 8). Where `temporary`
+    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan.
+    """
 
     name: ClassVar[str]
     path: ClassVar[tuple[str, ...]]
@@ -92,6 +103,7 @@ class Action(ABC, Generic[A]):
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
+    temporary: ClassVar[bool] = False
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:  # noqa: ARG002 - some name another target
@@ -101,6 +113,10 @@ class Action(ABC, Generic[A]):
     async def detect(self, args: A, target: Workload, call: Call) -> Sequence[Finding]:  # noqa: ARG002
         """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
         return await call.services.deployments.objections(target.target, self.name)
+
+    async def regard(self, target: Workload, args: A, services: Services) -> Workload:  # noqa: ARG002
+        """The target with what this action has to know of it besides; it was read for another action, or for none."""
+        return target
 
     @abstractmethod
     async def preview(self, args: A, target: Workload, call: Call) -> Preview:
@@ -140,6 +156,7 @@ async def planned_on(
     target: Workload, action: Action[A], args: A, call: Call, *, undoes: Plan | None = None
 ) -> Proposal:
     """As `planned`, on a target that was read; `undoes` is the plan that it takes back."""
+    target = await action.regard(target, args, call.services)
     preview = await action.preview(args, target, call)
     if undoes:
         preview = _as_undo(preview)
@@ -163,7 +180,7 @@ def _as_undo(preview: Preview) -> Preview:
     return replace(preview, summary=summary, undo=f"{preview.back} puts it back" if preview.back else preview.undo)
 
 
-_COMMON = {field.name for field in fields(Options)}
+_COMMON = {field.name for field in fields(Leasable)}
 
 
 def _refuse_stopped(findings: Sequence[Finding], target: Workload) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, TypeVar
 
-from commands.actions.action import Action, Observation, Options, Preview, replaced
+from commands.actions.action import Action, Leasable, Observation, Options, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed, Unavailable
@@ -20,7 +20,7 @@ from commands.redaction import redact_value
 from commands.registry import KUBERNETES
 
 A = TypeVar("A", bound=Options)
-_COMMON = {field.name for field in fields(Options)}
+_COMMON = {field.name for field in fields(Leasable)}
 
 
 class Alteration(Action[A]):
@@ -42,11 +42,14 @@ class Alteration(Action[A]):
         """Raises Malformed for arguments that no cluster could make right."""
 
     async def resolve(self, args: A, call: Call) -> Workload:
-        """The target, with what this would do to it."""
+        """The target; arguments that cannot be are refused before anything is asked."""
         self.check(args)
-        target = await super().resolve(args, call)
+        return await super().resolve(args, call)
+
+    async def regard(self, target: Workload, args: A, services: Services) -> Workload:
+        """The target with what this would do to it."""
         said = {name: value for name, value in vars(args).items() if name not in _COMMON}
-        return await self._drafted(call.services, target, said, dry_run=True)
+        return await self._drafted(services, target, said, dry_run=True)
 
     async def look(self, services: Services, plan: Plan) -> Workload:
         """The target with what the settled change would do to it now."""
@@ -106,7 +109,7 @@ class Alteration(Action[A]):
         self, services: Services, target: Workload, said: Mapping[str, Any], *, dry_run: bool
     ) -> Drafted:
         draft = await port(services).draft(self.name, target.target, said, dry_run=dry_run)
-        return Drafted(**{name: getattr(target, name) for name in type(target).model_fields}, draft=draft)
+        return Drafted(**{name: getattr(target, name) for name in Workload.model_fields}, draft=draft)
 
 
 def port(services: Services) -> Alterations:
@@ -117,7 +120,7 @@ def port(services: Services) -> Alterations:
 
 
 def _of(target: Workload) -> Draft:
-    assert isinstance(target, Drafted), "it comes from resolve or look"
+    assert isinstance(target, Drafted), "it comes from regard or look"
     return target.draft
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from commands.actions.action import Action, Options
+from commands.actions.action import Action, Leasable
 from commands.actions.altering import Alteration, refuse_secret
 from commands.domain.plan import Plan
 from commands.errors import Malformed
@@ -19,7 +19,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,252}")
 
 
 @dataclass(frozen=True)
-class EnvArgs(Options):
+class EnvArgs(Leasable):
     """Arguments of `/gw env`."""
 
     variable: Annotated[str, Word("its name, as LOG_LEVEL")]
@@ -33,8 +33,9 @@ class Env(Alteration[EnvArgs]):
 
     name = "env"
     path = ("gw", "env")
-    summary = "Plan another value of an environment variable; it rolls out once it is confirmed."
+    summary = "Plan another value of an environment variable for a while; it rolls out once confirmed."
     example = "/gw env LOG_LEVEL debug"
+    temporary = True
     instead = "The local gateway reads its settings from its file: change that, then /gw restart."
     args = EnvArgs
     undo = "/gw undo puts back the value"

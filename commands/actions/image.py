@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from commands.actions.action import Action, Options
+from commands.actions.action import Action, Leasable
 from commands.actions.altering import Alteration
 from commands.domain.plan import Plan
 from commands.errors import Malformed
@@ -18,7 +18,7 @@ _IMAGE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,299}")
 
 
 @dataclass(frozen=True)
-class ImageArgs(Options):
+class ImageArgs(Leasable):
     """Arguments of `/gw image`."""
 
     image: Annotated[str, Word("an image, or a tag of the one that runs, as 1.4.3")]

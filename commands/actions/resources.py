@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from commands.actions.action import Action, Options
+from commands.actions.action import Action, Leasable
 from commands.actions.altering import Alteration
 from commands.domain.plan import Plan
 from commands.errors import Malformed
@@ -19,7 +19,7 @@ _ASKED = {"cpu": "CPU", "memory": "memory", "cpu_limit": "limit of CPU", "memory
 
 
 @dataclass(frozen=True)
-class ResourcesArgs(Options):
+class ResourcesArgs(Leasable):
     """Arguments of `/gw resources`."""
 
     cpu: Annotated[str, Option("--cpu", "requested CPU, as 500m or 2; none takes it away")] = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from commands.actions.action import Action, Observation, Options, Preview, replaced
+from commands.actions.action import Action, Leasable, Observation, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed
@@ -15,7 +15,7 @@ from commands.presentation.words import counted
 
 
 @dataclass(frozen=True)
-class ScaleArgs(Options):
+class ScaleArgs(Leasable):
     """Arguments of `/gw scale`."""
 
     replicas: Annotated[int, Word("how many workers there are to be")]

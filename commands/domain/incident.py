@@ -187,6 +187,17 @@ class ActionFinished(_Event):
     detail: str
 
 
+class ActionLeased(_Event):
+    """A temporary change: its lease began, was renewed, could not be ended, or is void."""
+
+    type: Literal["action_leased"] = "action_leased"
+    plan: str
+    summary: str
+    what: Literal["begun", "renewed", "ended early", "kept", "void"]
+    until: AwareDatetime
+    why: str = ""
+
+
 class Measured(_Event):
     """A reading that matters to the story (a breach seen, a recovery seen)."""
 
@@ -244,6 +255,7 @@ IncidentEvent = Annotated[
     | ActionDecided
     | ActionStarted
     | ActionFinished
+    | ActionLeased
     | Measured
     | Captured
     | CaptureChanged

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -106,9 +106,10 @@ class Plan(BaseModel):
 
     `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
     once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
-    `run_at`: not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the
-    policy's, as it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on`
-    the platform where the yes was said.
+    `lease`: how long the change lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the
+    one that it `undoes`. `run_at`: not before then. `facts` are pairs of a label and its value, as the card shows
+    them. `decision` is the policy's, as it binds this plan; `asked_as` and `approved_as` are the people as the
+    policy knew them, `approved_on` the platform where the yes was said.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -138,6 +139,8 @@ class Plan(BaseModel):
     approve_by: AwareDatetime
     execute_by: AwareDatetime
     undoes: str | None = None
+    lease: timedelta | None = None
+    ends_lease: bool = False
     state: PlanState = PlanState.PLANNED
     votes: tuple[Vote, ...] = ()
     named: bool = False
@@ -217,5 +220,6 @@ class Plan(BaseModel):
             "diff": self.diff,
             "needs": self.needs,
             "policy": self.decision.version if self.decision else "",
+            **({"lease": self.lease.total_seconds()} if self.lease else {}),
         }
         return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

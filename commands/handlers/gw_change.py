@@ -42,7 +42,7 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
     if inverse is None or not await _still_shown(last, call):
         raise _changed_since(last, target)
     action, back = inverse
-    return await planned_on(await action.resolve(back, call), action, back, call, undoes=last)
+    return await planned_on(target, action, back, call, undoes=last)
 
 
 def _changed_since(last: Plan, target: Workload) -> Conflict:

@@ -14,6 +14,7 @@ from commands.context import Call
 from commands.domain.incident import ActionDecided
 from commands.domain.plan import Plan, PlanState, Vote
 from commands.errors import Conflict, Malformed
+from commands.mitigation import leasing
 from commands.mitigation.glass import tell_of_broken_glass
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import show, tell_timeline
@@ -140,6 +141,7 @@ def _stop(plan_id: str, to: PlanState, call: Call, tx: Transaction) -> None:
         )
     stopped = tx.plans.move(plan_id, plan.state, to, stopped_by=call.person.id)
     tx.plans.unlock(plan.target.key, plan.id)
+    leasing.reverted(stopped, call.services, tx)
     decided(tx, stopped, to.value, call.person.id)
 
 

@@ -8,25 +8,20 @@ somebody else, or an earlier life of this process, has been there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from commands import policed
-from commands.charts import Chart
 from commands.context import Services
 from commands.domain.incident import ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
+from commands.mitigation import leasing
 from commands.mitigation.switch import frozen_words
-from commands.mitigation.telling import show, tell_timeline
+from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.incident import refresh
-from commands.presentation.measured import Window, measured_chart
-
-#: How much of the time before a change its chart shows.
-_LEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -165,6 +160,7 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     known = {"detail": ending.detail, "took_effect": took_effect, "verdict": ending.verdict}
     plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
+    leasing.reverted(plan, services, tx)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
     _tell_outcome(plan, services, tx)
@@ -177,6 +173,7 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
         return
     detail = "; ".join(part for part in (plan.detail, f"undone by “{by.summary}”") if part)
     undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
+    leasing.undone(plan_id, by, tx)
     show(undone, tx)
 
 
@@ -185,18 +182,10 @@ def _tell_outcome(plan: Plan, services: Services, tx: Transaction) -> None:
     tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
     event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.result)
     tell_timeline(tx, plan, event, SYSTEM.id)
-    show(plan, tx, chart=_course(plan, services, tx))
+    leasing.begin(plan, tx)
+    show(plan, tx, chart=course(plan, services, tx))
     if plan.incident:
         incident = tx.incidents.get(plan.incident)
         refresh(incident, tx.messages, services)
         if incident.resolved_at:  # the draft was written before this
             order_draft(incident, tx)
-
-
-def _course(plan: Plan, services: Services, tx: Transaction) -> Chart | None:
-    """How the service did before a change and since; only where there was one."""
-    if plan.baseline is None or not plan.took_effect:
-        return None
-    window = Window(plan.target.name, plan.baseline.at - _LEAD, tx.now, services.zone)
-    readings = tx.samples.between(window.service, window.since, window.until)
-    return measured_chart(window, readings, (plan,), services.objectives)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from commands.cards import Button, Card, Code, Fact, Rich, Tone, When, Who, fact, rich, strong
 from commands.charts import Chart
+from commands.domain.lease import STANDING, Lease
 from commands.domain.plan import FINAL, Plan, PlanState
-from commands.presentation.words import counted
+from commands.presentation.lease import lease_words
+from commands.presentation.words import counted, lasting
 
 _TITLES = {
     PlanState.PLANNED: "{}?",
@@ -42,13 +44,16 @@ def plan_card_key(plan_id: str) -> str:
     return f"{plan_id}:card"
 
 
-def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None) -> Card:
-    """The plan as it is now. `progress` is the newest word from the target, `chart` what the measurements say of it."""
+def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None, lease: Lease | None = None) -> Card:
+    """The plan as it is now. `progress` is the newest word from the target, `chart` what the measurements say of it.
+
+    `lease`: that of a change that was made for a while.
+    """
     return Card(
         title=_title(plan),
         tone=_tone(plan),
         paragraphs=_paragraphs(plan, progress),
-        facts=_facts(plan),
+        facts=(*_facts(plan), *(_temporary(lease) if lease else ())),
         chart=chart,
         preformatted=plan.diff if plan.state is PlanState.PLANNED else "",
         buttons=_buttons(plan),
@@ -119,11 +124,17 @@ def _facts(plan: Plan) -> tuple[Fact, ...]:
         return (*_measured(plan), *((fact("Undo", plan.undo),) if _may_want_undo(plan) else ()))
     return (
         *(fact(label, value) for label, value in plan.facts),
+        *((fact("Lasts", f"{lasting(plan.lease)}, then Tocsin takes it back"),) if plan.lease else ()),
         fact("Undo", plan.undo),
         fact("Afterwards", "Tocsin compares errors and p95 with before"),
         *((fact("Runs at", When(at=plan.run_at, style="full")),) if plan.run_at else ()),
         fact("Approve before" if plan.needs else "Confirm before", When(at=plan.approve_by)),
     )
+
+
+def _temporary(lease: Lease) -> tuple[Fact, ...]:
+    """A change that was taken back, or undone, says so by itself."""
+    return (Fact(label="Temporary", value=lease_words(lease)),) if lease.state in STANDING else ()
 
 
 def _measured(plan: Plan) -> tuple[Fact, ...]:

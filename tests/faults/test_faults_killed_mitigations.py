@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from tests.faults.processes import Scene
 from tests.simulators.gateway.faults import Hold
@@ -107,3 +108,36 @@ def test_a_diagnostic_that_was_stored_but_not_answered_is_answered_once(acting: 
     again = acting.bot.console.command("ana", "general", "/gw status", delivery=f"status-{unique}")
     assert (again["duplicate"], again["reply_key"]) == (True, key)
     assert [one for one in acting.record.messages("general") if unique in one] == [key]
+
+
+@pytest.mark.parametrize(
+    ("request_held", "when", "end", "effects"),
+    [
+        ("POST /admin/scale", "after", LeaseState.REVERTED, 1),
+        ("POST /admin/scale", "before", LeaseState.KEPT, 0),
+    ],
+    ids=["after the effect", "before the effect"],
+)
+def test_the_end_of_a_lease_that_is_killed_ends_in_the_truth(
+    sqlite_acting: Scene, request_held: str, when: str, end: LeaseState, effects: int
+) -> None:
+    acting, unique = sqlite_acting, uuid.uuid4().hex
+    plan_id = acting.plan(acting.declare(f"declare-{unique}"), "/gw scale 5 --for 2h", delivery=f"scale-{unique}")
+    acting.confirm(plan_id, acting.record.plan(plan_id).channel)
+    _ended(acting, plan_id)
+    held = acting.gateway.faults.hold(request_held, "after" if when == "after" else "before")
+    acting.answer("ben", "general", f"/lease revert {plan_id}", delivery=f"revert-{unique}")
+    assert held.arrived.wait(30), acting.bot.said()
+    acting.bot.kill()
+    held.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    lease = eventually(lambda: _over(acting, plan_id), f"the lease ends; {acting.bot.said()}")
+    revert = _ended(acting, str(lease.revert))
+    assert (lease.state, acting.gateway.state.effects[revert.id]) == (end, effects), revert.detail
+    assert acting.gateway.state.desired == (3 if effects else 5)
+    acting.record.check_plan(revert, began=True)
+
+
+def _over(acting: Scene, plan_id: str) -> Lease | None:
+    lease = acting.record.look(lambda tx: tx.leases.find(plan_id))
+    return lease if lease and lease.state not in {LeaseState.RUNNING, LeaseState.ENDING} else None
