@@ -16,7 +16,7 @@ from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed, Unavailable
 from commands.ports import Alterations, Draft, Drafted, Workload
-from commands.redaction import redact_value
+from commands.redaction import MASK, redact_value
 from commands.registry import KUBERNETES
 
 A = TypeVar("A", bound=Options)
@@ -38,6 +38,10 @@ class Alteration(Action[A]):
         """The command that puts back what was before; nothing where no line does."""
         return ""
 
+    def said(self, args: A) -> dict[str, Any]:
+        """The arguments as the adapter wants them."""
+        return {name: value for name, value in vars(args).items() if name not in _COMMON}
+
     def check(self, args: A) -> None:
         """Raises Malformed for arguments that no cluster could make right."""
 
@@ -48,8 +52,7 @@ class Alteration(Action[A]):
 
     async def regard(self, target: Workload, args: A, services: Services) -> Workload:
         """The target with what this would do to it."""
-        said = {name: value for name, value in vars(args).items() if name not in _COMMON}
-        return await self._drafted(services, target, said, dry_run=True)
+        return await self._drafted(services, target, self.said(args), dry_run=True)
 
     async def look(self, services: Services, plan: Plan) -> Workload:
         """The target with what the settled change would do to it now."""
@@ -125,8 +128,9 @@ def _of(target: Workload) -> Draft:
 
 
 def refuse_secret(name: str, value: str, example: str) -> None:
-    """Raises Malformed for what looks like a secret: a chat keeps what was said in it."""
-    if redact_value({name: value}) != {name: value}:
+    """Raises Malformed for what looks like a secret: a chat keeps what was said in it. What was masked on its way here
+    was one."""
+    if MASK in value or redact_value({name: value}) != {name: value}:
         raise Malformed(
             f"{name[:60]} looks like a secret, and a chat is no place for one.",
             hint="Change it where secrets are kept, then /gw restart. If this one was real, it is known to others now.",

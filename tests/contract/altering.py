@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.kubernetes.gateway import KubernetesGateway
+from commands.actions.altering import Alteration
 from commands.actions.known import ACTIONS
 from commands.domain.plan import Plan
 from commands.ports import Draft, Operation, OutcomeUnknown, Rejected
@@ -157,7 +158,8 @@ class AlterationsContract:
         await trial.alter(draft)
         trial.cluster.settle()
         action, args = inverse
-        back = await trial.gateway.draft(action.name, target, vars(args), dry_run=True)
+        assert isinstance(action, Alteration)
+        back = await trial.gateway.draft(action.name, target, action.said(args), dry_run=True)
         await trial.gateway.alter(action.name, target, back.settled, live=back.live, plan="plan-2", actor="ana")
         trial.cluster.settle()
         assert trial.case.seen(trial.cluster) == before
