@@ -68,10 +68,28 @@ LIST_BUDGETS = Access(
 LIST_SCALED_OBJECTS = Access(
     "list", "keda.sh", "scaledobjects", "whether KEDA would undo a scale", versions=("v1alpha1",), optional=True
 )
+LIST_SERVICES = Access("list", "", "services", "/gw switch and /gw maintenance: which one sends to the pods")
+LIST_SLICES = Access(
+    "list", "discovery.k8s.io", "endpointslices", "whether a switch has arrived", versions=("v1", "v1beta1")
+)
+LIST_NETWORK_POLICIES = Access("list", "networking.k8s.io", "networkpolicies", "/gw block: what lets traffic in")
+PATCH_CONFIG_MAP = Access("patch", "", "configmaps", "/gw config set", method="PATCH")
+PATCH_SERVICE = Access("patch", "", "services", "/gw switch and /gw maintenance", method="PATCH")
+PATCH_POD = Access("patch", "", "pods", "/gw pod quarantine", method="PATCH")
+DELETE_POD = Access("delete", "", "pods", "/gw pod delete", method="DELETE")
+PATCH_AUTOSCALER = Access(
+    "patch", "autoscaling", "horizontalpodautoscalers", "/gw hpa", versions=("v2", "v1"), method="PATCH"
+)
+CREATE_NETWORK_POLICY = Access("create", "networking.k8s.io", "networkpolicies", "/gw block", method="POST")
+PATCH_NETWORK_POLICY = Access(
+    "patch", "networking.k8s.io", "networkpolicies", "/gw block and /gw unblock", method="PATCH"
+)
 
 TABLE = (
     GET_DEPLOYMENT, LIST_DEPLOYMENTS, PATCH_DEPLOYMENT, GET_SCALE, PUT_SCALE, LIST_REPLICA_SETS, LIST_PODS, GET_LOG,
-    GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS,
+    GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS, LIST_SERVICES, LIST_SLICES,
+    LIST_NETWORK_POLICIES, PATCH_CONFIG_MAP, PATCH_SERVICE, PATCH_POD, DELETE_POD, PATCH_AUTOSCALER,
+    CREATE_NETWORK_POLICY, PATCH_NETWORK_POLICY,
 )  # fmt: skip
 """All of it."""
 

@@ -87,7 +87,7 @@ class KubernetesDeployments:
         note = noted(deployment, operation)
         if note is None:
             return None
-        return _of_restart(deployment, note) if note.kind == "restart" else _of_scale(deployment, note)
+        return of_restart(deployment, note) if note.kind == "restart" else _of_scale(deployment, note)
 
     async def _config_map(self, name: str) -> dict[str, Any] | None:
         try:
@@ -219,8 +219,8 @@ def _check_count(known: dict[str, Any], expected: int, *, absent: int = 1) -> No
         raise Rejected(f"{found} replicas are wanted by now, not {expected}")
 
 
-def _of_restart(deployment: dict[str, Any], note: Note) -> Operation:
-    """Our restart is in the template, or another change of it came later."""
+def of_restart(deployment: dict[str, Any], note: Note) -> Operation:
+    """How far a restart has come. Our restart is in the template, or another change of it came later."""
     annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
     progress = rollout.of_rollout(deployment)
     if annotations.get(history.RESTARTED) != note.at.isoformat():

@@ -146,6 +146,8 @@ class Cluster:
         """
         headers, path = {"Content-Type": kind}, access.path(namespace, name)
         said = {**_STRICT, "dryRun": "All"}
+        if access.method == "DELETE":  # whose options are its body
+            body = {**body, "dryRun": ["All"]}
         try:
             answer = await self._in_thread(lambda: self._send(access.method, path, said, body, headers))
         except (NotSent, NoAnswer) as gone:

@@ -13,10 +13,10 @@ from bot.adapters.kubernetes.altering.differences import difference
 from bot.adapters.kubernetes.altering.known import CHANGES
 from bot.adapters.kubernetes.altering.thought import Change, Scene, Thought
 from bot.adapters.kubernetes.deployments import CONFLICTS, KubernetesDeployments, check_identity
-from bot.adapters.kubernetes.ledger import Note, noted
+from bot.adapters.kubernetes.ledger import Note
 from bot.adapters.kubernetes.wire import Conflicted
 from commands.domain.plan import Target
-from commands.ports import Draft, Operation, Rejected
+from commands.ports import Draft, Operation, OutcomeUnknown, Rejected
 from commands.presentation.words import counted
 from commands.registry import KUBERNETES
 
@@ -54,10 +54,14 @@ class KubernetesAlterations(KubernetesDeployments):
         for _ in range(CONFLICTS):
             scene, thought = await self._sure(self._thought(kind, target, settled))
             check_identity(scene.deployment, target)
-            if noted(thought.known, plan):
+            if kind.trace(thought, plan):
                 return
             _check_live(thought, live)
-            if await self._sent(scene, kind, thought, Note.of(change, plan, actor, self._now(), thought.known), person):
+            if await self._sent(
+                target, kind, thought, Note.of(change, plan, actor, self._now(), thought.known), person
+            ):
+                if kind.restarts(settled):
+                    await self._restarted(target, plan, actor)
                 return
         raise Rejected("it is being changed by others all the time; nothing was done")
 
@@ -65,14 +69,21 @@ class KubernetesAlterations(KubernetesDeployments):
         """See Alterations."""
         kind = CHANGES[change]
         scene, thought = await self._thought(kind, target, settled)
-        note = noted(thought.known, plan)
+        note = kind.trace(thought, plan)
         return await kind.became(scene, thought, note) if note else None
 
     # ------------------------------------------------------------ its steps
 
+    async def _restarted(self, target: Target, plan: str, actor: str) -> None:
+        """The second half of a change that is seen after a restart only. The first half has been made by now."""
+        try:
+            await self.restart(target, operation=plan, actor=actor)
+        except Rejected as refused:
+            raise OutcomeUnknown(f"changed, and not restarted: {refused}") from refused
+
     async def _scene(self, target: Target) -> Scene:
         self._place.check(target.name)
-        return Scene(self._place, await self._place.read())
+        return Scene(self._place, await self._place.read(), self._limits)
 
     async def _thought(self, kind: Change, target: Target, settled: Mapping[str, Any]) -> tuple[Scene, Thought]:
         scene = await self._scene(target)
@@ -87,18 +98,16 @@ class KubernetesAlterations(KubernetesDeployments):
             return "", f"unavailable: {answer}"
         return difference(thought.known, answer), ""
 
-    async def _sent(self, scene: Scene, kind: Change, thought: Thought, note: Note, person: str) -> bool:
+    async def _sent(self, target: Target, kind: Change, thought: Thought, note: Note, person: str) -> bool:
         """Whether it was taken; False: the object was changed in between, and nothing happened."""
-        asked, cluster = kind.request(thought, note), scene.place.cluster
+        asked, cluster = kind.request(thought, note), self._place.cluster
         try:
             await cluster.change(asked.access, asked.namespace, asked.name, asked.body, kind=asked.kind, person=person)
         except Conflicted:
             return False
         except Rejected:
             # A guard of a JSON patch that does not hold is refused like a patch that makes no sense.
-            again = await self._sure(
-                kind.think(Scene(self._place, await self._sure(self._place.read())), thought.settled)
-            )
+            _, again = await self._sure(self._thought(kind, target, thought.settled))
             if _version(again) == _version(thought):
                 raise
             return False

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from bot.adapters.kubernetes import rollout
 from bot.adapters.kubernetes.access import PATCH_DEPLOYMENT, Access
-from bot.adapters.kubernetes.ledger import ANNOTATION, Note, with_note
+from bot.adapters.kubernetes.ledger import ANNOTATION, Note, noted, text_with
 from bot.adapters.kubernetes.place import Place
 from commands.ports import Operation
 
@@ -30,6 +30,7 @@ class Scene:
 
     place: Place
     deployment: dict[str, Any]
+    limits: tuple[int, int]
 
     @property
     def service(self) -> str:
@@ -53,6 +54,7 @@ class Thought:
     """What a change would do to one object, which `known` is; see `Draft` for the rest.
 
     `patch`: the operations, without the guard and the note. `rolls`: its pods are replaced, one after the other.
+    `marks`: annotations that keep what somebody needs later.
     """
 
     access: Access
@@ -65,6 +67,7 @@ class Thought:
     facts: tuple[tuple[str, str], ...] = ()
     removes: float = 0.0
     rolls: bool = False
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 class Change(ABC):
@@ -86,6 +89,14 @@ class Change(ABC):
         patch = [*guard, *thought.patch, *_annotated(thought, note)]
         return Request(thought.access, meta.get("namespace", ""), meta["name"], patch)
 
+    def restarts(self, settled: Said) -> bool:  # noqa: ARG002 - most do not
+        """Whether the workers are to be restarted once it is made."""
+        return False
+
+    def trace(self, thought: Thought, plan: str) -> Note | None:
+        """What the change has left of itself; None: it never arrived."""
+        return noted(thought.known, plan)
+
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
         """How far it has come, once it is noted."""
         if not thought.rolls:
@@ -100,7 +111,7 @@ class Change(ABC):
 def _annotated(thought: Thought, note: Note) -> Patch:
     """The note, and for a Deployment's template who is its cause, as `kubectl rollout history` shows it."""
     known = thought.known
-    new = {ANNOTATION: with_note(known, note)["annotations"][ANNOTATION]}
+    new = {ANNOTATION: text_with(known, note), **thought.marks}
     if thought.rolls and thought.access is PATCH_DEPLOYMENT:
         new[CAUSE] = f"{note.kind} by {note.actor}, {note.id}"
     if not known["metadata"].get("annotations"):
