@@ -23,6 +23,7 @@ from bot.anchoring.anchoring import Anchoring
 from bot.anchoring.checking import Anchorage, anchorage
 from bot.anchoring.signing import AnchorError
 from bot.engine.durable import DbosDurable, Durable
+from bot.engine.leases import Leases
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
 from bot.keeper import Keeper
@@ -51,7 +52,7 @@ from commands import drafting, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.errors import Conflict
-from commands.mitigation import deciding, proposing
+from commands.mitigation import deciding, leasing, proposing
 from commands.people import Directory
 from commands.ports import (
     Auditor,
@@ -267,6 +268,7 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     pace = Pace(
         poll=verify.poll_seconds,
         effect_within=verify.effect_within_seconds,
+        absent_for=verify.absent_for_seconds,
         verify_within=verify.within_seconds,
         verify_every=verify.every_seconds,
         readings=verify.readings,
@@ -274,6 +276,9 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
     durable.register(deciding.WORKFLOW, mitigate)
     durable.register(proposing.EXPIRY, mitigate.expire)
+    leases = Leases(store, known, _from_threads())
+    durable.register(leasing.NOTICE, leases.notice)
+    durable.register(leasing.END, leases.end)
     durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
 
 

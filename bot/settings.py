@@ -29,15 +29,14 @@ from pydantic_settings import SettingsError as UnreadableSource
 
 from bot.adapters.kubernetes.settings import KubernetesSettings
 from bot.anchoring.settings import AuditSettings
+from bot.engine.settings import PolicySettings, VerifySettings
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
 from bot.platforms.console.settings import ConsoleSettings
 from bot.sections import (
     AdapterSettings,
     GatewaySettings,
-    PolicySettings,
     Section,
     StoreSettings,
-    VerifySettings,
     WatchSettings,
 )
 from bot.store.database import check_url

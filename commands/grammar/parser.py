@@ -176,12 +176,13 @@ def _apart(
 
 
 def _spelt_out(command: Command, words: list[lexer.Word], valued: set[str]) -> list[lexer.Word]:
-    """`10 at 14:05` and `10 in 20m` mean `10 --at 14:05` and `10 --in 20m`, where nothing is free text."""
+    """`10 at 14:05` and `10 for 30m in 20m` mean `10 --at 14:05` and `10 --for 30m --in 20m`, but not in free text."""
     if len(words) < 2 or _takes_text(command):
         return words
     word, value = words[-2:]
-    meant = word.casefold() in {"at", "in"} and not word.quoted and f"--{word.casefold()}" in valued
-    return [*words[:-2], lexer.Word(f"--{word.casefold()}"), value] if meant else words
+    if word.casefold() not in {"at", "in", "for"} or word.quoted or f"--{word.casefold()}" not in valued:
+        return words
+    return [*_spelt_out(command, words[:-2], valued), lexer.Word(f"--{word.casefold()}"), value]
 
 
 def _value(command: Command, option: str, word: lexer.Word | None, known: set[str]) -> str:
