@@ -19,6 +19,9 @@ from bot import keeper
 from bot.adapters import Adapter
 from bot.adapters import discover as discover_adapters
 from bot.adapters.clock import SystemClock
+from bot.anchoring.anchoring import Anchoring
+from bot.anchoring.checking import Anchorage, anchorage
+from bot.anchoring.signing import AnchorError
 from bot.engine.durable import DbosDurable, Durable
 from bot.engine.leases import Leases
 from bot.engine.mitigate import Mitigate, Pace
@@ -105,6 +108,7 @@ class App:
     durable: Durable
     keeper: Keeper
     policy: PolicyAudit
+    anchorage: Anchorage | None
     platforms: dict[str, Connected] = field(default_factory=dict)
 
 
@@ -209,7 +213,9 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
     policies = policies_of(settings, registry, found.clock)
-    known = services(settings, found, registry, StoreAuditor(database), StoreLedger(database), policies)
+    anchored = _anchorage(settings)
+    auditor = StoreAuditor(database, anchored.look if anchored else None)
+    known = services(settings, found, registry, auditor, StoreLedger(database), policies)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -227,7 +233,15 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
         policy=PolicyAudit(store, policies),
+        anchorage=anchored,
     )
+
+
+def _anchorage(settings: Settings) -> Anchorage | None:
+    try:
+        return anchorage(settings.audit, make=True)
+    except AnchorError as error:
+        raise SettingsError(f"audit: {error}") from None
 
 
 def policies_of(settings: Settings, registry: Registry, clock: Clock) -> Policies:
@@ -304,6 +318,9 @@ def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> 
     outbox = Outbox(database, chats, owner=app.store.owner, teller=teller, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
     own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
+    if app.anchorage:
+        every = 60 * app.settings.audit.every_minutes
+        own["anchors"] = Anchoring(app.store, app.anchorage, teller, app.services.clock, every=every).run
     loops = {**own, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
         loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run

@@ -168,7 +168,7 @@ class ActionDecided(_Event):
     type: Literal["action_decided"] = "action_decided"
     plan: str
     summary: str
-    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired"]
+    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped"]
 
 
 class ActionStarted(_Event):

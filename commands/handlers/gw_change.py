@@ -47,7 +47,7 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
 
 def _changed_since(last: Plan, target: Workload) -> Conflict:
     """What was left, and what is there now, where that is a number."""
-    left = f": it was left at {last.after['replicas']} workers and has {target.desired}"
+    left = f": it was left at {last.left_at['replicas']} workers and has {target.desired}"
     hint = "Look at what was changed, then scale to what you want."
     if last.action != "scale":
         left, hint = f", so “{last.summary}” is not what is there any more", "Look at what was changed since."
@@ -87,5 +87,6 @@ COMMANDS = (
 CLICKS = (
     Click(action="plan.confirm", decide=deciding.confirm, access=READERS),
     Click(action="plan.cancel", decide=deciding.cancel, access=RESPONDERS),
+    Click(action="plan.stop", decide=deciding.stop, access=RESPONDERS),
     Click(action="plan.veto", decide=deciding.veto, access=RESPONDERS),
 )

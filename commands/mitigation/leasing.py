@@ -33,7 +33,6 @@ from commands.presentation.words import lasting
 NOTICE, END = "lease-notice", "lease-end"
 #: How often, and how far apart, the end is tried while the target does not answer.
 TRIES, TRY_AGAIN = 20, timedelta(seconds=30)
-_WITH_EFFECT = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN})
 
 
 # ------------------------------------------------------------ asked for, and begun
@@ -80,7 +79,8 @@ def _refuse_longer(span: timedelta, bound: timedelta, plan: Plan) -> None:
 
 def begin(plan: Plan, tx: Transaction) -> None:
     """The change was made, or may have been: from now on it has an end."""
-    if plan.lease is None or plan.state not in _WITH_EFFECT or not (plan.in_force or plan.unsure):
+    unsure = plan.unsure and plan.state is PlanState.UNKNOWN
+    if plan.lease is None or not (plan.in_force or unsure):
         return
     lease = Lease(plan=plan.id, target=plan.target.key, until=tx.now + plan.lease)
     tx.leases.add(lease)

@@ -76,6 +76,8 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         diff=preview.diff,
         findings=proposal.findings,
         removes=preview.removes,
+        steps=preview.steps,
+        again=preview.again,
         undoes=proposal.undoes,
         lease=leasing.asked_for(proposal, call.services),
         broke_glass=proposal.options.why,

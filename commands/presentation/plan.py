@@ -78,7 +78,10 @@ def _unverified(plan: Plan) -> bool:
 
 
 def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
-    told = [rich(text[:1].upper(), text[1:]) for text in (progress, plan.detail) if text]
+    under_way = plan.steps and plan.state in {PlanState.EXECUTING, PlanState.VERIFYING}
+    step = f"step {min(plan.step + (plan.state is PlanState.EXECUTING), len(plan.steps))} of {len(plan.steps)}"
+    texts = (step if under_way else "", progress, "" if progress and under_way else plan.detail)
+    told = [rich(text[:1].upper(), text[1:]) for text in texts if text]
     if plan.state is not PlanState.PLANNED:
         return (*told, *_waits_for_its_hour(plan), *_what_now(plan))
     found = [rich(strong("Note: "), one.what, f" {one.instead}" if one.instead else "") for one in plan.findings]
@@ -95,6 +98,8 @@ def _what_now(plan: Plan) -> tuple[Rich, ...]:
         return (rich("Nothing was changed."),)
     if plan.state is PlanState.UNKNOWN:
         return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
+    if plan.in_force and plan.step < len(plan.steps) and plan.state in FINAL:
+        return (rich("To go on: ", Code(text=plan.again), ". To take it back: ", Code(text="/gw undo")),)
     return ()
 
 
@@ -146,7 +151,7 @@ def _measured(plan: Plan) -> tuple[Fact, ...]:
 def _may_want_undo(plan: Plan) -> bool:
     """The change was made, and it does not look as if it had helped."""
     unhappy = _unverified(plan) or plan.state in {PlanState.FAILED, PlanState.UNKNOWN}
-    return unhappy and plan.in_force
+    return unhappy and plan.in_force and plan.step >= len(plan.steps)
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:
@@ -155,6 +160,8 @@ def _buttons(plan: Plan) -> tuple[Button, ...]:
     cancel = Button(label="Cancel", action="plan.cancel", subject=plan.id)
     if plan.state in {PlanState.APPROVED, PlanState.LOCKED}:
         return (veto,)
+    if plan.can_be_stopped:
+        return (Button(label="Stop", action="plan.stop", subject=plan.id, style="danger"),)
     if plan.state is not PlanState.PLANNED:
         return ()
     if plan.must_be_named and not plan.lacks:
@@ -167,7 +174,8 @@ def _footer(plan: Plan) -> Rich:
     asked = rich("asked by ", Who(person=plan.requester))
     said = ", approved by " if plan.needs else ", confirmed by "
     confirmed = rich(said, Who(person=plan.approver)) if plan.approver else ()
-    stopped = rich(f", {plan.state.value} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
+    how = plan.state.value if plan.state in FINAL else "stopped after this step"
+    stopped = rich(f", {how} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
     return (*asked, *confirmed, *stopped, *(rich(f" · {plan.id}") if _may_be_typed(plan) else ()))
 
 

@@ -78,6 +78,29 @@ def _tells_the_truth(acting: Scene, plan: Plan, effects: int) -> None:
         assert "Tocsin was restarted meanwhile" in shown
 
 
+@pytest.mark.parametrize(
+    ("when", "end", "effects"), [("after", PlanState.DONE, 1), ("before", PlanState.INTERRUPTED, 0)]
+)
+def test_a_gradual_change_killed_at_its_second_step_goes_on_or_says_how_far_it_came(
+    sqlite_acting: Scene, when: str, end: PlanState, effects: int
+) -> None:
+    acting, unique = sqlite_acting, uuid.uuid4().hex
+    channel = acting.declare(f"declare-{unique}")
+    plan_id = acting.plan(channel, "/gw scale 12 --gradual", delivery=f"scale-{unique}")
+    first = _at("POST /admin/scale", "before")(acting, plan_id, channel)
+    second = acting.gateway.faults.hold("POST /admin/scale", "after" if when == "after" else "before")
+    first.release()
+    assert second.arrived.wait(30), acting.bot.said()
+    acting.bot.kill()
+    second.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    plan, did = _ended(acting, plan_id), acting.gateway.state.effects
+    assert (plan.state, did[f"{plan_id}.1"], did[f"{plan_id}.2"]) == (end, 1, effects), plan.detail
+    assert acting.gateway.state.desired == (12 if effects else 6)
+    assert plan.left_at == {"replicas": 12 if effects else 6}
+    acting.record.check()
+
+
 def test_a_confirmation_whose_work_had_not_begun_is_carried_out(acting: Scene) -> None:
     unique = uuid.uuid4().hex
     channel = acting.declare(f"declare-{unique}")
