@@ -62,7 +62,7 @@ class Alteration(Action[A]):
         """What the adapter found out. Raises Conflict when it is so already."""
         draft = _of(target)
         if draft.already:
-            raise Conflict(draft.already, example=self.example)
+            raise Conflict(draft.already, example="/gw history")
         return Preview(
             summary=self.says(args, draft, target.target.name),
             before=draft.before,

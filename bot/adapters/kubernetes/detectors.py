@@ -75,7 +75,7 @@ def autoscaled(
             bounds = f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']}"
             yield Detected(
                 f"the autoscaler {one['metadata']['name']} keeps it at {bounds} replicas and would undo this",
-                "change its minReplicas or maxReplicas",
+                "give it other bounds: /gw hpa bounds",
                 (SCALE,),
             )
 
@@ -88,7 +88,9 @@ def by_keda(deployment: dict[str, Any], scaled: list[dict[str, Any]]) -> Iterato
             state = f"holds it at {paused} replicas" if paused else "sets its replicas and would undo this"
             name = one["metadata"]["name"]
             yield Detected(
-                f"the ScaledObject {name} of KEDA {state}", f"set its annotation {_PAUSED_AT}, or its bounds", (SCALE,)
+                f"the ScaledObject {name} of KEDA {state}",
+                f"set its annotation {_PAUSED_AT}, or its bounds",
+                (SCALE, "zero", "wake"),
             )
 
 

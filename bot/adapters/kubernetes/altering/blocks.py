@@ -1,7 +1,7 @@
 """Addresses that are kept out, by one NetworkPolicy that lets in everybody else.
 
-Policies add up, and none takes away what another lets in. So all blocked addresses stand in one policy, and where
-another policy lets traffic in to the same pods, a block would be none: that is refused.
+Policies add up, and none takes away what another lets in. So all blocked addresses stand in one policy. Beside another
+policy for the same pods a block would be none, or would let in everybody whom that one keeps out: that is refused.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ def _name(scene: Scene) -> str:
 
 
 async def _known(scene: Scene) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Our policy (with no uid where there is none yet), and those of others that let in traffic to the same pods."""
+    """Our policy (with no uid where there is none yet), and those of others for the same pods."""
     policies, _ = await listed(scene, LIST_NETWORK_POLICIES)
     labels = scene.deployment["spec"]["template"]["metadata"].get("labels") or {}
     ours = [one for one in policies if one["metadata"]["name"] == _name(scene)]
-    others = [one for one in policies if one not in ours and _lets_in(one, labels)]
+    others = [one for one in policies if one not in ours and _inward(one, labels)]
     fresh = {"metadata": {"name": _name(scene), "namespace": await scene.place.space()}}
     return (ours[0] if ours else fresh), others
 
 
-def _lets_in(policy: dict[str, Any], labels: dict[str, str]) -> bool:
+def _inward(policy: dict[str, Any], labels: dict[str, str]) -> bool:
+    """Whether it says who reaches the pods, be it nobody."""
     spec = policy["spec"]
-    inward = "Ingress" in spec.get("policyTypes", ["Ingress"]) and bool(spec.get("ingress"))
-    return inward and selects(spec.get("podSelector") or {}, labels)
+    return "Ingress" in spec.get("policyTypes", ["Ingress"]) and selects(spec.get("podSelector") or {}, labels)
 
 
 def blocked(policy: dict[str, Any]) -> list[str]:
@@ -70,7 +70,7 @@ class _Blocking(Change):
             settled={"cidr": cidr},
             patch=[{"op": "replace", "path": "/spec", "value": spec}],
             facts=(("Blocked now", ", ".join(now) or "nothing"), *facts),
-            already="" if now != wanted else f"{cidr} is {'' if cidr in now else 'not '}blocked already.",
+            already="" if now != wanted else f"{cidr} is {'blocked already' if cidr in now else 'not blocked'}.",
         )
 
     def request(self, thought: Thought, note: Note) -> Request:
@@ -98,7 +98,9 @@ class Block(_Blocking):
         if others:
             names = ", ".join(one["metadata"]["name"] for one in others)
             raise Conflict(
-                f"{names} lets traffic in, and policies add up: a block would be none.", hint="Change that one."
+                f"The network policy {names} says who reaches {scene.service}, and policies add up: a block beside it "
+                "would keep nobody out, or let others in.",
+                hint="Change that one.",
             )
         now, cidr = blocked(policy), str(said["cidr"])
         facts = (
