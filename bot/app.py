@@ -55,6 +55,7 @@ from commands.ports import (
     ChatPlatform,
     Clock,
     Deployments,
+    Inspection,
     Ledger,
     Logs,
     OnCall,
@@ -78,6 +79,7 @@ class Outside:
     logs: Logs
     on_call: OnCall
     clock: Clock
+    inspection: Inspection | None = None
 
 
 class JinjaTexts:
@@ -119,7 +121,9 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
             raise SettingsError(f"adapters.{port} = {name!r}: there is no such adapter. Allowed: {allowed}.")
         chosen[port] = made[adapter] = made.get(adapter) or adapter.build(settings)
     try:
-        yield Outside(clock=SystemClock(), **chosen)
+        # What runs the copies is what can be looked beneath, where it is more than processes.
+        beneath = getattr(chosen["deployments"], "inspection", None)
+        yield Outside(clock=SystemClock(), inspection=beneath, **chosen)
     finally:
         for one in made.values():
             if hasattr(one, "close"):
@@ -152,6 +156,8 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
+        inspection=found.inspection,
+        usual=settings.kubernetes.usual(),
     )
 
 

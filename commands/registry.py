@@ -81,7 +81,8 @@ class Command:
     """One command.
 
     `gather` asks the outside for facts, before the transaction; `decide` reads and writes the record in
-    one transaction and awaits nothing. `summary` is a sentence for the help, `example` a line to copy.
+    one transaction and awaits nothing. `summary` is a sentence for the help, `example` a line to copy. What is
+    `of_clusters` makes no sense for local processes, and is shown to nobody there.
     """
 
     path: tuple[str, ...]
@@ -93,6 +94,7 @@ class Command:
     klass: ActionClass = ActionClass.RECORD
     access: Access = RESPONDERS
     where: Where = Where.ANYWHERE
+    of_clusters: bool = False
 
     @property
     def name(self) -> str:

@@ -152,6 +152,13 @@ async def world(
     clock = clock or FakeClock()
     gateway = gateway or FakeGateway(clock)
     on_call = FakeOnCall()
-    outside = Outside(deployments=gateway, telemetry=gateway, logs=gateway, on_call=on_call, clock=clock)
+    outside = Outside(
+        deployments=gateway,
+        telemetry=gateway,
+        logs=gateway,
+        on_call=on_call,
+        clock=clock,
+        inspection=getattr(gateway, "inspection", None),
+    )
     async with running(settings, outside) as app:
         yield World(app=app, clock=clock, gateway=gateway, on_call=on_call, names=app.services.directory.names())

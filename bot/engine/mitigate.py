@@ -127,8 +127,8 @@ class Mitigate:
         return running.begin(plan_id, self._executor, baseline, self._services, tx)
 
     async def _reading(self, plan_id: str) -> Reading:
-        service = self._state(plan_id).target.name
-        return await self._services.telemetry.reading(service, window=WINDOW)
+        target = self._state(plan_id).target
+        return await self._services.telemetry.reading(target.name, window=WINDOW, at=target.location)
 
     # ------------------------------------------------------------ read back
 
@@ -210,7 +210,8 @@ class Mitigate:
             window = window_since(began, clock.now())
             if window is None:
                 continue
-            readings.append(await self._services.telemetry.reading(plan.target.name, window=window))
+            where = plan.target.location
+            readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
             verdict = judge(baseline, readings, objectives, needed=self._pace.readings)
             if verdict:
                 return verdict

@@ -9,6 +9,7 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 """
 
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.inspecting import Inspection
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
@@ -35,6 +36,7 @@ from commands.ports.values import (
     Held,
     LogLine,
     LogPage,
+    LogSource,
     Notice,
     Operation,
     OutcomeUnknown,
@@ -61,9 +63,11 @@ __all__ = [
     "Freezes",
     "Held",
     "Incidents",
+    "Inspection",
     "Ledger",
     "LogLine",
     "LogPage",
+    "LogSource",
     "Logs",
     "Messages",
     "NoAccess",
