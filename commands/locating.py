@@ -54,7 +54,7 @@ async def beneath(args: Any, call: Call, *, instead: str) -> tuple[Inspection, W
     if call.services.inspection is None:
         raise Conflict(
             f"{service_of(call)} runs as local processes, not in a cluster: there is no such thing to look at.",
-            hint="What comes nearest is below.",
+            hint="Look at what comes nearest to it.",
             example=instead,
         )
     return call.services.inspection, await workload_of(args, call)

@@ -52,7 +52,8 @@ async def describe(args: DescribeArgs, call: Call) -> Card:
         tone=Tone.WARNING if found.troubles else Tone.NEUTRAL,
         paragraphs=_troubles(found.troubles),
         facts=tuple(fact(label, cut(redact(value), _WIDE)) for label, value in found.facts if value),
-        preformatted=cut_lines([_event(one) for one in found.events]) or "no events",
+        preformatted=cut_lines([_event(one, itself=f"{found.kind}/{found.name}") for one in found.events])
+        or "no events",
     )
 
 
@@ -60,11 +61,12 @@ def _troubles(said: tuple[str, ...]) -> tuple[Rich, ...]:
     return tuple(rich(strong("Trouble: "), cut(redact(one), _WIDE)) for one in said)
 
 
-def _event(one: Event) -> str:
+def _event(one: Event, *, itself: str = "") -> str:
     times = f" (x{one.count})" if one.count > 1 else ""
     mark = "!" if one.warning else " "
     said = " ".join(one.message.split())
-    return redact(f"{one.at.astimezone(UTC):%H:%M:%SZ} {mark} {one.about} {one.reason}: {said}{times}")
+    about = "" if one.about == itself else f"{one.about} "
+    return redact(f"{one.at.astimezone(UTC):%H:%M:%SZ} {mark} {about}{one.reason}: {said}{times}")
 
 
 async def events(args: EventsArgs, call: Call) -> Card:
@@ -137,7 +139,7 @@ async def autoscalers(args: Somewhere, call: Call) -> Card:
 
 def _bounds(one: Autoscaler) -> str:
     wanted = f", wants {one.wanted}" if one.wanted != one.now else ""
-    return f"{one.name} keeps {one.least} to {one.most} copies, {one.now} now{wanted}"
+    return f"the autoscaler {one.name} keeps {one.least} to {one.most} copies, {one.now} now{wanted}"
 
 
 def _scaled(one: Autoscaler) -> Fact:
@@ -157,9 +159,10 @@ async def endpoints(args: Somewhere, call: Call) -> Card:
         return Card(title=f"No service sends requests to {named(workload)}", tone=Tone.WARNING)
     empty = [one.name for one in found if not one.ready]
     title = f"{', '.join(empty)}: no pod gets requests" if empty else f"Every service of {named(workload)} has pods"
+    lacking = any(one.not_ready for one in found)
     return Card(
         title=title,
-        tone=Tone.CRITICAL if empty else Tone.GOOD,
+        tone=Tone.CRITICAL if empty else Tone.WARNING if lacking else Tone.GOOD,
         table=Table(columns=("Service", "Ports", "Gets requests", "Gets none"), rows=tuple(map(_served, found))),
     )
 

@@ -22,7 +22,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "anyio": ("bot/platforms/console/passwords.py",),
     "argon2": ("bot/platforms/console/*",),
     "click": ("commands/grammar/*",),
-    "cryptography": ("bot/platforms/slack/sealing.py",),
+    "cryptography": ("bot/platforms/slack/sealing.py", "bot/adapters/kubernetes/certificates.py"),
     "dbos": ("bot/engine/durable.py",),
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "httptools": ("gateway/proxy/*",),

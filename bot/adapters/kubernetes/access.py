@@ -63,7 +63,7 @@ PUT_SCALE = Access("update", "apps", "deployments/scale", "/gw scale and /gw und
 LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history")
 LIST_PODS = Access("list", "", "pods", "/gw pods, and whose logs to read")
 GET_LOG = Access("get", "", "pods/log", "/gw logs and /gw errors")
-GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config; secrets are never read")
+GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config and /gw configmap")
 LIST_AUTOSCALERS = Access(
     "list", "autoscaling", "horizontalpodautoscalers", "whether an autoscaler would undo a scale", versions=("v2", "v1")
 )

@@ -1,4 +1,4 @@
-"""What configures a Deployment's containers: environment and mounted files, masked. Secret objects are never read."""
+"""What configures a Deployment's containers: environment and mounted files, masked. No Secret object is read for it."""
 
 from __future__ import annotations
 

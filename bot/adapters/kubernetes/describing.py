@@ -31,8 +31,7 @@ async def describe(place: Place, name: str) -> Described:
 
 async def _events(place: Place, kept: Kept) -> tuple[Event, ...]:
     found = await listed(place, LIST_EVENTS)
-    ordered = sorted((happening.event_of(one) for one in found.items if kept(one)), key=lambda one: one.at)
-    return tuple(ordered[-_EVENTS:])
+    return tuple(happening.in_order(filter(kept, found.items))[-_EVENTS:])
 
 
 async def _named(place: Place, name: str) -> tuple[str, dict[str, Any]]:
@@ -50,9 +49,8 @@ async def _named(place: Place, name: str) -> tuple[str, dict[str, Any]]:
     fitting = exact or [one for one in known if one[1]["metadata"]["name"].startswith(bare)]
     names = [f"{kind}/{one['metadata']['name']}" for kind, one in fitting]
     if not fitting:
-        raise NotFound(
-            f"There is no pod or deployment {name[:60]!r} in {await place.space()}.", hint="/gw pods lists them."
-        )
+        space = await place.space()
+        raise NotFound(f"There is no pod or deployment {name[:60]!r} in {space}.", example="/gw pods")
     if len(fitting) > 1:
         more = f", and {len(names) - _FEW} more" if len(names) > _FEW else ""
         raise Conflict(f"{len(names)} fit {name[:60]!r}{more}. Say which.", hint="They are", allowed=names[:_FEW])
@@ -64,18 +62,18 @@ def _deployment(known: dict[str, Any], events: tuple[Event, ...]) -> Described:
     template = spec["template"]["spec"]
     wanted, ready, updated = spec.get("replicas", 1), status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
     facts = [
+        ("Changing", rollout.busy_with(known)),
         ("Copies", f"{ready} of {wanted} ready, {updated} of the newest revision"),
         ("Strategy", strategy_of(known)),
         *_containers(template),
         *_of_template(template),
         ("Made", _clock(known["metadata"]["creationTimestamp"])),
     ]
-    busy = rollout.busy_with(known)
     return Described(
         kind="deployment",
         name=known["metadata"]["name"],
         facts=tuple(facts),
-        troubles=tuple(([busy] if busy else []) + list(_conditions(status, good="True", bad=("ReplicaFailure",)))),
+        troubles=tuple(_conditions(status, bad=("ReplicaFailure",))),
         events=events,
     )
 
@@ -104,7 +102,7 @@ def _pod(known: dict[str, Any], events: tuple[Event, ...]) -> Described:
         *_of_template(spec),
         ("Started", _clock(status.get("startTime") or meta["creationTimestamp"])),
     ]
-    troubles = tuple(_conditions(status, good="True", bad=()))
+    troubles = tuple(_conditions(status))
     return Described(kind="pod", name=meta["name"], facts=tuple(facts), troubles=troubles, events=events)
 
 
@@ -147,10 +145,12 @@ def _of_template(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Volumes", ", ".join(volumes)
 
 
-def _conditions(status: dict[str, Any], *, good: str, bad: tuple[str, ...]) -> Iterator[str]:
+def _conditions(status: dict[str, Any], *, bad: tuple[str, ...] = ()) -> Iterator[str]:
     """Those that are not as they should be; `bad` are the kinds that should not hold."""
     for one in status.get("conditions") or ():
-        wrong = one["status"] == good if one["type"] in bad else one["status"] != good
+        if one["type"] == "ContainersReady":
+            continue  # it says what Ready says
+        wrong = (one["status"] == "True") == (one["type"] in bad)
         if wrong:
             yield f"{one['type']} is {one['status']}: {one.get('message') or one.get('reason', '')}".rstrip(": ")
 

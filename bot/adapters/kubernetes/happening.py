@@ -63,11 +63,17 @@ async def page(place: Place, *, since: datetime, limit: int, everything: bool) -
     else:
         found, (_, family) = await asyncio.gather(listed(place, LIST_EVENTS), family_of(place))
     fitting = [one for one in found.items if family is None or family.has(one)]
-    return _page([event_of(one) for one in fitting], found, since, limit)
+    return _page(in_order(fitting), found, since, limit)
+
+
+def in_order(events: Iterable[dict[str, Any]]) -> list[Event]:
+    """Oldest first. Of the same second, as they were written: versions are only good for that."""
+    written = sorted(events, key=lambda one: int(one["metadata"].get("resourceVersion") or 0))
+    return sorted(map(event_of, written), key=lambda one: one.at)
 
 
 def _page(events: list[Event], found: Listed, since: datetime, limit: int) -> EventPage:
-    lately = sorted((one for one in events if one.at >= since), key=lambda one: one.at)
+    lately = [one for one in events if one.at >= since]
     return EventPage(events=tuple(lately[-limit:]), total=len(lately), whole=found.whole)
 
 

@@ -62,7 +62,7 @@ def _changes(node: dict[str, Any]) -> Iterator[Change]:
     at = datetime.fromisoformat(ready["lastTransitionTime"]) if ready.get("lastTransitionTime") else made
     if at > made:
         yield _change(at, name, "ready again" if ready.get("status") == "True" else next(_wrong(node), "not ready"))
-    yield _change(made, name, "is new")
+    yield _change(made, name, "new")
     for taint in node["spec"].get("taints") or ():
         if taint["key"] == _CORDONED and taint.get("timeAdded"):
             yield _change(datetime.fromisoformat(taint["timeAdded"]), name, "cordoned")

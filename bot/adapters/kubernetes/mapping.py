@@ -25,7 +25,8 @@ from commands.ports.inspecting import ConfigMap
 from commands.redaction import redact
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_STEM = 3
+#: So many lines stand before the first hunk of a patch.
+_STEM, _HEADING = 3, 2
 Older = tuple[str, str]
 """Words for an older state, and its text."""
 
@@ -162,9 +163,11 @@ def _started(pod: dict[str, Any]) -> datetime:
 
 def _diff(old: str, new: str) -> Iterator[str]:
     """The lines that differ, with two around them; without the heading of a patch."""
-    for line in difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2):
-        if not line.startswith(("---", "+++")):
-            yield "…" if line.startswith("@@") else line
+    for number, line in enumerate(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)):
+        if not line.startswith("@@"):
+            yield from () if number < _HEADING else (line,)
+        elif number > _HEADING:
+            yield "…"
 
 
 async def changes(place: Place, deployment: dict[str, Any], since: datetime) -> list[Change]:

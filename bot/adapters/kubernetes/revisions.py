@@ -32,7 +32,7 @@ async def rolled(place: Place, now: datetime, limit: int) -> Rollout:
         words=words,
         strategy=strategy_of(deployment),
         troubles=tuple(_troubles(progress, [one for one in pods if counted(one, now)])),
-        revisions=tuple(_revisions(deployment, sets.items))[:limit],
+        revisions=tuple(told(deployment, sets.items))[:limit],
     )
 
 
@@ -45,7 +45,8 @@ def _troubles(progress: rollout.Progress, pods: Sequence[dict[str, Any]]) -> Ite
         yield f"{count} of {len(pods)} pods: {state}"
 
 
-def _revisions(deployment: dict[str, Any], sets: Sequence[dict[str, Any]]) -> Iterator[Revision]:
+def told(deployment: dict[str, Any], sets: Sequence[dict[str, Any]]) -> Iterator[Revision]:
+    """The newest first, by what differs from the one before."""
     ordered = history.owned(deployment, sets)
     newest = history.revision_of(deployment)
     for old, new in reversed(list(pairwise([None, *ordered]))):

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from bot.adapters.kubernetes import happening, history, machines, mapping
+from bot.adapters.kubernetes import happening, history, machines, mapping, revisions
 from bot.adapters.kubernetes.access import LIST_EVENTS, LIST_REPLICA_SETS
 from bot.adapters.kubernetes.listing import listed
 from bot.adapters.kubernetes.place import Place
@@ -32,7 +32,7 @@ async def changes(place: Place, since: datetime) -> Surroundings:
     missing: list[str] = []
     for name, answer in zip(asked, await asyncio.gather(*asked.values(), return_exceptions=True), strict=True):
         if isinstance(answer, Refusal):
-            missing.append(f"{name} ({answer.words()})")
+            missing.append(f"{name}. {answer.message}")
         elif isinstance(answer, BaseException):
             raise answer
         else:
@@ -42,7 +42,15 @@ async def changes(place: Place, since: datetime) -> Surroundings:
 
 async def _rollouts(place: Place, deployment: dict[str, Any], since: datetime) -> list[Change]:
     sets = await listed(place, LIST_REPLICA_SETS, labelSelector=selector_of(deployment))
-    return [one for one in history.changes(deployment, sets.items, _MOST) if one.at >= since]
+    told = {f"revision {one.number}": one.change for one in revisions.told(deployment, sets.items)}
+    found = [one for one in history.changes(deployment, sets.items, _MOST) if one.at >= since]
+    return [_in_words(one, told) for one in found]
+
+
+def _in_words(change: Change, told: dict[str, str]) -> Change:
+    """Of a revision, each difference by itself: it is read beside other things."""
+    words = told.get(change.outcome.partition(" (")[0])
+    return change.model_copy(update={"before": "", "after": words}) if words else change
 
 
 async def _autoscaled(place: Place, since: datetime) -> list[Change]:

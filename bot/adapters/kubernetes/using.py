@@ -15,7 +15,7 @@ from bot.adapters.kubernetes.quantities import thousandths, whole
 from commands.errors import Unavailable
 from commands.ports.inspecting import Used
 
-_INSTEAD = "`/gw metrics` asks the gateway itself."
+_INSTEAD = "/gw metrics"
 
 
 async def of_pods(place: Place) -> Sequence[Used]:
@@ -77,11 +77,13 @@ async def _figures(place: Place, access: Access, **query: object) -> list[dict[s
     if answer.status == 404:
         raise Unavailable(
             f"The cluster {name} has no metrics API (404): no metrics server is installed there.",
-            hint=f"Whoever runs the cluster can install metrics-server. {_INSTEAD}",
+            hint="Whoever runs the cluster can install metrics-server. The gateway's own figures are there without it.",
+            example=_INSTEAD,
         )
     if answer.status in {502, 503, 504}:
         raise Unavailable(
             f"The metrics API of the cluster {name} is there and does not answer ({answer.status}).",
-            hint=f"Look at the pods of metrics-server in kube-system. {_INSTEAD}",
+            hint="Look at the pods of metrics-server in kube-system. The gateway's own figures are there without it.",
+            example=_INSTEAD,
         )
     raise place.cluster.refused(answer, access, space, "")
