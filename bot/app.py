@@ -188,6 +188,8 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         await asyncio.to_thread(durable.launch)
         await app.store.transact("standing-channels", lambda tx: _standing_channels(tx, settings))
         await app.policy.once()
+        for one in platforms.values():
+            await one.load()
         app.platforms.update(platforms)
         tasks = [asyncio.create_task(loop) for loop in _loops(app, database, platforms)]
         ending.push_async_callback(_stop, app, tasks)

@@ -200,6 +200,14 @@ def card(title: str, *paragraphs: Rich | str, tone: Tone = Tone.NEUTRAL) -> Card
     return Card(title=title, tone=tone, paragraphs=tuple(rich(p) if isinstance(p, str) else p for p in paragraphs))
 
 
+def coded(text: str) -> Rich:
+    """A sentence of ours in which commands and names stand in backticks."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return rich(text)
+    return rich(*(Code(text=part) if number % 2 else part for number, part in enumerate(parts) if part))
+
+
 def fact(label: str, *parts: Part) -> Fact:
     """A labelled value from parts."""
     return Fact(label=label, value=rich(*parts))

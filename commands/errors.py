@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from commands.cards import Code, Part, Rich, plain, rich
+from commands.cards import Code, Part, Rich, coded, plain, rich
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
@@ -36,7 +36,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of
     def advice(self) -> Rich:
         """The hint and what is allowed: `Write it as 45s, 15m or 2h.`"""
         if not self.allowed:
-            return rich(self.hint) if self.hint else ()
+            return coded(self.hint) if self.hint else ()
         parts: list[Part] = [f"{self.hint or 'Allowed:'} "]
         for n, (value, meaning) in enumerate(self.allowed.items()):
             last = n == len(self.allowed) - 1

@@ -47,6 +47,9 @@ class Connected(Protocol):
     def chat(self) -> ChatPlatform:
         """Where the outbox delivers."""
 
+    async def load(self) -> None:
+        """Before anything is worked: know again what was known before, as who people are and what they may."""
+
     async def run(self) -> None:
         """Take in what people do, until cancelled."""
 

@@ -10,6 +10,7 @@ from bot.sending.backoff import Backoff
 
 #: A message that was set aside is still tried, now and then.
 _ASIDE_SECONDS = 600.0
+_MOST_KEPT = 1000
 
 
 @dataclass
@@ -66,6 +67,11 @@ class Course:
         self.rest.pop(row, None)
         self.failing.pop(row, None)
 
+    def is_idle(self) -> bool:
+        """Nothing waits, has failed or goes on here: all that would be lost with it is a look before the next turn."""
+        busy = self.rest or self.failing or self.arranging or self.opening.locked()
+        return not busy and not any(one.failures for one in self.backoffs())
+
     def forgive(self, now: float) -> None:
         """Nothing is to be done here, so nothing is tried again: somebody else did it."""
         self.rest = {row: one for row, one in self.rest.items() if one.waits(now)}
@@ -84,6 +90,12 @@ class Courses:
     def of(self, channel: str) -> Course:
         """That of a channel."""
         return self._known.setdefault(channel, Course())
+
+    def tidy(self, *, besides: Collection[str]) -> None:
+        """Where there are many, forget those of long ago, in which nothing is to be done."""
+        for name in list(self._known)[: max(0, len(self._known) - _MOST_KEPT)]:
+            if name not in besides and self._known[name].is_idle():
+                del self._known[name]
 
     def later(self, now: float) -> tuple[list[int], list[str]]:
         """The messages that are not to be tried now, and the channels whose tops are not."""

@@ -102,6 +102,7 @@ class Outbox:
             lambda c: outgoing.busy_channels(c, self._platforms, besides=said, unarranged=as_they_are)
         )
         self._courses.forgive({*busy, *self._serving}, now)
+        self._courses.tidy(besides={*busy, *self._serving})
         return busy
 
     async def _idle(self) -> None:

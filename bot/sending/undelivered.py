@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from bot.store.transaction import SqlTransaction, Store
-from commands.cards import Card, Rich, Tone, card, plain, rich
+from commands.cards import Card, Rich, Tone, card, coded, plain, rich
 from commands.context import Services
 from commands.domain.incident import Incident
 from commands.errors import NotFound
@@ -28,9 +28,12 @@ class Undelivered:
         self._services = services
 
     async def tell(self, channel: str, post: Post, why: str) -> None:
-        """Say what could not be delivered, where, and why. What cannot be said either is in the log."""
+        """Say what could not be delivered, where, and why.
+
+        What cannot be said there either is said in the console's announcements, and at last in the log.
+        """
         if post.key.startswith(_PREFIX):
-            log.error("nobody could be told that %s was not delivered: %s", post.key, why)
+            await self._tell_at_home(channel, post, why)
             return
         key = f"{_PREFIX}{post.key}"
         await self._store.transact(key, lambda tx: self._tell(tx, channel, post, why))
@@ -47,6 +50,16 @@ class Undelivered:
             key, lambda tx: tx.messages.post(where, shown, key=f"{_SHORT}{key}", urgency=Urgency.ANSWER)
         )
 
+    async def _tell_at_home(self, channel: str, post: Post, why: str) -> None:
+        where = self._services.announce_in
+        log.error("%s was not delivered in #%s: %s", post.key, channel, why)
+        if channel != where and post.only_for:
+            key, shown, reader = f"{post.key}:home", post.card, post.only_for
+            await self._store.transact(
+                key,
+                lambda tx: tx.messages.post(where, shown, key=key, only_for=reader, urgency=Urgency.ANSWER),
+            )
+
     def _tell(self, tx: SqlTransaction, channel: str, post: Post, why: str) -> None:
         incident = tx.incidents.in_channel(channel) or _told_of(tx, post)
         where = self._services.announce_in
@@ -56,7 +69,7 @@ class Undelivered:
         shown = card(
             f"A message to #{channel.partition('@')[0]} could not be delivered",
             rich("It was: ", cut(post.card.title or plain(post.card.paragraphs[0]), 150)),
-            cut(why, 500),
+            coded(cut(why, 500)),
             tone=Tone.WARNING,
         )
         people = _audience(tx, post, incident)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.store import schema
+from bot.store.messages import may_read
 from commands.cards import Card, card
 from commands.context import HOME
 from commands.ports import Bookmark, Post, Room, Urgency
@@ -42,6 +43,7 @@ _WAITING = (
     .order_by(_messages.c.urgency, _messages.c.id)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_BY_KEY = sa.select(_messages, sa.null().label("root_reference")).where(_messages.c.key == sa.bindparam("called"))
 _PLACE = sa.select(_channels).where(_channels.c.name == sa.bindparam("called"))
 
 
@@ -167,12 +169,13 @@ def mark_arranged(connection: sa.Connection, channel: str, wish: int, applied: d
     connection.execute(_channels.update().where(_channels.c.name == channel).values(changed))
 
 
-def readable(connection: sa.Connection, key: str, person: str, channel: str) -> Post | None:
-    """A message of a channel, if it is for this reader."""
-    query = sa.select(_messages, sa.null().label("root_reference")).where(
-        _messages.c.key == key,
-        _messages.c.channel == channel,
-        sa.or_(_messages.c.only_for.is_(None), _messages.c.only_for == person),
-    )
-    row = connection.execute(query).one_or_none()
-    return _post(row) if row is not None else None
+def readable(connection: sa.Connection, key: str, person: str, *, within: str) -> Post | None:
+    """A message that a reader may have: it is for them alone, or for all in a channel that is in their sight.
+
+    `within` is the channel where they are, so that it is in their sight.
+    """
+    row = connection.execute(_BY_KEY, {"called": key}).one_or_none()
+    if row is None or row.only_for not in {None, person}:
+        return None
+    sees = row.only_for == person or row.channel == within or may_read(connection, row.channel, person)
+    return _post(row) if sees else None

@@ -16,6 +16,7 @@ from commands.domain.sli import Reading
 from commands.ports import ErrorGroup, LogLine
 from commands.presentation.plan import plan_card
 from tests.scenario.stage import Stage, Still
+from tests.slack.gallery_troubles import troubles
 from tests.world import settings_for, world
 
 PEOPLE = {"ana": "U0ANA", "ben": "U0BEN", "chloe": "U0CHLOE", "dev": "U0DEV"}
@@ -65,7 +66,7 @@ async def every_card() -> dict[str, Card]:
         _samples(gallery)
     async with opened(_POLICY) as guarded:
         await _guarded(guarded)
-        return gallery.cards | guarded.cards
+        return gallery.cards | guarded.cards | await troubles()
 
 
 ROOM = "incident-20260301-001"
@@ -292,7 +293,13 @@ async def _end(gallery: Gallery) -> None:
 
 def names() -> Names:
     """A workspace with everybody but Eve, with the incident's channel."""
-    shown = {"ana": "Ana Ruiz", "ben": "Ben Okafor", "chloe": "Chloé Martin", "dev": "Dev Patel", "eve": "Eve Larsson"}
+    shown = {
+        "ana": "Ana Ruiz",
+        "ben": "Ben Okafor",
+        "chloe": "Chloé Martin",
+        "dev": "Dev Patel",
+        "eve": "Eve Larsson",
+    } | {"slack-t00000001-u00000013": "Uma Ultra"}
     return Names(
         user=PEOPLE.get,
         name=lambda person: shown.get(person, person),

@@ -7,6 +7,9 @@ from textwrap import dedent
 
 import pytest
 
+from bot.store import outgoing
+from bot.store.transaction import SqlTransaction
+from commands.cards import Fact, rich
 from tests.slack.stage import MODES, SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
@@ -68,6 +71,24 @@ async def test_a_handover_is_accepted_from_home(stage: SlackWorld) -> None:
     assert "Waiting for you" not in await home(stage, "ana")
     assert "you are incident commander" in await press(stage, "ben", "Accept")
     assert "Ben Brook is incident commander now" in stage.slack.transcript(WHERE)
+
+
+async def test_what_does_not_fit_at_home_comes_directly_and_whole(stage: SlackWorld) -> None:
+    await stage.slash("ana", "/handover @ben", WHERE)
+
+    def lengthen(tx: SqlTransaction) -> None:
+        incident = tx.incidents.in_channel(WHERE)
+        assert incident
+        assert incident.offer
+        found = outgoing.readable(tx.connection, incident.offer.id, "ben", within=WHERE)
+        assert found
+        facts = tuple(Fact(label=f"Fact {number}", value=rich("x" * 300)) for number in range(60))
+        tx.messages.edit(found.key, found.card.model_copy(update={"facts": facts}))
+
+    await stage.world.app.store.transact("test", lengthen)
+    await home(stage, "ben")
+    await press(stage, "ben", "Show all")
+    assert stage.slack.direct_transcript("ben").count("<file: ") == 1
 
 
 async def test_a_button_that_is_out_of_date_says_so_directly(stage: SlackWorld) -> None:

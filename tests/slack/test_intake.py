@@ -92,6 +92,27 @@ async def test_while_slack_is_away_a_delivery_waits_and_uses_up_no_attempt(store
     assert (clock.now() - START).total_seconds() <= 24 * 60
 
 
+async def test_what_slack_answers_with_an_error_for_days_holds_up_its_lane_no_longer(store: Store) -> None:
+    clock, worked, given_up = FakeClock(), [], []
+
+    async def work(arrival: Arrival) -> None:
+        if arrival.payload["event_id"] == "E0":
+            raise Unclear("502")
+        worked.append(arrival.payload["event_id"])
+
+    async def give_up(arrival: Arrival) -> None:
+        given_up.append(arrival.payload["event_id"])
+        raise Unclear("502")  # it cannot be told either
+
+    taken = Intake(store, clock, work, nothing, give_up)
+    for number in range(2):
+        await taken.receive(reaction(number))
+    await taken.drain()
+    assert (given_up, worked) == (["E0"], ["E1"])
+    assert clock.now() - START > arrivals.KEEP
+    assert all(row.finished_at for row in await rows(store))
+
+
 async def test_what_waits_behind_a_worker_that_ended_is_found_again(store: Store) -> None:
     begun, worked = asyncio.Event(), []
     held = asyncio.Event()

@@ -96,6 +96,18 @@ async def test_a_scope_that_is_missing_is_told_and_what_it_was_for_is_done_once_
     assert len([one for one in titles(slack, WHERE) if one.endswith("Not pinned: SEV1 · API answers 502")]) == 1
 
 
+async def test_what_cannot_be_told_in_slack_either_is_told_in_the_console(stage: SlackWorld) -> None:
+    slack = stage.slack
+    await stage.slash("ana", f"/incident {DECLARE}")
+    await slack.archive("ana", WHERE)
+    await slack.archive("ana", "incidents")
+    await slack.deactivate("ana")  # who waits for it cannot be reached directly either
+    await write(stage, lambda tx: tx.messages.post(WHERE, card("Somebody should know"), key="known"))
+    await stage.settled()
+    told = await in_console(stage, "could not be delivered")
+    assert any("Somebody should know" in one and "is_archived" in one for one in told)
+
+
 # ---------------------------------------------------------------- people
 
 
@@ -167,6 +179,29 @@ async def test_show_all_uploads_a_text_once_for_each_of_its_versions(stage: Slac
     await stage.settled()
     await stage.click("ana", WHERE, "Show all")
     assert slack.transcript(WHERE).count("<file: Another table") == 1
+
+
+async def test_show_all_of_what_one_person_got_directly_comes_to_them_and_says_so_when_it_is_gone(
+    stage: SlackWorld,
+) -> None:
+    slack = stage.slack
+    await stage.slash("ana", f"/incident {DECLARE}")
+    rows = tuple((rich(f"row {n}"),) for n in range(300))
+    long = card("For you alone").model_copy(update={"table": Table(columns=("rows",), rows=rows)})
+    await write(stage, lambda tx: tx.messages.post(WHERE, long, key="alone", only_for="carla"))
+    await stage.settled()
+    directly = slack.directly("carla")
+    shown = next(one for one in slack.messages(directly) if "Show all" in str(one.blocks))
+    await slack.click("carla", shown, "Show all", channel=directly)
+    await stage.settled()
+    assert slack.direct_transcript("carla").count("<file: For you alone") == 1
+    assert "<file" not in slack.transcript(WHERE)
+    await write(
+        stage, lambda tx: tx.connection.execute(sa.delete(schema.messages).where(schema.messages.c.key == "alone"))
+    )
+    await slack.click("carla", shown, "Show all", channel=directly)
+    await stage.settled()
+    assert "not there any more" in slack.direct_transcript("carla")
 
 
 async def test_a_postmortem_that_is_drafted_anew_is_uploaded_again_and_a_new_end_is_told_anew(

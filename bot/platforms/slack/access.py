@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from bot.platforms.slack.refusals import explained
 from bot.platforms.slack.web import Barred
 from bot.store.errors import StoreUnavailable
-from commands.cards import Card, Code, Tone, card, rich
+from commands.cards import Card, Code, Tone, card, coded, rich
 from commands.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def _told(team: str, barred: Barred, why: str) -> Card:
     title = "Slack does not let Tocsin in" if barred.everything else "Slack does not let Tocsin do everything"
     return card(
         title,
-        why,
+        coded(why),
         rich(f"Workspace: {team or 'that of the token'}. What was to be said or done there is kept, and done then."),
         rich("What is wrong, and what to do: ", Code(text="tocsin slack doctor")),
         tone=Tone.CRITICAL,

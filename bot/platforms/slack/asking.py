@@ -13,6 +13,7 @@ from commands.people import Person
 
 #: More people than these are not looked up for one line; the rest are left as they were typed.
 _MOST_MENTIONS = 10
+_MOST_KEPT = 5000
 #: What Slack calls conversations in commands and clicks when it does not give their names.
 _HIDDEN = {"directmessage", "privategroup"}
 
@@ -63,6 +64,8 @@ class Asking:
         is_called = label or spot in self._asked or (known is not None and (known.label or known.name != spot.name))
         if private is not None and is_called:
             return private, label
+        if len(self._asked) >= _MOST_KEPT:
+            self._asked.clear()
         self._asked.add(spot)
         said = await self._info(spot, needed=private is None)
         hidden = bool(said.get("is_private") or said.get("is_im") or said.get("is_mpim") or not said)

@@ -17,6 +17,8 @@ from commands.presentation.words import cut
 
 log = logging.getLogger(__name__)
 
+_MOST_KEPT = 5000
+
 
 class Belongings:
     """Brings to a message what belongs to it. What Slack refuses is said in the channel, once."""
@@ -51,6 +53,8 @@ class Belongings:
         except Refused as refused:
             if refused.code != "already_pinned":
                 raise
+        if len(self._pinned) >= _MOST_KEPT:
+            self._pinned.clear()  # a pin that is there already is asked for once more
         self._pinned.add((spot.reference, ts))
 
     async def _attach(self, spot: Spot, ts: str, post: Post) -> None:

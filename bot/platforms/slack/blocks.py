@@ -86,7 +86,10 @@ class _Layout:
 
 
 def render(card: Card, names: Names, *, key: str, picture: str | None = None) -> Shown:
-    """The card's blocks and its fallback. `key` is the message's, for "Show all"; `picture` the file of its chart."""
+    """The card's blocks and its fallback. `key` is the message's, for "Show all"; `picture` the file of its chart.
+
+    Without a key it is said what is missing, and there is no button.
+    """
     headless = not card.title and any(clean(mrkdwn.words(one, names)).strip() for one in card.paragraphs)
     title = "" if headless else SYMBOLS[card.tone] + (" ".join(clean(card.title).split()) or "Tocsin")
     layout = _Layout(names)
@@ -253,5 +256,7 @@ def _show_all(missing: list[str], key: str) -> list[Block]:
     if not missing:
         return []
     text = PlainTextObject(text=cut(f"… {', '.join(missing)}", CONTEXT), emoji=False)
-    button = ButtonElement(text="Show all", action_id=SHOW_ALL, value=cut(key, VALUE) or "-")
+    if not key:
+        return [ContextBlock(elements=[text])]
+    button = ButtonElement(text="Show all", action_id=SHOW_ALL, value=cut(key, VALUE))
     return [ContextBlock(elements=[text]), ActionsBlock(elements=[button])]

@@ -26,7 +26,6 @@ from commands.cards import Card, Channel, Rich, channels_of, people_of, rich
 from commands.domain.incident import Incident
 from commands.domain.plan import PlanState
 from commands.people import Person
-from commands.ports import Post
 from commands.presentation.plan import plan_card_key
 from commands.presentation.words import counted, lasting
 
@@ -38,6 +37,7 @@ _IN_A_VIEW = {"actions", "context", "header", "image", "rich_text", "section"}
 class Waiting:
     """A message with buttons that somebody may press, and where it stands."""
 
+    key: str
     card: Card
     channel: str
 
@@ -97,24 +97,24 @@ class Home:
         """The message with its buttons: a press here is a press there."""
         if not tx.messages.may_read(channel, person.id):
             return None
-        post: Post | None = outgoing.readable(tx.connection, key, person.id, channel)
-        return Waiting(post.card, channel) if post and post.card.buttons else None
+        post = outgoing.readable(tx.connection, key, person.id, within=channel)
+        return Waiting(key, post.card, channel) if post and post.card.buttons else None
 
     async def _blocks(self, team: str, person: Person, seen: Seen) -> list[dict[str, Any]]:
-        cards = [_short(one) for one in seen.waiting[:_MOST_WAITING]]
+        cards = {one.key: _short(one) for one in seen.waiting[:_MOST_WAITING]}
         channels = [one.channel for one in seen.open[:_SHOWN]]
-        await self._bench.places.learn(team, channels + [name for one in cards for name in channels_of(one)])
-        await self._bench.people.meet(team, [who for one in cards for who in people_of(one)])
+        await self._bench.places.learn(team, channels + [name for one in cards.values() for name in channels_of(one)])
+        await self._bench.people.meet(team, [who for one in cards.values() for who in people_of(one)])
         return [*self._waiting_blocks(team, cards, len(seen.waiting)), *self._open_blocks(team, person, seen.open)]
 
-    def _waiting_blocks(self, team: str, cards: list[Card], number: int) -> list[dict[str, Any]]:
+    def _waiting_blocks(self, team: str, cards: dict[str, Card], number: int) -> list[dict[str, Any]]:
         """First what waits for an answer."""
         if not cards:
             return []
         names = self._bench.chat.names(team)
         blocks: list[dict[str, Any]] = [HeaderBlock(text=f"Waiting for you: {number}").to_dict()]
-        for card in cards:
-            blocks += [one for one in render(card, names, key="").blocks if one["type"] in _IN_A_VIEW]
+        for key, card in cards.items():
+            blocks += [one for one in render(card, names, key=key).blocks if one["type"] in _IN_A_VIEW]
             blocks.append(DividerBlock().to_dict())
         if number > len(cards):
             more = PlainTextObject(text=f"and {number - len(cards)} more, in their incidents' channels")

@@ -129,7 +129,10 @@ class Intake:
             self._working.pop(lane, None)
 
     async def _finish(self, arrival: Arrival) -> None:
-        """Until it is done, or given up with a word about it. The trouble of the store and of Slack is waited out."""
+        """Until it is done, or given up with a word about it. The trouble of the store and of Slack is waited out.
+
+        Of Slack for two days: what it answers with an error for ever holds up its lane no longer.
+        """
         attempt, pause = arrival.attempts, 1.0
         while True:
             try:
@@ -142,6 +145,8 @@ class Intake:
                     await asyncio.sleep(_LOOK_SECONDS)
                 elif _is_from(error, _AWAY):
                     log.warning("%s waits for Slack: %s", arrival.id, error)
+                    if self._clock.now() - arrival.received_at > arrivals.KEEP:
+                        attempt = max(attempt + 1, _ATTEMPTS)
                     await self._clock.sleep(pause)
                     pause = min(2 * pause, _LONGEST_SECONDS)
                 else:

@@ -9,7 +9,7 @@ from bot.platforms.slack.people import People
 from bot.platforms.slack.places import Spot
 from bot.platforms.slack.refusals import Tell, explained
 from bot.platforms.slack.web import Barred, Busy, Refused, Unclear, Web
-from commands.cards import Code, Rich, Who, rich
+from commands.cards import Code, Rich, Who, coded, rich
 from commands.ports import Room
 
 _THERE = {"already_in_channel", "cant_invite_self"}
@@ -70,8 +70,10 @@ class Inviting:
             await self._tell(
                 room.name,
                 f"Nobody of {group} could be invited.",
-                "Slack knows no such group, or nobody is in it. An administrator can correct the group in Slack, or "
-                "`invite` in the settings of Tocsin.",
+                coded(
+                    "Slack knows no such group, or nobody is in it. An administrator can correct the group in Slack, "
+                    "or `invite` in the settings of Tocsin."
+                ),
                 key=f"group:{group}",
             )
         return members
@@ -106,7 +108,7 @@ class Inviting:
         return None
 
     async def _tell_of(self, spot: Spot, room: Room, refused: dict[str, Refused]) -> None:
-        lines = [rich(*await self._named(spot, user), f": {explained(no)}") for user, no in refused.items()]
+        lines = [rich(*await self._named(spot, user), ": ", *coded(explained(no))) for user, no in refused.items()]
         await self._tell(
             room.name,
             "Not everybody could be invited.",

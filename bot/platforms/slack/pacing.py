@@ -18,6 +18,7 @@ _CHANNEL_PER_MINUTE, _CHANNEL_BURST = 60, 3
 #: What may come at once, and what comes evenly: in no minute more than what is allowed, and a little less, since Slack
 #: counts by its own clock.
 _AT_ONCE, _EVENLY = 0.1, 0.88
+_MOST_KEPT = 1000
 
 
 @dataclass
@@ -43,6 +44,15 @@ class _Bucket:
         self.filled_at = now
         short = max(1.0 - self.tokens, 0.0) / self.per_second
         return max(short, self.blocked - now)
+
+    def is_idle(self) -> bool:
+        """Full, and nobody waits."""
+        return (
+            self.wait() <= 0
+            and self.tokens >= self.burst
+            and not self.queue
+            and (self.drain is None or self.drain.done())
+        )
 
     def take(self) -> bool:
         if self.wait() > 0:
@@ -91,9 +101,15 @@ class Pacer:
         bucket = self._bucket(team, f"#{channel}" if channel else method)
         bucket.blocked = max(bucket.blocked, bucket.now() + seconds)
 
+    def _tidy(self) -> None:
+        """Forget the channels that nothing waits for: a new bucket is as full as theirs."""
+        if len(self._buckets) >= _MOST_KEPT:
+            self._buckets = {key: one for key, one in self._buckets.items() if not one.is_idle()}
+
     def _bucket(self, team: str, name: str) -> _Bucket:
         key = (team, name)
         if key not in self._buckets:
+            self._tidy()
             channel = name.startswith("#")
             per_minute = _CHANNEL_PER_MINUTE if channel else METHODS[name].per_minute
             burst = _CHANNEL_BURST if channel else max(per_minute * _AT_ONCE, 1)

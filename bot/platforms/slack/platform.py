@@ -124,9 +124,12 @@ class Slack:
         host, port = self._listener.getsockname()[:2]
         return f"http://{host}:{port}"
 
+    async def load(self) -> None:
+        """Know everybody who was seen before; what was stored of them counts for an hour."""
+        await self.bench.people.load()
+
     async def run(self) -> None:
         """Take in what people do, until cancelled."""
-        await self.bench.people.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._take_in())
             group.create_task(self.intake.run())

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from bot.platforms.slack.web import NOT_INSTALLED, Barred, Refused
-from commands.cards import Rich
+from commands.cards import Rich, coded
 from commands.ports import Undeliverable
 
 
@@ -77,4 +77,4 @@ def final() -> Iterator[None]:
 async def complain(tell: Tell, channel: str, what: str, refused: Refused, *, key: str) -> None:
     """Say in its channel that something was refused; unless nothing is allowed at all, which is told elsewhere."""
     if not (isinstance(refused, Barred) and refused.everything):
-        await tell(channel, what, explained(refused), key=key)
+        await tell(channel, what, coded(explained(refused)), key=key)

@@ -16,7 +16,7 @@ from tests.simulators.slack.human.forms import Forms
 from tests.simulators.slack.human.govern import Govern
 from tests.simulators.slack.human.talk import Talk
 from tests.simulators.slack.limits import Limits
-from tests.simulators.slack.model import ApiCall, Message, Ping, Team, User, View
+from tests.simulators.slack.model import ApiCall, Channel, Message, Ping, Team, User, View
 from tests.simulators.slack.responses import Responses
 from tests.simulators.slack.server import Server
 from tests.simulators.slack.sockets import Sockets
@@ -146,9 +146,13 @@ class Slack(Talk, Forms, Govern):
 
     def direct_transcript(self, who: Who) -> str:
         """The conversation of somebody with the bot alone."""
+        return self.transcript(self.directly(who))
+
+    def directly(self, who: Who) -> Channel:
+        """The channel of that conversation."""
         user = self.user(who)
         team = self._team_of(user)
-        return self.transcript(self.core.state.direct(team, self.core.state.installation(team.id).bot.id, user.id))
+        return self.core.state.direct(team, self.core.state.installation(team.id).bot.id, user.id)
 
     def home(self, who: Who) -> str:
         """The home tab of somebody."""

@@ -17,6 +17,7 @@ from bot.platforms.slack.places import Spot
 from bot.platforms.slack.web import Busy, Refused, Unclear
 from bot.platforms.slack.workshop import Bench
 from bot.store import outgoing
+from commands.ports import Post
 
 log = logging.getLogger(__name__)
 
@@ -67,28 +68,29 @@ class Pressed:
     async def show_all(self, ack: Any, body: dict[str, Any], action: dict[str, Any]) -> None:
         """The whole card as a file: in its thread, or directly to the one who alone may see it."""
         await ack()
-        bench, team = self._bench, body["team_id"]
-        asker = await bench.asking.who(team, body["user"]["id"], _channel_of(body), private=is_private(body))
+        asker = await self._asker(body)
         if asker is None:
             return
-        found = await bench.store.database.read(
-            lambda c: outgoing.readable(c, str(action["value"]), asker.person.id, asker.channel)
+        found = await self._bench.store.database.read(
+            lambda c: outgoing.readable(c, str(action["value"]), asker.person.id, within=asker.channel)
         )
         if found is None:
-            return
-        text = whole(found.card, bench.chat.names(team))
-        if found.only_for is None:
-            spot, thread = asker.spot, _thread_of(body)
+            await self._say(asker, "That message is not there any more, or it is not for you to read.")
         else:
+            await self._show(asker, found, _thread_of(body))
+
+    async def _show(self, asker: Asker, found: Post, thread: str | None) -> None:
+        bench, team, spot = self._bench, asker.team, asker.spot
+        text = whole(found.card, bench.chat.names(team))
+        if found.only_for is not None:
             said = await bench.web.call(team, "conversations.open", users=asker.user)
             spot, thread = Spot(team, str(said["channel"]["id"])), None
         name = name_of(found.key, text)
         if not await bench.documents.upload(spot, thread, name, text.encode(), title=found.card.title[:100]):
-            await self._point(asker, "the thread of the message" if thread else "your direct messages with me")
+            where = "the thread of the message" if thread else "your direct messages with me"
+            await self._say(asker, f"The whole text is in {where} already.")
 
-    async def _point(self, asker: Asker, where: str) -> None:
-        """It was shown before, to them or to somebody else."""
-        text = f"The whole text is in {where} already."
+    async def _say(self, asker: Asker, text: str) -> None:
         try:
             await self._bench.web.call(
                 asker.team, "chat.postEphemeral", channel=asker.spot.channel, user=asker.user, text=text
