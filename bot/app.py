@@ -51,11 +51,11 @@ from commands.errors import Conflict
 from commands.mitigation import deciding, proposing
 from commands.people import Directory
 from commands.ports import (
+    Alterations,
     Auditor,
     ChatPlatform,
     Clock,
     Deployments,
-    Inspection,
     Ledger,
     Logs,
     OnCall,
@@ -79,7 +79,6 @@ class Outside:
     logs: Logs
     on_call: OnCall
     clock: Clock
-    inspection: Inspection | None = None
 
 
 class JinjaTexts:
@@ -121,9 +120,7 @@ async def outside(settings: Settings) -> AsyncIterator[Outside]:
             raise SettingsError(f"adapters.{port} = {name!r}: there is no such adapter. Allowed: {allowed}.")
         chosen[port] = made[adapter] = made.get(adapter) or adapter.build(settings)
     try:
-        # What runs the copies is what can be looked beneath, where it is more than processes.
-        beneath = getattr(chosen["deployments"], "inspection", None)
-        yield Outside(clock=SystemClock(), inspection=beneath, **chosen)
+        yield Outside(clock=SystemClock(), **chosen)
     finally:
         for one in made.values():
             if hasattr(one, "close"):
@@ -156,8 +153,10 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
-        inspection=found.inspection,
+        inspection=getattr(found.deployments, "inspection", None),
         usual=settings.kubernetes.usual(),
+        alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
+        offers=frozenset(getattr(found.deployments, "offers", ())),
     )
 
 

@@ -62,6 +62,8 @@ class Services:
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inspection: ports.Inspection | None = None
     usual: Mapping[str, Location] = field(default_factory=dict)
+    alterations: ports.Alterations | None = None
+    offers: frozenset[str] = frozenset()
 
     def standing(self, name: str, platform: str) -> str:
         """A standing channel of a platform: the console's have plain names, others say where they are."""

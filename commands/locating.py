@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from commands.context import Call
 from commands.domain.location import HERE, Location
-from commands.errors import Conflict
 from commands.grammar.arguments import Option
 from commands.ports import Inspection, Workload
 from commands.reading import service_of
@@ -49,14 +48,9 @@ async def workload_of(args: Any, call: Call) -> Workload:
     return await call.services.deployments.find(service_of(call), location_of(args, call))
 
 
-async def beneath(args: Any, call: Call, *, instead: str) -> tuple[Inspection, Workload]:
-    """What looks beneath the gateway, and the gateway. Raises Conflict where no cluster runs it."""
-    if call.services.inspection is None:
-        raise Conflict(
-            f"{service_of(call)} runs as local processes, not in a cluster: there is no such thing to look at.",
-            hint="Look at what comes nearest to it.",
-            example=instead,
-        )
+async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
+    """What looks beneath the gateway, and the gateway; for commands that need a cluster. Raises as `workload_of`."""
+    assert call.services.inspection is not None, "whoever needs a cluster was refused before"
     return call.services.inspection, await workload_of(args, call)
 
 

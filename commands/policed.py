@@ -13,7 +13,7 @@ from typing import Any
 from commands.context import HOME, Call, Services
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan, PlanState
-from commands.errors import NotAllowed
+from commands.errors import Conflict, NotAllowed
 from commands.locating import located
 from commands.people import Person
 from commands.policy.document import MUTATIONS
@@ -21,7 +21,7 @@ from commands.policy.question import Decision, Question, Recent
 from commands.policy.strictness import stricter
 from commands.ports import Transaction
 from commands.reading import service_of
-from commands.registry import RESPONDERS, Command, Registry
+from commands.registry import NEEDS, RESPONDERS, Command, Registry
 
 
 def question(command: Command, call: Call, arguments: Mapping[str, Any] | None = None) -> Question:
@@ -45,9 +45,9 @@ def question(command: Command, call: Call, arguments: Mapping[str, Any] | None =
 
 def may_run(command: Command, call: Call) -> bool:
     """Whether somebody may run a command here, with some target and some arguments."""
-    if command.of_clusters and call.services.inspection is None:
-        return False
-    return command.access.allows(call.person, call.incident) and call.services.policy.could(question(command, call))
+    served = command.needs in {"", *call.services.offers}
+    allowed = command.access.allows(call.person, call.incident)
+    return served and allowed and call.services.policy.could(question(command, call))
 
 
 def visible(registry: Registry, call: Call) -> list[Command]:
@@ -70,7 +70,10 @@ def who_may(command: Command, call: Call) -> str:
 
 
 def check_command(command: Command, call: Call) -> None:
-    """Before its arguments are read. Raises NotAllowed for whom it is not, whatever they are."""
+    """Before its arguments are read. Raises NotAllowed for whom it is not, whatever they are, and Conflict where what
+    it needs is missing."""
+    if command.needs not in {"", *call.services.offers}:
+        raise Conflict(f"{command.name} needs {NEEDS[command.needs]}.", hint=command.instead)
     if not command.access.allows(call.person, call.incident):
         hint = f"Who may: {who_may(command, call)}. Ask one of them to run it. {call.person.caveat}"
         raise NotAllowed(f"{command.name} is not for you.", hint=hint.strip())
@@ -191,7 +194,7 @@ def _of_plan(plan: Plan, person: Person, incident: Incident | None, services: Se
 
 def command_of(plan: Plan) -> tuple[str, ...]:
     """The command that a plan comes from."""
-    return ("gw", "undo" if plan.undoes else plan.action)
+    return ("gw", *("undo" if plan.undoes else plan.action).split())
 
 
 _IN_FLIGHT = {PlanState.APPROVED, PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}

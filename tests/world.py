@@ -152,13 +152,6 @@ async def world(
     clock = clock or FakeClock()
     gateway = gateway or FakeGateway(clock)
     on_call = FakeOnCall()
-    outside = Outside(
-        deployments=gateway,
-        telemetry=gateway,
-        logs=gateway,
-        on_call=on_call,
-        clock=clock,
-        inspection=getattr(gateway, "inspection", None),
-    )
+    outside = Outside(deployments=gateway, telemetry=gateway, logs=gateway, on_call=on_call, clock=clock)
     async with running(settings, outside) as app:
         yield World(app=app, clock=clock, gateway=gateway, on_call=on_call, names=app.services.directory.names())

@@ -91,6 +91,8 @@ class Action(ABC, Generic[A]):
     summary: ClassVar[str]
     example: ClassVar[str]
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
+    needs: ClassVar[str] = ""
+    instead: ClassVar[str] = ""
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:

@@ -10,7 +10,7 @@ from commands.handlers.common import show_gathered
 from commands.locating import Somewhere, beneath, named
 from commands.ports.inspecting import Certificate
 from commands.presentation.words import counted, cut, lasting
-from commands.registry import READERS, ActionClass, Command
+from commands.registry import KUBERNETES, READERS, ActionClass, Command
 
 _MOST_ROWS = 40
 #: An issuer needs days where something is wrong with it, and people are away for weeks.
@@ -19,7 +19,7 @@ _URGENT, _SOON = timedelta(days=7), timedelta(days=30)
 
 async def certs(args: Somewhere, call: Call) -> Card:
     """Those that end first come first."""
-    inspection, workload = await beneath(args, call, instead="/gw config")
+    inspection, workload = await beneath(args, call)
     found = await inspection.certificates(workload.target)
     if not found:
         return Card(title=f"No TLS certificates beside {named(workload)}")
@@ -77,6 +77,7 @@ COMMANDS = (
         decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
-        of_clusters=True,
+        needs=KUBERNETES,
+        instead="/gw config names the files of certificates, if there are any.",
     ),
 )

@@ -14,7 +14,7 @@ from commands.locating import Somewhere, beneath, named
 from commands.ports.inspecting import Autoscaler, Event, Node, Revision, Rollout, Served
 from commands.presentation.words import counted, cut, cut_lines, lasting
 from commands.redaction import redact
-from commands.registry import READERS, ActionClass, Command, Gather
+from commands.registry import KUBERNETES, READERS, ActionClass, Command, Gather
 
 _WIDE, _MOST_ROWS = 300, 40
 _ROLLED = {"done": Tone.GOOD, "running": Tone.INFO, "failed": Tone.CRITICAL, "paused": Tone.WARNING}
@@ -45,7 +45,7 @@ class RolloutArgs(Somewhere):
 
 async def describe(args: DescribeArgs, call: Call) -> Card:
     """`kubectl describe`, in what matters."""
-    inspection, workload = await beneath(args, call, instead="/gw pods")
+    inspection, workload = await beneath(args, call)
     found = await inspection.describe(workload.target, args.name)
     return Card(
         title=f"{found.kind} {found.name}",
@@ -72,7 +72,7 @@ def _event(one: Event, *, itself: str = "") -> str:
 async def events(args: EventsArgs, call: Call) -> Card:
     """`kubectl get events`, in the order in which they happened."""
     at_most_a_day(args.since, "/gw events --since 24h")
-    inspection, workload = await beneath(args, call, instead="/gw changes")
+    inspection, workload = await beneath(args, call)
     limit = min(max(args.limit, 1), 200)
     found = await inspection.events(workload.target, since=args.since, limit=limit, everything=args.everything)
     about = f"around {named(workload)}" if args.everything else f"of {named(workload)}"
@@ -91,7 +91,7 @@ async def events(args: EventsArgs, call: Call) -> Card:
 
 async def rollout(args: RolloutArgs, call: Call) -> Card:
     """`kubectl rollout status` and `history`, with what each revision changed."""
-    inspection, workload = await beneath(args, call, instead="/gw history")
+    inspection, workload = await beneath(args, call)
     found = await inspection.rollout(workload.target, limit=min(max(args.limit, 1), 20))
     return Card(
         title=f"{named(workload)}: rollout {_state(found)}",
@@ -122,7 +122,7 @@ def _revision(one: Revision) -> tuple[Rich, ...]:
 
 async def autoscalers(args: Somewhere, call: Call) -> Card:
     """`kubectl get hpa`, with why it does not do what one would expect."""
-    inspection, workload = await beneath(args, call, instead="/gw scale 4")
+    inspection, workload = await beneath(args, call)
     found = await inspection.autoscalers(workload.target)
     if not found:
         by_hand = rich("Its number is set by hand: ", Code(text="/gw scale 4"))
@@ -153,7 +153,7 @@ def _metrics(one: Autoscaler) -> list[tuple[Rich, ...]]:
 
 async def endpoints(args: Somewhere, call: Call) -> Card:
     """Which pods get requests, by the endpoint slices of each service."""
-    inspection, workload = await beneath(args, call, instead="/gw health")
+    inspection, workload = await beneath(args, call)
     found = await inspection.served(workload.target)
     if not found:
         return Card(title=f"No service sends requests to {named(workload)}", tone=Tone.WARNING)
@@ -177,7 +177,7 @@ def _list(names: tuple[str, ...]) -> str:
 
 async def nodes(args: Somewhere, call: Call) -> Card:
     """`kubectl get nodes`, with how many of the gateway's pods are where."""
-    inspection, workload = await beneath(args, call, instead="/gw pods")
+    inspection, workload = await beneath(args, call)
     found = await inspection.nodes(workload.target)
     bad = sum(not one.good for one in found)
     more = len(found) - _MOST_ROWS
@@ -198,7 +198,7 @@ def _node(one: Node) -> tuple[Rich, ...]:
     return (rich(one.name), rich(cut(redact(one.state), 160)), rich(f"{one.copies}"), rich(one.version), rich(since))
 
 
-def _look(name: str, args: type, gather: Gather, summary: str, example: str = "") -> Command:
+def _look(name: str, args: type, gather: Gather, summary: str, instead: str, *, example: str = "") -> Command:
     return Command(
         path=("gw", name),
         args=args,
@@ -208,21 +208,53 @@ def _look(name: str, args: type, gather: Gather, summary: str, example: str = ""
         decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
-        of_clusters=True,
+        needs=KUBERNETES,
+        instead=instead,
     )
 
 
 COMMANDS = (
-    _look("describe", DescribeArgs, describe, "Show a pod or a deployment in full, with its events."),
+    _look(
+        "describe",
+        DescribeArgs,
+        describe,
+        "Show a pod or a deployment in full, with its events.",
+        "/gw pods lists the worker processes.",
+    ),
     _look(
         "events",
         EventsArgs,
         events,
         "Show what the cluster says of the gateway, oldest first.",
-        "/gw events --since 15m",
+        "/gw changes and /gw logs tell what happened.",
+        example="/gw events --since 15m",
     ),
-    _look("rollout", RolloutArgs, rollout, "Show how far a rollout has come, and what each revision changed."),
-    _look("hpa", Somewhere, autoscalers, "Show the autoscaler: its bounds, what it measures and what it wants."),
-    _look("endpoints", Somewhere, endpoints, "Show which pods get requests, and which get none."),
-    _look("nodes", Somewhere, nodes, "Show the nodes, and how many of the gateway's pods they run."),
+    _look(
+        "rollout",
+        RolloutArgs,
+        rollout,
+        "Show how far a rollout has come, and what each revision changed.",
+        "/gw history shows the changes.",
+    ),
+    _look(
+        "hpa",
+        Somewhere,
+        autoscalers,
+        "Show the autoscaler: its bounds, what it measures and what it wants.",
+        "/gw scale 4 changes the number of workers.",
+    ),
+    _look(
+        "endpoints",
+        Somewhere,
+        endpoints,
+        "Show which pods get requests, and which get none.",
+        "/gw health asks whether it answers.",
+    ),
+    _look(
+        "nodes",
+        Somewhere,
+        nodes,
+        "Show the nodes, and how many of the gateway's pods they run.",
+        "/gw top shows what the processes use.",
+    ),
 )

@@ -15,7 +15,7 @@ from commands.locating import Somewhere, beneath, named
 from commands.ports.inspecting import ConfigMap
 from commands.presentation.words import counted, first_lines
 from commands.redaction import redact
-from commands.registry import READERS, ActionClass, Command
+from commands.registry import KUBERNETES, READERS, ActionClass, Command
 
 _FILES = "mounted as files"
 
@@ -30,7 +30,7 @@ class ConfigMapArgs(Somewhere):
 
 async def config_map(args: ConfigMapArgs, call: Call) -> Card:
     """One, or the list of them."""
-    inspection, workload = await beneath(args, call, instead="/gw config")
+    inspection, workload = await beneath(args, call)
     found = await inspection.config_maps(workload.target)
     if not found:
         title = f"{named(workload)} uses no ConfigMap"
@@ -102,6 +102,7 @@ COMMANDS = (
         decide=show_gathered,
         klass=ActionClass.DIAGNOSTIC,
         access=READERS,
-        of_clusters=True,
+        needs=KUBERNETES,
+        instead="/gw config shows the configuration.",
     ),
 )

@@ -39,7 +39,7 @@ async def top(args: TopArgs, call: Call) -> Card:
     """`kubectl top`, the largest first."""
     if call.services.inspection is None:
         return await _workers(args, call)
-    inspection, workload = await beneath(args, call, instead="/gw pods")
+    inspection, workload = await beneath(args, call)
     pods = args.what is Consumers.PODS
     found = await inspection.usage(workload.target, "pods" if pods else "nodes")
     ordered = sorted(found, key=lambda one: (-_share(one.memory, one.most_memory), -(one.memory or 0), one.name))

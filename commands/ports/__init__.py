@@ -8,6 +8,7 @@ Errors: an adapter that gets no answer raises `Unavailable`; one whose request w
 raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
 """
 
+from commands.ports.altering import Alterations, Draft, Drafted
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
 from commands.ports.inspecting import Inspection
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
@@ -47,6 +48,7 @@ from commands.ports.values import (
 )
 
 __all__ = [
+    "Alterations",
     "Audit",
     "AuditEntry",
     "AuditReport",
@@ -57,6 +59,8 @@ __all__ = [
     "Clock",
     "Contact",
     "Deployments",
+    "Draft",
+    "Drafted",
     "ErrorCount",
     "ErrorGroup",
     "Freeze",

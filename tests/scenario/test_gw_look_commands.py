@@ -333,9 +333,8 @@ async def test_changes_of_local_processes(stage: Stage) -> None:
 
 async def test_what_only_a_cluster_has_is_refused_with_what_comes_nearest(stage: Stage) -> None:
     assert await stage.asks("eve", "general", "/gw events") == golden("""
-        gateway runs as local processes, not in a cluster: there is no such thing to look at.
-          Look at what comes nearest to it.
-          Try: /gw changes
+        /gw events needs the gateway in Kubernetes, and here it runs as local processes.
+          /gw changes and /gw logs tell what happened.
           (You typed: /gw events)
         """)
     shown = await stage.asks("eve", "general", "/help gw")

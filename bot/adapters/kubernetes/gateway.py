@@ -16,10 +16,13 @@ from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import ErrorCount, LogPage, LogSource, RouteReading
 from commands.ports.outside import EVERYTHING
+from commands.registry import KUBERNETES
 
 
 class KubernetesGateway(KubernetesDeployments):
     """`admin`: the gateway's own admin API, where it can be reached; only it measures requests."""
+
+    offers = frozenset({KUBERNETES})
 
     def __init__(
         self,
