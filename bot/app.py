@@ -55,6 +55,7 @@ from commands.errors import Conflict
 from commands.mitigation import deciding, leasing, proposing
 from commands.people import Directory
 from commands.ports import (
+    Alterations,
     Auditor,
     ChatPlatform,
     Clock,
@@ -157,6 +158,10 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
+        inspection=getattr(found.deployments, "inspection", None),
+        usual=settings.kubernetes.usual(),
+        alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
+        offers=frozenset(getattr(found.deployments, "offers", ())),
     )
 
 

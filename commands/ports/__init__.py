@@ -8,7 +8,9 @@ Errors: an adapter that gets no answer raises `Unavailable`; one whose request w
 raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
 """
 
+from commands.ports.altering import Alterations, Draft, Drafted
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.inspecting import Inspection
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
@@ -36,6 +38,7 @@ from commands.ports.values import (
     Held,
     LogLine,
     LogPage,
+    LogSource,
     Notice,
     Operation,
     OutcomeUnknown,
@@ -46,6 +49,7 @@ from commands.ports.values import (
 )
 
 __all__ = [
+    "Alterations",
     "Audit",
     "AuditEntry",
     "AuditReport",
@@ -56,16 +60,20 @@ __all__ = [
     "Clock",
     "Contact",
     "Deployments",
+    "Draft",
+    "Drafted",
     "ErrorCount",
     "ErrorGroup",
     "Freeze",
     "Freezes",
     "Held",
     "Incidents",
+    "Inspection",
     "Leases",
     "Ledger",
     "LogLine",
     "LogPage",
+    "LogSource",
     "Logs",
     "Messages",
     "NoAccess",
