@@ -253,7 +253,5 @@ class Mitigate:
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(
-                    await self._services.telemetry.reading(plan.target.name, window=window, at=plan.target.location)
-                )
+                readings.append(await self._services.telemetry.reading(target.name, window=window, at=target.location))
                 yield readings
