@@ -158,6 +158,8 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
+        inspection=getattr(found.deployments, "inspection", None),
+        usual=settings.kubernetes.usual(),
         alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
         offers=frozenset(getattr(found.deployments, "offers", ())),
     )

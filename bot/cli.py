@@ -245,11 +245,14 @@ def k8s_rbac(
     home: Annotated[str, typer.Option(help="where Tocsin runs, if elsewhere")] = "",
     account: Annotated[str, typer.Option(help="the service account of Tocsin")] = "tocsin",
     impersonate: Annotated[bool, typer.Option("--impersonate", help="changes are made as the person who asks")] = False,
+    nodes: Annotated[bool, typer.Option("--nodes", help="it may list the nodes of the cluster")] = False,
+    certs: Annotated[bool, typer.Option("--certs", help="it may list the secrets, for /gw certs")] = False,
 ) -> None:
     """Print the service account and the least Role that Tocsin needs, for `kubectl apply -f -`."""
     from bot.adapters.kubernetes.access import manifest
 
-    print(manifest(namespace, account=account, home=home, impersonate=impersonate), end="")
+    asked = {"impersonate": impersonate, "nodes": nodes, "certs": certs}
+    print(manifest(namespace, account=account, home=home, **asked), end="")
 
 
 def _tell(findings: AsyncIterator[Finding]) -> None:

@@ -14,6 +14,7 @@ from commands.context import HOME, Call, Services
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, NotAllowed
+from commands.locating import located
 from commands.people import Person
 from commands.policy.document import MUTATIONS
 from commands.policy.question import Decision, Question, Recent
@@ -26,6 +27,7 @@ from commands.registry import NEEDS, RESPONDERS, Command, Registry
 def question(command: Command, call: Call, arguments: Mapping[str, Any] | None = None) -> Question:
     """A command as it is typed, before anything was looked at."""
     given = arguments or {}
+    where = located(given, call)
     return Question(
         command=command.path,
         klass=command.klass.value,
@@ -35,8 +37,8 @@ def question(command: Command, call: Call, arguments: Mapping[str, Any] | None =
         platform=call.platform,
         channel=call.channel,
         service=str(given.get("service") or service_of(call)),
-        cluster=str(given.get("cluster") or ""),
-        namespace=str(given.get("namespace") or ""),
+        cluster=where.cluster,
+        namespace=where.namespace,
         arguments=given,
     )
 
@@ -207,6 +209,8 @@ def _of_plan(plan: Plan, person: Person, incident: Incident | None, services: Se
         platform=plan.platform,
         channel=plan.channel,
         service=plan.target.name,
+        cluster=plan.target.cluster,
+        namespace=plan.target.namespace,
         target=plan.target.key,
         arguments=plan.arguments,
         recent=recently(services, tx, besides=plan.id),

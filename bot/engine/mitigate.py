@@ -149,8 +149,8 @@ class Mitigate:
         return self._tx(plan_id, f"step {number + 1}", lambda tx: running.go_on(plan_id, why, self._services, tx))
 
     async def _reading(self, plan_id: str) -> Reading:
-        service = self._state(plan_id).target.name
-        return await self._services.telemetry.reading(service, window=WINDOW)
+        target = self._state(plan_id).target
+        return await self._services.telemetry.reading(target.name, window=WINDOW, at=target.location)
 
     # ------------------------------------------------------------ read back
 
@@ -247,11 +247,11 @@ class Mitigate:
 
     async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
         """All that were taken since now, at each new one, until the time to verify is over."""
-        clock, began = self._services.clock, self._services.clock.now()
+        clock, began, target = self._services.clock, self._services.clock.now(), plan.target
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(await self._services.telemetry.reading(plan.target.name, window=window))
+                readings.append(await self._services.telemetry.reading(target.name, window=window, at=target.location))
                 yield readings

@@ -10,6 +10,7 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 
 from commands.ports.altering import Alterations, Draft, Drafted
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.inspecting import Inspection
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
@@ -37,6 +38,7 @@ from commands.ports.values import (
     Held,
     LogLine,
     LogPage,
+    LogSource,
     Notice,
     Operation,
     OutcomeUnknown,
@@ -66,10 +68,12 @@ __all__ = [
     "Freezes",
     "Held",
     "Incidents",
+    "Inspection",
     "Leases",
     "Ledger",
     "LogLine",
     "LogPage",
+    "LogSource",
     "Logs",
     "Messages",
     "NoAccess",

@@ -81,6 +81,20 @@ class LogLine(_Value):
     fields: dict[str, Any] = {}
 
 
+class LogSource(_Value):
+    """Which lines are meant: of some pods, of one container, of the run before the last restart. Empty: all."""
+
+    pod: str = ""
+    selector: str = ""
+    container: str = ""
+    previous: bool = False
+
+    @property
+    def said(self) -> bool:
+        """Whether it narrows anything."""
+        return bool(self.pod or self.selector or self.container or self.previous)
+
+
 class LogPage(_Value):
     """The newest lines that match, oldest first, of `total` that do.
 

@@ -24,7 +24,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "boto3": ("bot/anchoring/places.py",),
     "botocore": ("bot/anchoring/places.py",),
     "click": ("commands/grammar/*",),
-    "cryptography": ("bot/platforms/slack/sealing.py", "bot/anchoring/signing.py"),
+    "cryptography": (
+        "bot/platforms/slack/sealing.py",
+        "bot/anchoring/signing.py",
+        "bot/adapters/kubernetes/certificates.py",
+    ),
     "dbos": ("bot/engine/durable.py",),
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "httptools": ("gateway/proxy/*",),

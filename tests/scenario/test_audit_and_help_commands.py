@@ -61,7 +61,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /approve     Approve a plan that waits, as its button does.
           /audit       verify
           /deny        Stop a plan that does not run yet.
-          /gw          config, errors, health, history, logs, metrics, pods, restart, scale, status, undo
+          /gw          changes, config, errors, health, history, logs, metrics, pods, restart, scale, status, top, undo
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
@@ -72,7 +72,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /review      Say that you have looked at a change that was made without approval.
           /reviews     Show what was changed without approval and nobody has looked at.
           /tocsin      freeze, thaw
-          (More: /help incident or /help incident declare)
+          (More: /help gw or /help gw changes)
         """)
 
 
@@ -82,7 +82,7 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
         What you can ask
           Command      What follows
           /audit       verify
-          /gw          config, errors, health, history, logs, metrics, pods, status
+          /gw          changes, config, errors, health, history, logs, metrics, pods, status, top
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    list, show, timeline
           /locks       Show what is being changed now, and by whom.
@@ -90,7 +90,7 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           /policy      explain, show
           /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
           /reviews     Show what was changed without approval and nobody has looked at.
-          (More: /help gw or /help gw config)
+          (More: /help gw or /help gw changes)
         """)
     assert await stage.asks("eve", "general", "/help gw scale") == golden("""
         There is no command /gw scale that you can run.
