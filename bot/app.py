@@ -19,7 +19,11 @@ from bot import keeper
 from bot.adapters import Adapter
 from bot.adapters import discover as discover_adapters
 from bot.adapters.clock import SystemClock
+from bot.anchoring.anchoring import Anchoring
+from bot.anchoring.checking import Anchorage, anchorage
+from bot.anchoring.signing import AnchorError
 from bot.engine.durable import DbosDurable, Durable
+from bot.engine.leases import Leases
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
 from bot.keeper import Keeper
@@ -48,7 +52,7 @@ from commands import drafting, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
 from commands.errors import Conflict
-from commands.mitigation import deciding, proposing
+from commands.mitigation import deciding, leasing, proposing
 from commands.people import Directory
 from commands.ports import (
     Alterations,
@@ -104,6 +108,7 @@ class App:
     durable: Durable
     keeper: Keeper
     policy: PolicyAudit
+    anchorage: Anchorage | None
     platforms: dict[str, Connected] = field(default_factory=dict)
 
 
@@ -211,7 +216,9 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
     policies = policies_of(settings, registry, found.clock)
-    known = services(settings, found, registry, StoreAuditor(database), StoreLedger(database), policies)
+    anchored = _anchorage(settings)
+    auditor = StoreAuditor(database, anchored.look if anchored else None)
+    known = services(settings, found, registry, auditor, StoreLedger(database), policies)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -229,7 +236,15 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
         policy=PolicyAudit(store, policies),
+        anchorage=anchored,
     )
+
+
+def _anchorage(settings: Settings) -> Anchorage | None:
+    try:
+        return anchorage(settings.audit, make=True)
+    except AnchorError as error:
+        raise SettingsError(f"audit: {error}") from None
 
 
 def policies_of(settings: Settings, registry: Registry, clock: Clock) -> Policies:
@@ -259,6 +274,7 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     pace = Pace(
         poll=verify.poll_seconds,
         effect_within=verify.effect_within_seconds,
+        absent_for=verify.absent_for_seconds,
         verify_within=verify.within_seconds,
         verify_every=verify.every_seconds,
         readings=verify.readings,
@@ -266,6 +282,9 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
     durable.register(deciding.WORKFLOW, mitigate)
     durable.register(proposing.EXPIRY, mitigate.expire)
+    leases = Leases(store, known, _from_threads())
+    durable.register(leasing.NOTICE, leases.notice)
+    durable.register(leasing.END, leases.end)
     durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
 
 
@@ -302,6 +321,9 @@ def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> 
     outbox = Outbox(database, chats, owner=app.store.owner, teller=teller, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
     own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
+    if app.anchorage:
+        every = 60 * app.settings.audit.every_minutes
+        own["anchors"] = Anchoring(app.store, app.anchorage, teller, app.services.clock, every=every).run
     loops = {**own, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
         loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run

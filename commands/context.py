@@ -25,12 +25,14 @@ HOME = "console"
 
 @dataclass(frozen=True)
 class Limits:
-    """What policy allows whatever a person asks for: copies of a service, and the time to decide (seconds)."""
+    """What holds whatever a person asks for: copies of a service, the time to decide and that of leases (seconds)."""
 
     min_replicas: int = 1
     max_replicas: int = 50
     approve_within_seconds: float = 300
     execute_within_seconds: float = 900
+    lease_seconds: float = 1800
+    longest_lease_seconds: float = 86_400
 
 
 @dataclass(frozen=True)

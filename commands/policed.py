@@ -7,7 +7,7 @@ the policy binds a plan that waits more, never less.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from commands.context import HOME, Call, Services
@@ -113,7 +113,8 @@ def confirmed(plan: Plan, call: Call, tx: Transaction) -> dict[str, Any]:
         raise refusal(decision, _of_plan(plan, call.person, call.incident, call.services, tx))
     needs = 0 if plan.broke_glass else max(plan.needs, decision.approvals)
     approved_as = _as_known(call.person)
-    return {"decision": decision, "needs": needs, "approved_as": approved_as, "approved_on": call.platform}
+    kept = {"decision": decision, "needs": needs, "approved_as": approved_as, "approved_on": call.platform}
+    return kept | ({"lease": min(plan.lease, decision.lease)} if plan.lease and decision.lease else {})
 
 
 def may_confirm(plan: Plan, person: Person, services: Services, tx: Transaction) -> bool:
@@ -121,8 +122,33 @@ def may_confirm(plan: Plan, person: Person, services: Services, tx: Transaction)
     return _confirming(plan, person, tx.incidents.in_channel(plan.channel), services, tx).allowed
 
 
+def may_renew(plan: Plan, call: Call, tx: Transaction) -> timedelta | None:
+    """The longest that somebody may renew a lease for; None where no rule says. It takes nothing away anew.
+
+    Raises NotAllowed: who renews is somebody whose yes to the plan would count now.
+    """
+    decision = _confirming(plan.model_copy(update={"removes": 0.0}), call.person, call.incident, call.services, tx)
+    if not decision.allowed:
+        raise refusal(decision, _of_plan(plan, call.person, call.incident, call.services, tx))
+    return decision.lease
+
+
+def check_may_take_back(plan: Plan, call: Call, tx: Transaction) -> None:
+    """For whom the policy gives `/gw undo`. The end was approved with the plan, so it needs no other yes.
+
+    Raises NotAllowed.
+    """
+    back = plan.model_copy(update={"undoes": plan.id, "removes": 0.0})
+    asked = _of_plan(back, call.person, call.incident, call.services, tx)
+    decision = call.services.policy.decide(asked)
+    if not (RESPONDERS.allows(call.person, call.incident) and decision.allowed):
+        raise refusal(decision, asked)
+
+
 def denied_by_now(plan: Plan, services: Services, tx: Transaction) -> str:
-    """Why a plan that was confirmed may not run any more; empty when it may."""
+    """Why a plan that was confirmed may not run any more; empty when it may. The end of a lease was approved before."""
+    if plan.ends_lease:
+        return ""
     incident = tx.incidents.get(plan.incident) if plan.incident else None
     decider = _person(services, plan.approver or plan.requester, plan.approved_on, plan.approved_as)
     decision = _answer(plan, decider, incident, services, tx)

@@ -34,6 +34,13 @@ def judge(baseline: Reading, after: Sequence[Reading], objectives: Objectives, *
     return None
 
 
+def worsened(before: Reading, now: Reading, objectives: Objectives) -> bool:
+    """Whether a gradual change stops here: one bad reading is enough, and what was bad before is no reason."""
+    if not now.up:
+        return before.up
+    return (objectives.breached(now) and not objectives.breached(before)) or much_worse(before, now, objectives)
+
+
 def much_worse(before: Reading, now: Reading, objectives: Objectives) -> bool:
     """More than twice as bad as before, by more than a fifth of what the objectives allow at all."""
     if not (before.up and before.requests and now.up):

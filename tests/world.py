@@ -36,7 +36,10 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
     values: dict[str, Any] = {
         "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-the-tests-only",
         "gateway": {"admin_token": "unused"}, "watch": {"enabled": False},
-        "verify": {"poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30},
+        "verify": {
+            "poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30,
+            "absent_for_seconds": 1,
+        },
     }  # fmt: skip
     return load(NO_FILE, **(values | overrides))
 

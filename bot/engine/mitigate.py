@@ -8,9 +8,10 @@ what has no effect is repeated, and what has one is read back, never repeated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from bot.engine.durable import Steps
@@ -25,7 +26,7 @@ from commands.mitigation import deciding, running
 from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
-from commands.verdict import Verdict, judge, undecided
+from commands.verdict import Verdict, judge, undecided, worsened
 
 T = TypeVar("T")
 Await = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -38,7 +39,7 @@ class Pace:
 
     poll: float = 0.5
     effect_within: float = 120
-    absent_for: float = 5
+    absent_for: float = 60
     verify_within: float = 60
     verify_every: float = 2
     readings: int = 3
@@ -63,9 +64,11 @@ class Mitigate:
 
         run("lock", lambda: self._tx(plan_id, "lock", lambda tx: self._lock(plan_id, tx)))
         run("check", lambda: self._check(plan_id))
-        run("execute", lambda: self._execute(plan_id))
-        run("read back", lambda: self._run(self._read_back(plan_id)))
-        run("verify", lambda: self._run(self._verify(plan_id)))
+        for number in range(self._state(plan_id).parts):
+            again = f" {number + 1}" if number else ""
+            run(f"execute{again}", partial(self._execute, plan_id, number))
+            run(f"read back{again}", partial(self._wait_for, self._read_back, plan_id, number))
+            run(f"verify{again}", partial(self._wait_for, self._verify, plan_id, number))
 
     def expire(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The plan's time to be confirmed is over."""
@@ -108,23 +111,42 @@ class Mitigate:
     def _give_up(self, plan: Plan, source: PlanState, why: str) -> None:
         self._tx(plan.id, "give-up", lambda tx: running.give_up(plan.id, source, why, self._services, tx))
 
-    def _execute(self, plan_id: str) -> None:
+    def _wait_for(self, part: Callable[[str, int], Coroutine[Any, Any, None]], plan_id: str, number: int) -> None:
+        self._run(part(plan_id, number))
+
+    def _execute(self, plan_id: str, number: int) -> None:
         """Intent, then the effect. Entered a second time, the intent is there already: nothing is asked again."""
-        if self._state(plan_id).state is not PlanState.LOCKED:
-            return
-        baseline = self._run(self._reading(plan_id))
-        plan = self._tx(plan_id, "begin", lambda tx: self._begin(plan_id, baseline, tx))
+        plan = self._begun(plan_id) if number == 0 else self._next(plan_id, number)
         if plan is None:
             return
         try:
-            self._run(ACTIONS[plan.action].execute(self._services, plan))
+            self._run(ACTIONS[plan.action].execute(self._services, plan.part(number)))
         except Rejected as refused:
-            self._give_up(plan, PlanState.EXECUTING, f"the target refused: {refused}; nothing was changed")
+            what = "nothing more was changed" if number else "nothing was changed"
+            self._give_up(plan, PlanState.EXECUTING, f"the target refused: {refused}; {what}")
         except (OutcomeUnknown, Refusal) as unclear:
             log.warning("plan %s: no clear answer, reading back: %s", plan_id, unclear)
 
-    def _begin(self, plan_id: str, baseline: Reading, tx: SqlTransaction) -> Plan | None:
-        return running.begin(plan_id, self._executor, baseline, self._services, tx)
+    def _begun(self, plan_id: str) -> Plan | None:
+        if self._state(plan_id).state is not PlanState.LOCKED:
+            return None
+        baseline = self._run(self._reading(plan_id))
+        return self._tx(
+            plan_id, "begin", lambda tx: running.begin(plan_id, self._executor, baseline, self._services, tx)
+        )
+
+    def _next(self, plan_id: str, number: int) -> Plan | None:
+        """The step after one that went well, if the target is as that one left it."""
+        plan = self._state(plan_id)
+        if plan.state is not PlanState.VERIFYING or plan.step != number:
+            return None
+        action, before = ACTIONS[plan.action], plan.part(number - 1)
+        try:
+            drifted = not action.shows(before, self._run(action.look(self._services, plan)))
+            why = "somebody changed the target meanwhile" if drifted else ""
+        except Refusal as refusal:
+            why = refusal.message.rstrip(".")
+        return self._tx(plan_id, f"step {number + 1}", lambda tx: running.go_on(plan_id, why, self._services, tx))
 
     async def _reading(self, plan_id: str) -> Reading:
         target = self._state(plan_id).target
@@ -132,10 +154,10 @@ class Mitigate:
 
     # ------------------------------------------------------------ read back
 
-    async def _read_back(self, plan_id: str) -> None:
+    async def _read_back(self, plan_id: str, number: int) -> None:
         """Until the effect is there, or it is certain that it will not be. Progress is edited into the message."""
         plan = self._state(plan_id)
-        if plan.state is not PlanState.EXECUTING:
+        if plan.state is not PlanState.EXECUTING or plan.step != number:
             return
         clock, pace = self._services.clock, self._pace
         began, present, seen = clock.now(), clock.now(), ""
@@ -156,7 +178,7 @@ class Mitigate:
 
     async def _observe(self, plan: Plan) -> Observation:
         try:
-            return await ACTIONS[plan.action].observe(self._services, plan)
+            return await ACTIONS[plan.action].observe(self._services, plan.part(plan.step))
         except Refusal as refusal:
             return Observation("running", refusal.message)
 
@@ -190,10 +212,13 @@ class Mitigate:
 
     # ------------------------------------------------------------ verify
 
-    async def _verify(self, plan_id: str) -> None:
+    async def _verify(self, plan_id: str, number: int) -> None:
         """Error rate and latency against the baseline, until consecutive readings agree or time is over."""
         plan = self._state(plan_id)
-        if plan.state is not PlanState.VERIFYING or plan.baseline is None:
+        if plan.state is not PlanState.VERIFYING or plan.baseline is None or (plan.steps and plan.step != number + 1):
+            return
+        if number + 1 < plan.parts:
+            await self._watch(plan, plan.baseline)
             return
         verdict = await self._verdict(plan, plan.baseline)
         to = PlanState.FAILED if verdict.value == "failed" else PlanState.DONE
@@ -202,17 +227,32 @@ class Mitigate:
             plan, Ending(PlanState.VERIFYING, to, detail, took_effect=True, verdict=verdict.value, measured=verdict.now)
         )
 
+    async def _watch(self, plan: Plan, baseline: Reading) -> None:
+        """Between two steps the first bad reading ends it; so many that are not bad let it go on."""
+        async for readings in self._readings(plan):
+            if worsened(baseline, readings[-1], self._services.objectives):
+                words = f"{plan.detail}; it got worse, so it was stopped"
+                ending = Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict="failed", measured=readings[-1])
+                self._finish(plan, ending)
+            if len(readings) >= self._pace.readings or worsened(baseline, readings[-1], self._services.objectives):
+                return
+
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
-        clock, objectives, began = self._services.clock, self._services.objectives, self._services.clock.now()
-        readings: list[Reading] = []
-        while clock.now() < began + timedelta(seconds=self._pace.verify_within):
-            await clock.sleep(self._pace.verify_every)
-            window = window_since(began, clock.now())
-            if window is None:
-                continue
-            where = plan.target.location
-            readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
+        objectives, readings = self._services.objectives, list[Reading]()
+        async for readings in self._readings(plan):
             verdict = judge(baseline, readings, objectives, needed=self._pace.readings)
             if verdict:
                 return verdict
         return undecided(baseline, readings, objectives)
+
+    async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
+        """All that were taken since now, at each new one, until the time to verify is over."""
+        clock, began = self._services.clock, self._services.clock.now()
+        readings: list[Reading] = []
+        while clock.now() < began + timedelta(seconds=self._pace.verify_within):
+            await clock.sleep(self._pace.verify_every)
+            window = window_since(began, clock.now())
+            if window is not None:
+                target, telemetry = plan.target, self._services.telemetry
+                readings.append(await telemetry.reading(target.name, window=window, at=target.location))
+                yield readings

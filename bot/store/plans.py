@@ -66,7 +66,7 @@ class SqlPlans:
     def acted_since(self, since: datetime) -> list[Plan]:
         """Those that were confirmed, and may have acted since then; a plan waits for a time before it acts."""
         table = schema.plans
-        idle = [PlanState.PLANNED.value, PlanState.CANCELLED.value, PlanState.VETOED.value, PlanState.EXPIRED.value]
+        idle = [PlanState.PLANNED.value, PlanState.VETOED.value, PlanState.EXPIRED.value]
         query = sa.select(table.c.body).where(table.c.created_at >= since - _MOST_WAIT, table.c.state.not_in(idle))
         return [Plan.model_validate_json(body) for body in self._connection.execute(query).scalars()]
 

@@ -249,3 +249,16 @@ leases = _table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("until", sa.Float, nullable=False),
 )
+
+temporary = _table(
+    "temporary",
+    sa.Column("plan", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("until", UtcTime, nullable=False),
+    sa.Column("term", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("revert", sa.Text),
+    sa.Column("ended_by", sa.Text),
+    sa.Column("why", sa.Text, nullable=False, server_default=""),
+    sa.Index("ix_temporary_state", "state"),
+)

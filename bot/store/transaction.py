@@ -13,6 +13,7 @@ from bot.store.database import Database
 from bot.store.freezes import SqlFreezes
 from bot.store.inbox import Inbox
 from bot.store.incidents import SqlIncidents
+from bot.store.leases import SqlLeases
 from bot.store.messages import SqlMessages
 from bot.store.plans import SqlPlans
 from bot.store.samples import SqlPostmortems, SqlSamples
@@ -66,6 +67,7 @@ class SqlTransaction:
         self.incidents = SqlIncidents(connection, now, self._next_key)
         self.messages = SqlMessages(connection, now)
         self.plans = SqlPlans(connection, now)
+        self.leases = SqlLeases(connection)
         self.freezes = SqlFreezes(connection, now)
         self.work = SqlWork(connection, enqueue)
         self.audit = SqlAudit(connection, now)

@@ -32,6 +32,13 @@ class Options(Somewhere):
     why: Annotated[str, Option("--break-glass", "why it cannot wait for an approval; reviewed later")] = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leasable(Options):
+    """What a mitigation takes besides that may be temporary: it ends by itself, and what was before comes back."""
+
+    lasts: Annotated[timedelta | None, Option("--for", "how long it lasts, as 30m; then it is taken back")] = None
+
+
 A = TypeVar("A", bound=Options)
 
 
@@ -41,7 +48,8 @@ class Preview:
 
     `after` is what the target is to be; `removes` the share of ready capacity (0 to 1) that is gone for a while, for
     the blast budget; `undo` says how it is taken back, `back` is the command for that; `facts` are pairs of a label
-    and its value, for the plan's card.
+    and its value, for the plan's card. `steps` are given for a change that is made gradually: what is to be there
+    after each, the last being `after`; `execute` and `observe` are asked for one at a time. `again` goes on from there.
     """
 
     summary: str
@@ -52,6 +60,8 @@ class Preview:
     facts: tuple[tuple[str, str], ...] = ()
     diff: str = ""
     removes: float = 0.0
+    steps: tuple[dict[str, Any], ...] = ()
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,11 @@ class Observation:
 
 
 class Action(ABC, Generic[A]):
-    """One kind of mitigation. `A` is its argument class, read by the grammar."""
+    """One kind of mitigation. `A` is its argument class, read by the grammar.
+
+    An `A` that is `Leasable` takes `--for`: the change has a lease, and ends by itself (rule 8). Where `temporary`
+    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan.
+    """
 
     name: ClassVar[str]
     path: ClassVar[tuple[str, ...]]
@@ -93,6 +107,7 @@ class Action(ABC, Generic[A]):
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
+    temporary: ClassVar[bool] = False
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:
@@ -164,7 +179,7 @@ def _as_undo(preview: Preview) -> Preview:
     return replace(preview, summary=summary, undo=f"{preview.back} puts it back" if preview.back else preview.undo)
 
 
-_COMMON = {field.name for field in fields(Options)}
+_COMMON = {field.name for field in fields(Leasable)}
 
 
 def _refuse_stopped(findings: Sequence[Finding], target: Workload) -> None:

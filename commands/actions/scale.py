@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from commands.actions.action import Action, Observation, Options, Preview, replaced
+from commands.actions.action import Action, Leasable, Observation, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
 from commands.errors import Conflict, Malformed
-from commands.grammar.arguments import Word
+from commands.grammar.arguments import Flag, Word
 from commands.ports import Operation, Workload
 from commands.presentation.words import counted
 
 
 @dataclass(frozen=True)
-class ScaleArgs(Options):
+class ScaleArgs(Leasable):
     """Arguments of `/gw scale`."""
 
     replicas: Annotated[int, Word("how many workers there are to be")]
+    gradual: Annotated[bool, Flag("--gradual", "twice as many at a time, or half; it stops when it gets worse")] = False
 
 
 class Scale(Action[ScaleArgs]):
@@ -41,8 +42,11 @@ class Scale(Action[ScaleArgs]):
             )
         if after == before:
             raise Conflict(f"{service} already has {counted(after, 'worker')}.", example="/gw pods")
+        steps = _steps(before, after) if args.gradual else ()
         return Preview(
             summary=f"Scale {service} {'up' if after > before else 'down'} from {before} to {after} workers",
+            steps=tuple({"replicas": step} for step in steps),
+            again=f"/gw scale {after} --gradual" if steps else "",
             before={"replicas": before},
             after={"replicas": after},
             undo=f"/gw undo puts back {counted(before, 'worker')}",
@@ -50,6 +54,7 @@ class Scale(Action[ScaleArgs]):
             facts=(
                 ("Now", f"{target.ready} of {counted(before, 'worker')} ready"),
                 ("Allowed", f"{low} to {high} workers"),
+                *((("Step by step", _in_words(steps)),) if steps else ()),
             ),
             removes=max(before - after, 0) / max(before, 1),
         )
@@ -81,7 +86,21 @@ class Scale(Action[ScaleArgs]):
 
     def shows(self, plan: Plan, target: Workload) -> bool:
         """Whether that many copies are wished for."""
-        return target.target.uid == plan.target.uid and target.desired == plan.after["replicas"]
+        return target.target.uid == plan.target.uid and target.desired == plan.left_at["replicas"]
+
+
+def _steps(before: int, after: int) -> tuple[int, ...]:
+    """Twice as many each time, or half as many, as the runbooks recover a service: 1, 2, 4."""
+    steps, now = [], before
+    while now != after:
+        now = min(max(now * 2, 1), after) if after > now else max(now // 2, after)
+        steps.append(now)
+    return tuple(steps) if len(steps) > 1 else ()
+
+
+def _in_words(steps: tuple[int, ...]) -> str:
+    """`6, 10; after each, errors and p95 are looked at`."""
+    return f"{', '.join(map(str, steps))} workers; it stops where errors or p95 get worse"
 
 
 def _progress(plan: Plan, workload: Workload, operation: Operation) -> Observation:

@@ -168,7 +168,7 @@ class ActionDecided(_Event):
     type: Literal["action_decided"] = "action_decided"
     plan: str
     summary: str
-    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired"]
+    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped"]
 
 
 class ActionStarted(_Event):
@@ -185,6 +185,17 @@ class ActionFinished(_Event):
     summary: str
     outcome: str
     detail: str
+
+
+class ActionLeased(_Event):
+    """A temporary change: its lease began, was renewed, could not be ended, or is void."""
+
+    type: Literal["action_leased"] = "action_leased"
+    plan: str
+    summary: str
+    what: Literal["begun", "renewed", "ended early", "kept", "void"]
+    until: AwareDatetime
+    why: str = ""
 
 
 class Measured(_Event):
@@ -244,6 +255,7 @@ IncidentEvent = Annotated[
     | ActionDecided
     | ActionStarted
     | ActionFinished
+    | ActionLeased
     | Measured
     | Captured
     | CaptureChanged

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ FINAL = frozenset(
 
 
 #: Ended, and perhaps with the change made: what `/gw undo` may take back.
-_TRIED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED})
+_TRIED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED, PlanState.CANCELLED})
 _UNSURE = frozenset({PlanState.UNKNOWN, PlanState.INTERRUPTED})
 
 VerdictValue = Literal["passed", "failed", "inconclusive"]
@@ -114,9 +114,12 @@ class Plan(BaseModel):
 
     `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
     once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
-    `run_at`: not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the
-    policy's, as it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on`
-    the platform where the yes was said.
+    `steps`: what is to be there after each step of a change that is made gradually, the last of them being `after`;
+    `step` counts those that were made, `again` is the command that goes on from there. `lease`: how long the change
+    lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the one that it `undoes`. `run_at`:
+    not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the policy's, as
+    it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on` the platform
+    where the yes was said.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -146,6 +149,11 @@ class Plan(BaseModel):
     approve_by: AwareDatetime
     execute_by: AwareDatetime
     undoes: str | None = None
+    steps: tuple[dict[str, Any], ...] = ()
+    step: int = 0
+    again: str = ""
+    lease: timedelta | None = None
+    ends_lease: bool = False
     state: PlanState = PlanState.PLANNED
     votes: tuple[Vote, ...] = ()
     named: bool = False
@@ -165,8 +173,34 @@ class Plan(BaseModel):
     approved_on: str = ""
 
     @property
+    def parts(self) -> int:
+        """How many requests it takes."""
+        return max(len(self.steps), 1)
+
+    def part(self, number: int) -> Plan:
+        """The plan of one step, from 0: what an action is asked to do, and to look for; its id is its request's."""
+        if not self.steps:
+            return self
+        before = self.steps[number - 1] if number else self.before
+        return self.model_copy(
+            update={"id": f"{self.id}.{number + 1}", "before": before, "after": self.steps[number], "steps": ()}
+        )
+
+    @property
+    def left_at(self) -> dict[str, Any]:
+        """What it has left there, as far as it came."""
+        return self.steps[self.step - 1] if self.steps and self.step else self.after
+
+    @property
+    def can_be_stopped(self) -> bool:
+        """Whether it is under way and there are steps that were not begun."""
+        under_way = self.state in {PlanState.EXECUTING, PlanState.VERIFYING}
+        begun = self.step + (self.state is PlanState.EXECUTING)
+        return under_way and begun < len(self.steps) and self.stopped_by is None
+
+    @property
     def executed_at(self) -> datetime | None:
-        """When its request was sent, as its history says."""
+        """When its last request was sent, as its history says."""
         sent = [step for step in self.history if step.endswith(f" {PlanState.EXECUTING.value}")]
         return datetime.fromisoformat(sent[-1].split(" ")[0]) if sent else None
 
@@ -225,5 +259,7 @@ class Plan(BaseModel):
             "diff": self.diff,
             "needs": self.needs,
             "policy": self.decision.version if self.decision else "",
+            **({"steps": list(self.steps)} if self.steps else {}),
+            **({"lease": self.lease.total_seconds()} if self.lease else {}),
         }
         return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

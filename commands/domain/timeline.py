@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from commands.cards import Link, Part, Rich, Who, rich
+from commands.cards import Link, Part, Rich, When, Who, rich
 from commands.domain import incident as happened
 from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, IncidentEvent, Noted, NoteKind
 
@@ -128,7 +128,21 @@ def _work(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
         case happened.Measured(text=text):
             return (f"Measured: {text}",)
         case _:
-            return _capture(event)
+            return _leased(event, actor) if isinstance(event, happened.ActionLeased) else _capture(event)
+
+
+def _leased(event: happened.ActionLeased, actor: Who) -> tuple[Part, ...]:
+    match event.what:
+        case "begun":
+            return ("Temporary until ", When(at=event.until), f": {event.summary}")
+        case "renewed":
+            return (actor, " renewed until ", When(at=event.until), f": {event.summary}")
+        case "ended early":
+            return (actor, f" ended early: {event.summary}")
+        case "kept":
+            return (f"Not taken back at its end: {event.summary}", _after(event.why))
+        case _:
+            return (f"No longer temporary: {event.summary}", _after(event.why))
 
 
 def _capture(event: IncidentEvent) -> tuple[Part, ...]:

@@ -15,6 +15,7 @@ import click
 from commands.errors import Malformed, Refusal
 from commands.grammar import arguments, lexer
 from commands.grammar.types import Unreadable, Vocabulary
+from commands.locating import Somewhere
 from commands.people import Person
 from commands.presentation.words import cut
 from commands.registry import Command, Registry
@@ -177,12 +178,13 @@ def _apart(
 
 
 def _spelt_out(command: Command, words: list[lexer.Word], valued: set[str]) -> list[lexer.Word]:
-    """`10 at 14:05` and `10 in 20m` mean `10 --at 14:05` and `10 --in 20m`, where nothing is free text."""
+    """`10 at 14:05` and `10 for 30m in 20m` mean `10 --at 14:05` and `10 --for 30m --in 20m`, but not in free text."""
     if len(words) < 2 or _takes_text(command):
         return words
     word, value = words[-2:]
-    meant = word.casefold() in {"at", "in"} and not word.quoted and f"--{word.casefold()}" in valued
-    return [*words[:-2], lexer.Word(f"--{word.casefold()}"), value] if meant else words
+    if word.casefold() not in {"at", "in", "for"} or word.quoted or f"--{word.casefold()}" not in valued:
+        return words
+    return [*_spelt_out(command, words[:-2], valued), lexer.Word(f"--{word.casefold()}"), value]
 
 
 def _value(command: Command, option: str, word: lexer.Word | None, known: set[str]) -> str:
@@ -287,12 +289,15 @@ def usage(command: Command, hidden: Collection[str] = ()) -> str:
     return " ".join([command.name, *(_usage(field, hints[field.name]) for field in shown)])
 
 
+_WHERE = arguments.names_of(Somewhere)
+
+
 def _in_order(command: Command, hints: dict[str, Any]) -> list[dataclasses.Field[Any]]:
     """What is known by its place, then what is known by its name; what many commands have comes last."""
     named = (arguments.Option, arguments.Flag)
     return sorted(
         dataclasses.fields(command.args),
-        key=lambda f: (isinstance(arguments.how_written(hints[f.name]), named), bool(f.kw_only)),
+        key=lambda f: (isinstance(arguments.how_written(hints[f.name]), named), bool(f.kw_only), f.name in _WHERE),
     )
 
 

@@ -38,8 +38,12 @@ def approve(args: ApproveArgs, call: Call, tx: Transaction, _facts: None) -> Rep
 
 
 def deny(args: DenyArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
-    """Stop a plan that is not dispatched yet; one's own is cancelled, somebody else's vetoed."""
+    """Stop a plan that is not dispatched yet, or before its next step; one's own is cancelled, another's vetoed."""
     plan = _meant(args.plan, call, tx, {PlanState.PLANNED, PlanState.APPROVED})
+    if plan.can_be_stopped:
+        deciding.stop(plan.id, call, tx)
+        made = f"{plan.step} of {len(plan.steps)} steps are made; the one under way is the last."
+        return Reply(card(f"Stopped: {plan.summary}", made), private=True)
     mine = plan.requester == call.person.id
     (deciding.cancel if mine else deciding.veto)(plan.id, call, tx)
     return Reply(card(f"{'Cancelled' if mine else 'Vetoed'}: {plan.summary}", tone=Tone.NEUTRAL), private=True)
@@ -81,7 +85,7 @@ COMMANDS = (
     Command(
         path=("deny",),
         args=DenyArgs,
-        summary="Stop a plan that does not run yet.",
+        summary="Stop a plan: before it runs, or before its next step.",
         example="/deny plan-20260301-1a2b3c4d",
         decide=deny,
         klass=ActionClass.RECORD,

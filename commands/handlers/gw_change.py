@@ -41,7 +41,7 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
     inverse = ACTIONS[last.action].inverse(last)
     if inverse is None or not ACTIONS[last.action].shows(last, target):
         raise Conflict(
-            f"Somebody changed {target.target.name} since: it was left at {last.after['replicas']} workers "
+            f"Somebody changed {target.target.name} since: it was left at {last.left_at['replicas']} workers "
             f"and has {target.desired}.",
             hint="Look at what was changed, then scale to what you want.",
             example="/gw history",
@@ -77,5 +77,6 @@ COMMANDS = (
 CLICKS = (
     Click(action="plan.confirm", decide=deciding.confirm, access=READERS),
     Click(action="plan.cancel", decide=deciding.cancel, access=RESPONDERS),
+    Click(action="plan.stop", decide=deciding.stop, access=RESPONDERS),
     Click(action="plan.veto", decide=deciding.veto, access=RESPONDERS),
 )

@@ -12,8 +12,9 @@ from commands import policed
 from commands.actions.known import ACTIONS
 from commands.context import Call
 from commands.domain.incident import ActionDecided
-from commands.domain.plan import Plan, PlanState, Vote
+from commands.domain.plan import FINAL, Plan, PlanState, Vote
 from commands.errors import Conflict, Malformed
+from commands.mitigation import leasing
 from commands.mitigation.glass import tell_of_broken_glass
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import show, tell_timeline
@@ -127,19 +128,38 @@ def veto(plan_id: str, call: Call, tx: Transaction) -> None:
     _stop(plan_id, PlanState.VETOED, call, tx)
 
 
+def stop(plan_id: str, call: Call, tx: Transaction) -> None:
+    """A gradual change goes no further than the step that is under way; it says what had already happened."""
+    plan = tx.plans.get(plan_id)
+    if not plan.can_be_stopped:
+        raise Conflict(
+            f"This plan is {plan.outcome} already." if plan.state in FINAL else "Its last step is under way.",
+            hint="A change that was made can be taken back.",
+            example="/gw undo",
+        )
+    decided(tx, tx.plans.move(plan_id, plan.state, plan.state, stopped_by=call.person.id), "stopped", call.person.id)
+
+
 _STOPPABLE = {PlanState.PLANNED, PlanState.APPROVED, PlanState.LOCKED}
 
 
 def _stop(plan_id: str, to: PlanState, call: Call, tx: Transaction) -> None:
     plan = tx.plans.get(plan_id)
+    if plan.can_be_stopped:
+        stop(plan_id, call, tx)
+        return
     if plan.state not in _STOPPABLE:
+        asked = plan.state in {PlanState.EXECUTING, PlanState.VERIFYING}
         raise Conflict(
-            f"This plan is {plan.state.value} already.",
+            f"It was asked of {plan.target.name} already, and cannot be called back."
+            if asked
+            else f"This plan is {plan.state.value} already.",
             hint="A change that was made can be taken back.",
             example="/gw undo",
         )
     stopped = tx.plans.move(plan_id, plan.state, to, stopped_by=call.person.id)
     tx.plans.unlock(plan.target.key, plan.id)
+    leasing.reverted(stopped, call.services, tx)
     decided(tx, stopped, to.value, call.person.id)
 
 

@@ -13,6 +13,7 @@ from commands.domain.incident import ActionPlanned
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed
 from commands.locating import placed
+from commands.mitigation import leasing
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import tell_timeline
 from commands.ports import Transaction
@@ -47,7 +48,9 @@ def command_of(action: Action[Any]) -> Command:
 
 def propose(_args: object, call: Call, tx: Transaction, proposal: Proposal) -> Reply:
     """Store the plan, start its clock, and show it to who decides."""
-    plan = policed.planned(_plan(proposal, call, tx), call, tx)
+    plan = leasing.bounded(
+        policed.planned(_plan(proposal, call, tx), call, tx), call.services, typed=leasing.was_typed(proposal)
+    )
     refuse_frozen(plan, tx)
     _refuse_second(plan, tx)
     tx.plans.add(plan)
@@ -75,7 +78,10 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         diff=preview.diff,
         findings=proposal.findings,
         removes=preview.removes,
+        steps=preview.steps,
+        again=preview.again,
         undoes=proposal.undoes,
+        lease=leasing.asked_for(proposal, call.services),
         broke_glass=proposal.options.why,
         run_at=run_at,
         requester=call.person.id,

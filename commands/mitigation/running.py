@@ -8,25 +8,20 @@ somebody else, or an earlier life of this process, has been there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from commands import policed
-from commands.charts import Chart
 from commands.context import Services
 from commands.domain.incident import ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
+from commands.mitigation import leasing
 from commands.mitigation.switch import frozen_words
-from commands.mitigation.telling import show, tell_timeline
+from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.incident import refresh
-from commands.presentation.measured import Window, measured_chart
-
-#: How much of the time before a change its chart shows.
-_LEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,8 @@ def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> Non
             finish(plan.id, Ending(plan.state, PlanState.UNKNOWN, unsure), services, tx)
         case PlanState.VERIFYING:
             unsure = f"{plan.detail}; not verified: look at it yourself; {why}"
-            finish(plan.id, Ending(plan.state, PlanState.DONE, unsure, verdict="inconclusive"), services, tx)
+            to = PlanState.FAILED if plan.step < len(plan.steps) else PlanState.DONE
+            finish(plan.id, Ending(plan.state, to, unsure, verdict="inconclusive"), services, tx)
         case _:
             return
 
@@ -132,11 +128,35 @@ def begin(plan_id: str, executor: str, baseline: Reading, services: Services, tx
         _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed")
         return None
     plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
-    detail = {"plan": plan.id, "digest": plan.digest, "before": plan.before, "after": plan.after}
-    tx.audit.append("intent", actor=plan.approver or plan.requester, subject=plan.target.key, detail=detail)
+    _intend(plan, tx)
     tell_timeline(tx, plan, ActionStarted(plan=plan.id, summary=plan.summary), plan.approver or plan.requester)
     show(plan, tx)
     return plan
+
+
+def go_on(plan_id: str, why_not: str, services: Services, tx: Transaction) -> Plan | None:
+    """The next step of a gradual change: its intent, before its effect. None: somebody stopped it, or it must stop."""
+    plan = tx.plans.get(plan_id)
+    if plan.state is not PlanState.VERIFYING:
+        return None
+    why_not = why_not or frozen_words(plan, tx)
+    if plan.stopped_by or why_not:
+        to = PlanState.CANCELLED if plan.stopped_by else PlanState.FAILED
+        words = "; ".join(part for part in (plan.detail, why_not) if part)
+        finish(plan.id, Ending(PlanState.VERIFYING, to, words), services, tx)
+        return None
+    plan = tx.plans.move(plan_id, PlanState.VERIFYING, PlanState.EXECUTING)
+    _intend(plan, tx)
+    show(plan, tx)
+    return plan
+
+
+def _intend(plan: Plan, tx: Transaction) -> None:
+    """What is about to be asked of the target, in the audit (rule 12)."""
+    part = plan.part(plan.step)
+    detail = {"plan": plan.id, "digest": plan.digest, "before": part.before, "after": part.after}
+    step = {"step": plan.step + 1, "of": len(plan.steps)} if plan.steps else {}
+    tx.audit.append("intent", actor=plan.approver or plan.requester, subject=plan.target.key, detail=detail | step)
 
 
 def progress(plan_id: str, words: str, tx: Transaction) -> None:
@@ -151,8 +171,10 @@ def verifying(plan_id: str, found: str, tx: Transaction) -> Plan | None:
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.EXECUTING:
         return plan if plan.state is PlanState.VERIFYING else None
-    plan = tx.plans.move(plan_id, PlanState.EXECUTING, PlanState.VERIFYING, detail=found, took_effect=True)
-    show(plan, tx, progress="Measuring error rate and latency …")
+    step = plan.step + 1 if plan.steps else 0
+    plan = tx.plans.move(plan_id, PlanState.EXECUTING, PlanState.VERIFYING, detail=found, took_effect=True, step=step)
+    more = ", then the next step" if plan.can_be_stopped else ""
+    show(plan, tx, progress=f"Measuring error rate and latency{more} …")
     return plan
 
 
@@ -162,9 +184,11 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     if plan.state is not ending.source:
         return
     took_effect = plan.took_effect or ending.took_effect
-    known = {"detail": ending.detail, "took_effect": took_effect, "verdict": ending.verdict}
+    steps = f"{plan.step} of {len(plan.steps)} steps were made: " if plan.step < len(plan.steps) else ""
+    known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict}
     plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
+    leasing.reverted(plan, services, tx)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
     _tell_outcome(plan, services, tx)
@@ -177,6 +201,7 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
         return
     detail = "; ".join(part for part in (plan.detail, f"undone by “{by.summary}”") if part)
     undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
+    leasing.undone(plan_id, by, tx)
     show(undone, tx)
 
 
@@ -185,18 +210,10 @@ def _tell_outcome(plan: Plan, services: Services, tx: Transaction) -> None:
     tx.audit.append("outcome", actor=plan.approver or plan.requester, subject=plan.target.key, detail=outcome)
     event = ActionFinished(plan=plan.id, summary=plan.summary, outcome=plan.outcome, detail=plan.result)
     tell_timeline(tx, plan, event, SYSTEM.id)
-    show(plan, tx, chart=_course(plan, services, tx))
+    leasing.begin(plan, tx)
+    show(plan, tx, chart=course(plan, services, tx))
     if plan.incident:
         incident = tx.incidents.get(plan.incident)
         refresh(incident, tx.messages, services)
         if incident.resolved_at:  # the draft was written before this
             order_draft(incident, tx)
-
-
-def _course(plan: Plan, services: Services, tx: Transaction) -> Chart | None:
-    """How the service did before a change and since; only where there was one."""
-    if plan.baseline is None or not plan.took_effect:
-        return None
-    window = Window(plan.target.name, plan.baseline.at - _LEAD, tx.now, services.zone)
-    readings = tx.samples.between(window.service, window.since, window.until)
-    return measured_chart(window, readings, (plan,), services.objectives)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from commands.cards import Card
 from commands.domain.incident import Declared, Incident, IncidentEvent
+from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.domain.timeline import Entry
@@ -110,6 +111,21 @@ class Plans(Protocol):
         """Plans that wait for people, or for their hour; newest first."""
 
 
+class Leases(Protocol):
+    """Temporary changes, by the plan that made them."""
+
+    def add(self, lease: Lease) -> None: ...
+
+    def find(self, plan_id: str) -> Lease | None:
+        """The lease of a plan, if it has one."""
+
+    def move(self, lease: Lease, to: LeaseState, **changes: Any) -> Lease:
+        """Compare and swap, by state and term. Raises Conflict."""
+
+    def standing(self) -> list[Lease]:
+        """Those whose change is there, or may be; what ends first comes first."""
+
+
 class Freezes(Protocol):
     """The kill switch."""
 
@@ -187,6 +203,9 @@ class Transaction(Protocol):
 
     @property
     def plans(self) -> Plans: ...
+
+    @property
+    def leases(self) -> Leases: ...
 
     @property
     def freezes(self) -> Freezes: ...

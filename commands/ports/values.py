@@ -186,9 +186,17 @@ class AuditEntry(_Value):
 
 
 class AuditReport(_Value):
-    """What verification found. `broken_at` None: intact."""
+    """What verification found. `broken_at` None: intact.
+
+    `anchors` were held against it, the newest of them, of `anchored_at`, that of the entry `anchored_entry`; `trouble`
+    says why they could not be read.
+    """
 
     entries: int
     head: str
     broken_at: int | None = None
     why: str = ""
+    anchors: int = 0
+    anchored_entry: int = 0
+    anchored_at: AwareDatetime | None = None
+    trouble: str = ""

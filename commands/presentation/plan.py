@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from commands.cards import Button, Card, Code, Fact, Rich, Tone, When, Who, fact, rich, strong
 from commands.charts import Chart
+from commands.domain.lease import STANDING, Lease
 from commands.domain.plan import FINAL, Plan, PlanState
-from commands.presentation.words import counted
+from commands.presentation.lease import lease_words
+from commands.presentation.words import counted, lasting
 
 _TITLES = {
     PlanState.PLANNED: "{}?",
@@ -42,13 +44,16 @@ def plan_card_key(plan_id: str) -> str:
     return f"{plan_id}:card"
 
 
-def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None) -> Card:
-    """The plan as it is now. `progress` is the newest word from the target, `chart` what the measurements say of it."""
+def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None, lease: Lease | None = None) -> Card:
+    """The plan as it is now. `progress` is the newest word from the target, `chart` what the measurements say of it.
+
+    `lease`: that of a change that was made for a while.
+    """
     return Card(
         title=_title(plan),
         tone=_tone(plan),
         paragraphs=_paragraphs(plan, progress),
-        facts=_facts(plan),
+        facts=(*_facts(plan), *(_temporary(lease) if lease else ())),
         chart=chart,
         preformatted=plan.diff if plan.state is PlanState.PLANNED else "",
         buttons=_buttons(plan),
@@ -73,7 +78,10 @@ def _unverified(plan: Plan) -> bool:
 
 
 def _paragraphs(plan: Plan, progress: str) -> tuple[Rich, ...]:
-    told = [rich(text[:1].upper(), text[1:]) for text in (progress, plan.detail) if text]
+    under_way = plan.steps and plan.state in {PlanState.EXECUTING, PlanState.VERIFYING}
+    step = f"step {min(plan.step + (plan.state is PlanState.EXECUTING), len(plan.steps))} of {len(plan.steps)}"
+    texts = (step if under_way else "", progress, "" if progress and under_way else plan.detail)
+    told = [rich(text[:1].upper(), text[1:]) for text in texts if text]
     if plan.state is not PlanState.PLANNED:
         return (*told, *_waits_for_its_hour(plan), *_what_now(plan))
     found = [rich(strong("Note: "), one.what, f" {one.instead}" if one.instead else "") for one in plan.findings]
@@ -90,6 +98,8 @@ def _what_now(plan: Plan) -> tuple[Rich, ...]:
         return (rich("Nothing was changed."),)
     if plan.state is PlanState.UNKNOWN:
         return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
+    if plan.in_force and plan.step < len(plan.steps) and plan.state in FINAL:
+        return (rich("To go on: ", Code(text=plan.again), ". To take it back: ", Code(text="/gw undo")),)
     return ()
 
 
@@ -119,11 +129,17 @@ def _facts(plan: Plan) -> tuple[Fact, ...]:
         return (*_measured(plan), *((fact("Undo", plan.undo),) if _may_want_undo(plan) else ()))
     return (
         *(fact(label, value) for label, value in plan.facts),
+        *((fact("Lasts", f"{lasting(plan.lease)}, then Tocsin takes it back"),) if plan.lease else ()),
         fact("Undo", plan.undo),
         fact("Afterwards", "Tocsin compares errors and p95 with before"),
         *((fact("Runs at", When(at=plan.run_at, style="full")),) if plan.run_at else ()),
         fact("Approve before" if plan.needs else "Confirm before", When(at=plan.approve_by)),
     )
+
+
+def _temporary(lease: Lease) -> tuple[Fact, ...]:
+    """A change that was taken back, or undone, says so by itself."""
+    return (Fact(label="Temporary", value=lease_words(lease)),) if lease.state in STANDING else ()
 
 
 def _measured(plan: Plan) -> tuple[Fact, ...]:
@@ -135,7 +151,7 @@ def _measured(plan: Plan) -> tuple[Fact, ...]:
 def _may_want_undo(plan: Plan) -> bool:
     """The change was made, and it does not look as if it had helped."""
     unhappy = _unverified(plan) or plan.state in {PlanState.FAILED, PlanState.UNKNOWN}
-    return unhappy and plan.in_force
+    return unhappy and plan.in_force and plan.step >= len(plan.steps)
 
 
 def _buttons(plan: Plan) -> tuple[Button, ...]:
@@ -144,6 +160,8 @@ def _buttons(plan: Plan) -> tuple[Button, ...]:
     cancel = Button(label="Cancel", action="plan.cancel", subject=plan.id)
     if plan.state in {PlanState.APPROVED, PlanState.LOCKED}:
         return (veto,)
+    if plan.can_be_stopped:
+        return (Button(label="Stop", action="plan.stop", subject=plan.id, style="danger"),)
     if plan.state is not PlanState.PLANNED:
         return ()
     if plan.must_be_named and not plan.lacks:
@@ -156,7 +174,8 @@ def _footer(plan: Plan) -> Rich:
     asked = rich("asked by ", Who(person=plan.requester))
     said = ", approved by " if plan.needs else ", confirmed by "
     confirmed = rich(said, Who(person=plan.approver)) if plan.approver else ()
-    stopped = rich(f", {plan.state.value} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
+    how = plan.state.value if plan.state in FINAL else "stopped after this step"
+    stopped = rich(f", {how} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
     return (*asked, *confirmed, *stopped, *(rich(f" · {plan.id}") if _may_be_typed(plan) else ()))
 
 

@@ -21,7 +21,10 @@ from tests.faults.record import Record
 from tests.simulators.gateway.server import TOKEN, GatewaySimulator
 from tests.waiting import eventually
 
-PACE = {"poll_seconds": 0.05, "every_seconds": 0.1, "within_seconds": 5, "effect_within_seconds": 20, "readings": 2}
+PACE = {
+    "poll_seconds": 0.05, "every_seconds": 0.1, "within_seconds": 5, "effect_within_seconds": 20, "readings": 2,
+    "absent_for_seconds": 2,
+}  # fmt: skip
 PROGRAM = "from bot.cli import main; main()"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from tests.faults.processes import Scene
 from tests.simulators.gateway.faults import Hold
@@ -77,6 +78,29 @@ def _tells_the_truth(acting: Scene, plan: Plan, effects: int) -> None:
         assert "Tocsin was restarted meanwhile" in shown
 
 
+@pytest.mark.parametrize(
+    ("when", "end", "effects"), [("after", PlanState.DONE, 1), ("before", PlanState.INTERRUPTED, 0)]
+)
+def test_a_gradual_change_killed_at_its_second_step_goes_on_or_says_how_far_it_came(
+    sqlite_acting: Scene, when: str, end: PlanState, effects: int
+) -> None:
+    acting, unique = sqlite_acting, uuid.uuid4().hex
+    channel = acting.declare(f"declare-{unique}")
+    plan_id = acting.plan(channel, "/gw scale 12 --gradual", delivery=f"scale-{unique}")
+    first = _at("POST /admin/scale", "before")(acting, plan_id, channel)
+    second = acting.gateway.faults.hold("POST /admin/scale", "after" if when == "after" else "before")
+    first.release()
+    assert second.arrived.wait(30), acting.bot.said()
+    acting.bot.kill()
+    second.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    plan, did = _ended(acting, plan_id), acting.gateway.state.effects
+    assert (plan.state, did[f"{plan_id}.1"], did[f"{plan_id}.2"]) == (end, 1, effects), plan.detail
+    assert acting.gateway.state.desired == (12 if effects else 6)
+    assert plan.left_at == {"replicas": 12 if effects else 6}
+    acting.record.check()
+
+
 def test_a_confirmation_whose_work_had_not_begun_is_carried_out(acting: Scene) -> None:
     unique = uuid.uuid4().hex
     channel = acting.declare(f"declare-{unique}")
@@ -107,3 +131,36 @@ def test_a_diagnostic_that_was_stored_but_not_answered_is_answered_once(acting: 
     again = acting.bot.console.command("ana", "general", "/gw status", delivery=f"status-{unique}")
     assert (again["duplicate"], again["reply_key"]) == (True, key)
     assert [one for one in acting.record.messages("general") if unique in one] == [key]
+
+
+@pytest.mark.parametrize(
+    ("request_held", "when", "end", "effects"),
+    [
+        ("POST /admin/scale", "after", LeaseState.REVERTED, 1),
+        ("POST /admin/scale", "before", LeaseState.KEPT, 0),
+    ],
+    ids=["after the effect", "before the effect"],
+)
+def test_the_end_of_a_lease_that_is_killed_ends_in_the_truth(
+    sqlite_acting: Scene, request_held: str, when: str, end: LeaseState, effects: int
+) -> None:
+    acting, unique = sqlite_acting, uuid.uuid4().hex
+    plan_id = acting.plan(acting.declare(f"declare-{unique}"), "/gw scale 5 --for 2h", delivery=f"scale-{unique}")
+    acting.confirm(plan_id, acting.record.plan(plan_id).channel)
+    _ended(acting, plan_id)
+    held = acting.gateway.faults.hold(request_held, "after" if when == "after" else "before")
+    acting.answer("ben", "general", f"/lease revert {plan_id}", delivery=f"revert-{unique}")
+    assert held.arrived.wait(30), acting.bot.said()
+    acting.bot.kill()
+    held.abandon()
+    acting.bot.restart_after_kill(acting.record)
+    lease = eventually(lambda: _over(acting, plan_id), f"the lease ends; {acting.bot.said()}")
+    revert = _ended(acting, str(lease.revert))
+    assert (lease.state, acting.gateway.state.effects[revert.id]) == (end, effects), revert.detail
+    assert acting.gateway.state.desired == (3 if effects else 5)
+    acting.record.check_plan(revert, began=True)
+
+
+def _over(acting: Scene, plan_id: str) -> Lease | None:
+    lease = acting.record.look(lambda tx: tx.leases.find(plan_id))
+    return lease if lease and lease.state not in {LeaseState.RUNNING, LeaseState.ENDING} else None

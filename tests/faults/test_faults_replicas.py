@@ -15,6 +15,7 @@ import pytest
 
 from commands.cards import channels_of
 from commands.domain.incident import Role
+from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import PlanState
 from tests import postgres
 from tests.faults.processes import BotProcess, Scene
@@ -132,6 +133,24 @@ def test_a_double_click_through_both_confirms_once_and_scales_once(pair: Pair) -
     assert (plan.state, pair.scene.gateway.state.effects[plan_id]) == (PlanState.DONE, 1)
     assert [one.kind for one in pair.scene.record.audit() if one.detail.get("plan") == plan_id].count("confirmed") == 1
     pair.scene.record.check_plan(plan, began=True)
+
+
+def test_a_lease_that_both_may_end_is_ended_once(pair: Pair) -> None:
+    unique = uuid.uuid4().hex
+    channel = pair.scene.declare(f"declare-{unique}")
+    plan_id = pair.scene.plan(channel, "/gw scale 6 --for 1s", delivery=f"lease-{unique}")
+    pair.scene.confirm(plan_id, channel)
+    ended = {LeaseState.REVERTED, LeaseState.KEPT}
+
+    def over() -> Lease | None:
+        lease = pair.scene.record.look(lambda tx: tx.leases.find(plan_id))
+        return lease if lease and lease.state in ended else None
+
+    lease = eventually(over, f"the lease of {plan_id} ends")
+    reverts = [one for one in pair.scene.record.plans() if one.undoes == plan_id]
+    assert (lease.state, [one.id for one in reverts]) == (LeaseState.REVERTED, [lease.revert])
+    assert (pair.scene.gateway.state.effects[reverts[0].id], pair.scene.gateway.state.desired) == (1, 3)
+    pair.scene.record.check_plan(reverts[0], began=True)
 
 
 def test_a_replica_finishes_what_one_that_was_killed_had_begun(pair: Pair) -> None:

@@ -41,6 +41,7 @@ def everything(text: str) -> tuple[Happened, ...]:
         (17, "ana", happened.Captured(source="m", at=at(3), text=text, author="ben", permalink="https://a.example/p1")),
         (18, "tocsin", happened.CaptureChanged(source="m", text=text)),
         (19, "tocsin", happened.CaptureRemoved(source="another")),
+        (20, "tocsin", happened.ActionLeased(plan="p", summary=text, what="kept", until=at(19), why=text)),
     )
 
 
