@@ -160,6 +160,7 @@ def services(
         invited=settings.invite,
         inspection=getattr(found.deployments, "inspection", None),
         usual=settings.kubernetes.usual(),
+        several_places=getattr(found.deployments, "several", False),
         alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
         offers=frozenset(getattr(found.deployments, "offers", ())),
     )

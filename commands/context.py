@@ -39,7 +39,8 @@ class Limits:
 class Services:
     """The outside, by port, and what the organisation has configured.
 
-    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern.
+    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern;
+    with `several_places` it is said which one is meant.
     """
 
     deployments: ports.Deployments
@@ -64,6 +65,7 @@ class Services:
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inspection: ports.Inspection | None = None
     usual: Mapping[str, Location] = field(default_factory=dict)
+    several_places: bool = False
     alterations: ports.Alterations | None = None
     offers: frozenset[str] = frozenset()
 

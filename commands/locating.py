@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from commands.context import Call
 from commands.domain.location import HERE, Location
+from commands.domain.plan import Target
 from commands.grammar.arguments import Option
 from commands.ports import Inspection, Workload
 from commands.reading import service_of
@@ -54,7 +55,12 @@ async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
     return call.services.inspection, await workload_of(args, call)
 
 
-def named(workload: Workload) -> str:
-    """`gateway`, or `gateway in production/edge`."""
-    where = workload.target.location.words
+def named(workload: Workload, call: Call) -> str:
+    """`gateway`; where there are several places, `gateway in production/edge`."""
+    where = placed(workload.target, call)
     return f"{workload.target.name} in {where}" if where else workload.target.name
+
+
+def placed(target: Target, call: Call) -> str:
+    """Where a target is, as far as that has to be said."""
+    return target.location.words if call.services.several_places else ""

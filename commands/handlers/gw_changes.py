@@ -79,7 +79,7 @@ def show(args: ChangesArgs, call: Call, tx: Transaction, found: Found) -> Reply:
     count = counted(len(entries), "change") if entries else "No changes"
     return Reply(
         Card(
-            title=f"{count} around {named(found.workload)} in the last {span}",
+            title=f"{count} around {named(found.workload, call)} in the last {span}",
             tone=Tone.NEUTRAL,
             paragraphs=tuple(_notes(found, entries, drawn=chart is not None, span=span)),
             chart=chart,

@@ -43,7 +43,7 @@ async def status(args: Somewhere, call: Call) -> Card:
     state, tone = _state(workload, reading, call.services.objectives)
     closer = rich("Look closer: ", Code(text="/gw errors"), ", ", Code(text="/gw logs --level ERROR"))
     return Card(
-        title=f"{named(workload)}: {state}",
+        title=f"{named(workload, call)}: {state}",
         tone=tone,
         paragraphs=(closer,) if tone is Tone.CRITICAL else (),
         facts=(
@@ -125,7 +125,7 @@ async def pods(args: Somewhere, call: Call) -> Card:
     workload = await workload_of(args, call)
     found = await call.services.deployments.pods(workload.target)
     ready = workload.ready == workload.desired
-    title = f"{named(workload)}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
+    title = f"{named(workload, call)}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
     tone = Tone.GOOD if ready else Tone.CRITICAL
     if any(pod.node or pod.image for pod in found):
         placed = tuple((*_pod(pod), rich(pod.node or "-"), rich(pod.image or "-")) for pod in found)
@@ -199,7 +199,9 @@ async def config(args: Somewhere, call: Call) -> Card:
     """The running configuration; secrets are masked."""
     workload = await workload_of(args, call)
     text = redact(await call.services.deployments.config(workload.target))
-    return Card(title=f"Configuration of {named(workload)}", preformatted=first_lines(text.splitlines(), most=200))
+    return Card(
+        title=f"Configuration of {named(workload, call)}", preformatted=first_lines(text.splitlines(), most=200)
+    )
 
 
 def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = show_gathered) -> Command:

@@ -161,6 +161,11 @@ class Cluster:
             raise Conflict(f"The cluster {self.name} would refuse that: {answer.words}")
         raise self.refused(answer, access, namespace, name)
 
+    @property
+    def known_namespace(self) -> str:
+        """That of the settings, or of the context once it was read."""
+        return self._namespace
+
     async def namespace(self, wanted: str = "") -> str:
         """The namespace that is meant: the one asked for, the setting's, the context's, or `default`."""
         if wanted or self._namespace:
