@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from commands.actions.action import Options
 from commands.actions.altering import Alteration
@@ -16,7 +16,7 @@ from commands.presentation.words import counted
 class WakeArgs(Options):
     """Arguments of `/gw wake`."""
 
-    replicas: Annotated[int, Word("how many; as many as before, when left out")] = 0
+    workers: Annotated[int, Word("how many; as many as before, when left out")] = 0
 
 
 class Wake(Alteration[WakeArgs]):
@@ -29,6 +29,10 @@ class Wake(Alteration[WakeArgs]):
     instead = "The local gateway always has a worker: /gw scale sets how many."
     args = WakeArgs
     undo = "/gw zero stops them again"
+
+    def said(self, args: WakeArgs) -> dict[str, Any]:
+        """The adapter keeps it within the limits."""
+        return {"replicas": args.workers}
 
     def says(self, args: WakeArgs, draft: Draft, service: str) -> str:  # noqa: ARG002
         """How many."""

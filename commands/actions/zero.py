@@ -40,7 +40,7 @@ class Zero(Alteration[ZeroArgs]):
 
     def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
         """The count before."""
-        return wake.ACTION, wake.WakeArgs(replicas=plan.before["replicas"])
+        return wake.ACTION, wake.WakeArgs(workers=plan.before["replicas"])
 
 
 ACTION = Zero()

@@ -36,13 +36,21 @@ class Site:
         if receipt.accepted:
             await self.bot.press("ben", receipt.reply_key, "Confirm")
         plan = receipt.reply_key.partition(":")[0]
-
-        async def over() -> bool:
-            return (await self.bot.plan(plan)).state in FINAL
-
         if plan.startswith("plan-"):
-            await self.bot.until(over)
+            await self.bot.until(lambda: self._over(plan))
         return stable(await self.bot.read(receipt.reply_key, "ben"))
+
+    async def agreed(self, typed: str) -> str:
+        """A dangerous plan, named by who asked and approved by somebody else, to its end."""
+        receipt = await self.bot.command("ben", "general", typed)
+        plan = receipt.reply_key.partition(":")[0]
+        await self.bot.command("ben", "general", f"/approve {plan} gateway")
+        await self.bot.command("dev", "general", f"/approve {plan}")
+        await self.bot.until(lambda: self._over(plan))
+        return stable(await self.bot.read(receipt.reply_key, "ben"))
+
+    async def _over(self, plan: str) -> bool:
+        return (await self.bot.plan(plan)).state in FINAL
 
     def deployment(self) -> dict[str, Any]:
         """As it is now."""
