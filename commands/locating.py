@@ -80,6 +80,11 @@ def is_watched(where: Location, services: Services) -> bool:
     return fits or not services.several_places
 
 
+def apart(target: Target, services: Services) -> Location:
+    """Where to ask for the figures of a target: what measures the service's own place need not know of clusters."""
+    return HERE if is_watched(target.location, services) else target.location
+
+
 def placed(target: Target, call: Call) -> str:
     """Where a target is, as far as that has to be said."""
     return target.location.words if call.services.several_places else ""

@@ -22,6 +22,7 @@ from commands.context import Services
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
+from commands.locating import apart
 from commands.mitigation import deciding, running
 from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
@@ -150,7 +151,8 @@ class Mitigate:
 
     async def _reading(self, plan_id: str) -> Reading:
         target = self._state(plan_id).target
-        return await self._services.telemetry.reading(target.name, window=WINDOW, at=target.location)
+        where = apart(target, self._services)
+        return await self._services.telemetry.reading(target.name, window=WINDOW, at=where)
 
     # ------------------------------------------------------------ read back
 
@@ -253,6 +255,6 @@ class Mitigate:
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                target, telemetry = plan.target, self._services.telemetry
-                readings.append(await telemetry.reading(target.name, window=window, at=target.location))
+                where = apart(plan.target, self._services)
+                readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
                 yield readings

@@ -138,7 +138,8 @@ async def pods(args: Somewhere, call: Call) -> Card:
 
 
 def _pod(pod: Pod) -> tuple[Rich, ...]:
-    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(f"{pod.restarts}"))
+    restarts = f"{pod.restarts}{f' ({pod.ended})' if pod.ended else ''}"
+    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(restarts))
 
 
 def _served(pod: Pod) -> tuple[Rich, ...]:

@@ -177,6 +177,8 @@ async def test_a_pod_that_crashes_is_described_with_how_it_ended(cluster: Kubern
     cluster.settle()
     found = dict((await fleet.inspection.describe(await target_of(fleet), pod)).facts)
     assert found["Restarts of gateway"] == "1; ended last with 137 (OOMKilled)"
+    pods = {one.name: one for one in await fleet.pods(await target_of(fleet))}
+    assert (pods[pod].state, pods[pod].restarts, pods[pod].ended) == ("ready", 1, "OOMKilled, 137")
     with pytest.raises(NotFound):
         await fleet.inspection.describe(await target_of(fleet), "deployment/other")
 
