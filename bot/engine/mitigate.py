@@ -22,6 +22,7 @@ from commands.context import Services
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
+from commands.locating import apart
 from commands.mitigation import deciding, running
 from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
@@ -150,7 +151,8 @@ class Mitigate:
 
     async def _reading(self, plan_id: str) -> Reading:
         target = self._state(plan_id).target
-        return await self._services.telemetry.reading(target.name, window=WINDOW, at=target.location)
+        where = apart(target, self._services)
+        return await self._services.telemetry.reading(target.name, window=WINDOW, at=where)
 
     # ------------------------------------------------------------ read back
 
@@ -247,11 +249,12 @@ class Mitigate:
 
     async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
         """All that were taken since now, at each new one, until the time to verify is over."""
-        clock, began, target = self._services.clock, self._services.clock.now(), plan.target
+        clock, began = self._services.clock, self._services.clock.now()
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(await self._services.telemetry.reading(target.name, window=window, at=target.location))
+                where = apart(plan.target, self._services)
+                readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
                 yield readings

@@ -139,6 +139,11 @@ class Cluster:
             raise Rejected(answer.words)
         raise OutcomeUnknown(f"the cluster {self.name} answered {answer.status}: {answer.words}")
 
+    @property
+    def known_namespace(self) -> str:
+        """That of the settings, or of the context once it was read."""
+        return self._namespace
+
     async def namespace(self, wanted: str = "") -> str:
         """The namespace that is meant: the one asked for, the setting's, the context's, or `default`."""
         if wanted or self._namespace:
