@@ -14,6 +14,7 @@ from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
     Audit,
     Auditor,
+    Evidences,
     Freezes,
     Incidents,
     Leases,
@@ -58,6 +59,7 @@ __all__ = [
     "Deployments",
     "ErrorCount",
     "ErrorGroup",
+    "Evidences",
     "Freeze",
     "Freezes",
     "Held",

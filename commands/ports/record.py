@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from commands.cards import Card
+from commands.domain.evidence import Evidence
 from commands.domain.incident import Declared, Incident, IncidentEvent
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
@@ -126,6 +127,14 @@ class Leases(Protocol):
         """Those whose change is there, or may be; what ends first comes first."""
 
 
+class Evidences(Protocol):
+    """What was captured before each change."""
+
+    def add(self, evidence: Evidence) -> None: ...
+
+    def find(self, plan_id: str) -> Evidence | None: ...
+
+
 class Freezes(Protocol):
     """The kill switch."""
 
@@ -206,6 +215,9 @@ class Transaction(Protocol):
 
     @property
     def leases(self) -> Leases: ...
+
+    @property
+    def evidence(self) -> Evidences: ...
 
     @property
     def freezes(self) -> Freezes: ...
