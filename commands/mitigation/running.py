@@ -46,6 +46,7 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.APPROVED:
         return plan if plan.state in _UNDER_WAY else None
+    tx.plans.one_at_a_time(plan.target.name)  # two that are counted together must see each other
     refused = _refused(plan, tx) or policed.denied_by_now(plan, services, tx)
     if refused:
         _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")

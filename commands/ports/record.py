@@ -105,6 +105,9 @@ class Plans(Protocol):
 
     def unlock(self, target: str, plan_id: str) -> None: ...
 
+    def one_at_a_time(self, service: str) -> None:
+        """Wait until no other transaction is here for this service: what is counted over its targets stays so."""
+
     def held(self) -> list[Held]:
         """All locks, the oldest first."""
 
@@ -175,7 +178,10 @@ class Auditor(Protocol):
 
 
 class Ledger(Protocol):
-    """Reads plans beside the units of work, for what must be known before the outside is asked."""
+    """Reads plans and lines beside the units of work, for what must be known before the outside is asked."""
+
+    async def asked(self, *, channel: str, person: str, limit: int) -> list[str]:
+        """The lines that somebody typed in a channel and that were answered, newest first. Raises as `recent`."""
 
     async def recent(self, *, target: str | None, limit: int) -> list[Plan]:
         """Newest first. Raises Unavailable when the record does not answer."""

@@ -58,13 +58,16 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
         [#general, only ben]
         What you can ask
           Command      What follows
+          /again       Look again: repeat the last command of yours here that only reads.
           /approve     Approve a plan that waits, as its button does.
           /audit       verify
-          /deny        Stop a plan that does not run yet.
-          /gw          config, errors, health, history, logs, metrics, pods, restart, scale, status, undo
+          /deny        Stop a plan: before it runs, or before its next step.
+          /gw          config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, undo
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
+          /lease       renew, revert
+          /leases      Show what is temporary, whose it is, and when it ends.
           /locks       Show what is being changed now, and by whom.
           /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
@@ -81,10 +84,12 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
         [#general, only eve]
         What you can ask
           Command      What follows
+          /again       Look again: repeat the last command of yours here that only reads.
           /audit       verify
-          /gw          config, errors, health, history, logs, metrics, pods, status
+          /gw          config, errors, evidence, health, history, logs, metrics, pods, status
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    list, show, timeline
+          /leases      Show what is temporary, whose it is, and when it ends.
           /locks       Show what is being changed now, and by whom.
           /plans       Show the plans that wait for people, or for their hour.
           /policy      explain, show
@@ -103,7 +108,7 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
     assert await stage.asks("ben", "general", "/help /gw scale") == golden("""
         /gw scale
           Plan another number of workers; it runs once it is confirmed.
-          /gw scale <replicas> [--at time] [--in duration] [--break-glass why]
+          /gw scale <replicas> [--at time] [--in duration] [--break-glass why] [--for duration] [--gradual]
           Example: /gw scale 10
           Who may: operators, admins, the incident commander, the technical lead
           Argument             Meaning
@@ -111,6 +116,8 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
           [--at time]          when it runs, as 14:05; it is confirmed now
           [--in duration]      how long it waits before it runs, as 20m
           [--break-glass why]  why it cannot wait for an approval; reviewed later
+          [--for duration]     how long it lasts, as 30m; then it is taken back
+          [--gradual]          twice as many at a time, or half; it stops when it gets worse
         """)
     assert await stage.asks("ben", "general", "/help incident declare") == golden("""
         /incident declare

@@ -20,7 +20,8 @@ async def test_what_was_there_is_shown_and_its_hash_is_in_the_audit(stage: Stage
         """)
     incident = await stage.declares()
     at = stage.world.clock.now()
-    stage.world.gateway.log_lines = [LogLine(at=at, level="ERROR", message="502 token=abcdef123456 upstream gone \ud83d")]
+    said = "502 token=abcdef123456 upstream gone \ud83d"
+    stage.world.gateway.log_lines = [LogLine(at=at, level="ERROR", message=said)]
     await stage.runs("ben", incident.channel, "/gw scale 4")
     plan = await stage.world.plan()
     kept = await stage.world.app.store.look(lambda tx: tx.evidence.find(plan.id))
