@@ -105,9 +105,9 @@ class Action(ABC, Generic[A]):
     summary: ClassVar[str]
     example: ClassVar[str]
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
-    temporary: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
+    temporary: ClassVar[bool] = False
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:

@@ -9,11 +9,12 @@ from typing import Annotated
 
 from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
+from commands.domain.plan import Plan
 from commands.domain.sli import Objectives, Reading
 from commands.errors import Unavailable
 from commands.grammar.arguments import Option
 from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
-from commands.locating import Somewhere, location_of, named, workload_of
+from commands.locating import Somewhere, is_watched, location_of, named, workload_of
 from commands.ports import Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, first_lines, lasting
@@ -137,7 +138,8 @@ async def pods(args: Somewhere, call: Call) -> Card:
 
 
 def _pod(pod: Pod) -> tuple[Rich, ...]:
-    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(f"{pod.restarts}"))
+    restarts = f"{pod.restarts}{f' ({pod.ended})' if pod.ended else ''}"
+    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(restarts))
 
 
 def _served(pod: Pod) -> tuple[Rich, ...]:
@@ -169,15 +171,22 @@ async def metrics(args: MetricsArgs, call: Call) -> Card:
 def with_chart(args: MetricsArgs, call: Call, tx: Transaction, shown: Card) -> Reply:
     """How it came to be so: what was measured since, and what was changed meanwhile."""
     services, service = call.services, service_of(call)
+    if not is_watched(location_of(args, call), services):
+        missing = rich(f"No chart: only {services.home.words} is measured all the time.")
+        return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
     window = Window(service, tx.now - max(args.since, timedelta(minutes=1)), tx.now, services.zone)
     readings = tx.samples.between(service, window.since, window.until)
-    plans = [plan for plan in tx.plans.recent(target=None, limit=50) if plan.target.name == service]
+    plans = [plan for plan in tx.plans.recent(target=None, limit=50) if _is_here(plan, call)]
     told = [plan for plan in plans if may_be_told_here(plan, call, tx)]
     chart = measured_chart(window, readings, told, services.objectives)
     if chart is None:
         missing = rich(f"No chart: too little was measured in the last {lasting(window.until - window.since)}.")
         return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
     return Reply(shown.model_copy(update={"chart": chart}))
+
+
+def _is_here(plan: Plan, call: Call) -> bool:
+    return plan.target.name == service_of(call) and is_watched(plan.target.location, call.services)
 
 
 def _tone(reading: Reading, objectives: Objectives) -> Tone:

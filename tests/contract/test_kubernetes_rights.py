@@ -79,6 +79,15 @@ async def test_the_doctor_names_what_is_missing_and_the_role_that_fixes_it(clust
     assert "verbs is allowed in edge" in await examined(known)
 
 
+async def test_the_doctor_looks_at_each_namespace(cluster: Kubernetes, tmp_path: Path) -> None:
+    path = cluster.kubeconfig(tmp_path / "config", token=cluster.service_account(ACCOUNT, SPACE))
+    said = await examined(settings(path, how={"namespaces": [SPACE, "default"]}))
+    assert "verbs is allowed in edge" in said
+    assert "✗ production: these verbs are missing in default:" in said
+    assert "not granted: list nodes (/gw nodes" in said
+    assert "tocsin k8s rbac --certs" in said
+
+
 async def test_the_doctor_says_what_is_not_reached(cluster: Kubernetes, tmp_path: Path) -> None:
     path = cluster.kubeconfig(tmp_path / "config", token="nobody")
     assert "✗ production: it does not accept the credentials" in await examined(settings(path))

@@ -126,9 +126,17 @@ async def test_a_change_is_made_where_it_was_planned_and_nowhere_else(stage: Sta
     plan = await stage.world.plan()
     assert (plan.target.cluster, plan.target.namespace) == ("staging", SPACE)
     assert plan.target.key == f"staging/{SPACE}/deployment/gateway"
+    here = await stage.asks("ana", "staging", "/gw history")
+    assert here.startswith("Changes to gateway in staging/edge")
+    assert "(staging/edge)" in here
+    assert "(staging/edge)" not in await stage.asks("ana", "general", "/gw history")
+    around = await stage.asks("ana", "staging", "/gw changes 1h")
+    assert "No chart: only production/edge is measured all the time." in around
+    assert "Scale gateway up from 2 to 3 workers (staging/edge), by @Ana Ruiz: done, not verified" in around
     nothing = await stage.asks("ana", "general", "/gw undo")
     assert nothing.startswith("There is nothing to undo")
-    await _carried_out(stage.world, "general", "/gw undo --cluster staging --namespace edge")
+    assert f"/gw undo {plan.id} puts back 2 workers" in done
+    await _carried_out(stage.world, "general", f"/gw undo {plan.id}")
     assert (_copies(clusters["staging"]), _copies(clusters["production"])) == (2, 2)
 
 

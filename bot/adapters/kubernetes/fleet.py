@@ -42,6 +42,12 @@ class KubernetesFleet:
         self.several = len(self._gateways) > 1
         self.inspection = KubernetesInspection(lambda target: self._of(target).place, now)
 
+    @property
+    def home(self) -> Location:
+        """The service's own place; the one whose figures are known."""
+        place = self._gateways[0].place
+        return Location(place.cluster.name, place.known_space)
+
     async def close(self) -> None:
         """Let go of the connections."""
         for one in self._gateways:
