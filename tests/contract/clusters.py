@@ -51,8 +51,13 @@ def furnish(cluster: Kubernetes) -> None:
     for name, known in (("gateway", {"UPSTREAM_TIMEOUT": "2s"}), ("gateway-files", {"gateway.yaml": _FILE})):
         cluster.create("configmaps", {"metadata": {"name": name, "namespace": SPACE}, "data": known})
     cluster.apply(deployment(), namespace=SPACE)
-    cluster.apply(manifest(SPACE, nodes=True, drain=True), namespace=SPACE)
+    cluster.apply(manifest(SPACE), namespace=SPACE)
     cluster.settle()
+
+
+def grant_nodes(cluster: Kubernetes) -> None:
+    """What `tocsin k8s rbac --nodes --drain` adds."""
+    cluster.apply(manifest(SPACE, nodes=True, drain=True), namespace=SPACE)
 
 
 @contextmanager

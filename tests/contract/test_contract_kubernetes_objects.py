@@ -17,7 +17,7 @@ from bot.adapters.kubernetes.ledger import Note
 from commands.errors import Conflict, NotFound
 from commands.ports import OutcomeUnknown, Rejected
 from tests.contract.altering import AlterationsContract, Case, Trial
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
 
@@ -173,6 +173,7 @@ CASES = (
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Kubernetes]:
     with still() as running:
+        grant_nodes(running)
         yield running
 
 

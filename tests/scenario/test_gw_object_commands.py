@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.contract.clusters import SPACE
+from tests.contract.clusters import SPACE, grant_nodes
 from tests.contract.test_contract_kubernetes_objects import blocks, bounds, config, pod, scaled, selector, served
 from tests.scenario.clusters import Site, site
 from tests.scenario.stage import golden, transcript
@@ -98,6 +98,7 @@ async def test_a_configmap_a_pod_an_autoscaler_and_a_node(sqlite_url: str, tmp_p
             """)
         await here.runs("/gw hpa bounds --min 2")
         assert bounds(here.cluster) == (2, 4)
+        grant_nodes(here.cluster)
         said = await here.says(f"/gw node drain {node}")
         assert said.replace(name, "POD").replace(node, "NODE").replace(
             f"zone: {zone(here, node)}", "zone: ZONE"
@@ -169,7 +170,7 @@ async def test_who_gets_the_requests_and_who_may_send_any(sqlite_url: str, tmp_p
               Undo: /gw undo, or /gw maintenance off
               Temporary: until 12:20 UTC, then Tocsin takes it back
               (asked by @Ben Okafor, approved by @Dev Patel)
-            """)  # noqa: E501
+            """)
         assert selector(here.cluster) == {"app": "page"}
         assert await here.says("/gw maintenance off") == golden("""
             End the maintenance of gateway?
@@ -220,7 +221,7 @@ async def test_who_gets_the_requests_and_who_may_send_any(sqlite_url: str, tmp_p
             203.0.113.0/24 is not blocked.
               Try: /gw history
               (You typed: /gw unblock 203.0.113.0/24)
-            """)  # noqa: E501
+            """)
         assert await here.says("/gw block 10.0.0.0/7") == golden("""
             10.0.0.0/7 is a large part of the internet.
               At most a /8 is blocked. /gw maintenance on shows everybody a page.
@@ -260,4 +261,4 @@ async def test_who_gets_the_requests_and_who_may_send_any(sqlite_url: str, tmp_p
               |    revisionHistoryLimit: 10
               [Confirm] [Veto] [Cancel]
               (asked by @Ben Okafor)
-            """)  # noqa: E501
+            """)
