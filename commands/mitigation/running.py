@@ -60,6 +60,10 @@ _TOO_LATE = "confirmed too long ago to run now"
 
 
 def _refused(plan: Plan, tx: Transaction) -> str:
+    if not plan.is_what_was_approved:
+        return "not what was approved: somebody has changed the plan itself"
+    if plan.is_from_later(tx.now):
+        return "the clock has gone back since it was planned"
     if tx.now >= plan.execute_by:
         return _TOO_LATE
     frozen = frozen_words(plan, tx)
