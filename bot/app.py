@@ -19,6 +19,9 @@ from bot import keeper
 from bot.adapters import Adapter
 from bot.adapters import discover as discover_adapters
 from bot.adapters.clock import SystemClock
+from bot.anchoring.anchoring import Anchoring
+from bot.anchoring.checking import Anchorage, anchorage
+from bot.anchoring.signing import AnchorError
 from bot.engine.durable import DbosDurable, Durable
 from bot.engine.leases import Leases
 from bot.engine.mitigate import Mitigate, Pace
@@ -52,6 +55,7 @@ from commands.errors import Conflict
 from commands.mitigation import deciding, leasing, proposing
 from commands.people import Directory
 from commands.ports import (
+    Alterations,
     Auditor,
     ChatPlatform,
     Clock,
@@ -104,6 +108,7 @@ class App:
     durable: Durable
     keeper: Keeper
     policy: PolicyAudit
+    anchorage: Anchorage | None
     platforms: dict[str, Connected] = field(default_factory=dict)
 
 
@@ -153,6 +158,10 @@ def services(
         zone=settings.timezone,
         bookmarks=settings.bookmarks,
         invited=settings.invite,
+        inspection=getattr(found.deployments, "inspection", None),
+        usual=settings.kubernetes.usual(),
+        alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
+        offers=frozenset(getattr(found.deployments, "offers", ())),
     )
 
 
@@ -206,7 +215,9 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     store = Store(database, now=found.clock.now, owner=executor, enqueue=durable.enqueue)
     registry, hub = discover(), Hub()
     policies = policies_of(settings, registry, found.clock)
-    known = services(settings, found, registry, StoreAuditor(database), StoreLedger(database), policies)
+    anchored = _anchorage(settings)
+    auditor = StoreAuditor(database, anchored.look if anchored else None)
+    known = services(settings, found, registry, auditor, StoreLedger(database), policies)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
@@ -224,7 +235,15 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
         policy=PolicyAudit(store, policies),
+        anchorage=anchored,
     )
+
+
+def _anchorage(settings: Settings) -> Anchorage | None:
+    try:
+        return anchorage(settings.audit, make=True)
+    except AnchorError as error:
+        raise SettingsError(f"audit: {error}") from None
 
 
 def policies_of(settings: Settings, registry: Registry, clock: Clock) -> Policies:
@@ -301,6 +320,9 @@ def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> 
     outbox = Outbox(database, chats, owner=app.store.owner, teller=teller, clock=app.services.clock)
     app.store.on_commit(outbox.wake)
     own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
+    if app.anchorage:
+        every = 60 * app.settings.audit.every_minutes
+        own["anchors"] = Anchoring(app.store, app.anchorage, teller, app.services.clock, every=every).run
     loops = {**own, **{name: one.run for name, one in platforms.items()}}
     if app.settings.watch.enabled:
         loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run

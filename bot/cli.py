@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 import uvloop
@@ -32,6 +34,7 @@ app.add_typer(slack_app, name="slack")
 k8s_app = typer.Typer(no_args_is_help=True, help="Kubernetes: the rights that Tocsin needs, and what is wrong.")
 app.add_typer(k8s_app, name="k8s")
 
+AuditForm = Literal["jsonl", "csv"]
 ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="settings file; default config/tocsin.yaml")]
 
 
@@ -115,18 +118,61 @@ def hash_password() -> None:
 
 
 @audit_app.command("verify")
-def audit_verify(config: ConfigFile = None) -> None:
-    """Walk the audit's hash chain; exits 1 when it was changed."""
-    from bot.store.audit import verify_at
+def audit_verify(
+    file: Annotated[Path | None, typer.Argument(help="an export; the database when left out")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Walk the audit's hash chain and hold it against its anchors; exits 1 when it was changed."""
+    from bot.anchoring.desk import said, verified, verified_file
+    from bot.anchoring.exporting import NoExport
+    from bot.anchoring.signing import AnchorError
 
     settings = _load(config)
     try:
-        report = verify_at(settings.database_url, busy_timeout=settings.store.busy_timeout_seconds)
-    except StoreUnavailable as gone:
-        fail(str(gone))
+        report = verified_file(settings, file) if file else verified(settings)
+    except (StoreUnavailable, AnchorError, NoExport, OSError) as error:
+        fail(str(error))
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
-    print(f"The audit is intact: {report.entries} entries, head {report.head[:16]}.")
+    print(said(report))
+
+
+@audit_app.command("export")
+def audit_export(
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="a new file; standard output when left out")] = None,
+    form: Annotated[
+        AuditForm, typer.Option("--format", help="lines of JSON, which can be verified, or a table")
+    ] = "jsonl",
+    since: Annotated[datetime | None, typer.Option(help="from this time on, UTC")] = None,
+    until: Annotated[datetime | None, typer.Option(help="before this time, UTC")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write the audit's entries, for auditors."""
+    from bot.anchoring.desk import export
+
+    settings = _load(config)
+    begin, end = (one.replace(tzinfo=one.tzinfo or UTC) if one else None for one in (since, until))
+    try:
+        with out.open("x", encoding="utf-8") if out else contextlib.nullcontext(sys.stdout) as to:
+            count = export(settings, to, form, since=begin, until=end)
+    except (StoreUnavailable, OSError) as error:
+        fail(str(error))
+    print(f"{count} entries", file=sys.stderr)
+
+
+@audit_app.command("key")
+def audit_key(config: ConfigFile = None) -> None:
+    """Print the public key that the anchors of the audit are signed with."""
+    from bot.anchoring.desk import public_key
+    from bot.anchoring.signing import AnchorError
+
+    try:
+        key = public_key(_load(config))
+    except AnchorError as error:
+        fail(str(error))
+    if not key:
+        fail("The audit is not anchored: set audit.anchor to a file or to s3://bucket/prefix.")
+    print(key, end="")
 
 
 PolicyFile = Annotated[Path | None, typer.Argument(help="a policy; that of the settings when left out")]
@@ -199,11 +245,14 @@ def k8s_rbac(
     home: Annotated[str, typer.Option(help="where Tocsin runs, if elsewhere")] = "",
     account: Annotated[str, typer.Option(help="the service account of Tocsin")] = "tocsin",
     impersonate: Annotated[bool, typer.Option("--impersonate", help="changes are made as the person who asks")] = False,
+    nodes: Annotated[bool, typer.Option("--nodes", help="it may list the nodes of the cluster")] = False,
+    certs: Annotated[bool, typer.Option("--certs", help="it may list the secrets, for /gw certs")] = False,
 ) -> None:
     """Print the service account and the least Role that Tocsin needs, for `kubectl apply -f -`."""
     from bot.adapters.kubernetes.access import manifest
 
-    print(manifest(namespace, account=account, home=home, impersonate=impersonate), end="")
+    asked = {"impersonate": impersonate, "nodes": nodes, "certs": certs}
+    print(manifest(namespace, account=account, home=home, **asked), end="")
 
 
 def _tell(findings: AsyncIterator[Finding]) -> None:

@@ -18,7 +18,6 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -28,10 +27,18 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableSource
 
-from bot.adapters.kubernetes.settings import KubernetesSettings, WhereItRuns
+from bot.adapters.kubernetes.settings import KubernetesSettings
+from bot.anchoring.settings import AuditSettings
 from bot.engine.settings import PolicySettings, VerifySettings
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
 from bot.platforms.console.settings import ConsoleSettings
+from bot.sections import (
+    AdapterSettings,
+    GatewaySettings,
+    Section,
+    StoreSettings,
+    WatchSettings,
+)
 from bot.store.database import check_url
 from commands.domain.severity import PRESETS, Scheme, Severity
 from commands.domain.sli import Objectives
@@ -47,10 +54,6 @@ SHORTEST_SECRET = 16
 
 class SettingsError(Exception):
     """The settings are wrong; the message names the key, the value, what is allowed and where it came from."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _no_incident(name: str) -> str:
@@ -74,45 +77,7 @@ Zone = Annotated[str, AfterValidator(_known_zone)]
 ChannelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$"), AfterValidator(_no_incident)]
 
 
-class GatewaySettings(_Section):
-    """Where the gateway's admin API is. Without `admin_token` the adapter `local` refuses to start."""
-
-    name: str = "gateway"
-    admin_url: str = "http://127.0.0.1:9901"
-    admin_token: SecretStr = SecretStr("")
-    timeout_seconds: float = Field(default=5, gt=0, le=60)
-    kubernetes: WhereItRuns = WhereItRuns()
-
-
-class AdapterSettings(_Section):
-    """Which adapter provides each port, by name."""
-
-    deployments: str = "local"
-    telemetry: str = "local"
-    logs: str = "local"
-    on_call: str = "static"
-
-
-class WatchSettings(_Section):
-    """What Tocsin measures by itself. `declare`: open an incident after `readings` bad ones in a row."""
-
-    enabled: bool = True
-    every_seconds: float = Field(default=5, gt=0)
-    declare: bool = False
-    readings: int = Field(default=3, ge=1)
-    severity: str = ""
-    platform: str = "console"
-    keep_days: float = Field(default=30, gt=0)
-
-
-class StoreSettings(_Section):
-    """How long a locked SQLite file is waited for, and how long finished work is kept."""
-
-    busy_timeout_seconds: float = Field(default=30, gt=0)
-    keep_finished_work_days: float = Field(default=30, gt=0)
-
-
-class LevelSettings(_Section):
+class LevelSettings(Section):
     """One severity of an own scheme; times in minutes."""
 
     id: str
@@ -124,7 +89,7 @@ class LevelSettings(_Section):
     aliases: tuple[str, ...] = ()
 
 
-class PersonSettings(_Section):
+class PersonSettings(Section):
     """Somebody who may use Tocsin."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")
@@ -134,7 +99,7 @@ class PersonSettings(_Section):
     timezone: Zone = "UTC"
     phone: str = ""
     email: str = ""
-    accounts: dict[str, str] = {}
+    accounts: dict[str, str] = Field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -162,6 +127,7 @@ class Settings(BaseSettings):
     kubernetes: KubernetesSettings = KubernetesSettings()
     adapters: AdapterSettings = AdapterSettings()
     policy: PolicySettings = PolicySettings()
+    audit: AuditSettings = AuditSettings()
     objectives: Objectives = Objectives()
     verify: VerifySettings = VerifySettings()
     watch: WatchSettings = WatchSettings()

@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from bot.delivery import OwnIntake, Receipt, TextDelivery
-from bot.settings import WatchSettings
+from bot.sections import WatchSettings
 from bot.store import channels, watched
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from commands import ports
 from commands.domain.incident import Incident
+from commands.domain.location import Location
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives
 from commands.people import Directory, Person
@@ -36,7 +37,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Services:
-    """The outside, by port, and what the organisation has configured."""
+    """The outside, by port, and what the organisation has configured.
+
+    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern.
+    """
 
     deployments: ports.Deployments
     telemetry: ports.Telemetry
@@ -58,6 +62,10 @@ class Services:
     zone: str = "UTC"
     bookmarks: tuple[Bookmark, ...] = ()
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    inspection: ports.Inspection | None = None
+    usual: Mapping[str, Location] = field(default_factory=dict)
+    alterations: ports.Alterations | None = None
+    offers: frozenset[str] = frozenset()
 
     def standing(self, name: str, platform: str) -> str:
         """A standing channel of a platform: the console's have plain names, others say where they are."""

@@ -13,19 +13,21 @@ from typing import Any
 from commands.context import HOME, Call, Services
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan, PlanState
-from commands.errors import NotAllowed
+from commands.errors import Conflict, NotAllowed
+from commands.locating import located
 from commands.people import Person
 from commands.policy.document import MUTATIONS
 from commands.policy.question import Decision, Question, Recent
 from commands.policy.strictness import stricter
 from commands.ports import Transaction
 from commands.reading import service_of
-from commands.registry import RESPONDERS, Command, Registry
+from commands.registry import NEEDS, RESPONDERS, Command, Registry
 
 
 def question(command: Command, call: Call, arguments: Mapping[str, Any] | None = None) -> Question:
     """A command as it is typed, before anything was looked at."""
     given = arguments or {}
+    where = located(given, call)
     return Question(
         command=command.path,
         klass=command.klass.value,
@@ -35,15 +37,17 @@ def question(command: Command, call: Call, arguments: Mapping[str, Any] | None =
         platform=call.platform,
         channel=call.channel,
         service=str(given.get("service") or service_of(call)),
-        cluster=str(given.get("cluster") or ""),
-        namespace=str(given.get("namespace") or ""),
+        cluster=where.cluster,
+        namespace=where.namespace,
         arguments=given,
     )
 
 
 def may_run(command: Command, call: Call) -> bool:
     """Whether somebody may run a command here, with some target and some arguments."""
-    return command.access.allows(call.person, call.incident) and call.services.policy.could(question(command, call))
+    served = command.needs in {"", *call.services.offers}
+    allowed = command.access.allows(call.person, call.incident)
+    return served and allowed and call.services.policy.could(question(command, call))
 
 
 def visible(registry: Registry, call: Call) -> list[Command]:
@@ -66,7 +70,10 @@ def who_may(command: Command, call: Call) -> str:
 
 
 def check_command(command: Command, call: Call) -> None:
-    """Before its arguments are read. Raises NotAllowed for whom it is not, whatever they are."""
+    """Before its arguments are read. Raises NotAllowed for whom it is not, whatever they are, and Conflict where what
+    it needs is missing."""
+    if command.needs not in {"", *call.services.offers}:
+        raise Conflict(f"{command.name} needs {NEEDS[command.needs]}.", hint=command.instead)
     if not command.access.allows(call.person, call.incident):
         hint = f"Who may: {who_may(command, call)}. Ask one of them to run it. {call.person.caveat}"
         raise NotAllowed(f"{command.name} is not for you.", hint=hint.strip())
@@ -202,6 +209,8 @@ def _of_plan(plan: Plan, person: Person, incident: Incident | None, services: Se
         platform=plan.platform,
         channel=plan.channel,
         service=plan.target.name,
+        cluster=plan.target.cluster,
+        namespace=plan.target.namespace,
         target=plan.target.key,
         arguments=plan.arguments,
         recent=recently(services, tx, besides=plan.id),
@@ -211,7 +220,7 @@ def _of_plan(plan: Plan, person: Person, incident: Incident | None, services: Se
 
 def command_of(plan: Plan) -> tuple[str, ...]:
     """The command that a plan comes from."""
-    return ("gw", "undo" if plan.undoes else plan.action)
+    return ("gw", *("undo" if plan.undoes else plan.action).split())
 
 
 _IN_FLIGHT = {PlanState.APPROVED, PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}

@@ -25,6 +25,11 @@ class ActionClass(StrEnum):
     DANGEROUS = "dangerous"
 
 
+#: What a command may need of that which runs the gateway (`Command.needs`), as a refusal says it.
+KUBERNETES = "kubernetes"
+NEEDS = {KUBERNETES: "the gateway in Kubernetes, and here it runs as local processes"}
+
+
 class Where(StrEnum):
     """Where a command makes sense."""
 
@@ -81,7 +86,8 @@ class Command:
     """One command.
 
     `gather` asks the outside for facts, before the transaction; `decide` reads and writes the record in
-    one transaction and awaits nothing. `summary` is a sentence for the help, `example` a line to copy.
+    one transaction and awaits nothing. `summary` is a sentence for the help, `example` a line to copy. `needs` is a
+    key of `NEEDS`: where that is missing, the help is silent about it, and it says `instead`.
     """
 
     path: tuple[str, ...]
@@ -93,6 +99,8 @@ class Command:
     klass: ActionClass = ActionClass.RECORD
     access: Access = RESPONDERS
     where: Where = Where.ANYWHERE
+    needs: str = ""
+    instead: str = ""
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
@@ -15,6 +16,7 @@ from commands.ports import (
     ErrorGroup,
     LogLine,
     LogPage,
+    LogSource,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -22,6 +24,7 @@ from commands.ports import (
     RouteReading,
     Workload,
 )
+from commands.ports.outside import EVERYTHING
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -80,7 +83,7 @@ class FakeGateway:
         self.stuck = False
 
     # deployments
-    async def find(self, name: str) -> Workload:
+    async def find(self, name: str, at: Location = HERE) -> Workload:
         if self.down:
             raise Unavailable(
                 "The admin API of gateway does not answer (ConnectError).", hint="Is the gateway running?"
@@ -140,27 +143,37 @@ class FakeGateway:
         return self.changes[:limit]
 
     # telemetry
-    async def reading(self, service: str, *, window: timedelta) -> Reading:
+    async def reading(self, service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         if self.down:
             return Reading(at=self.clock.now(), up=False)
         return self.reading_now.model_copy(update={"at": self.clock.now()})
 
-    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]:
+    async def routes(self, service: str, *, window: timedelta, at: Location = HERE) -> Sequence[RouteReading]:
         return [
             RouteReading(route="users", requests=600, error_rate=0.001, p95_ms=35),
             RouteReading(route="orders", requests=400, error_rate=0.004, p95_ms=48),
         ]
 
-    async def health(self, service: str) -> dict[str, str]:
+    async def health(self, service: str, at: Location = HERE) -> dict[str, str]:
         answer = "no answer (ConnectError)" if self.down else "ok (200)"
         return dict.fromkeys(("/health", "/health/live", "/health/ready"), answer)
 
     # logs
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+    async def lines(
+        self,
+        service: str,
+        *,
+        limit: int,
+        level: str,
+        grep: str,
+        since: timedelta,
+        source: LogSource = EVERYTHING,
+        at: Location = HERE,
+    ) -> LogPage:
         found = [line for line in self.log_lines if grep in line.message]
         return LogPage(lines=tuple(found[-limit:]), total=len(found), kept_since=self.kept_since, missed=self.missed)
 
-    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+    async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         total = sum(group.count for group in self.groups)
         return ErrorCount(groups=tuple(self.groups), total=total, kept_since=self.kept_since)
 

@@ -11,14 +11,16 @@ import yaml
 
 from bot.adapters import Adapter
 from bot.settings import Settings, SettingsError
+from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
-from commands.errors import NotFound, Unavailable
+from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import (
     Change,
     ErrorCount,
     LogLine,
     LogPage,
+    LogSource,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -26,6 +28,7 @@ from commands.ports import (
     RouteReading,
     Workload,
 )
+from commands.ports.outside import EVERYTHING
 
 _READ_TRIES = 2
 _HEALTH = ("/health", "/health/live", "/health/ready")
@@ -45,8 +48,9 @@ class GatewayAdmin:
 
     # ------------------------------------------------------------ deployments
 
-    async def find(self, name: str) -> Workload:
+    async def find(self, name: str, at: Location = HERE) -> Workload:
         """The gateway, when `name` is its name."""
+        self._check_place(at)
         if name != self._name:
             raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self._name}.")
         return _workload(self._name, await self._get("/admin/status"))
@@ -96,8 +100,9 @@ class GatewayAdmin:
 
     # ------------------------------------------------------------ telemetry
 
-    async def reading(self, service: str, *, window: timedelta) -> Reading:
+    async def reading(self, service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         """See Telemetry."""
+        self._check_place(at)
         seconds = max(1, int(window.total_seconds()))
         try:
             self._check_name(service)
@@ -106,15 +111,17 @@ class GatewayAdmin:
             return Reading(at=datetime.now(UTC), up=False, window_seconds=seconds)
         return _reading(summary)
 
-    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]:
+    async def routes(self, service: str, *, window: timedelta, at: Location = HERE) -> Sequence[RouteReading]:
         """The busiest routes first."""
+        self._check_place(at)
         self._check_name(service)
         summary = await self._get("/admin/metrics/summary", {"window": max(1, int(window.total_seconds()))})
         found = [RouteReading.model_validate(route) for route in summary["by_route"]]
         return sorted(found, key=lambda route: -route.requests)
 
-    async def health(self, service: str) -> dict[str, str]:
+    async def health(self, service: str, at: Location = HERE) -> dict[str, str]:
         """What each health endpoint of the main port answers."""
+        self._check_place(at)
         self._check_name(service)
         listen = (await self._get("/admin/status"))["listen"][0]
         return {path: await self._probe(listen + path) for path in _HEALTH}
@@ -129,8 +136,25 @@ class GatewayAdmin:
 
     # ------------------------------------------------------------ logs
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
-        """See Logs."""
+    async def lines(
+        self,
+        service: str,
+        *,
+        limit: int,
+        level: str,
+        grep: str,
+        since: timedelta,
+        source: LogSource = EVERYTHING,
+        at: Location = HERE,
+    ) -> LogPage:
+        """See Logs. Its workers write into one stream."""
+        self._check_place(at)
+        if source.said:
+            raise Conflict(
+                f"{self._name} runs as local processes, whose log is one: it has no pods and no containers.",
+                hint="Search for words in it instead.",
+                example="/gw logs worker 2 --level ERROR",
+            )
         self._check_name(service)
         query: dict[str, object] = {"limit": limit, "since_seconds": max(1, int(since.total_seconds()))}
         if level != "DEBUG":
@@ -145,13 +169,21 @@ class GatewayAdmin:
             missed=found["missed"],
         )
 
-    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+    async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """See Logs."""
+        self._check_place(at)
         self._check_name(service)
         found = await self._get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
         return ErrorCount.model_validate({name: found[name] for name in ErrorCount.model_fields})
 
     # ------------------------------------------------------------ the wire
+
+    def _check_place(self, at: Location) -> None:
+        if at.said:
+            raise NotFound(
+                f"{self._name} runs as local processes: there is no {at.words} to look in.",
+                hint="Leave --cluster and --namespace out.",
+            )
 
     def _check(self, target: Target) -> None:
         self._check_name(target.name)

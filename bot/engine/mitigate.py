@@ -132,7 +132,7 @@ class Mitigate:
         if plan.state is not PlanState.LOCKED:
             return None
         kept = self._run(evidence.capture(plan, self._services))
-        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW))
+        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=plan.target.location))
 
         def begin(tx: SqlTransaction) -> Plan | None:
             return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
@@ -247,11 +247,11 @@ class Mitigate:
 
     async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
         """All that were taken since now, at each new one, until the time to verify is over."""
-        clock, began = self._services.clock, self._services.clock.now()
+        clock, began, target = self._services.clock, self._services.clock.now(), plan.target
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(await self._services.telemetry.reading(plan.target.name, window=window))
+                readings.append(await self._services.telemetry.reading(target.name, window=window, at=target.location))
                 yield readings

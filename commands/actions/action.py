@@ -17,13 +17,14 @@ from commands.context import Call, Services
 from commands.domain.plan import Finding, Plan, Target
 from commands.errors import Conflict
 from commands.grammar.arguments import Option
+from commands.locating import Somewhere, workload_of
 from commands.ports import Workload
 from commands.presentation.words import counted
 from commands.registry import ActionClass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(Somewhere):
     """What every mitigation takes besides its own arguments."""
 
     at: Annotated[datetime | None, Option("--at", "when it runs, as 14:05; it is confirmed now")] = None
@@ -105,11 +106,13 @@ class Action(ABC, Generic[A]):
     example: ClassVar[str]
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
     temporary: ClassVar[bool] = False
+    needs: ClassVar[str] = ""
+    instead: ClassVar[str] = ""
     args: type[A]
 
-    async def resolve(self, args: A, call: Call) -> Workload:  # noqa: ARG002 - some name another target
-        """The target, by identity. Raises NotFound, Unavailable."""
-        return await call.services.deployments.find(call.services.default_service)
+    async def resolve(self, args: A, call: Call) -> Workload:
+        """The target, by identity. Raises NotFound, Conflict (it fits several), Unavailable."""
+        return await workload_of(args, call)
 
     async def detect(self, args: A, target: Workload, call: Call) -> Sequence[Finding]:  # noqa: ARG002
         """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
@@ -125,7 +128,7 @@ class Action(ABC, Generic[A]):
 
     async def look(self, services: Services, plan: Plan) -> Workload:
         """The target of a plan, read again."""
-        return await services.deployments.find(plan.target.name)
+        return await services.deployments.find(plan.target.name, plan.target.location)
 
     @abstractmethod
     async def execute(self, services: Services, plan: Plan) -> None:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from commands.domain.location import Location
 from commands.domain.sli import Reading
 from commands.people import Person
 from commands.policy.question import Decision
@@ -68,18 +69,25 @@ VerdictValue = Literal["passed", "failed", "inconclusive"]
 
 
 class Target(BaseModel):
-    """What is acted on, by identity: a deployment that was replaced has another uid."""
+    """What is acted on, by identity: a deployment that was replaced has another uid. Without a cluster, it is here."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: str
     name: str
     uid: str
+    cluster: str = ""
+    namespace: str = ""
 
     @property
     def key(self) -> str:
         """The name that locks and queues use."""
-        return f"{self.kind}/{self.name}"
+        return "/".join(part for part in (self.cluster, self.namespace, self.kind, self.name) if part)
+
+    @property
+    def location(self) -> Location:
+        """Where it is."""
+        return Location(self.cluster, self.namespace)
 
 
 class Finding(BaseModel):

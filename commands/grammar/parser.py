@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
@@ -280,17 +281,19 @@ def _shown_with(param: click.Parameter | None, wrong: Refusal, command: Command)
     return f"{command.example} {flag} {value}"
 
 
-def usage(command: Command) -> str:
-    """`/gw scale <replicas> [--reason text]`."""
+def usage(command: Command, hidden: Collection[str] = ()) -> str:
+    """`/gw scale <replicas> [--reason text]`; without arguments that make no sense to the reader."""
     hints = get_type_hints(command.args, include_extras=True)
-    return " ".join([command.name, *(_usage(field, hints[field.name]) for field in _in_order(command, hints))])
+    shown = [field for field in _in_order(command, hints) if field.name not in hidden]
+    return " ".join([command.name, *(_usage(field, hints[field.name]) for field in shown)])
 
 
 def _in_order(command: Command, hints: dict[str, Any]) -> list[dataclasses.Field[Any]]:
-    """What is known by its place, then what is known by its name."""
+    """What is known by its place, then what is known by its name; what many commands have comes last."""
     named = (arguments.Option, arguments.Flag)
     return sorted(
-        dataclasses.fields(command.args), key=lambda f: isinstance(arguments.how_written(hints[f.name]), named)
+        dataclasses.fields(command.args),
+        key=lambda f: (isinstance(arguments.how_written(hints[f.name]), named), bool(f.kw_only)),
     )
 
 
@@ -307,11 +310,11 @@ def _usage(field: dataclasses.Field[Any], hint: Any) -> str:
             return f"<{field.name}>" if required else f"[{field.name}]"
 
 
-def described(command: Command) -> list[tuple[str, str]]:
+def described(command: Command, hidden: Collection[str] = ()) -> list[tuple[str, str]]:
     """Each argument as it is written, with what it means; for the help."""
     hints = get_type_hints(command.args, include_extras=True)
     rows = []
-    for field in _in_order(command, hints):
+    for field in (one for one in _in_order(command, hints) if one.name not in hidden):
         hint = hints[field.name]
         rows.append((_usage(field, hint), arguments.how_written(hint).help))
     return rows

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from commands.cards import Card, Tone, card, fact
+from commands.cards import Card, Fact, Tone, When, card, fact
 from commands.context import Call
 from commands.handlers.common import Nothing
 from commands.ports import AuditReport, Transaction
+from commands.presentation.words import counted
 from commands.registry import READERS, ActionClass, Command, Reply
 
 
@@ -21,18 +22,24 @@ def verify(_args: Nothing, _call: Call, _tx: Transaction, report: AuditReport) -
 
 def _card(report: AuditReport) -> Card:
     if report.broken_at is None:
-        shown = card(
-            "The audit is intact",
-            f"{report.entries:,} {'entry' if report.entries == 1 else 'entries'}, each bound to the one before it.",
-            tone=Tone.GOOD,
-        )
-        return shown.model_copy(update={"facts": (fact("Newest entry", report.head[:16]),)})
+        bound = f"{counted(report.entries, 'entry', 'entries')}, each bound to the one before it."
+        warned = [f"The anchors could not be read, so only the chain was looked at: {report.trouble}"]
+        tone = Tone.WARNING if report.trouble else Tone.GOOD
+        shown = card("The audit is intact", bound, *(warned if report.trouble else ()), tone=tone)
+        return shown.model_copy(update={"facts": (fact("Newest entry", report.head[:16]), *_anchors(report))})
     return card(
         "The audit was changed",
         f"At entry {report.broken_at}: {report.why}.",
         "Keep a copy of the database, then find out who had access to it.",
         tone=Tone.CRITICAL,
     )
+
+
+def _anchors(report: AuditReport) -> tuple[Fact, ...]:
+    """What was signed and kept elsewhere, if anything."""
+    if report.anchored_at is None:
+        return ()
+    return (fact("Anchored", f"up to entry {report.anchored_entry:,}, ", When(at=report.anchored_at)),)
 
 
 COMMANDS = (

@@ -11,10 +11,10 @@ from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Conflict
 from commands.grammar.arguments import Word
+from commands.locating import workload_of
 from commands.mitigation import deciding
 from commands.mitigation.proposing import command_of, propose
 from commands.ports import Workload
-from commands.reading import service_of
 from commands.registry import READERS, RESPONDERS, ActionClass, Click, Command
 
 _LOOKED_AT = 50
@@ -33,7 +33,7 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
     Raises:
         Conflict: there is nothing to take back, or somebody else changed the target since (rule 6).
     """
-    target = await call.services.deployments.find(service_of(call))
+    target = await workload_of(args, call)
     plans = await call.services.ledger.recent(target=target.target.key, limit=_LOOKED_AT)
     last = _newest_in_force([plan for plan in plans if args.which in {"", plan.id, plan.action}], target)
     if target.target.uid != last.target.uid:

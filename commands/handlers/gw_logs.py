@@ -12,10 +12,11 @@ from commands.cards import Card, Code, Rich, Table, Tone, When, Who, card, rich
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
-from commands.grammar.arguments import Option, Rest
+from commands.grammar.arguments import Flag, Option, Rest
 from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
+from commands.locating import Somewhere, location_of, workload_of
 from commands.people import Person
-from commands.ports import Change, ErrorGroup, LogLine, LogPage, Transaction
+from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction
 from commands.presentation.words import counted, cut, cut_lines, dated, lasting
 from commands.reading import service_of
 from commands.redaction import redact
@@ -34,24 +35,28 @@ _SAME_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
-class LogsArgs:
+class LogsArgs(Somewhere):
     """Arguments of `/gw logs`."""
 
     grep: Annotated[str, Rest("only lines with this text")] = ""
     level: Annotated[str, Option("--level", "DEBUG, INFO, WARNING or ERROR, and worse")] = "INFO"
     since: Annotated[timedelta, Option("--since", "how far back, e.g. 15m")] = timedelta(minutes=15)
     limit: Annotated[int, Option("--limit", "how many lines, at most 200")] = 40
+    pod: Annotated[str, Option("--pod", "only of this pod, or of those whose names begin so")] = ""
+    selector: Annotated[str, Option("--selector", "only of pods with these labels, as tier=edge")] = ""
+    container: Annotated[str, Option("--container", "only of this container")] = ""
+    previous: Annotated[bool, Flag("--previous", "of the run before the last restart")] = False
 
 
 @dataclass(frozen=True)
-class ErrorsArgs:
+class ErrorsArgs(Somewhere):
     """Arguments of `/gw errors`."""
 
     since: Annotated[timedelta, Option("--since", "how far back, e.g. 15m")] = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class HistoryArgs:
+class HistoryArgs(Somewhere):
     """Arguments of `/gw history`."""
 
     limit: Annotated[int, Option("--limit", "how many changes, at most 50")] = 15
@@ -89,7 +94,15 @@ async def logs(args: LogsArgs, call: Call) -> Card:
         raise Malformed(f"Search for {_LONGEST_GREP} characters at most; those are {len(args.grep):,}.")
     at_most_a_day(args.since, "/gw logs --since 24h")
     limit = min(max(args.limit, 1), 200)
-    page = await call.services.logs.lines(service_of(call), limit=limit, level=level, grep=args.grep, since=args.since)
+    page = await call.services.logs.lines(
+        service_of(call),
+        limit=limit,
+        level=level,
+        grep=args.grep,
+        since=args.since,
+        source=LogSource(pod=args.pod, selector=args.selector, container=args.container, previous=args.previous),
+        at=location_of(args, call),
+    )
     missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
     searched = () if page.lines else _searched(args, level)
     return Card(
@@ -147,7 +160,7 @@ def _text(value: Any) -> str:
 async def errors(args: ErrorsArgs, call: Call) -> Card:
     """Like errors counted together, the most frequent first."""
     at_most_a_day(args.since, "/gw errors --since 24h")
-    found = await call.services.logs.errors(service_of(call), since=args.since)
+    found = await call.services.logs.errors(service_of(call), since=args.since, at=location_of(args, call))
     kept, where = _kept(found.kept_since, args.since, call), f"on {service_of(call)} in the last {lasting(args.since)}"
     if not found.groups:
         return Card(title=f"No errors {where}", paragraphs=kept, tone=Tone.GOOD)
@@ -174,7 +187,7 @@ def _error_row(group: ErrorGroup) -> tuple[Rich, ...]:
 
 async def changes(args: HistoryArgs, call: Call) -> Sequence[Change]:
     """The target's own history."""
-    workload = await call.services.deployments.find(service_of(call))
+    workload = await workload_of(args, call)
     limit = _LOOKED_AT if args.narrowed else min(max(args.limit, 1), 50)
     return await call.services.deployments.history(workload.target, limit=limit)
 

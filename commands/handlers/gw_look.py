@@ -12,7 +12,8 @@ from commands.context import Call
 from commands.domain.sli import Objectives, Reading
 from commands.errors import Unavailable
 from commands.grammar.arguments import Option
-from commands.handlers.common import Nothing, at_most_a_day, may_be_told_here, show_gathered
+from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
+from commands.locating import Somewhere, location_of, named, workload_of
 from commands.ports import Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, first_lines, lasting
@@ -24,25 +25,25 @@ _OF_A_POD = ("Worker", "State", "Since", "Restarts")
 
 
 @dataclass(frozen=True)
-class MetricsArgs:
+class MetricsArgs(Somewhere):
     """Arguments of `/gw metrics`."""
 
     window: Annotated[timedelta, Option("--window", "what the figures count, e.g. 30s or 5m")] = timedelta(seconds=30)
     since: Annotated[timedelta, Option("--since", "how far back the chart goes, e.g. 2h")] = timedelta(minutes=30)
 
 
-async def status(_args: Nothing, call: Call) -> Card:
+async def status(args: Somewhere, call: Call) -> Card:
     """Workers, error rate, latency, in one look."""
-    service = service_of(call)
-    reading = await call.services.telemetry.reading(service, window=WINDOW)
+    service, where = service_of(call), location_of(args, call)
+    reading = await call.services.telemetry.reading(service, window=WINDOW, at=where)
     try:
-        workload = await call.services.deployments.find(service)
+        workload = await call.services.deployments.find(service, where)
     except Unavailable as gone:
         return _gone(service, gone, reading)
     state, tone = _state(workload, reading, call.services.objectives)
     closer = rich("Look closer: ", Code(text="/gw errors"), ", ", Code(text="/gw logs --level ERROR"))
     return Card(
-        title=f"{workload.target.name}: {state}",
+        title=f"{named(workload)}: {state}",
         tone=tone,
         paragraphs=(closer,) if tone is Tone.CRITICAL else (),
         facts=(
@@ -108,9 +109,9 @@ def _identity(workload: Workload) -> tuple[Fact, ...]:
     )
 
 
-async def health(_args: Nothing, call: Call) -> Card:
+async def health(args: Somewhere, call: Call) -> Card:
     """The health endpoints, as runbooks 002 and 003 ask for them."""
-    checks = await call.services.telemetry.health(service_of(call))
+    checks = await call.services.telemetry.health(service_of(call), location_of(args, call))
     good = all(answer.startswith("ok") for answer in checks.values())
     return Card(
         title=f"{service_of(call)}: {'all health checks pass' if good else 'a health check fails'}",
@@ -119,12 +120,12 @@ async def health(_args: Nothing, call: Call) -> Card:
     )
 
 
-async def pods(_args: Nothing, call: Call) -> Card:
+async def pods(args: Somewhere, call: Call) -> Card:
     """`kubectl get pods` for whatever runs the gateway."""
-    workload = await call.services.deployments.find(service_of(call))
+    workload = await workload_of(args, call)
     found = await call.services.deployments.pods(workload.target)
     ready = workload.ready == workload.desired
-    title = f"{workload.target.name}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
+    title = f"{named(workload)}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
     tone = Tone.GOOD if ready else Tone.CRITICAL
     if any(pod.node or pod.image for pod in found):
         placed = tuple((*_pod(pod), rich(pod.node or "-"), rich(pod.image or "-")) for pod in found)
@@ -152,10 +153,10 @@ def _count(number: int | None) -> Rich:
 async def metrics(args: MetricsArgs, call: Call) -> Card:
     """The SLIs, whole and by route (runbook 002: "Identify affected routes"). What is down has no routes to ask for."""
     at_most_a_day(args.since, "/gw metrics --since 24h")
-    service = service_of(call)
+    service, where = service_of(call), location_of(args, call)
     window = min(max(args.window, timedelta(seconds=1)), timedelta(minutes=15))
-    reading = await call.services.telemetry.reading(service, window=window)
-    routes = await call.services.telemetry.routes(service, window=window) if reading.up else ()
+    reading = await call.services.telemetry.reading(service, window=window, at=where)
+    routes = await call.services.telemetry.routes(service, window=window, at=where) if reading.up else ()
     columns = ("Route", "Requests", "Errors", "p95")
     return Card(
         title=f"{service}: {reading.words()}",
@@ -194,11 +195,11 @@ def _route(route: RouteReading) -> tuple[Rich, ...]:
     )
 
 
-async def config(_args: Nothing, call: Call) -> Card:
+async def config(args: Somewhere, call: Call) -> Card:
     """The running configuration; secrets are masked."""
-    workload = await call.services.deployments.find(service_of(call))
+    workload = await workload_of(args, call)
     text = redact(await call.services.deployments.config(workload.target))
-    return Card(title=f"Configuration of {workload.target.name}", preformatted=first_lines(text.splitlines(), most=200))
+    return Card(title=f"Configuration of {named(workload)}", preformatted=first_lines(text.splitlines(), most=200))
 
 
 def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = show_gathered) -> Command:
@@ -215,9 +216,9 @@ def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = 
 
 
 COMMANDS = (
-    _look("status", Nothing, status, "Show workers, error rate and latency."),
-    _look("health", Nothing, health, "Ask the health endpoints."),
-    _look("pods", Nothing, pods, "List the workers."),
+    _look("status", Somewhere, status, "Show workers, error rate and latency."),
+    _look("health", Somewhere, health, "Ask the health endpoints."),
+    _look("pods", Somewhere, pods, "List the workers."),
     _look("metrics", MetricsArgs, metrics, "Show error rate and latency by route, and a chart.", with_chart),
-    _look("config", Nothing, config, "Show the running configuration, secrets masked."),
+    _look("config", Somewhere, config, "Show the running configuration, secrets masked."),
 )

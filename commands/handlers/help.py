@@ -10,8 +10,9 @@ from commands import policed
 from commands.cards import Card, Code, Table, fact, rich
 from commands.context import Call
 from commands.errors import NotFound
-from commands.grammar.arguments import Rest
+from commands.grammar.arguments import Rest, names_of
 from commands.grammar.parser import described, usage
+from commands.locating import Somewhere
 from commands.ports import Transaction
 from commands.registry import READERS, ActionClass, Command, Reply, Where
 
@@ -34,10 +35,15 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     exact = next((one for one in family if one.path == words), None)
     if exact:
         more = [one for one in family if one is not exact]
-        return Reply(_one(exact, more, policed.who_may(exact, here)), private=True)
+        return Reply(_one(exact, more, policed.who_may(exact, here), _hidden(call)), private=True)
     if not family:
         raise NotFound(f"There is no command /{' '.join(words)[:60]} that you can run.", example="/help")
-    return Reply(_list(family), private=True)
+    return Reply(_list(family, _hidden(call)), private=True)
+
+
+def _hidden(call: Call) -> frozenset[str]:
+    """Where nothing runs in a cluster, nobody has to say in which."""
+    return frozenset() if call.services.inspection else names_of(Somewhere)
 
 
 def _families(commands: list[Command]) -> Card:
@@ -60,8 +66,8 @@ def _within(family: list[Command]) -> str:
     return " Or: ".join([*alone, *([following] if following else [])])
 
 
-def _list(family: list[Command]) -> Card:
-    rows = tuple((rich(Code(text=usage(command))), rich(command.summary)) for command in family)
+def _list(family: list[Command], hidden: frozenset[str]) -> Card:
+    rows = tuple((rich(Code(text=usage(command, hidden))), rich(command.summary)) for command in family)
     return Card(
         title=f"/{family[0].path[0]}",
         table=Table(columns=("Command", "What it does"), rows=rows),
@@ -69,13 +75,14 @@ def _list(family: list[Command]) -> Card:
     )
 
 
-def _one(command: Command, more: list[Command], who: str) -> Card:
-    rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command))
-    example = [] if command.example == usage(command) else [rich("Example: ", Code(text=command.example))]
+def _one(command: Command, more: list[Command], who: str, hidden: frozenset[str]) -> Card:
+    rows = tuple((rich(Code(text=written)), rich(text)) for written, text in described(command, hidden))
+    written = usage(command, hidden)
+    example = [] if command.example == written else [rich("Example: ", Code(text=command.example))]
     where = [fact("Where", command.where.value)] if command.where is Where.INCIDENT else []
     return Card(
         title=command.name,
-        paragraphs=(rich(command.summary), rich(Code(text=usage(command))), *example),
+        paragraphs=(rich(command.summary), rich(Code(text=written)), *example),
         facts=(fact("Who may", who), *where),
         table=Table(columns=("Argument", "Meaning"), rows=rows) if rows else None,
         footer=rich("More: ", ", ".join(one.name for one in more)) if more else (),

@@ -57,8 +57,8 @@ def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
     service, target = plan.target.name, plan.target
 
     async def metrics() -> list[str]:
-        now = await services.telemetry.reading(service, window=WINDOW)
-        routes = await services.telemetry.routes(service, window=_BACK)
+        now = await services.telemetry.reading(service, window=WINDOW, at=target.location)
+        routes = await services.telemetry.routes(service, window=_BACK, at=target.location)
         rows = [f"{r.route}: {r.requests} requests, errors {r.error_rate:.1%}, p95 {r.p95_ms} ms" for r in routes]
         return [now.words(), *rows]
 
@@ -73,14 +73,21 @@ def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
         return redact(await services.deployments.config(target)).splitlines()
 
     async def errors() -> list[str]:
-        found = (await services.logs.errors(service, since=_BACK)).groups
+        found = (await services.logs.errors(service, since=_BACK, at=target.location)).groups
         return [f"{e.count}x {e.route} {e.status} {e.error_type}, last {_time(e.last_seen)}" for e in found]
 
     async def lines() -> list[str]:
-        page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK)
+        page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK, at=target.location)
         return [_line(line) for line in page.lines]
 
+    async def events() -> list[str]:
+        assert services.inspection is not None
+        page = await services.inspection.events(target, since=_BACK, limit=100, everything=True)
+        return [json.dumps(redact_value(one.model_dump(mode="json")), ensure_ascii=False) for one in page.events]
+
     yield "Metrics", metrics
+    if services.inspection is not None:
+        yield "Events", events
     yield "Workers", copies
     yield "Changes", changes
     yield "Errors", errors

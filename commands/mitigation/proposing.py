@@ -40,6 +40,8 @@ def command_of(action: Action[Any]) -> Command:
         decide=propose,
         klass=action.klass,
         access=RESPONDERS,
+        needs=action.needs,
+        instead=action.instead,
     )
 
 

@@ -8,7 +8,9 @@ Errors: an adapter that gets no answer raises `Unavailable`; one whose request w
 raises `Rejected`; one that cannot know whether its request had an effect raises `OutcomeUnknown`.
 """
 
+from commands.ports.altering import Alterations, Draft, Drafted
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.inspecting import Inspection
 from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
 from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
@@ -37,6 +39,7 @@ from commands.ports.values import (
     Held,
     LogLine,
     LogPage,
+    LogSource,
     Notice,
     Operation,
     OutcomeUnknown,
@@ -47,6 +50,7 @@ from commands.ports.values import (
 )
 
 __all__ = [
+    "Alterations",
     "Audit",
     "AuditEntry",
     "AuditReport",
@@ -57,6 +61,8 @@ __all__ = [
     "Clock",
     "Contact",
     "Deployments",
+    "Draft",
+    "Drafted",
     "ErrorCount",
     "ErrorGroup",
     "Evidences",
@@ -64,10 +70,12 @@ __all__ = [
     "Freezes",
     "Held",
     "Incidents",
+    "Inspection",
     "Leases",
     "Ledger",
     "LogLine",
     "LogPage",
+    "LogSource",
     "Logs",
     "Messages",
     "NoAccess",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from commands.domain.incident import Status
+from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.ports.values import (
@@ -14,12 +15,16 @@ from commands.ports.values import (
     Contact,
     ErrorCount,
     LogPage,
+    LogSource,
     Notice,
     Operation,
     Pod,
     RouteReading,
     Workload,
 )
+
+#: Every line there is.
+EVERYTHING = LogSource()
 
 
 class Clock(Protocol):
@@ -35,11 +40,12 @@ class Clock(Protocol):
 class Deployments(Protocol):
     """Runs copies of the gateway and changes how many."""
 
-    async def find(self, name: str) -> Workload:
-        """The workload with this name.
+    async def find(self, name: str, at: Location = HERE) -> Workload:
+        """The workload with this name, there.
 
         Raises:
             NotFound: there is none; the message lists those there are.
+            Conflict: it fits several places, which the message lists.
             Unavailable: no answer.
         """
 
@@ -73,22 +79,32 @@ class Deployments(Protocol):
 class Telemetry(Protocol):
     """What the gateway says of itself."""
 
-    async def reading(self, service: str, *, window: timedelta) -> Reading:
+    async def reading(self, service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         """A reading; `up` is False when nothing answers (no exception)."""
 
-    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]: ...
+    async def routes(self, service: str, *, window: timedelta, at: Location = HERE) -> Sequence[RouteReading]: ...
 
-    async def health(self, service: str) -> dict[str, str]:
+    async def health(self, service: str, at: Location = HERE) -> dict[str, str]:
         """Each health check and its answer."""
 
 
 class Logs(Protocol):
     """Recent log lines."""
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+    async def lines(
+        self,
+        service: str,
+        *,
+        limit: int,
+        level: str,
+        grep: str,
+        since: timedelta,
+        source: LogSource = EVERYTHING,
+        at: Location = HERE,
+    ) -> LogPage:
         """The newest `limit` lines of at least this level with this text, and how many there are."""
 
-    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+    async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """Like errors counted together."""
 
 

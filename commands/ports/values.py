@@ -81,6 +81,20 @@ class LogLine(_Value):
     fields: dict[str, Any] = {}
 
 
+class LogSource(_Value):
+    """Which lines are meant: of some pods, of one container, of the run before the last restart. Empty: all."""
+
+    pod: str = ""
+    selector: str = ""
+    container: str = ""
+    previous: bool = False
+
+    @property
+    def said(self) -> bool:
+        """Whether it narrows anything."""
+        return bool(self.pod or self.selector or self.container or self.previous)
+
+
 class LogPage(_Value):
     """The newest lines that match, oldest first, of `total` that do.
 
@@ -172,9 +186,17 @@ class AuditEntry(_Value):
 
 
 class AuditReport(_Value):
-    """What verification found. `broken_at` None: intact."""
+    """What verification found. `broken_at` None: intact.
+
+    `anchors` were held against it, the newest of them, of `anchored_at`, that of the entry `anchored_entry`; `trouble`
+    says why they could not be read.
+    """
 
     entries: int
     head: str
     broken_at: int | None = None
     why: str = ""
+    anchors: int = 0
+    anchored_entry: int = 0
+    anchored_at: AwareDatetime | None = None
+    trouble: str = ""

@@ -31,9 +31,13 @@ class Window:
 
 
 def measured_chart(
-    window: Window, readings: Sequence[Reading], plans: Iterable[Plan], objectives: Objectives
+    window: Window,
+    readings: Sequence[Reading],
+    plans: Iterable[Plan],
+    objectives: Objectives,
+    marks: Sequence[Mark] = (),
 ) -> Chart | None:
-    """The chart of a window; None where too little was measured for a line."""
+    """The chart of a window; None where too little was measured for a line. `marks` are what else happened."""
     inside = sorted((one for one in readings if window.since <= one.at <= window.until), key=lambda one: one.at)
     if len(inside) < 2:
         return None
@@ -46,7 +50,7 @@ def measured_chart(
             _panel("Error rate", "%", inside, _errors, round(objectives.error_rate * 100, 6)),
             _panel("p95", "ms", inside, _p95, objectives.p95_ms),
         ),
-        marks=tuple(_marks(plans, window)),
+        marks=(*_marks(plans, window), *marks),
         bands=tuple(_silences(inside)),
     )
 

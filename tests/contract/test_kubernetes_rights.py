@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bot.adapters.kubernetes import detectors, doctor
-from bot.adapters.kubernetes.access import ACCOUNT, TABLE, manifest
+from bot.adapters.kubernetes.access import ACCOUNT, ON_REQUEST, TABLE, manifest
 from bot.adapters.kubernetes.building import build
 from bot.adapters.kubernetes.detectors import Detected
 from bot.settings import Settings, SettingsError, load
@@ -161,4 +161,6 @@ def test_whoever_does_not_use_it_does_not_wait_for_it(path: Path) -> None:
 def test_the_page_explains_each_verb_as_the_table_does() -> None:
     page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+ [\w./]+)` \| (.*) \|$", page, re.MULTILINE))
-    assert {name: why.replace("`", "") for name, why in rows.items()} == {one.words: one.why for one in TABLE}
+    assert {name: why.replace("`", "") for name, why in rows.items()} == {
+        one.words: one.why for one in (*TABLE, *ON_REQUEST)
+    }

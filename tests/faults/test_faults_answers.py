@@ -15,6 +15,7 @@ from bot.store import schema
 from bot.store.audit import verify
 from bot.store.transaction import SqlTransaction
 from commands.domain.incident import ActionFinished
+from commands.domain.location import HERE, Location
 from commands.domain.plan import Plan, PlanState
 from tests.world import World, audited, settings_for, world
 
@@ -124,9 +125,9 @@ async def test_a_second_plan_is_refused_while_one_runs(tocsin_on: World) -> None
     hold = asyncio.Event()
     find = tocsin_on.gateway.find
 
-    async def slow(name: str) -> object:
+    async def slow(name: str, at: Location = HERE) -> object:
         await hold.wait()
-        return await find(name)
+        return await find(name, at)
 
     tocsin_on.gateway.find = slow  # type: ignore[method-assign, assignment]
     await tocsin_on.click("ana", key, "Confirm")

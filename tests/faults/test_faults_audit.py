@@ -95,7 +95,7 @@ def test_the_command_line_says_what_it_found(tmp_path: Path, printed: Any, sqlit
     database = Database(sqlite_url)
     migrate(database.engine)
     database.write_now(lambda c: SqlAudit(c, datetime.now(UTC)).append("x", actor="a", subject="s", detail={}))
-    assert printed(sqlite_url)[1].startswith("The audit is intact: 1 entries, head ")
+    assert printed(sqlite_url)[1].startswith("The audit is intact: 1 entry, head ")
     database.write_now(lambda c: c.exec_driver_sql("UPDATE tocsin_audit SET actor = 'mallory'"))
     assert printed(sqlite_url) == (1, "The audit was changed: entry 1: its content was changed.\n")
     database.close()

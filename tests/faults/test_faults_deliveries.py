@@ -25,6 +25,7 @@ from commands.actions.action import Preview, Proposal
 from commands.actions.scale import ACTION, ScaleArgs
 from commands.cards import card
 from commands.context import Call
+from commands.domain.location import HERE, Location
 from commands.domain.plan import FINAL, PlanState, Target
 from commands.errors import Conflict, NotAllowed
 from commands.mitigation import deciding, proposing
@@ -137,8 +138,8 @@ class ManyGateways(FakeGateway):
         super().__init__(clock)
         self.copies: dict[str, int] = {}
 
-    async def find(self, name: str) -> Workload:
-        found = await super().find("gateway")
+    async def find(self, name: str, at: Location = HERE) -> Workload:
+        found = await super().find("gateway", at)
         copies = self.copies.get(name, 3)
         target = found.target.model_copy(update={"name": name})
         return found.model_copy(update={"target": target, "desired": copies, "ready": copies})

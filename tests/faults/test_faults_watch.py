@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.delivery import OwnIntake, Receipt, TextDelivery
-from bot.settings import WatchSettings
+from bot.sections import WatchSettings
 from bot.store import schema
 from bot.store.errors import StoreUnavailable
 from bot.store.transaction import SqlTransaction

@@ -62,7 +62,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /approve     Approve a plan that waits, as its button does.
           /audit       verify
           /deny        Stop a plan: before it runs, or before its next step.
-          /gw          config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, undo
+          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, top, undo
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
@@ -75,8 +75,8 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /review      Say that you have looked at a change that was made without approval.
           /reviews     Show what was changed without approval and nobody has looked at.
           /tocsin      freeze, thaw
-          (More: /help incident or /help incident declare)
-        """)
+          (More: /help gw or /help gw changes)
+        """)  # noqa: E501
 
 
 async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -> None:
@@ -86,7 +86,7 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           Command      What follows
           /again       Look again: repeat the last command of yours here that only reads.
           /audit       verify
-          /gw          config, errors, evidence, health, history, logs, metrics, pods, status
+          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, status, top
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    list, show, timeline
           /leases      Show what is temporary, whose it is, and when it ends.
@@ -95,7 +95,7 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
           /policy      explain, show
           /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
           /reviews     Show what was changed without approval and nobody has looked at.
-          (More: /help gw or /help gw config)
+          (More: /help gw or /help gw changes)
         """)
     assert await stage.asks("eve", "general", "/help gw scale") == golden("""
         There is no command /gw scale that you can run.
@@ -108,16 +108,16 @@ async def test_help_shows_a_family_and_one_command_in_full(stage: Stage) -> None
     assert await stage.asks("ben", "general", "/help /gw scale") == golden("""
         /gw scale
           Plan another number of workers; it runs once it is confirmed.
-          /gw scale <replicas> [--at time] [--in duration] [--break-glass why] [--for duration] [--gradual]
+          /gw scale <replicas> [--gradual] [--at time] [--in duration] [--break-glass why] [--for duration]
           Example: /gw scale 10
           Who may: operators, admins, the incident commander, the technical lead
           Argument             Meaning
           <replicas>           how many workers there are to be
+          [--gradual]          twice as many at a time, or half; it stops when it gets worse
           [--at time]          when it runs, as 14:05; it is confirmed now
           [--in duration]      how long it waits before it runs, as 20m
           [--break-glass why]  why it cannot wait for an approval; reviewed later
           [--for duration]     how long it lasts, as 30m; then it is taken back
-          [--gradual]          twice as many at a time, or half; it stops when it gets worse
         """)
     assert await stage.asks("ben", "general", "/help incident declare") == golden("""
         /incident declare

@@ -304,3 +304,68 @@ async def test_a_gateway_that_does_not_answer_is_said_so(stage: Stage) -> None:
 async def test_in_an_incident_about_another_service_the_gateway_is_looked_at(stage: Stage) -> None:
     incident = await stage.declares("sev2 slow --service billing")
     assert (await stage.asks("ana", incident.channel, "/gw pods")).startswith("gateway: 3 of 3 workers ready")
+
+
+async def test_what_is_used_by_local_processes(stage: Stage) -> None:
+    assert await stage.types("eve", "general", "/gw top") == golden("""
+        [#general, all]
+        What is used: 3 workers of gateway
+          Worker     Memory  Requests  Errors
+          gateway-1  40 MB   10        0
+          gateway-2  40 MB   20        0
+          gateway-3  40 MB   30        0
+          (@Eve Larsson: /gw top)
+        """)
+    assert await stage.asks("eve", "general", "/gw top nodes") == golden("""
+        gateway runs as local processes on one machine: there are no nodes.
+          Look at the processes instead.
+          Try: /gw top
+          (You typed: /gw top nodes)
+        """)
+
+
+async def test_changes_of_local_processes(stage: Stage) -> None:
+    stage.world.gateway.changes = [
+        Change(
+            at=START - timedelta(minutes=2),
+            kind="config",
+            actor="ops",
+            reason="shorter timeout",
+            before="timeout 5",
+            after="timeout 2",
+            outcome="done",
+        ),
+        Change(
+            at=START - timedelta(hours=2), kind="restart", actor="ops", reason="", before="", after="", outcome="done"
+        ),
+    ]
+    await stage.runs("ana", "general", "/gw scale 4")
+    await stage.news()
+    assert await stage.types("eve", "general", "/gw changes 30m") == golden("""
+        [#general, all]
+        2 changes around gateway in the last 30 min
+          No chart: too little was measured in the last 30 min.
+          When       What                                                      Errors
+          11:58 UTC  config: timeout 5 → timeout 2 (shorter timeout), by ops   -
+          12:00 UTC  Scale gateway up from 3 to 4 workers, by @Ana Ruiz: done  -
+          (@Eve Larsson: /gw changes 30m)
+        """)
+    assert await stage.asks("eve", "general", "/gw changes 3d") == golden("""
+        I can look a day back at most; 3 d is further.
+          Try: /gw changes 24h
+          (You typed: /gw changes 3d)
+        """)
+
+
+async def test_what_only_a_cluster_has_is_refused_with_what_comes_nearest(stage: Stage) -> None:
+    assert await stage.asks("eve", "general", "/gw events") == golden("""
+        /gw events needs the gateway in Kubernetes, and here it runs as local processes.
+          /gw changes and /gw logs tell what happened.
+          (You typed: /gw events)
+        """)
+    shown = await stage.asks("eve", "general", "/help gw")
+    for name in ("describe", "events", "rollout", "hpa", "endpoints", "configmap", "nodes", "certs"):
+        assert f"/gw {name}" not in shown
+        assert "runs as local processes" in await stage.asks("eve", "general", f"/gw {name}")
+    assert "/gw changes" in shown
+    assert "/gw top" in shown

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from commands.cards import Tone
+from commands.domain.location import HERE, Location
 from commands.domain.plan import FINAL, Plan, PlanState
 from commands.domain.sli import Reading
 from commands.ports import Operation, Workload
@@ -223,7 +224,7 @@ async def test_traffic_from_before_the_change_does_not_verify_it(stage: Stage) -
         await original(*args, **kwargs)
         changed_at.append(clock.now())
 
-    async def reading(service: str, *, window: timedelta) -> Reading:
+    async def reading(service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         good = gateway.reading_now.model_copy(update={"at": clock.now(), "errors": 0, "error_rate": 0.0})
         if not changed_at:
             return good
@@ -281,7 +282,7 @@ async def test_a_scale_is_done_when_its_workers_are_ready(sqlite_url: str) -> No
     pace = {"poll_seconds": 0.5, "effect_within_seconds": 3}
     async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
 
-        async def find(name: str) -> Workload:
+        async def find(name: str, at: Location = HERE) -> Workload:
             return (await original(name)).model_copy(update={"ready": 1})
 
         original, running.gateway.find = running.gateway.find, find  # type: ignore[method-assign]

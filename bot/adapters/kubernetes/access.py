@@ -5,18 +5,24 @@ What is not in it is not asked for. `tocsin k8s rbac` prints the Role, `tocsin k
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+Rules = list[dict[str, list[str]]]
 RBAC = "rbac.authorization.k8s.io"
 ACCOUNT = "tocsin"
 
 
 @dataclass(frozen=True)
 class Access:
-    """One verb on one resource, and why. `versions`: as the API has them, the newest first."""
+    """One verb on one resource, and why. `versions`: as the API has them, the newest first.
+
+    `whole_cluster`: it is in no namespace. `how`: the option of `tocsin k8s rbac` that grants it, where it is not given
+    to everybody.
+    """
 
     verb: str
     group: str
@@ -25,6 +31,8 @@ class Access:
     versions: tuple[str, ...] = ("v1",)
     method: str = "GET"
     optional: bool = False
+    whole_cluster: bool = False
+    how: str = ""
 
     @property
     def changes(self) -> bool:
@@ -41,7 +49,8 @@ class Access:
         """Where it is asked."""
         root = f"/apis/{self.group}/{version or self.versions[0]}" if self.group else "/api/v1"
         plural, slash, sub = self.resource.partition("/")
-        return f"{root}/namespaces/{namespace}/{plural}{f'/{name}' if name else ''}{slash}{sub}"
+        within = "" if self.whole_cluster else f"/namespaces/{namespace}"
+        return f"{root}{within}/{plural}{f'/{name}' if name else ''}{slash}{sub}"
 
 
 GET_DEPLOYMENT = Access("get", "apps", "deployments", "copies, image and rollout in /gw status, and every read-back")
@@ -54,7 +63,7 @@ PUT_SCALE = Access("update", "apps", "deployments/scale", "/gw scale and /gw und
 LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history")
 LIST_PODS = Access("list", "", "pods", "/gw pods, and whose logs to read")
 GET_LOG = Access("get", "", "pods/log", "/gw logs and /gw errors")
-GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config; secrets are never read")
+GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config and /gw configmap")
 LIST_AUTOSCALERS = Access(
     "list", "autoscaling", "horizontalpodautoscalers", "whether an autoscaler would undo a scale", versions=("v2", "v1")
 )
@@ -64,37 +73,63 @@ LIST_BUDGETS = Access(
 LIST_SCALED_OBJECTS = Access(
     "list", "keda.sh", "scaledobjects", "whether KEDA would undo a scale", versions=("v1alpha1",), optional=True
 )
+LIST_EVENTS = Access("list", "", "events", "/gw events, and what /gw describe says of an object")
+LIST_SERVICES = Access("list", "", "services", "/gw endpoints: which services send to the pods")
+LIST_SLICES = Access(
+    "list", "discovery.k8s.io", "endpointslices", "/gw endpoints: which pods get requests", versions=("v1", "v1beta1")
+)
+LIST_POD_METRICS = Access("list", "metrics.k8s.io", "pods", "/gw top", versions=("v1beta1",), optional=True)
+LIST_NODES = Access(
+    "list", "", "nodes", "/gw nodes, /gw top nodes, and nodes in /gw changes", whole_cluster=True, how="--nodes"
+)
+LIST_NODE_METRICS = Access(
+    "list", "metrics.k8s.io", "nodes", "/gw top nodes", versions=("v1beta1",), whole_cluster=True, how="--nodes"
+)
+LIST_SECRETS = Access("list", "", "secrets", "/gw certs: until when TLS certificates last", how="--certs")
 
 TABLE = (
     GET_DEPLOYMENT, LIST_DEPLOYMENTS, PATCH_DEPLOYMENT, GET_SCALE, PUT_SCALE, LIST_REPLICA_SETS, LIST_PODS, GET_LOG,
-    GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS,
+    GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS, LIST_EVENTS, LIST_SERVICES, LIST_SLICES,
+    LIST_POD_METRICS,
 )  # fmt: skip
-"""All of it."""
+"""All that everybody grants."""
+
+ON_REQUEST = (LIST_NODES, LIST_NODE_METRICS, LIST_SECRETS)
+"""What is granted by an option of `tocsin k8s rbac` only: it reaches beyond the namespace, or to keys."""
 
 
-def rules() -> list[dict[str, list[str]]]:
-    """The table as rules of a Role: one for each resource, with its verbs."""
+def rules(table: Iterable[Access] = TABLE) -> Rules:
+    """A table as rules of a Role: one for each resource, with its verbs."""
     verbs: dict[tuple[str, str], list[str]] = {}
-    for one in TABLE:
+    for one in table:
         verbs.setdefault((one.group, one.resource), []).append(one.verb)
     return [
         {"apiGroups": [group], "resources": [resource], "verbs": known} for (group, resource), known in verbs.items()
     ]
 
 
-def role(namespace: str) -> dict[str, Any]:
+def role(namespace: str, *, certs: bool = False) -> dict[str, Any]:
     """The least Role."""
     meta = {"name": ACCOUNT, "namespace": namespace}
-    return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": meta, "rules": rules()}
+    table = (*TABLE, LIST_SECRETS) if certs else TABLE
+    return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": meta, "rules": rules(table)}
 
 
-def manifest(namespace: str, *, account: str = ACCOUNT, home: str = "", impersonate: bool = False) -> str:
+def manifest(
+    namespace: str,
+    *,
+    account: str = ACCOUNT,
+    home: str = "",
+    impersonate: bool = False,
+    nodes: bool = False,
+    certs: bool = False,
+) -> str:
     """Service account, Role and binding as YAML. `home`: where Tocsin itself runs, if elsewhere."""
     home = home or namespace
     subject = {"kind": "ServiceAccount", "name": account, "namespace": home}
     objects = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": home}},
-        role(namespace),
+        role(namespace, certs=certs),
         {
             "apiVersion": f"{RBAC}/v1",
             "kind": "RoleBinding",
@@ -102,25 +137,27 @@ def manifest(namespace: str, *, account: str = ACCOUNT, home: str = "", imperson
             "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": ACCOUNT},
             "subjects": [subject],
         },
-        *(_impersonation(subject) if impersonate else ()),
+        *(_of_the_cluster("reads-nodes", _NODES, subject) if nodes else ()),
+        *(_of_the_cluster("impersonates", _IMPERSONATION, subject) if impersonate else ()),
     ]
     return "---\n".join(as_yaml(one) for one in objects)
 
 
-def _impersonation(subject: dict[str, str]) -> tuple[dict[str, Any], ...]:
-    """People are of the cluster, not of a namespace."""
-    name = f"{ACCOUNT}-impersonates"
-    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}
-    return (
-        {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": [rule]},
-        {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
-            "subjects": [subject],
-        },
-    )
+_NODES = rules((LIST_NODES, LIST_NODE_METRICS))
+_IMPERSONATION = [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}]
+
+
+def _of_the_cluster(what: str, granted: Rules, subject: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Nodes and people are of the cluster, not of a namespace."""
+    name = f"{ACCOUNT}-{what}"
+    yield {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": granted}
+    yield {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": name},
+        "subjects": [subject],
+    }
 
 
 def as_yaml(known: dict[str, Any]) -> str:

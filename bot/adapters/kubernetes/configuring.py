@@ -1,4 +1,4 @@
-"""What configures a Deployment's containers: environment and mounted files, masked. Secret objects are never read."""
+"""What configures a Deployment's containers: environment and mounted files, masked. No Secret object is read for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Maps = Mapping[str, dict[str, Any] | None]
 def maps_of(deployment: dict[str, Any]) -> list[str]:
     """The names of the ConfigMaps that its containers use."""
     spec = deployment["spec"]["template"]["spec"]
-    names = [name for _, kind, name in _mounted(spec) if kind == "configMap"]
+    names = [name for _, kind, name in mounted(spec) if kind == "configMap"]
     for container in _containers(spec):
         for one in container.get("envFrom") or ():
             names += [one["configMapRef"]["name"]] if "configMapRef" in one else []
@@ -34,10 +34,16 @@ def shown(deployment: dict[str, Any], maps: Maps) -> str:
             for one in _containers(spec)
         }
     }
-    mounted = {f"{kind} {name}": _files(kind, name, maps) for _, kind, name in _mounted(spec)}
-    if mounted:
-        found["mounted"] = mounted
+    files = {f"{kind} {name}": _files(kind, name, maps) for _, kind, name in mounted(spec)}
+    if files:
+        found["mounted"] = files
     return yaml.safe_dump(_redacted(found), sort_keys=False, allow_unicode=True)
+
+
+def as_text(known: dict[str, Any]) -> str:
+    """The content of one ConfigMap as YAML, secrets masked; files that are YAML or JSON are shown as such."""
+    found = {key: _parsed(text) for key, text in _texts(known).items()}
+    return yaml.safe_dump(_redacted(found | _binary(known)), sort_keys=False, allow_unicode=True)
 
 
 def _redacted(value: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def _containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
     return [*(spec.get("initContainers") or ()), *spec["containers"]]
 
 
-def _mounted(spec: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def mounted(spec: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Volume, kind, and name of what is mounted."""
     for volume in spec.get("volumes") or ():
         for one in ((volume.get("projected") or {}).get("sources")) or (volume,):
@@ -97,8 +103,11 @@ def _files(kind: str, name: str, maps: Maps) -> Any:
     known = maps.get(name)
     if known is None:
         return "there is none"
-    binary = dict.fromkeys(known.get("binaryData") or {}, "[binary]")
-    return {key: _parsed(text) for key, text in _texts(known).items()} | binary
+    return {key: _parsed(text) for key, text in _texts(known).items()} | _binary(known)
+
+
+def _binary(known: dict[str, Any]) -> dict[str, Any]:
+    return dict.fromkeys(known.get("binaryData") or {}, "[binary]")
 
 
 def _parsed(text: str) -> Any:

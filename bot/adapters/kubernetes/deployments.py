@@ -19,6 +19,7 @@ from bot.adapters.kubernetes.ledger import Note, arrived, noted, owner_of_replic
 from bot.adapters.kubernetes.place import MOST_PODS, Place
 from bot.adapters.kubernetes.pods import counted, pod_of, selector_of
 from bot.adapters.kubernetes.wire import MERGE_PATCH, Conflicted
+from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.errors import NotFound, Refusal
 from commands.ports import Change, Operation, OutcomeUnknown, Pod, Rejected, Workload
@@ -46,10 +47,10 @@ class KubernetesDeployments:
 
     # ------------------------------------------------------------ as it is
 
-    async def find(self, name: str) -> Workload:
+    async def find(self, name: str, at: Location = HERE) -> Workload:
         """See Deployments."""
-        self._place.check(name)
-        return self._workload(await self._place.read())
+        self._place.check(name, at)
+        return self._workload(await self._place.read(), await self._place.space())
 
     async def pods(self, target: Target) -> Sequence[Pod]:
         """Its pods, without those that stop in time."""
@@ -94,11 +95,17 @@ class KubernetesDeployments:
             return None
         return found
 
-    def _workload(self, deployment: dict[str, Any]) -> Workload:
+    def _workload(self, deployment: dict[str, Any], space: str) -> Workload:
         meta, spec, status = deployment["metadata"], deployment["spec"], deployment.get("status") or {}
         since = rollout.condition(deployment, "Progressing").get("lastUpdateTime") or meta["creationTimestamp"]
         return Workload(
-            target=Target(kind=KIND, name=self._place.service, uid=meta["uid"]),
+            target=Target(
+                kind=KIND,
+                name=self._place.service,
+                uid=meta["uid"],
+                cluster=self._place.cluster.name,
+                namespace=space,
+            ),
             version=spec["template"]["spec"]["containers"][0]["image"],
             desired=spec.get("replicas", 1),
             ready=status.get("readyReplicas", 0),

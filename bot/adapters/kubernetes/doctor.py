@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from bot.adapters.kubernetes.access import ACCOUNT, TABLE, Access, as_yaml, role
+from bot.adapters.kubernetes.access import ACCOUNT, ON_REQUEST, TABLE, Access, as_yaml, role
 from bot.adapters.kubernetes.building import cluster_of
 from bot.adapters.kubernetes.place import Place
 from bot.adapters.kubernetes.wire import Cluster
@@ -120,7 +120,7 @@ class _Examination:
         versions = (f"{group}/{', '.join(groups[group])}" for group in ("autoscaling", "policy") if group in groups)
         found.append(good(f"{self._cluster.name}: it serves {'; '.join(versions)}"))
         if _METRICS not in groups:
-            found.append(note(f"{self._cluster.name}: no {_METRICS}; nothing of Tocsin's needs it yet"))
+            found.append(note(f"{self._cluster.name}: no {_METRICS}", "install metrics-server, if /gw top is to work"))
         return found
 
     async def _of_rights(self, groups: dict[str, list[str]]) -> list[Finding]:
@@ -129,16 +129,27 @@ class _Examination:
         wanted = [one for one in TABLE if not one.optional or one.group in groups]
         allowed = await asyncio.gather(*(self._may(one, space) for one in wanted))
         missing = [one for one, may in zip(wanted, allowed, strict=True) if not may]
+        notes = await self._on_request(space)
         found = [await self._of_impersonation()] if self._cluster.how.impersonate else []
         if not missing:
-            return [good(f"{name}: each of the {len(wanted)} verbs is allowed in {space}"), *found]
+            return [good(f"{name}: each of the {len(wanted)} verbs is allowed in {space}"), *notes, *found]
         lines = "\n".join(f"    {one.words}: {one.why}" for one in missing)
         who = await self._who()
         fix = f"bind this Role to {who}, or apply what `tocsin k8s rbac` prints:\n{_indented(as_yaml(role(space)))}"
-        return [bad(f"{name}: these verbs are missing in {space}:\n{lines}", fix), *found]
+        return [*notes, bad(f"{name}: these verbs are missing in {space}:\n{lines}", fix), *found]
+
+    async def _on_request(self, space: str) -> list[Finding]:
+        """What not everybody grants; without it, some commands say so."""
+        allowed = await asyncio.gather(*(self._may(one, space) for one in ON_REQUEST))
+        return [
+            note(f"{self._cluster.name}: not granted: {one.words} ({one.why})", f"tocsin k8s rbac {one.how}")
+            for one, may in zip(ON_REQUEST, allowed, strict=True)
+            if not may
+        ]
 
     async def _may(self, access: Access, space: str) -> bool:
         plural, _, sub = access.resource.partition("/")
+        space = "" if access.whole_cluster else space
         said = {"namespace": space, "verb": access.verb, "group": access.group, "resource": plural, "subresource": sub}
         return await self._review(said)
 

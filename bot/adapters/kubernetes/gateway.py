@@ -7,15 +7,22 @@ from datetime import datetime, timedelta
 
 from bot.adapters.gateway import GatewayAdmin
 from bot.adapters.kubernetes.deployments import KubernetesDeployments
+from bot.adapters.kubernetes.inspecting import KubernetesInspection
 from bot.adapters.kubernetes.logs import PodLogs
 from bot.adapters.kubernetes.place import Place
+from commands.domain.location import HERE, Location
+from commands.domain.plan import Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
-from commands.ports import ErrorCount, LogPage, RouteReading
+from commands.ports import ErrorCount, LogPage, LogSource, RouteReading
+from commands.ports.outside import EVERYTHING
+from commands.registry import KUBERNETES
 
 
 class KubernetesGateway(KubernetesDeployments):
     """`admin`: the gateway's own admin API, where it can be reached; only it measures requests."""
+
+    offers = frozenset({KUBERNETES})
 
     def __init__(
         self,
@@ -28,6 +35,7 @@ class KubernetesGateway(KubernetesDeployments):
     ) -> None:
         super().__init__(place, limits=limits, people=people, now=now)
         self._logs = PodLogs(place)
+        self.inspection = KubernetesInspection(self._of, now)
         self._admin = admin
 
     async def close(self) -> None:
@@ -36,11 +44,15 @@ class KubernetesGateway(KubernetesDeployments):
         if self._admin:
             await self._admin.close()
 
+    def _of(self, target: Target) -> Place:
+        self._place.check(target.name, target.location)
+        return self._place
+
     # ------------------------------------------------------------ telemetry
 
-    async def reading(self, service: str, *, window: timedelta) -> Reading:
+    async def reading(self, service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         """The admin API's figures; without one, whether any copy is ready, and no request is known of."""
-        self._place.check(service)
+        self._place.check(service, at)
         if self._admin:
             return await self._admin.reading(self._place.service, window=window)
         try:
@@ -49,14 +61,14 @@ class KubernetesGateway(KubernetesDeployments):
             up = False
         return Reading(at=self._now(), up=up, window_seconds=window.total_seconds())
 
-    async def routes(self, service: str, *, window: timedelta) -> Sequence[RouteReading]:
+    async def routes(self, service: str, *, window: timedelta, at: Location = HERE) -> Sequence[RouteReading]:
         """See Telemetry. Without an admin API there are none."""
-        self._place.check(service)
+        self._place.check(service, at)
         return await self._admin.routes(self._place.service, window=window) if self._admin else ()
 
-    async def health(self, service: str) -> dict[str, str]:
+    async def health(self, service: str, at: Location = HERE) -> dict[str, str]:
         """The admin API's checks; without one, each pod by its readiness probe."""
-        self._place.check(service)
+        self._place.check(service, at)
         if self._admin:
             return await self._admin.health(self._place.service)
         pods = await self.pods((await self.find(service)).target)
@@ -64,10 +76,22 @@ class KubernetesGateway(KubernetesDeployments):
 
     # ------------------------------------------------------------ logs
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+    async def lines(
+        self,
+        service: str,
+        *,
+        limit: int,
+        level: str,
+        grep: str,
+        since: timedelta,
+        source: LogSource = EVERYTHING,
+        at: Location = HERE,
+    ) -> LogPage:
         """See Logs."""
-        return await self._logs.lines(service, limit=limit, level=level, grep=grep, since=since)
+        self._place.check(service, at)
+        return await self._logs.lines(service, limit=limit, level=level, grep=grep, since=since, source=source)
 
-    async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
+    async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """See Logs."""
+        self._place.check(service, at)
         return await self._logs.errors(service, since=since)

@@ -84,18 +84,28 @@ def _template_annotations(known: dict[str, Any]) -> dict[str, str]:
 
 
 def _differences(old: dict[str, Any] | None, new: dict[str, Any]) -> tuple[str, str]:
-    """What differs between two revisions: images and environment by name, the rest by where it is; secrets masked."""
+    """What differs between two revisions, as two lists."""
+    found = differences(old, new)
+    if old is None:
+        return "", _listed({name: now for name, _, now in found})
+    return _listed({name: was for name, was, _ in found}), _listed({name: now for name, _, now in found})
+
+
+def differences(old: dict[str, Any] | None, new: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, before and after of what differs between two revisions; of the first, its images. Secrets are masked.
+
+    Images and environment go by name, the rest by where it is.
+    """
     after = _facts(new)
     if old is None:
-        return "", ", ".join(
-            f"{key} {_shown(key, value)}" for key, value in after.items() if key.startswith("image of")
-        )
+        return [(key, "", _shown(key, value)) for key, value in after.items() if key.startswith("image of")]
     before = _facts(old)
-    differ = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
-    was = {key: _shown(key, before.get(key, "-")) for key in differ}
-    now = {key: _shown(key, after.get(key, "-")) for key in differ}
-    told = {key: "[redacted], changed" if now[key] == was[key] == MASK else now[key] for key in differ}
-    return _listed(was), _listed(told)
+    found = []
+    for key in dict.fromkeys((*before, *after)):
+        if before.get(key) != after.get(key):
+            was, now = _shown(key, before.get(key, "-")), _shown(key, after.get(key, "-"))
+            found.append((key, was, "[redacted], changed" if now == was == MASK else now))
+    return found
 
 
 def _listed(facts: Mapping[str, str]) -> str:

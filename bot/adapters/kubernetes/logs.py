@@ -17,10 +17,11 @@ from bot.adapters.kubernetes.access import GET_LOG
 from bot.adapters.kubernetes.place import Place
 from bot.adapters.kubernetes.wire import Declined
 from commands.errors import NotFound
-from commands.ports import ErrorCount, ErrorGroup, LogLine, LogPage
+from commands.ports import ErrorCount, ErrorGroup, LogLine, LogPage, LogSource
+from commands.ports.outside import EVERYTHING
 
 TAIL, BYTES = 2000, 4 * 2**20
-_AT_ONCE, _SHORTER, _TRIES = 4, 8, 3
+_AT_ONCE, _SHORTER, _TRIES, _FEW = 4, 8, 3, 10
 _LEVELS = {"TRACE": 0, "DEBUG": 0, "INFO": 1, "WARNING": 2, "WARN": 2, "ERROR": 3, "CRITICAL": 3, "FATAL": 3}
 _NAMES = ("DEBUG", "INFO", "WARNING", "ERROR")
 _MESSAGES, _TIMES, _LEVEL_KEYS = ("message", "msg"), ("timestamp", "time", "ts"), ("level", "severity", "lvl")
@@ -30,6 +31,7 @@ _MESSAGES, _TIMES, _LEVEL_KEYS = ("message", "msg"), ("timestamp", "time", "ts")
 class _Read:
     lines: list[LogLine]
     cut: bool
+    there: bool = True
 
 
 class PodLogs:
@@ -40,9 +42,18 @@ class PodLogs:
         self._tail = tail
         self._bytes = most_bytes
 
-    async def lines(self, service: str, *, limit: int, level: str, grep: str, since: timedelta) -> LogPage:
+    async def lines(
+        self,
+        service: str,
+        *,
+        limit: int,
+        level: str,
+        grep: str,
+        since: timedelta,
+        source: LogSource = EVERYTHING,
+    ) -> LogPage:
         """See Logs."""
-        found, kept_since = await self._all(service, since)
+        found, kept_since = await self._all(service, since, source)
         least, wanted = _LEVELS[level], grep.casefold()
         fitting = [one for one in found if _LEVELS[one.level] >= least and wanted in _searched(one)]
         return LogPage(lines=tuple(fitting[-limit:]), total=len(fitting), kept_since=kept_since)
@@ -61,40 +72,65 @@ class PodLogs:
         )
         return ErrorCount(groups=listed, total=sum(one.count for one in listed), kept_since=kept_since)
 
-    async def _all(self, service: str, since: timedelta) -> tuple[list[LogLine], datetime | None]:
+    async def _all(
+        self, service: str, since: timedelta, source: LogSource = EVERYTHING
+    ) -> tuple[list[LogLine], datetime | None]:
         """Every container's lines, oldest first, and since when they are whole."""
         self._place.check(service)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def read(pod: str, container: str) -> _Read:
             async with gate:
-                return await self._of_container(pod, container, since)
+                return await self._of_container(pod, container, since, previous=source.previous)
 
-        pairs = [(pod["metadata"]["name"], name) for pod in await self._place.pods() for name in _containers(pod)]
+        pairs = _meant(await self._place.pods(also=source.selector), source)
         found = await asyncio.gather(*(read(*pair) for pair in pairs))
+        if source.previous and not any(one.there for one in found):
+            raise NotFound("Nothing was restarted: there is no run before this one.", example="/gw pods")
         starts = [one.lines[0].at for one in found if one.cut and one.lines]
         lines = sorted((line for one in found for line in one.lines), key=lambda line: line.at)
         return lines, max(starts, default=None)
 
-    async def _of_container(self, pod: str, container: str, since: timedelta) -> _Read:
+    async def _of_container(self, pod: str, container: str, since: timedelta, *, previous: bool) -> _Read:
         """The limit of bytes cuts off the newest lines, so fewer are asked for until they fit."""
         tail, body = self._tail, b""
+        seconds = max(1, int(since.total_seconds()))
+        query: dict[str, object] = {"limitBytes": self._bytes, "sinceSeconds": seconds, "timestamps": "true"}
+        if previous:
+            query["previous"] = "true"
         for _ in range(_TRIES):
-            body = await self._ask(pod, container, since, tail)
+            answer = await self._ask(pod, container, {**query, "tailLines": tail})
+            if answer is None:
+                return _Read([], cut=False, there=False)
+            body = answer
             if len(body) < self._bytes:
                 break
             tail = max(1, tail // _SHORTER)
         lines = list(_lines(body.decode(errors="replace"), pod, container))
         return _Read(lines, cut=len(lines) >= tail or len(body) >= self._bytes)
 
-    async def _ask(self, pod: str, container: str, since: timedelta, tail: int) -> bytes:
-        seconds = max(1, int(since.total_seconds()))
-        query = {"tailLines": tail, "limitBytes": self._bytes, "sinceSeconds": seconds, "timestamps": "true"}
+    async def _ask(self, pod: str, container: str, query: dict[str, object]) -> bytes | None:
         space = await self._place.space()
         try:
             return await self._place.cluster.text(GET_LOG, space, pod, container=container, **query)
         except (NotFound, Declined):
-            return b""  # gone since it was listed, or it has not begun to run and has written nothing
+            return None  # gone since it was listed, or it has not begun to run and has written nothing
+
+
+def _meant(pods: list[dict[str, Any]], source: LogSource) -> list[tuple[str, str]]:
+    """Pod and container of all that is to be read. Raises NotFound, with those there are."""
+    known = [(pod["metadata"]["name"], name) for pod in pods for name in _containers(pod)]
+    of_pods = [pair for pair in known if pair[0].startswith(source.pod)]
+    found = [pair for pair in of_pods if source.container in {"", pair[1]}]
+    if found or not source.said:
+        return found
+    if not known:
+        raise NotFound("No pod that has begun to run fits that.", example="/gw pods")
+    if not of_pods:
+        names = list(dict.fromkeys(pod for pod, _ in known))[:_FEW]
+        raise NotFound(f"There is no pod {source.pod[:60]!r}.", hint="There are", allowed=names)
+    names = list(dict.fromkeys(name for _, name in of_pods))[:_FEW]
+    raise NotFound(f"There is no container {source.container[:60]!r}.", hint="There are", allowed=names)
 
 
 def _containers(pod: dict[str, Any]) -> list[str]:

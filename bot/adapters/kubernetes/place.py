@@ -9,6 +9,7 @@ from typing import Any
 from bot.adapters.kubernetes.access import GET_DEPLOYMENT, LIST_DEPLOYMENTS, LIST_PODS
 from bot.adapters.kubernetes.pods import selector_of
 from bot.adapters.kubernetes.wire import Cluster
+from commands.domain.location import HERE, Location
 from commands.errors import NotFound, Unavailable
 
 MOST_PODS = 500
@@ -24,10 +25,24 @@ class Place:
     namespace: str
     deployment: str
 
-    def check(self, name: str) -> None:
-        """Raises NotFound for another service."""
+    def check(self, name: str, at: Location = HERE) -> None:
+        """Raises NotFound for another service, and for another place."""
+        if at.cluster not in {"", self.cluster.name} or at.namespace not in {"", self.known_space}:
+            raise NotFound(
+                f"There is no {at.words} that {self.service} runs in.", hint="Those there are:", allowed=[self.options]
+            )
         if name not in {self.service, self.deployment}:
             raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self.service}.")
+
+    @property
+    def known_space(self) -> str:
+        """The namespace as far as it can be told without the cluster."""
+        return self.namespace or self.cluster.how.namespace
+
+    @property
+    def options(self) -> str:
+        """As it is typed."""
+        return Location(self.cluster.name, self.known_space).options
 
     async def space(self) -> str:
         """The namespace."""
@@ -42,9 +57,9 @@ class Place:
             raise NotFound(missing.message, hint=await self._those_there_are(space)) from missing
         return found
 
-    async def pods(self, deployment: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Its pods, by name."""
-        selector = selector_of(deployment or await self.read())
+    async def pods(self, deployment: dict[str, Any] | None = None, *, also: str = "") -> list[dict[str, Any]]:
+        """Its pods, by name; `also`: a selector that they must fit besides."""
+        selector = ",".join(filter(None, (selector_of(deployment or await self.read()), also)))
         space = await self.space()
         found = await self.cluster.get(LIST_PODS, space, labelSelector=selector, limit=MOST_PODS)
         return sorted(found["items"], key=lambda one: str(one["metadata"]["name"]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from commands.domain.location import Location
+
 _NAME_OR_NONE = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
 
 
@@ -27,12 +29,32 @@ class ClusterSettings(_Section):
         return self
 
 
+class Usual(_Section):
+    """Where a channel means, when its people name no place."""
+
+    cluster: str
+    namespace: str = Field(default="", pattern=_NAME_OR_NONE)
+
+
 class KubernetesSettings(_Section):
     """The clusters, by the names that people use for them."""
 
     clusters: dict[str, ClusterSettings] = {}
+    channels: dict[str, Usual] = {}
     connect_seconds: float = Field(default=3, gt=0, le=60)
     timeout_seconds: float = Field(default=8, gt=0, le=60)
+
+    @model_validator(mode="after")
+    def _channels_mean_clusters(self) -> KubernetesSettings:
+        for pattern, where in self.channels.items():
+            if where.cluster not in self.clusters:
+                allowed = ", ".join(self.clusters) or "none yet"
+                raise ValueError(f"channels.{pattern}.cluster = {where.cluster!r} is not among clusters: {allowed}")
+        return self
+
+    def usual(self) -> dict[str, Location]:
+        """The places that channels mean, by pattern."""
+        return {pattern: Location(one.cluster, one.namespace) for pattern, one in self.channels.items()}
 
 
 class WhereItRuns(_Section):

@@ -163,9 +163,10 @@ class Cluster:
             )
         if answer.status == 403:
             said = "" if "cannot impersonate" not in answer.words else ", nor to impersonate anybody"
+            where = f" in {namespace}" if namespace else ""
             return Unavailable(
-                f"The cluster {self.name} does not allow Tocsin{who} to {access.words} in {namespace}{said} (403).",
-                hint=DOCTOR,
+                f"The cluster {self.name} does not allow Tocsin{who} to {access.words}{where}{said} (403).",
+                hint=f"`tocsin k8s rbac {access.how}` prints what allows it." if access.how else DOCTOR,
             )
         if answer.status == 404:
             what = f"{access.resource.partition('/')[0]}/{name}" if name else access.resource

@@ -1,0 +1,1 @@
+"""Anchors of the audit: its head, signed and kept elsewhere, so that a rewritten database is noticed."""

@@ -1,0 +1,60 @@
+"""Where a command looks or acts: as it was typed, else as its channel means it, else where the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Any
+
+from commands.context import Call
+from commands.domain.location import HERE, Location
+from commands.grammar.arguments import Option
+from commands.ports import Inspection, Workload
+from commands.reading import service_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Somewhere:
+    """What every command about the gateway takes, for where there are several."""
+
+    cluster: Annotated[str, Option("--cluster", "in which cluster, by its name in the settings")] = ""
+    namespace: Annotated[str, Option("--namespace", "in which namespace of it")] = ""
+
+
+def location_of(args: Any, call: Call) -> Location:
+    """A namespace alone is meant in the channel's cluster; a cluster that is typed leaves the channel's aside."""
+    return located(vars(args), call)
+
+
+def located(given: Mapping[str, Any], call: Call) -> Location:
+    """The same, from arguments by name."""
+    typed = Location(str(given.get("cluster") or ""), str(given.get("namespace") or ""))
+    usual = _of_channel(call)
+    if typed.cluster:
+        return typed
+    return Location(usual.cluster, typed.namespace) if typed.namespace else usual
+
+
+def _of_channel(call: Call) -> Location:
+    """The first pattern that fits the name of the channel; on a chat platform, what it is called there."""
+    name = call.channel.partition("@")[0]
+    fitting = (where for pattern, where in call.services.usual.items() if fnmatchcase(name, pattern))
+    return next(fitting, HERE)
+
+
+async def workload_of(args: Any, call: Call) -> Workload:
+    """The gateway that is meant. Raises NotFound, Conflict (it fits several), Unavailable."""
+    return await call.services.deployments.find(service_of(call), location_of(args, call))
+
+
+async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
+    """What looks beneath the gateway, and the gateway; for commands that need a cluster. Raises as `workload_of`."""
+    assert call.services.inspection is not None, "whoever needs a cluster was refused before"
+    return call.services.inspection, await workload_of(args, call)
+
+
+def named(workload: Workload) -> str:
+    """`gateway`, or `gateway in production/edge`."""
+    where = workload.target.location.words
+    return f"{workload.target.name} in {where}" if where else workload.target.name
