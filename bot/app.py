@@ -51,6 +51,7 @@ from bot.watch import Watch
 from commands import drafting, policed
 from commands.context import Limits, Services
 from commands.domain.incident import Status
+from commands.domain.location import HERE
 from commands.errors import Conflict
 from commands.mitigation import deciding, leasing, proposing
 from commands.people import Directory
@@ -160,6 +161,8 @@ def services(
         invited=settings.invite,
         inspection=getattr(found.deployments, "inspection", None),
         usual=settings.kubernetes.usual(),
+        several_places=getattr(found.deployments, "several", False),
+        home=getattr(found.deployments, "home", HERE),
         alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
         offers=frozenset(getattr(found.deployments, "offers", ())),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from commands import ports
 from commands.domain.incident import Incident
-from commands.domain.location import Location
+from commands.domain.location import HERE, Location
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives
 from commands.people import Directory, Person
@@ -39,7 +39,8 @@ class Limits:
 class Services:
     """The outside, by port, and what the organisation has configured.
 
-    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern.
+    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern;
+    with `several_places` it is said which one is meant, and `home` is the one that is watched.
     """
 
     deployments: ports.Deployments
@@ -64,6 +65,8 @@ class Services:
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inspection: ports.Inspection | None = None
     usual: Mapping[str, Location] = field(default_factory=dict)
+    several_places: bool = False
+    home: Location = HERE
     alterations: ports.Alterations | None = None
     offers: frozenset[str] = frozenset()
 

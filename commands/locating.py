@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from commands.context import Call
+from commands.context import Call, Services
 from commands.domain.location import HERE, Location
+from commands.domain.plan import Target
 from commands.grammar.arguments import Option
 from commands.ports import Inspection, Workload
 from commands.reading import service_of
+
+#: So many of the newest plans are looked through for one that is named.
+_LOOKED_AT = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,33 @@ async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
     return call.services.inspection, await workload_of(args, call)
 
 
-def named(workload: Workload) -> str:
-    """`gateway`, or `gateway in production/edge`."""
-    where = workload.target.location.words
+def named(workload: Workload, call: Call) -> str:
+    """`gateway`; where there are several places, `gateway in production/edge`."""
+    where = placed(workload.target, call)
     return f"{workload.target.name} in {where}" if where else workload.target.name
+
+
+async def undone(which: str, args: Any, call: Call) -> Workload:
+    """What an undo is about: where the plan is that it names, else what is meant. Raises as `workload_of`."""
+    plans = await call.services.ledger.recent(target=None, limit=_LOOKED_AT) if which else []
+    for plan in plans:
+        if plan.id == which:
+            return await call.services.deployments.find(plan.target.name, plan.target.location)
+    return await workload_of(args, call)
+
+
+def is_watched(where: Location, services: Services) -> bool:
+    """Whether the figures that are kept are of this place: only the service's own is measured all the time."""
+    home = services.home
+    fits = where.cluster in {"", home.cluster} and where.namespace in {"", home.namespace or where.namespace}
+    return fits or not services.several_places
+
+
+def apart(target: Target, services: Services) -> Location:
+    """Where to ask for the figures of a target: what measures the service's own place need not know of clusters."""
+    return HERE if is_watched(target.location, services) else target.location
+
+
+def placed(target: Target, call: Call) -> str:
+    """Where a target is, as far as that has to be said."""
+    return target.location.words if call.services.several_places else ""

@@ -22,6 +22,7 @@ from commands.context import Services
 from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
+from commands.locating import apart
 from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
@@ -132,7 +133,8 @@ class Mitigate:
         if plan.state is not PlanState.LOCKED:
             return None
         kept = self._run(evidence.capture(plan, self._services))
-        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=plan.target.location))
+        where = apart(plan.target, self._services)
+        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where))
 
         def begin(tx: SqlTransaction) -> Plan | None:
             return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
@@ -247,11 +249,12 @@ class Mitigate:
 
     async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
         """All that were taken since now, at each new one, until the time to verify is over."""
-        clock, began, target = self._services.clock, self._services.clock.now(), plan.target
+        clock, began = self._services.clock, self._services.clock.now()
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(await self._services.telemetry.reading(target.name, window=window, at=target.location))
+                where = apart(plan.target, self._services)
+                readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
                 yield readings

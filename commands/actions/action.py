@@ -105,9 +105,9 @@ class Action(ABC, Generic[A]):
     summary: ClassVar[str]
     example: ClassVar[str]
     klass: ClassVar[ActionClass] = ActionClass.MITIGATION
-    temporary: ClassVar[bool] = False
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
+    temporary: ClassVar[bool] = False
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:
@@ -117,6 +117,10 @@ class Action(ABC, Generic[A]):
     async def detect(self, args: A, target: Workload, call: Call) -> Sequence[Finding]:  # noqa: ARG002
         """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
         return await call.services.deployments.objections(target.target, self.name)
+
+    async def regard(self, target: Workload, args: A, services: Services) -> Workload:  # noqa: ARG002
+        """The target with what this action has to know of it besides; it was read for another action, or for none."""
+        return target
 
     @abstractmethod
     async def preview(self, args: A, target: Workload, call: Call) -> Preview:
@@ -156,6 +160,7 @@ async def planned_on(
     target: Workload, action: Action[A], args: A, call: Call, *, undoes: Plan | None = None
 ) -> Proposal:
     """As `planned`, on a target that was read; `undoes` is the plan that it takes back."""
+    target = await action.regard(target, args, call.services)
     preview = await action.preview(args, target, call)
     if undoes:
         preview = _as_undo(preview)

@@ -15,6 +15,7 @@ import click
 from commands.errors import Malformed, Refusal
 from commands.grammar import arguments, lexer
 from commands.grammar.types import Unreadable, Vocabulary
+from commands.locating import Somewhere
 from commands.people import Person
 from commands.presentation.words import cut
 from commands.registry import Command, Registry
@@ -288,12 +289,15 @@ def usage(command: Command, hidden: Collection[str] = ()) -> str:
     return " ".join([command.name, *(_usage(field, hints[field.name]) for field in shown)])
 
 
+_WHERE = arguments.names_of(Somewhere)
+
+
 def _in_order(command: Command, hints: dict[str, Any]) -> list[dataclasses.Field[Any]]:
     """What is known by its place, then what is known by its name; what many commands have comes last."""
     named = (arguments.Option, arguments.Flag)
     return sorted(
         dataclasses.fields(command.args),
-        key=lambda f: (isinstance(arguments.how_written(hints[f.name]), named), bool(f.kw_only)),
+        key=lambda f: (isinstance(arguments.how_written(hints[f.name]), named), bool(f.kw_only), f.name in _WHERE),
     )
 
 

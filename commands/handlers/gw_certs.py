@@ -22,10 +22,10 @@ async def certs(args: Somewhere, call: Call) -> Card:
     inspection, workload = await beneath(args, call)
     found = await inspection.certificates(workload.target)
     if not found:
-        return Card(title=f"No TLS certificates beside {named(workload)}")
+        return Card(title=f"No TLS certificates beside {named(workload, call)}")
     more = len(found) - _MOST_ROWS
     return Card(
-        title=f"{counted(len(found), 'TLS certificate')} beside {named(workload)}{_first(found[0], call.now)}",
+        title=f"{counted(len(found), 'TLS certificate')} beside {named(workload, call)}{_first(found[0], call.now)}",
         tone=min((_tone(one, call.now) for one in found), key=_WORST.index),
         paragraphs=(rich(f"{more:,} more left out, which last longer."),) if more > 0 else (),
         table=Table(

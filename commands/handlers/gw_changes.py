@@ -14,7 +14,7 @@ from commands.domain.plan import Plan, Target
 from commands.domain.sli import Reading
 from commands.grammar.arguments import Word
 from commands.handlers.common import at_most_a_day, may_be_told_here
-from commands.locating import Somewhere, named, workload_of
+from commands.locating import Somewhere, is_watched, named, workload_of
 from commands.ports import Change, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, cut, dated, lasting
@@ -72,16 +72,18 @@ def show(args: ChangesArgs, call: Call, tx: Transaction, found: Found) -> Reply:
     known = {one.id for one in _ours(target, window, tx)}
     entries = [*map(_of_plan, plans), *(_of_change(one) for one in found.changes if one.operation not in known)]
     entries.sort(key=lambda one: one.at)
-    readings = tx.samples.between(window.service, window.since - _AFTERWARDS, window.until)
+    watched = is_watched(target.location, call.services)
+    readings = tx.samples.between(window.service, window.since - _AFTERWARDS, window.until) if watched else []
     marks = [Mark(at=one.at, label=one.label) for one in entries]
     chart = measured_chart(window, readings, (), call.services.objectives, marks)
     span = lasting(args.span)
+    undrawn = "" if chart else _undrawn(call, watched=watched, span=span)
     count = counted(len(entries), "change") if entries else "No changes"
     return Reply(
         Card(
-            title=f"{count} around {named(found.workload)} in the last {span}",
+            title=f"{count} around {named(found.workload, call)} in the last {span}",
             tone=Tone.NEUTRAL,
-            paragraphs=tuple(_notes(found, entries, drawn=chart is not None, span=span)),
+            paragraphs=tuple(_notes(found, entries, undrawn)),
             chart=chart,
             table=_table(entries, readings, call) if entries else None,
         )
@@ -109,12 +111,18 @@ def _of_change(one: Change) -> _Entry:
     return _Entry(one.at, (f"{cut(redact(f'{what}{why}'), 200)}{by}",), cut(one.kind, 40))
 
 
-def _notes(found: Found, entries: Sequence[_Entry], *, drawn: bool, span: str) -> Iterable[Rich]:
+def _undrawn(call: Call, *, watched: bool, span: str) -> str:
+    if watched:
+        return f"No chart: too little was measured in the last {span}."
+    return f"No chart: only {call.services.home.words} is measured all the time."
+
+
+def _notes(found: Found, entries: Sequence[_Entry], undrawn: str) -> Iterable[Rich]:
     yield from (rich(f"Not looked at: {cut(redact(one), 300)}") for one in found.missing)
     if len(entries) > _MOST_ROWS:
         yield rich(f"The newest {_MOST_ROWS} of {len(entries)}.")
-    if not drawn:
-        yield rich(f"No chart: too little was measured in the last {span}.")
+    if undrawn:
+        yield rich(undrawn)
 
 
 def _table(entries: Sequence[_Entry], readings: Sequence[Reading], call: Call) -> Table:

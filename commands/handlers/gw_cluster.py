@@ -75,7 +75,7 @@ async def events(args: EventsArgs, call: Call) -> Card:
     inspection, workload = await beneath(args, call)
     limit = min(max(args.limit, 1), 200)
     found = await inspection.events(workload.target, since=args.since, limit=limit, everything=args.everything)
-    about = f"around {named(workload)}" if args.everything else f"of {named(workload)}"
+    about = f"around {named(workload, call)}" if args.everything else f"of {named(workload, call)}"
     shown, bad = len(found.events), sum(one.warning for one in found.events)
     counts = f"Newest {shown} of {counted(found.total, 'event')}" if shown < found.total else counted(shown, "event")
     more = [] if found.whole else [rich("There are more events than can be read: some may be missing.")]
@@ -94,7 +94,7 @@ async def rollout(args: RolloutArgs, call: Call) -> Card:
     inspection, workload = await beneath(args, call)
     found = await inspection.rollout(workload.target, limit=min(max(args.limit, 1), 20))
     return Card(
-        title=f"{named(workload)}: rollout {_state(found)}",
+        title=f"{named(workload, call)}: rollout {_state(found)}",
         tone=_ROLLED[found.state],
         paragraphs=_troubles(found.troubles),
         facts=(fact("Strategy", found.strategy),),
@@ -126,10 +126,10 @@ async def autoscalers(args: Somewhere, call: Call) -> Card:
     found = await inspection.autoscalers(workload.target)
     if not found:
         by_hand = rich("Its number is set by hand: ", Code(text="/gw scale 4"))
-        return Card(title=f"No autoscaler sets the copies of {named(workload)}", paragraphs=(by_hand,))
+        return Card(title=f"No autoscaler sets the copies of {named(workload, call)}", paragraphs=(by_hand,))
     troubles = tuple(trouble for one in found for trouble in one.troubles)
     return Card(
-        title=f"{named(workload)}: {'; '.join(map(_bounds, found))}",
+        title=f"{named(workload, call)}: {'; '.join(map(_bounds, found))}",
         tone=Tone.WARNING if troubles else Tone.NEUTRAL,
         paragraphs=_troubles(troubles),
         facts=tuple(_scaled(one) for one in found if one.scaled_at),
@@ -156,9 +156,11 @@ async def endpoints(args: Somewhere, call: Call) -> Card:
     inspection, workload = await beneath(args, call)
     found = await inspection.served(workload.target)
     if not found:
-        return Card(title=f"No service sends requests to {named(workload)}", tone=Tone.WARNING)
+        return Card(title=f"No service sends requests to {named(workload, call)}", tone=Tone.WARNING)
     empty = [one.name for one in found if not one.ready]
-    title = f"{', '.join(empty)}: no pod gets requests" if empty else f"Every service of {named(workload)} has pods"
+    title = (
+        f"{', '.join(empty)}: no pod gets requests" if empty else f"Every service of {named(workload, call)} has pods"
+    )
     lacking = any(one.not_ready for one in found)
     return Card(
         title=title,

@@ -33,14 +33,14 @@ async def config_map(args: ConfigMapArgs, call: Call) -> Card:
     inspection, workload = await beneath(args, call)
     found = await inspection.config_maps(workload.target)
     if not found:
-        title = f"{named(workload)} uses no ConfigMap"
+        title = f"{named(workload, call)} uses no ConfigMap"
         return Card(title=title, paragraphs=(rich("Its environment: ", Code(text="/gw config")),))
     if not args.name and len(found) > 1:
-        return _listed(f"ConfigMaps of {named(workload)}", found)
+        return _listed(f"ConfigMaps of {named(workload, call)}", found)
     chosen = next((one for one in found if args.name in {"", one.name}), None)
     if chosen is None:
         names = [one.name for one in found]
-        raise NotFound(f"{named(workload)} uses no ConfigMap {args.name[:60]!r}.", hint="It uses", allowed=names)
+        raise NotFound(f"{named(workload, call)} uses no ConfigMap {args.name[:60]!r}.", hint="It uses", allowed=names)
     return _one(chosen, whole=args.whole)
 
 

@@ -14,9 +14,9 @@ from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest
 from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
-from commands.locating import Somewhere, location_of, workload_of
+from commands.locating import Somewhere, location_of, named, workload_of
 from commands.people import Person
-from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction
+from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction, Workload
 from commands.presentation.words import counted, cut, cut_lines, dated, lasting
 from commands.reading import service_of
 from commands.redaction import redact
@@ -185,18 +185,18 @@ def _error_row(group: ErrorGroup) -> tuple[Rich, ...]:
     )
 
 
-async def changes(args: HistoryArgs, call: Call) -> Sequence[Change]:
-    """The target's own history."""
+async def changes(args: HistoryArgs, call: Call) -> tuple[Workload, Sequence[Change]]:
+    """The target, and its own history."""
     workload = await workload_of(args, call)
     limit = _LOOKED_AT if args.narrowed else min(max(args.limit, 1), 50)
-    return await call.services.deployments.history(workload.target, limit=limit)
+    return workload, await call.services.deployments.history(workload.target, limit=limit)
 
 
-def history(args: HistoryArgs, call: Call, tx: Transaction, found: Sequence[Change]) -> Reply:
+def history(args: HistoryArgs, call: Call, tx: Transaction, known: tuple[Workload, Sequence[Change]]) -> Reply:
     """Who changed what, newest first: our plans, and what the target saw besides them."""
+    workload, found = known
     limit = min(max(args.limit, 1), 50)
-    recent = tx.plans.recent(target=None, limit=_LOOKED_AT)
-    plans = [plan for plan in recent if plan.target.name == service_of(call)]
+    plans = tx.plans.recent(target=workload.target.key, limit=_LOOKED_AT)
     visible = [plan for plan in plans if may_be_told_here(plan, call, tx) and _plan_fits(args, plan, call.now)]
     ours = {plan.id for plan in plans}
     rows = [(plan.created_at, _plan_row(plan)) for plan in visible]
@@ -209,12 +209,14 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, found: Sequence[Chan
     newest = sorted(rows, key=lambda row: row[0], reverse=True)[:limit]
     times = dated([at for at, _ in newest], call.person.timezone, now=call.now)
     if not newest and args.narrowed:
-        return Reply(card(f"No such changes to {service_of(call)}", rich("All of them: ", Code(text="/gw history"))))
+        return Reply(
+            card(f"No such changes to {named(workload, call)}", rich("All of them: ", Code(text="/gw history")))
+        )
     if not newest:
-        return Reply(Card(title=f"No changes to {service_of(call)} yet"))
+        return Reply(Card(title=f"No changes to {named(workload, call)} yet"))
     return Reply(
         Card(
-            title=f"Changes to {service_of(call)}",
+            title=f"Changes to {named(workload, call)}",
             table=Table(
                 columns=("When", "What", "Result"),
                 rows=tuple((rich(at), *row) for at, (_, row) in zip(times, newest, strict=True)),

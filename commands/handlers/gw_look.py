@@ -9,11 +9,12 @@ from typing import Annotated
 
 from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich, strong
 from commands.context import Call
+from commands.domain.plan import Plan
 from commands.domain.sli import Objectives, Reading
 from commands.errors import Unavailable
 from commands.grammar.arguments import Option
 from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
-from commands.locating import Somewhere, location_of, named, workload_of
+from commands.locating import Somewhere, is_watched, location_of, named, workload_of
 from commands.ports import Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, first_lines, lasting
@@ -43,7 +44,7 @@ async def status(args: Somewhere, call: Call) -> Card:
     state, tone = _state(workload, reading, call.services.objectives)
     closer = rich("Look closer: ", Code(text="/gw errors"), ", ", Code(text="/gw logs --level ERROR"))
     return Card(
-        title=f"{named(workload)}: {state}",
+        title=f"{named(workload, call)}: {state}",
         tone=tone,
         paragraphs=(closer,) if tone is Tone.CRITICAL else (),
         facts=(
@@ -125,7 +126,7 @@ async def pods(args: Somewhere, call: Call) -> Card:
     workload = await workload_of(args, call)
     found = await call.services.deployments.pods(workload.target)
     ready = workload.ready == workload.desired
-    title = f"{named(workload)}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
+    title = f"{named(workload, call)}: {workload.ready} of {counted(workload.desired, 'worker')} ready"
     tone = Tone.GOOD if ready else Tone.CRITICAL
     if any(pod.node or pod.image for pod in found):
         placed = tuple((*_pod(pod), rich(pod.node or "-"), rich(pod.image or "-")) for pod in found)
@@ -137,7 +138,8 @@ async def pods(args: Somewhere, call: Call) -> Card:
 
 
 def _pod(pod: Pod) -> tuple[Rich, ...]:
-    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(f"{pod.restarts}"))
+    restarts = f"{pod.restarts}{f' ({pod.ended})' if pod.ended else ''}"
+    return (rich(pod.name), rich(pod.state), rich(When(at=pod.started_at)), rich(restarts))
 
 
 def _served(pod: Pod) -> tuple[Rich, ...]:
@@ -169,15 +171,22 @@ async def metrics(args: MetricsArgs, call: Call) -> Card:
 def with_chart(args: MetricsArgs, call: Call, tx: Transaction, shown: Card) -> Reply:
     """How it came to be so: what was measured since, and what was changed meanwhile."""
     services, service = call.services, service_of(call)
+    if not is_watched(location_of(args, call), services):
+        missing = rich(f"No chart: only {services.home.words} is measured all the time.")
+        return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
     window = Window(service, tx.now - max(args.since, timedelta(minutes=1)), tx.now, services.zone)
     readings = tx.samples.between(service, window.since, window.until)
-    plans = [plan for plan in tx.plans.recent(target=None, limit=50) if plan.target.name == service]
+    plans = [plan for plan in tx.plans.recent(target=None, limit=50) if _is_here(plan, call)]
     told = [plan for plan in plans if may_be_told_here(plan, call, tx)]
     chart = measured_chart(window, readings, told, services.objectives)
     if chart is None:
         missing = rich(f"No chart: too little was measured in the last {lasting(window.until - window.since)}.")
         return Reply(shown.model_copy(update={"paragraphs": (missing,)}))
     return Reply(shown.model_copy(update={"chart": chart}))
+
+
+def _is_here(plan: Plan, call: Call) -> bool:
+    return plan.target.name == service_of(call) and is_watched(plan.target.location, call.services)
 
 
 def _tone(reading: Reading, objectives: Objectives) -> Tone:
@@ -199,7 +208,9 @@ async def config(args: Somewhere, call: Call) -> Card:
     """The running configuration; secrets are masked."""
     workload = await workload_of(args, call)
     text = redact(await call.services.deployments.config(workload.target))
-    return Card(title=f"Configuration of {named(workload)}", preformatted=first_lines(text.splitlines(), most=200))
+    return Card(
+        title=f"Configuration of {named(workload, call)}", preformatted=first_lines(text.splitlines(), most=200)
+    )
 
 
 def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = show_gathered) -> Command:

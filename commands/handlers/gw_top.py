@@ -44,7 +44,7 @@ async def top(args: TopArgs, call: Call) -> Card:
     found = await inspection.usage(workload.target, "pods" if pods else "nodes")
     ordered = sorted(found, key=lambda one: (-_share(one.memory, one.most_memory), -(one.memory or 0), one.name))
     what = counted(len(found), "pod" if pods else "node")
-    return _card(f"{what} of {named(workload) if pods else workload.target.cluster}", ordered)
+    return _card(f"{what} of {named(workload, call) if pods else workload.target.cluster}", ordered)
 
 
 def _card(title: str, ordered: Sequence[Used]) -> Card:

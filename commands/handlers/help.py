@@ -13,7 +13,7 @@ from commands.errors import NotFound
 from commands.grammar.arguments import Rest, names_of
 from commands.grammar.parser import described, usage
 from commands.locating import Somewhere
-from commands.ports import Transaction
+from commands.ports import LogSource, Transaction
 from commands.registry import READERS, ActionClass, Command, Reply, Where
 
 
@@ -42,8 +42,8 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
 
 
 def _hidden(call: Call) -> frozenset[str]:
-    """Where nothing runs in a cluster, nobody has to say in which."""
-    return frozenset() if call.services.inspection else names_of(Somewhere)
+    """Where nothing runs in a cluster, nobody has to say in which, nor of which pod."""
+    return frozenset() if call.services.inspection else names_of(Somewhere) | LogSource.model_fields.keys()
 
 
 def _families(commands: list[Command]) -> Card:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from commands.context import Services
 from commands.domain.evidence import Evidence
 from commands.domain.plan import Plan
+from commands.locating import apart
 from commands.ports import LogLine
 from commands.presentation.words import cut_lines
 from commands.reading import WINDOW
@@ -55,10 +56,11 @@ async def _taken(name: str, part: Part) -> list[str] | None:
 
 def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
     service, target = plan.target.name, plan.target
+    where, figures = target.location, apart(target, services)
 
     async def metrics() -> list[str]:
-        now = await services.telemetry.reading(service, window=WINDOW, at=target.location)
-        routes = await services.telemetry.routes(service, window=_BACK, at=target.location)
+        now = await services.telemetry.reading(service, window=WINDOW, at=figures)
+        routes = await services.telemetry.routes(service, window=_BACK, at=figures)
         rows = [f"{r.route}: {r.requests} requests, errors {r.error_rate:.1%}, p95 {r.p95_ms} ms" for r in routes]
         return [now.words(), *rows]
 
@@ -73,11 +75,11 @@ def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
         return redact(await services.deployments.config(target)).splitlines()
 
     async def errors() -> list[str]:
-        found = (await services.logs.errors(service, since=_BACK, at=target.location)).groups
+        found = (await services.logs.errors(service, since=_BACK, at=where)).groups
         return [f"{e.count}x {e.route} {e.status} {e.error_type}, last {_time(e.last_seen)}" for e in found]
 
     async def lines() -> list[str]:
-        page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK, at=target.location)
+        page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK, at=where)
         return [_line(line) for line in page.lines]
 
     async def events() -> list[str]:

@@ -12,6 +12,7 @@ from commands.context import Call
 from commands.domain.incident import ActionPlanned
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed
+from commands.locating import placed
 from commands.mitigation import leasing
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import tell_timeline
@@ -61,17 +62,19 @@ def propose(_args: object, call: Call, tx: Transaction, proposal: Proposal) -> R
 def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
     limits, incident, preview = call.services.limits, tx.incidents.in_channel(call.channel), proposal.preview
     run_at = _run_at(proposal.options, tx.now)
+    where, plan_id = placed(proposal.target, call), f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
     return Plan(
-        id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}",
+        id=plan_id,
         action=proposal.action,
         klass=proposal.klass.value,
-        summary=preview.summary,
+        summary=f"{preview.summary} ({where})" if where else preview.summary,
         arguments=proposal.arguments,
         target=proposal.target,
         fingerprint=proposal.fingerprint,
         before=preview.before,
         after=preview.after,
-        undo=preview.undo,
+        # Elsewhere, `/gw undo` alone would mean another place.
+        undo=preview.undo.replace("/gw undo", f"/gw undo {plan_id}") if where else preview.undo,
         facts=preview.facts,
         diff=preview.diff,
         findings=proposal.findings,

@@ -8,6 +8,7 @@ from commands.charts import Chart
 from commands.context import Services
 from commands.domain.incident import IncidentEvent
 from commands.domain.plan import Plan
+from commands.locating import is_watched
 from commands.ports import Transaction
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.plan import plan_card, plan_card_key
@@ -30,7 +31,7 @@ def tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str)
 
 def course(plan: Plan, services: Services, tx: Transaction) -> Chart | None:
     """How the service did before a change and since; only where there was one."""
-    if plan.baseline is None or not plan.took_effect:
+    if plan.baseline is None or not plan.took_effect or not is_watched(plan.target.location, services):
         return None
     window = Window(plan.target.name, plan.baseline.at - _LEAD, tx.now, services.zone)
     readings = tx.samples.between(window.service, window.since, window.until)

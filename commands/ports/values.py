@@ -36,7 +36,7 @@ class Workload(_Value):
 
 
 class Pod(_Value):
-    """One running copy. What its platform does not know is None or empty."""
+    """One running copy. What its platform does not know is None or empty. `ended`: why it was restarted last."""
 
     name: str
     state: str
@@ -47,6 +47,7 @@ class Pod(_Value):
     memory_bytes: int | None = None
     node: str = ""
     image: str = ""
+    ended: str = ""
 
 
 class Change(_Value):

@@ -79,6 +79,15 @@ async def test_the_doctor_names_what_is_missing_and_the_role_that_fixes_it(clust
     assert "verbs is allowed in edge" in await examined(known)
 
 
+async def test_the_doctor_looks_at_each_namespace(cluster: Kubernetes, tmp_path: Path) -> None:
+    path = cluster.kubeconfig(tmp_path / "config", token=cluster.service_account(ACCOUNT, SPACE))
+    said = await examined(settings(path, how={"namespaces": [SPACE, "default"]}))
+    assert "verbs is allowed in edge" in said
+    assert "✗ production: these verbs are missing in default:" in said
+    assert "not granted: list nodes (/gw nodes" in said
+    assert "tocsin k8s rbac --certs" in said
+
+
 async def test_the_doctor_says_what_is_not_reached(cluster: Kubernetes, tmp_path: Path) -> None:
     path = cluster.kubeconfig(tmp_path / "config", token="nobody")
     assert "✗ production: it does not accept the credentials" in await examined(settings(path))
@@ -124,7 +133,7 @@ async def test_those_who_have_a_say_are_found(cluster: Kubernetes, tmp_path: Pat
         ("the autoscaler own keeps it at 2 to 8 replicas and would undo this", ("scale",)),
         ("Argo CD owns it (edge), and may put back what its repository says", ()),
         ("Flux owns it (edge-apps), and may put back what its repository says", ()),
-        ("its rollout is paused", ("restart",)),
+        ("its rollout is paused", ("restart", "rollback", "image", "resources", "env")),
         ("the budget budget lets 1 copies be missing now (2 healthy, 1 needed)", ()),
     ]
     assert all(isinstance(one, Detected) and (one.instead or not one.stops) for one in found)

@@ -19,7 +19,8 @@ from bot.anchoring.signing import read
 from bot.cli import app
 from bot.store import schema
 from bot.store.audit import GENESIS, digest, entries
-from commands.cards import Card, transcript
+from commands.cards import Card
+from commands.cards import transcript as lines_of
 from tests.scenario.stage import Still
 from tests.world import World, settings_for, world
 
@@ -83,7 +84,7 @@ def write_anew(connection: sa.Connection) -> None:
 async def announced(running: World) -> str:
     query = sa.select(schema.messages.c.card).where(schema.messages.c.channel == "incidents")
     rows = await running.app.store.database.read(lambda c: list(c.execute(query).scalars()))
-    return "\n".join(transcript(Card.model_validate_json(one)) for one in rows)
+    return "\n".join(lines_of(Card.model_validate_json(one)) for one in rows)
 
 
 async def test_what_is_intact_says_up_to_where_it_is_anchored(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bot.adapters.kubernetes.access import manifest
+from bot.adapters.kubernetes.fleet import KubernetesFleet
 from commands.domain.sli import Reading
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, furnish
 from tests.fakes import START
@@ -64,7 +65,7 @@ def cluster(clock: Still) -> Iterator[Kubernetes]:
 @pytest.fixture
 async def stage(cluster: Kubernetes, clock: Still, sqlite_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Tocsin has the rights that `tocsin k8s rbac` gives it, and no others."""
-    gateway: Any = adapter(cluster, tmp_path, now=clock.now)
+    gateway: Any = KubernetesFleet([adapter(cluster, tmp_path, now=clock.now)], now=clock.now)
     async with world(settings_for(sqlite_url), clock=clock, gateway=gateway) as running:
         yield Stage(running)
     await gateway.close()
@@ -144,14 +145,14 @@ def _ready(pod: dict[str, Any]) -> bool:
 async def test_events(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw events --since 15m") == golden("""
         [#general, all]
-        No events of gateway in production/edge in the last 15 min
+        No events of gateway in the last 15 min
           Look further: /gw events --all --since 24h
           (@Eve Larsson: /gw events --since 15m)
         """)
     _rolls_out(cluster, "missing")
     assert await _types(stage, "eve", "general", "/gw events --limit 4") == golden("""
         [#general, all]
-        Newest 4 of 19 events of gateway in production/edge in the last 1 h
+        Newest 4 of 19 events of gateway in the last 1 h
           3 warnings, each marked with !
           | 12:30:02Z ! pod/(pod) Failed: Failed to pull image "…/gateway:missing": not found
           | 12:30:02Z ! pod/(pod) Failed: Error: ErrImagePull
@@ -164,13 +165,11 @@ async def test_events(stage: Stage, cluster: Kubernetes) -> None:
 @transcript("/gw rollout")
 async def test_rollout(stage: Stage, cluster: Kubernetes) -> None:
     _rolls_out(cluster, "missing")
-    assert (await stage.types("eve", "general", "/gw rollout")).startswith(
-        "[#general, all]\ngateway in production/edge: rollout running"
-    )
+    assert (await stage.types("eve", "general", "/gw rollout")).startswith("[#general, all]\ngateway: rollout running")
     cluster.advance(700)
     assert await _types(stage, "eve", "general", "/gw rollout") == golden("""
         [#general, all]
-        gateway in production/edge: rollout failed, 0 of 2 copies of the newest revision available
+        gateway: rollout failed, 0 of 2 copies of the newest revision available
           Trouble: 0 of 2 new copies are available, and its progress deadline is over: ReplicaSet "(set)" has timed out progressing.
           Trouble: 1 of 3 pods: ImagePullBackOff: Back-off pulling image
           Strategy: RollingUpdate, at most 25% more, 25% missing
@@ -185,7 +184,7 @@ async def test_rollout(stage: Stage, cluster: Kubernetes) -> None:
 async def test_what_is_used_and_who_scales_by_it(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw hpa") == golden("""
         [#general, all]
-        No autoscaler sets the copies of gateway in production/edge
+        No autoscaler sets the copies of gateway
           Its number is set by hand: /gw scale 4
           (@Eve Larsson: /gw hpa)
         """)
@@ -194,7 +193,7 @@ async def test_what_is_used_and_who_scales_by_it(stage: Stage, cluster: Kubernet
     cluster.advance(30)
     assert await _types(stage, "eve", "general", "/gw hpa") == golden("""
         [#general, all]
-        gateway in production/edge: the autoscaler gateway keeps 2 to 4 copies, 4 now
+        gateway: the autoscaler gateway keeps 2 to 4 copies, 4 now
           Trouble: TooManyReplicas: the desired replica count is more than the maximum replica count
           Scaled last: 2026-03-01 12:30 UTC
           Measured  Now   Aim
@@ -203,7 +202,7 @@ async def test_what_is_used_and_who_scales_by_it(stage: Stage, cluster: Kubernet
         """)
     assert await _types(stage, "eve", "general", "/gw top") == golden("""
         [#general, all]
-        What is used: 4 pods of gateway in production/edge
+        What is used: 4 pods of gateway
           Name                          CPU                 Memory
           (pod)  100m of 500m (20%)  128 MB of 256 MB (50%)
           (pod)  100m of 500m (20%)  128 MB of 256 MB (50%)
@@ -231,7 +230,7 @@ async def test_what_is_used_and_who_scales_by_it(stage: Stage, cluster: Kubernet
 async def test_endpoints(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw endpoints") == golden("""
         [#general, all]
-        No service sends requests to gateway in production/edge
+        No service sends requests to gateway
           (@Eve Larsson: /gw endpoints)
         """)
     cluster.apply(_SERVICE, namespace=SPACE)
@@ -239,7 +238,7 @@ async def test_endpoints(stage: Stage, cluster: Kubernetes) -> None:
     cluster.settle()
     assert await _types(stage, "eve", "general", "/gw endpoints") == golden("""
         [#general, all]
-        Every service of gateway in production/edge has pods
+        Every service of gateway has pods
           Service  Ports           Gets requests                 Gets none
           web      http 80 → 8080  (pod)  (pod) (not ready)
           (@Eve Larsson: /gw endpoints)
@@ -254,7 +253,7 @@ async def test_nodes(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw nodes") == golden("""
         [#general, only eve]
         The cluster production does not allow Tocsin to list nodes (403).
-          `tocsin k8s rbac --nodes` prints what allows it.
+          tocsin k8s rbac --nodes prints what allows it.
           (You typed: /gw nodes)
         """)
     _grant(cluster)
@@ -285,7 +284,7 @@ async def test_nodes(stage: Stage, cluster: Kubernetes) -> None:
 async def test_config_maps(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw configmap") == golden("""
         [#general, all]
-        ConfigMaps of gateway in production/edge
+        ConfigMaps of gateway
           Name           Used                                         Changed               Older in use
           gateway-files  mounted as files                             2026-03-01 12:00 UTC  no
           gateway        in the environment, read when a copy starts  2026-03-01 12:00 UTC  no
@@ -327,7 +326,7 @@ async def test_config_maps(stage: Stage, cluster: Kubernetes) -> None:
           (@Eve Larsson: /gw configmap gateway --whole)
         """)
     assert await _asks(stage, "eve", "general", "/gw configmap other") == golden("""
-        gateway in production/edge uses no ConfigMap 'other'.
+        gateway uses no ConfigMap 'other'.
           It uses gateway-files or gateway.
           (You typed: /gw configmap other)
         """)
@@ -345,7 +344,7 @@ async def test_certificates(stage: Stage, cluster: Kubernetes) -> None:
     assert await _types(stage, "eve", "general", "/gw certs") == golden("""
         [#general, only eve]
         The cluster production does not allow Tocsin to list secrets in edge (403).
-          `tocsin k8s rbac --certs` prints what allows it.
+          tocsin k8s rbac --certs prints what allows it.
           (You typed: /gw certs)
         """)
     _grant(cluster)
@@ -356,7 +355,7 @@ async def test_certificates(stage: Stage, cluster: Kubernetes) -> None:
     cluster.create("secrets", {"metadata": {"name": "other", "namespace": SPACE}, "data": {"password": "c2VjcmV0"}})
     assert await _types(stage, "eve", "general", "/gw certs") == golden("""
         [#general, all]
-        3 TLS certificates beside gateway in production/edge; the first ended 2 d ago
+        3 TLS certificates beside gateway; the first ended 2 d ago
           Secret  For               Ends                  Left
           old     old.example.com   2026-02-27 12:00 UTC  over
           soon    soon.example.com  2026-03-06 12:00 UTC  4 days
@@ -391,7 +390,7 @@ async def test_changes(stage: Stage, cluster: Kubernetes) -> None:
     await stage.measured(*(_reading(now, rate) for rate in (0.002, 0.002, 0.31, 0.25)))
     assert await _types(stage, "eve", "general", "/gw changes 30m") == golden("""
         [#general, all]
-        1 change around gateway in production/edge in the last 30 min
+        1 change around gateway in the last 30 min
           Not looked at: nodes. The cluster production does not allow Tocsin to list nodes (403).
           [Errors and p95 of gateway, 14:01 to 14:31 UTC. Error rate: last 25%, between 0.2% and 31%, highest at 14:29; above the objective of 5% from 14:29 to the end. p95: always 40 ms; never above the objective of 500 ms. 14:30: rollout.]
           When       What                                                                              Errors

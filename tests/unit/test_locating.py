@@ -13,7 +13,7 @@ from commands.context import Call
 from commands.domain.location import Location
 from commands.domain.plan import Target
 from commands.errors import Conflict, NotFound
-from commands.locating import Somewhere, location_of
+from commands.locating import Somewhere, apart, location_of
 from commands.ports import LogSource
 
 USUAL = {"staging": Location("staging", "edge"), "incident-*": Location("production")}
@@ -60,3 +60,20 @@ async def test_local_processes_are_in_no_cluster_and_have_one_log() -> None:
     with pytest.raises(Conflict, match="whose log is one"):
         await gateway.lines("gateway", limit=1, level="INFO", grep="", since=minute, source=LogSource(previous=True))
     await gateway.close()
+
+
+@pytest.mark.parametrize(
+    ("several", "place", "asked"),
+    [
+        (False, Location("production", "edge"), Location()),
+        (True, Location("production", "edge"), Location()),
+        (True, Location("staging", "edge"), Location("staging", "edge")),
+        (True, Location("production", "canary"), Location("production", "canary")),
+    ],
+)
+def test_figures_of_the_services_own_place_are_asked_for_without_a_place(
+    several: bool, place: Location, asked: Location
+) -> None:
+    services: Any = SimpleNamespace(several_places=several, home=Location("production", "edge"))
+    target = Target(kind="deployment", name="gateway", uid="1", cluster=place.cluster, namespace=place.namespace)
+    assert apart(target, services) == asked

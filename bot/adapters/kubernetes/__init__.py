@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from bot.adapters import Adapter
 
 if TYPE_CHECKING:
-    from bot.adapters.kubernetes.gateway import KubernetesGateway
+    from bot.adapters.kubernetes.fleet import KubernetesFleet
     from bot.settings import Settings
 
 
-def build(settings: Settings) -> KubernetesGateway:
+def build(settings: Settings) -> KubernetesFleet:
     """The gateway of the settings. Raises SettingsError when they do not say where it runs."""
     from bot.adapters.kubernetes.building import build as made
 

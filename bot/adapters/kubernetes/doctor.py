@@ -81,8 +81,9 @@ class _Examination:
         groups = _groups(served.body)
         for finding in self._of_groups(groups):
             yield finding
-        for finding in await self._of_rights(groups):
-            yield finding
+        for space in await self._namespaces():
+            for finding in await self._of_rights(groups, space):
+                yield finding
         if self._is_the_gateways:
             yield await self._of_deployment()
 
@@ -91,10 +92,12 @@ class _Examination:
         where = self._settings.gateway.kubernetes
         return bool(where.deployment) and where.cluster_of(self._settings.kubernetes) == self._cluster.name
 
-    async def _namespace(self) -> str:
-        return await self._cluster.namespace(
-            self._settings.gateway.kubernetes.namespace if self._is_the_gateways else ""
-        )
+    async def _namespaces(self) -> list[str]:
+        """All in which the gateway may run, its own first."""
+        own = self._settings.gateway.kubernetes.namespace if self._is_the_gateways else ""
+        others = self._cluster.how.namespaces
+        first = own or (others[0] if others and not self._cluster.how.namespace else "")
+        return list(dict.fromkeys((await self._cluster.namespace(first), *others)))
 
     def _of_version(self, body: bytes) -> Finding:
         said: dict[str, Any] = json.loads(body)
@@ -123,9 +126,9 @@ class _Examination:
             found.append(note(f"{self._cluster.name}: no {_METRICS}", "install metrics-server, if /gw top is to work"))
         return found
 
-    async def _of_rights(self, groups: dict[str, list[str]]) -> list[Finding]:
+    async def _of_rights(self, groups: dict[str, list[str]], space: str) -> list[Finding]:
         """Each verb of the table, asked by a review; all at once."""
-        name, space = self._cluster.name, await self._namespace()
+        name = self._cluster.name
         wanted = [one for one in TABLE if not one.optional or one.group in groups]
         allowed = await asyncio.gather(*(self._may(one, space) for one in wanted))
         missing = [one for one, may in zip(wanted, allowed, strict=True) if not may]

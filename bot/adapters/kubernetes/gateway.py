@@ -6,23 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.adapters.gateway import GatewayAdmin
-from bot.adapters.kubernetes.deployments import KubernetesDeployments
-from bot.adapters.kubernetes.inspecting import KubernetesInspection
+from bot.adapters.kubernetes.altering.carrying import KubernetesAlterations
 from bot.adapters.kubernetes.logs import PodLogs
 from bot.adapters.kubernetes.place import Place
 from commands.domain.location import HERE, Location
-from commands.domain.plan import Target
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import ErrorCount, LogPage, LogSource, RouteReading
 from commands.ports.outside import EVERYTHING
-from commands.registry import KUBERNETES
 
 
-class KubernetesGateway(KubernetesDeployments):
+class KubernetesGateway(KubernetesAlterations):
     """`admin`: the gateway's own admin API, where it can be reached; only it measures requests."""
-
-    offers = frozenset({KUBERNETES})
 
     def __init__(
         self,
@@ -34,8 +29,8 @@ class KubernetesGateway(KubernetesDeployments):
         now: Callable[[], datetime],
     ) -> None:
         super().__init__(place, limits=limits, people=people, now=now)
+        self.place = place
         self._logs = PodLogs(place)
-        self.inspection = KubernetesInspection(self._of, now)
         self._admin = admin
 
     async def close(self) -> None:
@@ -43,10 +38,6 @@ class KubernetesGateway(KubernetesDeployments):
         await self._place.cluster.close()
         if self._admin:
             await self._admin.close()
-
-    def _of(self, target: Target) -> Place:
-        self._place.check(target.name, target.location)
-        return self._place
 
     # ------------------------------------------------------------ telemetry
 

@@ -27,17 +27,27 @@ class Place:
 
     def check(self, name: str, at: Location = HERE) -> None:
         """Raises NotFound for another service, and for another place."""
-        if at.cluster not in {"", self.cluster.name} or at.namespace not in {"", self.known_space}:
-            raise NotFound(
-                f"There is no {at.words} that {self.service} runs in.", hint="Those there are:", allowed=[self.options]
-            )
+        self.check_name(name)
+        if not self.fits(at):
+            raise NotFound(f"{self.service} does not run in {at.words}.", hint="I know:", allowed=[self.options])
+
+    def check_name(self, name: str) -> None:
+        """Raises NotFound for another service."""
         if name not in {self.service, self.deployment}:
             raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self.service}.")
 
+    def fits(self, at: Location) -> bool:
+        """Whether this is meant; what was not said fits, and a namespace that is not known yet fits none."""
+        return at.cluster in {"", self.cluster.name} and at.namespace in {"", self.known_space}
+
+    def may_be(self, at: Location) -> bool:
+        """Whether this is in the cluster that is meant, while its namespace is not known."""
+        return at.cluster == self.cluster.name and not self.known_space
+
     @property
     def known_space(self) -> str:
-        """The namespace as far as it can be told without the cluster."""
-        return self.namespace or self.cluster.how.namespace
+        """The namespace, as far as it is known: that of a kubeconfig's context only after a first look."""
+        return self.namespace or self.cluster.known_namespace
 
     @property
     def options(self) -> str:

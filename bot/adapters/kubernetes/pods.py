@@ -39,7 +39,14 @@ def pod_of(pod: dict[str, Any]) -> Pod:
         restarts=restarts,
         node=pod["spec"].get("nodeName") or "",
         image=", ".join(one["image"] for one in pod["spec"]["containers"]),
+        ended=next(filter(None, map(_ended, status.get("containerStatuses") or ())), ""),
     )
+
+
+def _ended(container: dict[str, Any]) -> str:
+    """How a container ended before it was restarted: `OOMKilled, 137`."""
+    before = (container.get("lastState") or {}).get("terminated") or {}
+    return f"{before.get('reason') or 'ended'}, {before['exitCode']}" if "exitCode" in before else ""
 
 
 def _state(pod: dict[str, Any]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from commands.domain.location import Location
 
+_NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _NAME_OR_NONE = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$"
 
 
@@ -20,6 +23,7 @@ class ClusterSettings(_Section):
     context: str = ""
     in_cluster: bool = False
     namespace: str = Field(default="", pattern=_NAME_OR_NONE)
+    namespaces: tuple[Annotated[str, Field(pattern=_NAME)], ...] = ()
     impersonate: bool = False
 
     @model_validator(mode="after")
