@@ -14,7 +14,7 @@ from commands import policed
 from commands.context import Services
 from commands.domain.event import EvidenceKept
 from commands.domain.evidence import Evidence
-from commands.domain.incident import ActionFinished, ActionStarted
+from commands.domain.incident import ActionDecided, ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
@@ -214,6 +214,7 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
         return
     detail = "; ".join(part for part in (plan.detail, f"undone by “{by.summary}”") if part)
     undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
+    tell_timeline(tx, undone, ActionDecided(plan=undone.id, summary=undone.summary, decision="undone"), SYSTEM.id)
     leasing.undone(plan_id, by, tx)
     show(undone, tx)
 
