@@ -245,13 +245,14 @@ def k8s_rbac(
     home: Annotated[str, typer.Option(help="where Tocsin runs, if elsewhere")] = "",
     account: Annotated[str, typer.Option(help="the service account of Tocsin")] = "tocsin",
     impersonate: Annotated[bool, typer.Option("--impersonate", help="changes are made as the person who asks")] = False,
+    drain: Annotated[bool, typer.Option("--drain", help="it may cordon and drain nodes, and evict any pod")] = False,
     nodes: Annotated[bool, typer.Option("--nodes", help="it may list the nodes of the cluster")] = False,
     certs: Annotated[bool, typer.Option("--certs", help="it may list the secrets, for /gw certs")] = False,
 ) -> None:
     """Print the service account and the least Role that Tocsin needs, for `kubectl apply -f -`."""
     from bot.adapters.kubernetes.access import manifest
 
-    asked = {"impersonate": impersonate, "nodes": nodes, "certs": certs}
+    asked = {"impersonate": impersonate, "nodes": nodes, "certs": certs, "drain": drain}
     print(manifest(namespace, account=account, home=home, **asked), end="")
 
 

@@ -55,6 +55,11 @@ def furnish(cluster: Kubernetes) -> None:
     cluster.settle()
 
 
+def grant_nodes(cluster: Kubernetes) -> None:
+    """What `tocsin k8s rbac --nodes --drain` adds."""
+    cluster.apply(manifest(SPACE, nodes=True, drain=True), namespace=SPACE)
+
+
 @contextmanager
 def furnished(**options: Any) -> Iterator[Kubernetes]:
     """A cluster with the gateway in it. Without a clock it lives by itself."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.contract.clusters import SPACE
+from tests.contract.clusters import SPACE, grant_nodes
 from tests.contract.test_contract_kubernetes_objects import blocks, bounds, config, pod, scaled, selector, served
-from tests.scenario.clusters import site
+from tests.scenario.clusters import Site, site
 from tests.scenario.stage import golden, transcript
 
 
+def zone(here: Site, node: str) -> str:
+    return str(here.cluster.get("nodes", node)["metadata"]["labels"]["topology.kubernetes.io/zone"])
+
+
 @transcript("/gw config set", "/gw pod delete", "/gw pod quarantine", "/gw hpa bounds")
-async def test_a_configmap_a_pod_and_an_autoscaler(sqlite_url: str, tmp_path: Path) -> None:
+@transcript("/gw node cordon", "/gw node uncordon", "/gw node drain")
+async def test_a_configmap_a_pod_an_autoscaler_and_a_node(sqlite_url: str, tmp_path: Path) -> None:
     async with site(sqlite_url, tmp_path) as here:
         assert await here.says("/gw config set gateway UPSTREAM_TIMEOUT=5s --restart") == golden("""
             Set UPSTREAM_TIMEOUT of gateway to 5s, and restart gateway?
@@ -93,6 +98,42 @@ async def test_a_configmap_a_pod_and_an_autoscaler(sqlite_url: str, tmp_path: Pa
             """)
         await here.runs("/gw hpa bounds --min 2")
         assert bounds(here.cluster) == (2, 4)
+        grant_nodes(here.cluster)
+        said = await here.says(f"/gw node drain {node}")
+        assert said.replace(name, "POD").replace(node, "NODE").replace(
+            f"zone: {zone(here, node)}", "zone: ZONE"
+        ) == golden("""
+            Drain the node NODE?
+              Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… gateway
+              Needs 1 more approval by one of: operators, admins, the incident commander, the technical lead; not @Ben Okafor
+              Now: takes new pods
+              Evicts: 1 pod: POD
+              Undo: /gw undo lets new pods on; what has moved stays where it is
+              Afterwards: Tocsin compares errors and p95 with before
+              Approve before: 12:05 UTC
+              | …
+              |    topology.kubernetes.io/zone: ZONE
+              | +spec:
+              | +  unschedulable: true
+              [Approve] [Veto] [Cancel]
+              (asked by @Ben Okafor · plan-20260301-…)
+            """)  # noqa: E501
+        assert (await here.agreed(f"/gw node drain {node}")).replace(node, "NODE") == golden("""
+            Done, not verified: Drain the node NODE
+              Nobody is left on it; not verified: look at it yourself
+              Before: no requests
+              After: no requests
+              Undo: /gw undo lets new pods on; what has moved stays where it is
+              (asked by @Ben Okafor, approved by @Dev Patel)
+            """)
+        assert (await here.says(f"/gw node cordon {node}")).replace(node, "NODE") == golden("""
+            NODE takes no new pods already.
+              Try: /gw history
+              (You typed: /gw node cordon NODE)
+            """)
+        said = await here.says(f"/gw node uncordon {node}")
+        assert said.replace(node, "NODE").splitlines()[0] == "Let new pods onto the node NODE again?"
+        assert "Now: takes no new pods" in said
 
 
 @transcript(

@@ -43,7 +43,8 @@ class Access:
     def words(self) -> str:
         """As people say it: `patch deployments.apps`."""
         plural, slash, sub = self.resource.partition("/")
-        return f"{self.verb} {plural}{f'.{self.group}' if self.group else ''}{slash}{sub}"
+        everywhere = " everywhere" if self.whole_cluster and plural != "nodes" else ""
+        return f"{self.verb} {plural}{f'.{self.group}' if self.group else ''}{slash}{sub}{everywhere}"
 
     def path(self, namespace: str, name: str = "", *, version: str = "") -> str:
         """Where it is asked."""
@@ -95,6 +96,11 @@ LIST_NODES = Access(
 LIST_NODE_METRICS = Access(
     "list", "metrics.k8s.io", "nodes", "/gw top nodes", versions=("v1beta1",), whole_cluster=True, how="--nodes"
 )
+PATCH_NODE = Access(
+    "patch", "", "nodes", "/gw node cordon, uncordon and drain", method="PATCH", whole_cluster=True, how="--drain"
+)
+LIST_ALL_PODS = Access("list", "", "pods", "/gw node drain: who is on the node", whole_cluster=True, how="--drain")
+CREATE_EVICTION = Access("create", "", "pods/eviction", "/gw node drain", method="POST", how="--drain")
 LIST_SECRETS = Access("list", "", "secrets", "/gw certs: until when TLS certificates last", how="--certs")
 LIST_NETWORK_POLICIES = Access("list", "networking.k8s.io", "networkpolicies", "/gw block: what lets traffic in")
 PATCH_CONFIG_MAP = Access("patch", "", "configmaps", "/gw config set", method="PATCH")
@@ -117,7 +123,7 @@ TABLE = (
 )  # fmt: skip
 """All that everybody grants."""
 
-ON_REQUEST = (LIST_NODES, LIST_NODE_METRICS, LIST_SECRETS)
+ON_REQUEST = (LIST_NODES, LIST_NODE_METRICS, LIST_SECRETS, PATCH_NODE, LIST_ALL_PODS, CREATE_EVICTION)
 """What is granted by an option of `tocsin k8s rbac` only: it reaches beyond the namespace, or to keys."""
 
 
@@ -146,6 +152,7 @@ def manifest(
     impersonate: bool = False,
     nodes: bool = False,
     certs: bool = False,
+    drain: bool = False,
 ) -> str:
     """Service account, Role and binding as YAML. `home`: where Tocsin itself runs, if elsewhere."""
     home = home or namespace
@@ -161,12 +168,14 @@ def manifest(
             "subjects": [subject],
         },
         *(_of_the_cluster("reads-nodes", _NODES, subject) if nodes else ()),
+        *(_of_the_cluster("drains-nodes", _DRAINS, subject) if drain else ()),
         *(_of_the_cluster("impersonates", _IMPERSONATION, subject) if impersonate else ()),
     ]
     return "---\n".join(as_yaml(one) for one in objects)
 
 
 _NODES = rules((LIST_NODES, LIST_NODE_METRICS))
+_DRAINS = rules((LIST_NODES, PATCH_NODE, LIST_ALL_PODS, CREATE_EVICTION))
 _IMPERSONATION = [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}]
 
 

@@ -70,7 +70,9 @@ class Answer:
     def words(self) -> str:
         """What the server says is wrong."""
         try:
-            return str(json.loads(self.body)["message"])[:300]
+            said = json.loads(self.body)
+            causes = (said.get("details") or {}).get("causes") or () if self.status == 429 else ()
+            return " ".join(str(one.get("message", "")) for one in (*causes,) or (said,))[:300]
         except (ValueError, KeyError, TypeError):
             return f"status {self.status}"
 
@@ -160,6 +162,18 @@ class Cluster:
         if answer.status in {400, 409, 422} or (answer.status == 403 and "admission webhook" in answer.words):
             raise Conflict(f"The cluster {self.name} would refuse that: {answer.words}")
         raise self.refused(answer, access, namespace, name)
+
+    async def would(self, access: Access, namespace: str, name: str, body: Any) -> str:
+        """Why the server would refuse a change; nothing where it would make it. Nothing is made. Raises Unavailable."""
+        path = access.path(namespace, name)
+        said = {**_STRICT, "dryRun": "All"}
+        try:
+            answer = await self._in_thread(lambda: self._send(access.method, path, said, body))
+        except (NotSent, NoAnswer) as gone:
+            raise self._gone(str(gone)) from gone
+        if answer.status in {401, 403}:
+            raise self.refused(answer, access, namespace, name)
+        return "" if answer.good or answer.status == 404 else answer.words
 
     @property
     def known_namespace(self) -> str:

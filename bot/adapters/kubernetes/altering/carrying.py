@@ -57,9 +57,9 @@ class KubernetesAlterations(KubernetesDeployments):
             if kind.trace(thought, plan):
                 return
             _check_live(thought, live)
-            if await self._sent(
-                target, kind, thought, Note.of(change, plan, actor, self._now(), thought.known), person
-            ):
+            note = Note.of(change, plan, actor, self._now(), thought.known)
+            if await self._sent(target, kind, thought, note, person):
+                await kind.afterwards(scene, thought, person)
                 if kind.restarts(settled):
                     await self._restarted(target, plan, actor)
                 return
@@ -83,7 +83,7 @@ class KubernetesAlterations(KubernetesDeployments):
 
     async def _scene(self, target: Target) -> Scene:
         self._place.check(target.name)
-        return Scene(self._place, await self._place.read(), self._limits)
+        return Scene(self._place, await self._place.read(), self._limits, self._now())
 
     async def _thought(self, kind: Change, target: Target, settled: Mapping[str, Any]) -> tuple[Scene, Thought]:
         scene = await self._scene(target)

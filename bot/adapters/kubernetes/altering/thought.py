@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes import rollout
@@ -31,6 +32,7 @@ class Scene:
     place: Place
     deployment: dict[str, Any]
     limits: tuple[int, int]
+    now: datetime
 
     @property
     def service(self) -> str:
@@ -92,6 +94,9 @@ class Change(ABC):
     def restarts(self, settled: Said) -> bool:  # noqa: ARG002 - most do not
         """Whether the workers are to be restarted once it is made."""
         return False
+
+    async def afterwards(self, scene: Scene, thought: Thought, person: str) -> None:  # noqa: B027 - most do nothing
+        """What follows the request, once it was made. It asks each thing once, and has a deadline of its own."""
 
     def trace(self, thought: Thought, plan: str) -> Note | None:
         """What the change has left of itself; None: it never arrived."""
