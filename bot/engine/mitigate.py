@@ -250,11 +250,11 @@ class Mitigate:
     async def _readings(self, plan: Plan) -> AsyncIterator[list[Reading]]:
         """All that were taken since now, at each new one, until the time to verify is over."""
         clock, began = self._services.clock, self._services.clock.now()
-        target, where = plan.target, apart(plan.target, self._services)
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
             window = window_since(began, clock.now())
             if window is not None:
-                readings.append(await self._services.telemetry.reading(target.name, window=window, at=where))
+                where = apart(plan.target, self._services)
+                readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))
                 yield readings
