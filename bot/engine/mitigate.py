@@ -23,7 +23,7 @@ from commands.domain.plan import Plan, PlanState
 from commands.domain.sli import Reading
 from commands.errors import Refusal
 from commands.locating import apart
-from commands.mitigation import deciding, running
+from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
@@ -129,12 +129,17 @@ class Mitigate:
             log.warning("plan %s: no clear answer, reading back: %s", plan_id, unclear)
 
     def _begun(self, plan_id: str) -> Plan | None:
-        if self._state(plan_id).state is not PlanState.LOCKED:
+        plan = self._state(plan_id)
+        if plan.state is not PlanState.LOCKED:
             return None
-        baseline = self._run(self._reading(plan_id))
-        return self._tx(
-            plan_id, "begin", lambda tx: running.begin(plan_id, self._executor, baseline, self._services, tx)
-        )
+        kept = self._run(evidence.capture(plan, self._services))
+        where = apart(plan.target, self._services)
+        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where))
+
+        def begin(tx: SqlTransaction) -> Plan | None:
+            return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
+
+        return self._tx(plan_id, "begin", begin)
 
     def _next(self, plan_id: str, number: int) -> Plan | None:
         """The step after one that went well, if the target is as that one left it."""
@@ -148,11 +153,6 @@ class Mitigate:
         except Refusal as refusal:
             why = refusal.message.rstrip(".")
         return self._tx(plan_id, f"step {number + 1}", lambda tx: running.go_on(plan_id, why, self._services, tx))
-
-    async def _reading(self, plan_id: str) -> Reading:
-        target = self._state(plan_id).target
-        where = apart(target, self._services)
-        return await self._services.telemetry.reading(target.name, window=WINDOW, at=where)
 
     # ------------------------------------------------------------ read back
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -14,6 +16,9 @@ from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import Held
 
+T = TypeVar("T")
+#: How many deliveries are looked through for the last of one person.
+_FURTHEST = 500
 #: The longest time from a plan to its execution.
 _MOST_WAIT = timedelta(days=7)
 
@@ -84,6 +89,12 @@ class SqlPlans:
             self._connection.execute(table.insert().values(target=target, plan=plan_id, taken_at=self._now))
         return None if holder in {None, plan_id} else holder
 
+    def one_at_a_time(self, service: str) -> None:
+        """See Plans. On SQLite there is one writer anyway."""
+        if self._connection.dialect.name == "postgresql":
+            name = sa.func.hashtextextended(f"tocsin:service:{service}", 0)
+            self._connection.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
+
     def unlock(self, target: str, plan_id: str) -> None:
         """Let go, if it is this plan's."""
         table = schema.locks
@@ -112,6 +123,15 @@ def _recent(connection: sa.Connection, target: str | None, limit: int) -> list[P
     return [Plan.model_validate_json(body) for body in connection.execute(query).scalars()]
 
 
+def _asked(connection: sa.Connection, channel: str, person: str, limit: int) -> list[str]:
+    """Of a channel's newest commands those of one person: few enough to be read one by one."""
+    table = schema.inbox
+    query = sa.select(table.c.payload).where(table.c.kind == "command", table.c.state == "done")
+    newest = connection.execute(query.order_by(table.c.received_at.desc(), table.c.id).limit(_FURTHEST)).scalars()
+    typed = (json.loads(payload) for payload in newest)
+    return [one["text"] for one in typed if (one["channel"], one["person"]) == (channel, person)][:limit]
+
+
 class StoreLedger:
     """Provides the core's Ledger."""
 
@@ -120,7 +140,14 @@ class StoreLedger:
 
     async def recent(self, *, target: str | None, limit: int) -> list[Plan]:
         """See Ledger."""
+        return await self._look(lambda connection: _recent(connection, target, limit))
+
+    async def asked(self, *, channel: str, person: str, limit: int) -> list[str]:
+        """See Ledger."""
+        return await self._look(lambda connection: _asked(connection, channel, person, limit))
+
+    async def _look(self, work: Callable[[sa.Connection], list[T]]) -> list[T]:
         try:
-            return await self._database.read(lambda connection: _recent(connection, target, limit))
+            return await self._database.read(work)
         except StoreUnavailable as gone:
             raise Unavailable(str(gone), hint="Try again in a moment.") from gone

@@ -262,3 +262,12 @@ temporary = _table(
     sa.Column("why", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_temporary_state", "state"),
 )
+
+evidence = _table(
+    "evidence",
+    sa.Column("plan", sa.Text, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("missing", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+)

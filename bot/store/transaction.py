@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from bot.store.audit import SqlAudit
 from bot.store.database import Database
+from bot.store.evidence import SqlEvidences
 from bot.store.freezes import SqlFreezes
 from bot.store.inbox import Inbox
 from bot.store.incidents import SqlIncidents
@@ -67,6 +68,7 @@ class SqlTransaction:
         self.incidents = SqlIncidents(connection, now, self._next_key)
         self.messages = SqlMessages(connection, now)
         self.plans = SqlPlans(connection, now)
+        self.evidence = SqlEvidences(connection)
         self.leases = SqlLeases(connection)
         self.freezes = SqlFreezes(connection, now)
         self.work = SqlWork(connection, enqueue)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from commands.domain.event import ActionLeased, Event, EvidenceKept
 from commands.domain.severity import Scheme
 from commands.people import SYSTEM
 
@@ -67,11 +68,7 @@ class NoteKind(StrEnum):
     LESSON = "lesson"
 
 
-class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Declared(_Event):
+class Declared(Event):
     """The incident begins. `source`: a person's command, or the watch that measured a breach."""
 
     type: Literal["declared"] = "declared"
@@ -86,7 +83,7 @@ class Declared(_Event):
     source: Literal["person", "watch"] = "person"
 
 
-class StatusChanged(_Event):
+class StatusChanged(Event):
     """A new status, or an update that keeps it (`before` equals `after`)."""
 
     type: Literal["status_changed"] = "status_changed"
@@ -95,14 +92,14 @@ class StatusChanged(_Event):
     note: str = ""
 
 
-class SeverityChanged(_Event):
+class SeverityChanged(Event):
     type: Literal["severity_changed"] = "severity_changed"
     before: str
     after: str
     reason: str = ""
 
 
-class RoleAssigned(_Event):
+class RoleAssigned(Event):
     type: Literal["role_assigned"] = "role_assigned"
     role: Role
     person: str
@@ -110,13 +107,13 @@ class RoleAssigned(_Event):
     how: Literal["assigned", "claimed", "handover"] = "assigned"
 
 
-class RoleReleased(_Event):
+class RoleReleased(Event):
     type: Literal["role_released"] = "role_released"
     role: Role
     person: str
 
 
-class Noted(_Event):
+class Noted(Event):
     """`happened_at`: when what it tells of happened, where that was not when it was written."""
 
     type: Literal["noted"] = "noted"
@@ -125,23 +122,23 @@ class Noted(_Event):
     happened_at: AwareDatetime | None = None
 
 
-class Linked(_Event):
+class Linked(Event):
     type: Literal["linked"] = "linked"
     url: str
     label: str = ""
 
 
-class Resolved(_Event):
+class Resolved(Event):
     type: Literal["resolved"] = "resolved"
     summary: str = ""
 
 
-class Reopened(_Event):
+class Reopened(Event):
     type: Literal["reopened"] = "reopened"
     reason: str = ""
 
 
-class HandoverOffered(_Event):
+class HandoverOffered(Event):
     type: Literal["handover_offered"] = "handover_offered"
     offer: str
     roles: tuple[Role, ...]
@@ -149,20 +146,20 @@ class HandoverOffered(_Event):
     incoming: str | None = None
 
 
-class HandoverAnswered(_Event):
+class HandoverAnswered(Event):
     type: Literal["handover_answered"] = "handover_answered"
     offer: str
     accepted: bool
     person: str
 
 
-class ActionPlanned(_Event):
+class ActionPlanned(Event):
     type: Literal["action_planned"] = "action_planned"
     plan: str
     summary: str
 
 
-class ActionDecided(_Event):
+class ActionDecided(Event):
     """A plan was confirmed or approved, vetoed, cancelled, or ran out of time."""
 
     type: Literal["action_decided"] = "action_decided"
@@ -171,13 +168,13 @@ class ActionDecided(_Event):
     decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped"]
 
 
-class ActionStarted(_Event):
+class ActionStarted(Event):
     type: Literal["action_started"] = "action_started"
     plan: str
     summary: str
 
 
-class ActionFinished(_Event):
+class ActionFinished(Event):
     """The end of a mitigation: its outcome, what was read back and what the SLIs did."""
 
     type: Literal["action_finished"] = "action_finished"
@@ -187,25 +184,14 @@ class ActionFinished(_Event):
     detail: str
 
 
-class ActionLeased(_Event):
-    """A temporary change: its lease began, was renewed, could not be ended, or is void."""
-
-    type: Literal["action_leased"] = "action_leased"
-    plan: str
-    summary: str
-    what: Literal["begun", "renewed", "ended early", "kept", "void"]
-    until: AwareDatetime
-    why: str = ""
-
-
-class Measured(_Event):
+class Measured(Event):
     """A reading that matters to the story (a breach seen, a recovery seen)."""
 
     type: Literal["measured"] = "measured"
     text: str
 
 
-class Captured(_Event):
+class Captured(Event):
     """Somebody put a message of a conversation on the timeline.
 
     `source` is the message's id at its platform, `at` its own time. `author` is the person who wrote it; who is nobody
@@ -222,7 +208,7 @@ class Captured(_Event):
     files: tuple[str, ...] = ()
 
 
-class CaptureChanged(_Event):
+class CaptureChanged(Event):
     """A message on the timeline was edited: it reads so from now on."""
 
     type: Literal["capture_changed"] = "capture_changed"
@@ -231,7 +217,7 @@ class CaptureChanged(_Event):
     files: tuple[str, ...] = ()
 
 
-class CaptureRemoved(_Event):
+class CaptureRemoved(Event):
     """A message is on the timeline no more; these events still tell what it said."""
 
     type: Literal["capture_removed"] = "capture_removed"
@@ -256,6 +242,7 @@ IncidentEvent = Annotated[
     | ActionStarted
     | ActionFinished
     | ActionLeased
+    | EvidenceKept
     | Measured
     | Captured
     | CaptureChanged

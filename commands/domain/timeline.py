@@ -7,8 +7,9 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from commands.cards import Link, Part, Rich, When, Who, rich
+from commands.cards import Code, Link, Part, Rich, When, Who, rich
 from commands.domain import incident as happened
+from commands.domain.event import ActionLeased, EvidenceKept
 from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, IncidentEvent, Noted, NoteKind
 
 
@@ -128,10 +129,22 @@ def _work(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
         case happened.Measured(text=text):
             return (f"Measured: {text}",)
         case _:
-            return _leased(event, actor) if isinstance(event, happened.ActionLeased) else _capture(event)
+            return _around(event, actor)
 
 
-def _leased(event: happened.ActionLeased, actor: Who) -> tuple[Part, ...]:
+def _around(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
+    """What belongs to a mitigation, before it and after."""
+    match event:
+        case EvidenceKept(plan=plan, summary=summary, missing=missing):
+            lacks = f", without {', '.join(missing).lower()}" if missing else ""
+            return (f"Captured what was there{lacks}, before: {summary} (", Code(text=f"/gw evidence {plan}"), ")")
+        case ActionLeased():
+            return _leased(event, actor)
+        case _:
+            return _capture(event)
+
+
+def _leased(event: ActionLeased, actor: Who) -> tuple[Part, ...]:
     match event.what:
         case "begun":
             return ("Temporary until ", When(at=event.until), f": {event.summary}")

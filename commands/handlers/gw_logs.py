@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from commands.cards import Card, Code, Rich, Table, Tone, When, Who, rich
+from commands.cards import Card, Code, Rich, Table, Tone, When, Who, card, rich
 from commands.context import Call
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest
 from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
 from commands.locating import Somewhere, location_of, named, workload_of
+from commands.people import Person
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction, Workload
 from commands.presentation.words import counted, cut, cut_lines, dated, lasting
 from commands.reading import service_of
@@ -29,6 +30,7 @@ _NOT_SHOWN = {
     "client_ip", "http_version", "request_size",
 }  # fmt: skip
 _MOST_KINDS = 20
+_LOOKED_AT = 500
 _SAME_DAY = timedelta(hours=12)
 
 
@@ -58,6 +60,22 @@ class HistoryArgs(Somewhere):
     """Arguments of `/gw history`."""
 
     limit: Annotated[int, Option("--limit", "how many changes, at most 50")] = 15
+    by: Annotated[Person | None, Option("--by", "only what this person asked for")] = None
+    action: Annotated[str, Option("--action", "only this kind, e.g. scale")] = ""
+    state: Annotated[str, Option("--state", "only what ended so, e.g. failed")] = ""
+    since: Annotated[timedelta | None, Option("--since", "only the newest, e.g. 2h")] = None
+
+    def fits(self, at: datetime, *, by: str, action: str, state: str, now: datetime) -> bool:
+        """Whether it is what was asked for."""
+        wanted = (self.by.id if self.by else "", self.action.casefold(), self.state.casefold())
+        found = (by, action.casefold(), state.casefold())
+        same = all(not want or want == have for want, have in zip(wanted, found, strict=True))
+        return same and (self.since is None or at > now - self.since)
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether some are left out."""
+        return bool(self.by or self.action or self.state or self.since)
 
 
 def _level(typed: str) -> str:
@@ -170,7 +188,7 @@ def _error_row(group: ErrorGroup) -> tuple[Rich, ...]:
 async def changes(args: HistoryArgs, call: Call) -> tuple[Workload, Sequence[Change]]:
     """The target, and its own history."""
     workload = await workload_of(args, call)
-    limit = min(max(args.limit, 1), 50)
+    limit = _LOOKED_AT if args.narrowed else min(max(args.limit, 1), 50)
     return workload, await call.services.deployments.history(workload.target, limit=limit)
 
 
@@ -178,13 +196,22 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, known: tuple[Workloa
     """Who changed what, newest first: our plans, and what the target saw besides them."""
     workload, found = known
     limit = min(max(args.limit, 1), 50)
-    plans = tx.plans.recent(target=workload.target.key, limit=limit)
-    visible = [plan for plan in plans if may_be_told_here(plan, call, tx)]
+    plans = tx.plans.recent(target=workload.target.key, limit=_LOOKED_AT)
+    visible = [plan for plan in plans if may_be_told_here(plan, call, tx) and _plan_fits(args, plan, call.now)]
     ours = {plan.id for plan in plans}
     rows = [(plan.created_at, _plan_row(plan)) for plan in visible]
-    rows += [(change.at, _change_row(change)) for change in found if change.operation not in ours]
+    rows += [
+        (change.at, _change_row(change))
+        for change in found
+        if change.operation.partition(".")[0] not in ours
+        and args.fits(change.at, by=change.actor, action=change.kind, state=change.outcome, now=call.now)
+    ]
     newest = sorted(rows, key=lambda row: row[0], reverse=True)[:limit]
     times = dated([at for at, _ in newest], call.person.timezone, now=call.now)
+    if not newest and args.narrowed:
+        return Reply(
+            card(f"No such changes to {named(workload, call)}", rich("All of them: ", Code(text="/gw history")))
+        )
     if not newest:
         return Reply(Card(title=f"No changes to {named(workload, call)} yet"))
     return Reply(
@@ -196,6 +223,13 @@ def history(args: HistoryArgs, call: Call, tx: Transaction, known: tuple[Workloa
             ),
         )
     )
+
+
+def _plan_fits(args: HistoryArgs, plan: Plan, now: datetime) -> bool:
+    """An undo is asked for as one, and as what it does."""
+    undo = args.action.casefold() == "undo" and plan.undoes is not None
+    action = "undo" if undo else plan.action
+    return args.fits(plan.created_at, by=plan.requester, action=action, state=plan.state.value, now=now)
 
 
 def _plan_row(plan: Plan) -> tuple[Rich, ...]:
@@ -233,7 +267,7 @@ COMMANDS = (
         path=("gw", "history"),
         args=HistoryArgs,
         summary="Show who changed what, and what came of it.",
-        example="/gw history --limit 5",
+        example="/gw history --by @ben --since 2h",
         gather=changes,
         decide=history,
         klass=ActionClass.DIAGNOSTIC,

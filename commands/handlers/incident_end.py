@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Code, Tone, card, fact, rich
+from commands.cards import Button, Code, Fact, Tone, card, fact, rich
 from commands.context import Call
 from commands.domain.incident import Incident, Reopened, Resolved
 from commands.domain.plan import FINAL, PlanState
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
 from commands.errors import Conflict
-from commands.grammar.arguments import Rest
-from commands.handlers.common import at_hand, close_void_offer, measure, open_at_hand
+from commands.grammar.arguments import Flag, Rest
+from commands.handlers.common import at_hand, close_void_offer, measure, open_at_hand, over
 from commands.mitigation import deciding
 from commands.ports import Transaction
 from commands.presentation.public import offer_public_text
@@ -27,6 +27,7 @@ class ResolveArgs:
     """Arguments of `/incident resolve`."""
 
     summary: Annotated[str, Rest("what fixed it")] = ""
+    anyway: Annotated[bool, Flag("--anyway", "although the service is outside its objectives")] = False
 
 
 @dataclass(frozen=True)
@@ -37,24 +38,63 @@ class ReopenArgs:
 
 
 def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
-    """It is over: the clock stops and the draft is ordered. A service that still does badly is pointed out."""
+    """It is over. While the service does badly, that is asked first."""
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
+    summary, still_bad = redact(args.summary), reading is not None and call.services.objectives.breached(reading)
+    if reading is not None and still_bad and not args.anyway:
+        return _questioned(incident, summary, reading)
+    now = fact("Now", reading.words() if reading else "not known: the measurements did not answer")
+    offer = reading is not None and not still_bad
+    return _resolved(incident, summary, call, tx, now=(now,), careful=still_bad, normal_again=offer)
+
+
+def _questioned(incident: Incident, summary: str, reading: Reading) -> Reply:
+    """Whoever says that it is over may know more than the measurements: one click, or one word, is enough."""
+    line = f"/incident resolve --anyway {summary}".strip()
+    shown = card(
+        "Is it over? The service is still outside its objectives",
+        rich("Nothing was ended. If it is over all the same: ", Code(text=line)),
+        tone=Tone.WARNING,
+    )
+    button = Button(label="Resolve anyway", action="incident.resolve", subject=f"{incident.id} {summary}")
+    return Reply(shown.model_copy(update={"facts": (fact("Now", reading.words()),), "buttons": (button,)}))
+
+
+def resolve_click(subject: str, call: Call, tx: Transaction) -> Reply:
+    """The answer to that question."""
+    incident_id, _, summary = subject.partition(" ")
+    incident = tx.incidents.get(incident_id)
+    if not incident.status.is_open:
+        raise Conflict(over(incident), example="/incident reopen errors are back")
+    _refuse_while_acting(incident, tx)
+    return _resolved(incident, summary, call, tx, now=(), careful=True, normal_again=False)
+
+
+def _resolved(
+    incident: Incident,
+    summary: str,
+    call: Call,
+    tx: Transaction,
+    *,
+    now: tuple[Fact, ...],
+    careful: bool,
+    normal_again: bool,
+) -> Reply:
+    """The clock stops and the draft is ordered."""
     _cancel_waiting(incident, call, tx)
-    resolved = tx.incidents.record(incident.id, Resolved(summary=redact(args.summary)), actor=call.person.id)
+    resolved = tx.incidents.record(incident.id, Resolved(summary=summary), actor=call.person.id)
     order_draft(resolved, tx)
     close_void_offer(incident, resolved, tx)
-    now = reading.words() if reading else "not known: the measurements did not answer"
-    still_bad = reading is not None and call.services.objectives.breached(reading)
-    offer_public_text(resolved, call.services, tx, normal_again=reading is not None and not still_bad)
+    offer_public_text(resolved, call.services, tx, normal_again=normal_again)
     warning = rich("Careful: the service is still outside its objectives. Not over? ", Code(text="/incident reopen"))
     shown = card(
         f"Resolved after {lasting(resolved.duration(tx.now))}",
-        *([args.summary] if args.summary else []),
-        *([warning] if still_bad else []),
-        tone=Tone.WARNING if still_bad else Tone.GOOD,
+        *([summary] if summary else []),
+        *([warning] if careful else []),
+        tone=Tone.WARNING if careful else Tone.GOOD,
     )
-    return Reply(shown.model_copy(update={"facts": (fact("Now", now),)}))
+    return Reply(shown.model_copy(update={"facts": now}))
 
 
 def _refuse_while_acting(incident: Incident, tx: Transaction) -> None:
@@ -118,4 +158,7 @@ COMMANDS = (
     ),
 )
 
-CLICKS = (Click(action="incident.reopen", decide=reopen_click),)
+CLICKS = (
+    Click(action="incident.reopen", decide=reopen_click),
+    Click(action="incident.resolve", decide=resolve_click),
+)

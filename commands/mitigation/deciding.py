@@ -35,6 +35,7 @@ def approve(plan_id: str, name: str, call: Call, tx: Transaction) -> Plan:
     plan = _waiting(plan_id, tx)
     refuse_frozen(plan, tx)
     _refuse_spent_undo(plan, tx)
+    tx.plans.one_at_a_time(plan.target.name)
     named = _named(plan, name, call, tx)
     plan = _voted(named, call, tx, has_said_the_name=named is not plan)
     if plan.lacks or plan.must_be_named:

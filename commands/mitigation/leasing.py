@@ -18,7 +18,7 @@ from commands.actions.action import Leasable, Proposal, planned_on
 from commands.actions.known import ACTIONS
 from commands.cards import Card
 from commands.context import Call, Services
-from commands.domain.incident import ActionLeased
+from commands.domain.event import ActionLeased
 from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound

@@ -12,6 +12,8 @@ from typing import Any
 
 from commands import policed
 from commands.context import Services
+from commands.domain.event import EvidenceKept
+from commands.domain.evidence import Evidence
 from commands.domain.incident import ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
@@ -44,6 +46,7 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.APPROVED:
         return plan if plan.state in _UNDER_WAY else None
+    tx.plans.one_at_a_time(plan.target.name)  # two that are counted together must see each other
     refused = _refused(plan, tx) or policed.denied_by_now(plan, services, tx)
     if refused:
         _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")
@@ -115,7 +118,9 @@ def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, wh
     finish(plan.id, Ending(source, PlanState.FAILED, why), services, tx)
 
 
-def begin(plan_id: str, executor: str, baseline: Reading, services: Services, tx: Transaction) -> Plan | None:
+def begin(
+    plan_id: str, executor: str, baseline: Reading, evidence: Evidence, services: Services, tx: Transaction
+) -> Plan | None:
     """The intent, before the effect (rule 12). None: it was begun before, and must not run a second time.
 
     The clock is looked at again: between the lock and here, this process may have been dead for hours.
@@ -128,7 +133,10 @@ def begin(plan_id: str, executor: str, baseline: Reading, services: Services, tx
         _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed")
         return None
     plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
-    _intend(plan, tx)
+    tx.evidence.add(evidence)
+    _intend(plan, tx, evidence)
+    kept = EvidenceKept(plan=plan.id, summary=plan.summary, sha256=evidence.sha256, missing=evidence.missing)
+    tell_timeline(tx, plan, kept, SYSTEM.id)
     tell_timeline(tx, plan, ActionStarted(plan=plan.id, summary=plan.summary), plan.approver or plan.requester)
     show(plan, tx)
     return plan
@@ -151,11 +159,12 @@ def go_on(plan_id: str, why_not: str, services: Services, tx: Transaction) -> Pl
     return plan
 
 
-def _intend(plan: Plan, tx: Transaction) -> None:
+def _intend(plan: Plan, tx: Transaction, evidence: Evidence | None = None) -> None:
     """What is about to be asked of the target, in the audit (rule 12)."""
     part = plan.part(plan.step)
     detail = {"plan": plan.id, "digest": plan.digest, "before": part.before, "after": part.after}
-    step = {"step": plan.step + 1, "of": len(plan.steps)} if plan.steps else {}
+    step: dict[str, Any] = {"step": plan.step + 1, "of": len(plan.steps)} if plan.steps else {}
+    step |= {"evidence": evidence.sha256} if evidence else {}
     tx.audit.append("intent", actor=plan.approver or plan.requester, subject=plan.target.key, detail=detail | step)
 
 

@@ -16,6 +16,7 @@ from commands.ports.policing import Policing, Standing
 from commands.ports.record import (
     Audit,
     Auditor,
+    Evidences,
     Freezes,
     Incidents,
     Leases,
@@ -64,6 +65,7 @@ __all__ = [
     "Drafted",
     "ErrorCount",
     "ErrorGroup",
+    "Evidences",
     "Freeze",
     "Freezes",
     "Held",

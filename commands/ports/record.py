@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from commands.cards import Card
+from commands.domain.evidence import Evidence
 from commands.domain.incident import Declared, Incident, IncidentEvent
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
@@ -104,6 +105,9 @@ class Plans(Protocol):
 
     def unlock(self, target: str, plan_id: str) -> None: ...
 
+    def one_at_a_time(self, service: str) -> None:
+        """Wait until no other transaction is here for this service: what is counted over its targets stays so."""
+
     def held(self) -> list[Held]:
         """All locks, the oldest first."""
 
@@ -124,6 +128,14 @@ class Leases(Protocol):
 
     def standing(self) -> list[Lease]:
         """Those whose change is there, or may be; what ends first comes first."""
+
+
+class Evidences(Protocol):
+    """What was captured before each change."""
+
+    def add(self, evidence: Evidence) -> None: ...
+
+    def find(self, plan_id: str) -> Evidence | None: ...
 
 
 class Freezes(Protocol):
@@ -166,7 +178,10 @@ class Auditor(Protocol):
 
 
 class Ledger(Protocol):
-    """Reads plans beside the units of work, for what must be known before the outside is asked."""
+    """Reads plans and lines beside the units of work, for what must be known before the outside is asked."""
+
+    async def asked(self, *, channel: str, person: str, limit: int) -> list[str]:
+        """The lines that somebody typed in a channel and that were answered, newest first. Raises as `recent`."""
 
     async def recent(self, *, target: str | None, limit: int) -> list[Plan]:
         """Newest first. Raises Unavailable when the record does not answer."""
@@ -206,6 +221,9 @@ class Transaction(Protocol):
 
     @property
     def leases(self) -> Leases: ...
+
+    @property
+    def evidence(self) -> Evidences: ...
 
     @property
     def freezes(self) -> Freezes: ...

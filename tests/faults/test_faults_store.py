@@ -5,15 +5,20 @@ from __future__ import annotations
 import resource
 import signal
 import subprocess
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+import sqlalchemy as sa
 
 from bot.store.database import Database
 from bot.store.errors import StoreUnavailable
+from bot.store.plans import SqlPlans
 from commands.domain.plan import PlanState
+from tests.fakes import START
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess, Scene, scene
 from tests.locking import locked
@@ -223,3 +228,41 @@ def test_serve_with_a_database_that_cannot_be_is_one_clear_message(
     assert said in bot.said()
     assert "Traceback" not in bot.said()
     assert "hunter2" not in bot.said()
+
+
+@pytest.mark.postgres
+def test_two_plans_of_one_service_are_counted_one_after_the_other(postgres_url: str) -> None:
+    """Who comes second waits until the first has been stored, and then counts it; another service does not wait."""
+    database = Database(postgres_url, busy_timeout=20)
+    holds, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def first(connection: sa.Connection) -> None:
+        SqlPlans(connection, START).one_at_a_time("gateway")
+        holds.set()
+        assert go_on.wait(30)
+        order.append("first")
+
+    def later(name: str, service: str) -> None:
+        def work(connection: sa.Connection) -> None:
+            SqlPlans(connection, START).one_at_a_time(service)
+            order.append(name)
+
+        database.write_now(work)
+
+    def waits() -> bool:
+        query = sa.text("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return database.read_now(lambda connection: connection.execute(query).first() is not None)
+
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            one = threads.submit(database.write_now, first)
+            assert holds.wait(30)
+            two = threads.submit(later, "second", "gateway")
+            eventually(waits, "the second waits")
+            later("another service", "orders")
+        finally:
+            go_on.set()
+        one.result(30)
+        two.result(30)
+    database.close()
+    assert order == ["another service", "first", "second"]

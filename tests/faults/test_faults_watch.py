@@ -130,7 +130,7 @@ async def test_a_second_breach_after_the_lease_was_away_is_declared(tocsin: Worl
     watching = watch(tocsin)
     await measures(tocsin, watching, 4, bad=True)
     (first,) = await opened(tocsin)
-    await tocsin.command("ana", first.channel, "/incident resolve it is over")
+    await tocsin.command("ana", first.channel, "/incident resolve --anyway it is over")
     owner = tocsin.app.store.owner
     await _lease(tocsin, owner="another", until=2e10)
     await measures(tocsin, watching, 3, bad=False)

@@ -58,10 +58,11 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
         [#general, only ben]
         What you can ask
           Command      What follows
+          /again       Look again: repeat the last command of yours here that only reads.
           /approve     Approve a plan that waits, as its button does.
           /audit       verify
           /deny        Stop a plan: before it runs, or before its next step.
-          /gw          changes, config, errors, health, history, logs, metrics, pods, restart, scale, status, top, undo
+          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, top, undo
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
@@ -75,7 +76,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /reviews     Show what was changed without approval and nobody has looked at.
           /tocsin      freeze, thaw
           (More: /help gw or /help gw changes)
-        """)
+        """)  # noqa: E501
 
 
 async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -> None:
@@ -83,8 +84,9 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
         [#general, only eve]
         What you can ask
           Command      What follows
+          /again       Look again: repeat the last command of yours here that only reads.
           /audit       verify
-          /gw          changes, config, errors, health, history, logs, metrics, pods, status, top
+          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, status, top
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    list, show, timeline
           /leases      Show what is temporary, whose it is, and when it ends.

@@ -52,13 +52,21 @@ async def test_resolve_is_questioned_while_the_measurements_are_red(stage: Stage
     incident = await stage.declares()
     reading = stage.world.gateway.reading_now
     stage.world.gateway.reading_now = reading.model_copy(update={"errors": 310, "error_rate": 0.31, "p95_ms": 900.0})
-    said = await stage.types("ana", incident.channel, "/incident resolve I think it is over")
+    assert await stage.types("ana", incident.channel, "/incident resolve I think it is over") == golden("""
+        [#incident-20260301-001, all]
+        Is it over? The service is still outside its objectives
+          Nothing was ended. If it is over all the same: /incident resolve --anyway I think it is over
+          Now: errors 31.0%, p95 900 ms, 100 req/s
+          [Resolve anyway]
+          (by @Ana Ruiz)
+        """)
+    assert (await stage.world.incident(incident.id)).status.is_open
+    said = await stage.presses("ana", incident.channel, "Resolve anyway")
     assert (
         golden("""
         Resolved after 0 s
           I think it is over
           Careful: the service is still outside its objectives. Not over? /incident reopen
-          Now: errors 31.0%, p95 900 ms, 100 req/s
           (by @Ana Ruiz)
         """)
         in said

@@ -43,6 +43,7 @@ async def test_scale_shows_a_plan_then_its_course_in_one_message(stage: Stage) -
         Timeline of SEV1 · API answers 502
           12:00 UTC · Done: Scale gateway up from 3 to 10 workers (10 of 10 workers ready; verified; errors 0.2% → 0.2%, p95 40 ms → 40 ms)
           12:00 UTC · Started: Scale gateway up from 3 to 10 workers
+          12:00 UTC · Captured what was there, before: Scale gateway up from 3 to 10 workers (/gw evidence plan-20260301-…)
           12:00 UTC · @Ana Ruiz confirmed: Scale gateway up from 3 to 10 workers
           12:00 UTC · @Ben Okafor planned: Scale gateway up from 3 to 10 workers
           12:00 UTC · @Ana Ruiz declared SEV1: API answers 502

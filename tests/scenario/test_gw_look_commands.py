@@ -256,6 +256,32 @@ async def test_history_joins_our_plans_with_what_the_gateway_saw(stage: Stage) -
           (@Eve Larsson: /gw history --limit 5)
         """)  # noqa: E501
 
+    for narrower in ("--by @ben --action scale --state done --since 1h", "--action SCALE", "--by ben"):
+        shown = await stage.asks("eve", "general", f"/gw history {narrower}")
+        assert ("Scale gateway up" in shown, "by cron" in shown) == (True, False), narrower
+    for other in ("--action restart", "--since 3h --state done --action restart"):
+        shown = await stage.asks("eve", "general", f"/gw history {other}")
+        assert ("Scale gateway up" in shown, "by cron" in shown) == (False, True), other
+    for nothing in ("--by @ana", "--state failed", "--action restart --since 1h"):
+        assert "No such changes to gateway" in await stage.asks("eve", "general", f"/gw history {nothing}"), nothing
+
+
+@transcript("/again")
+async def test_again_repeats_the_last_look_and_nothing_that_changes(stage: Stage) -> None:
+    assert await stage.asks("eve", "general", "/again") == golden("""
+        You have looked at nothing here lately.
+          Try: /gw status
+          (You typed: /again)
+        """)
+    first = await stage.asks("ben", "general", "/gw health")
+    await stage.quietly("ben", "general", "/gw scale 5")
+    stage.later(seconds=1)
+    again = await stage.asks("ben", "general", "/again")
+    assert again.splitlines()[:-1] == first.splitlines()[:-1]
+    assert again.splitlines()[-1] == "  (again: /gw health)"
+    assert (await stage.asks("ben", "general", "/again")).splitlines()[:-1] == first.splitlines()[:-1]
+    assert "nothing here lately" in await stage.asks("eve", "general", "/again")
+
 
 async def test_a_gateway_that_does_not_answer_is_said_so(stage: Stage) -> None:
     stage.world.gateway.down = True

@@ -116,7 +116,7 @@ async def test_a_dead_gateway_and_a_dead_pager_keep_nobody_from_an_incident(stag
     stage.world.on_call.down = True
     stage.world.gateway.down = True
     incident = await stage.declares()
-    said = await stage.types("ana", incident.channel, "/incident resolve it went away")
+    said = await stage.types("ana", incident.channel, "/incident resolve --anyway it went away")
     assert "Careful: the service is still outside its objectives." in said
     assert "Now: the gateway does not answer" in said
     assert not (await stage.world.incident(incident.id)).status.is_open

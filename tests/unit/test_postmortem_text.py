@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from commands.domain import incident as happened
+from commands.domain.event import ActionLeased, EvidenceKept
 from commands.domain.incident import NoteKind, Role, Status
 from commands.postmortem import LONGEST_LINE, Report
 from templates.render import names, render
@@ -41,7 +42,8 @@ def everything(text: str) -> tuple[Happened, ...]:
         (17, "ana", happened.Captured(source="m", at=at(3), text=text, author="ben", permalink="https://a.example/p1")),
         (18, "tocsin", happened.CaptureChanged(source="m", text=text)),
         (19, "tocsin", happened.CaptureRemoved(source="another")),
-        (20, "tocsin", happened.ActionLeased(plan="p", summary=text, what="kept", until=at(19), why=text)),
+        (20, "tocsin", EvidenceKept(plan="p", summary=text, sha256="0", missing=("Log",))),
+        (20, "tocsin", ActionLeased(plan="p", summary=text, what="kept", until=at(19), why=text)),
     )
 
 

@@ -1,0 +1,29 @@
+"""What was there before each change, kept once and never changed."""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+
+from bot.store import schema
+from commands.domain.evidence import Evidence
+
+
+class SqlEvidences:
+    """See the Evidences port."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def add(self, evidence: Evidence) -> None:
+        """Keep it."""
+        values = evidence.model_dump() | {"missing": json.dumps(evidence.missing), "sha256": evidence.sha256}
+        self._connection.execute(schema.evidence.insert().values(**values))
+
+    def find(self, plan_id: str) -> Evidence | None:
+        """See Evidences."""
+        table = schema.evidence
+        columns = (table.c.plan, table.c.at, table.c.text, table.c.missing)
+        row = self._connection.execute(sa.select(*columns).where(table.c.plan == plan_id)).one_or_none()
+        return Evidence.model_validate(dict(row._mapping) | {"missing": json.loads(row.missing)}) if row else None
