@@ -118,6 +118,10 @@ class Action(ABC, Generic[A]):
         """What speaks against it: who else owns the target, what runs already. One that stops it is refused."""
         return await call.services.deployments.objections(target.target, self.name)
 
+    async def regard(self, target: Workload, args: A, services: Services) -> Workload:  # noqa: ARG002
+        """The target with what this action has to know of it besides; it was read for another action, or for none."""
+        return target
+
     @abstractmethod
     async def preview(self, args: A, target: Workload, call: Call) -> Preview:
         """What would change. Raises Malformed for arguments out of policy, Conflict when nothing would change."""
@@ -156,6 +160,7 @@ async def planned_on(
     target: Workload, action: Action[A], args: A, call: Call, *, undoes: Plan | None = None
 ) -> Proposal:
     """As `planned`, on a target that was read; `undoes` is the plan that it takes back."""
+    target = await action.regard(target, args, call.services)
     preview = await action.preview(args, target, call)
     if undoes:
         preview = _as_undo(preview)

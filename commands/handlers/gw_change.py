@@ -35,25 +35,35 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
     """
     target = await undone(args.which, args, call)
     plans = await call.services.ledger.recent(target=target.target.key, limit=_LOOKED_AT)
-    last = _newest_in_force([plan for plan in plans if args.which in {"", plan.id, plan.action}], target)
+    last = await _newest_in_force([plan for plan in plans if args.which in {"", plan.id, plan.action}], call)
     if target.target.uid != last.target.uid:
         raise Conflict(f"{target.target.name} was replaced since “{last.summary}”; there is nothing to take back.")
     inverse = ACTIONS[last.action].inverse(last)
-    if inverse is None or not ACTIONS[last.action].shows(last, target):
-        raise Conflict(
-            f"Somebody changed {target.target.name} since: it was left at {last.left_at['replicas']} workers "
-            f"and has {target.desired}.",
-            hint="Look at what was changed, then scale to what you want.",
-            example="/gw history",
-        )
+    if inverse is None or not await _still_shown(last, call):
+        raise _changed_since(last, target)
     action, back = inverse
     return await planned_on(target, action, back, call, undoes=last)
 
 
-def _newest_in_force(plans: list[Plan], target: Workload) -> Plan:
+def _changed_since(last: Plan, target: Workload) -> Conflict:
+    """What was left, and what is there now, where that is a number."""
+    left = f": it was left at {last.left_at['replicas']} workers and has {target.desired}"
+    hint = "Look at what was changed, then scale to what you want."
+    if last.action != "scale":
+        left, hint = f", so “{last.summary}” is not what is there any more", "Look at what was changed since."
+    return Conflict(f"Somebody changed {target.target.name} since{left}.", hint=hint, example="/gw history")
+
+
+async def _still_shown(plan: Plan, call: Call) -> bool:
+    """Whether the target, as the plan's own action sees it, is as the plan would leave it."""
+    action = ACTIONS[plan.action]
+    return action.shows(plan, await action.look(call.services, plan))
+
+
+async def _newest_in_force(plans: list[Plan], call: Call) -> Plan:
     """A plan of which nobody knows whether it was carried out counts where the target looks as if it had been."""
     for plan in deciding.undoable(plans):
-        if plan.in_force or ACTIONS[plan.action].shows(plan, target):
+        if plan.in_force or await _still_shown(plan, call):
             return plan
     raise Conflict(
         "There is nothing to undo: no change that was made from here is still in force.", example="/gw history"

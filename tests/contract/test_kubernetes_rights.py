@@ -133,7 +133,7 @@ async def test_those_who_have_a_say_are_found(cluster: Kubernetes, tmp_path: Pat
         ("the autoscaler own keeps it at 2 to 8 replicas and would undo this", ("scale",)),
         ("Argo CD owns it (edge), and may put back what its repository says", ()),
         ("Flux owns it (edge-apps), and may put back what its repository says", ()),
-        ("its rollout is paused", ("restart",)),
+        ("its rollout is paused", ("restart", "rollback", "image", "resources", "env")),
         ("the budget budget lets 1 copies be missing now (2 healthy, 1 needed)", ()),
     ]
     assert all(isinstance(one, Detected) and (one.instead or not one.stops) for one in found)

@@ -56,11 +56,15 @@ class Access:
 GET_DEPLOYMENT = Access("get", "apps", "deployments", "copies, image and rollout in /gw status, and every read-back")
 LIST_DEPLOYMENTS = Access("list", "apps", "deployments", "the names there are, when the one in the settings is not")
 PATCH_DEPLOYMENT = Access(
-    "patch", "apps", "deployments", "/gw restart, and the note of each operation on the deployment", method="PATCH"
+    "patch",
+    "apps",
+    "deployments",
+    "/gw restart, rollback, pause, resume, image, resources, env; the note of each",
+    method="PATCH",
 )
 GET_SCALE = Access("get", "apps", "deployments/scale", "the count, looked at again right before it is changed")
 PUT_SCALE = Access("update", "apps", "deployments/scale", "/gw scale and /gw undo", method="PUT")
-LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history")
+LIST_REPLICA_SETS = Access("list", "apps", "replicasets", "the revisions in /gw history and /gw rollback")
 LIST_PODS = Access("list", "", "pods", "/gw pods, and whose logs to read")
 GET_LOG = Access("get", "", "pods/log", "/gw logs and /gw errors")
 GET_CONFIG_MAP = Access("get", "", "configmaps", "/gw config and /gw configmap")
@@ -74,9 +78,15 @@ LIST_SCALED_OBJECTS = Access(
     "list", "keda.sh", "scaledobjects", "whether KEDA would undo a scale", versions=("v1alpha1",), optional=True
 )
 LIST_EVENTS = Access("list", "", "events", "/gw events, and what /gw describe says of an object")
-LIST_SERVICES = Access("list", "", "services", "/gw endpoints: which services send to the pods")
+LIST_SERVICES = Access(
+    "list", "", "services", "/gw endpoints, /gw switch and /gw maintenance: which services send to the pods"
+)
 LIST_SLICES = Access(
-    "list", "discovery.k8s.io", "endpointslices", "/gw endpoints: which pods get requests", versions=("v1", "v1beta1")
+    "list",
+    "discovery.k8s.io",
+    "endpointslices",
+    "/gw endpoints and /gw switch: which pods get requests",
+    versions=("v1", "v1beta1"),
 )
 LIST_POD_METRICS = Access("list", "metrics.k8s.io", "pods", "/gw top", versions=("v1beta1",), optional=True)
 LIST_NODES = Access(
@@ -86,11 +96,24 @@ LIST_NODE_METRICS = Access(
     "list", "metrics.k8s.io", "nodes", "/gw top nodes", versions=("v1beta1",), whole_cluster=True, how="--nodes"
 )
 LIST_SECRETS = Access("list", "", "secrets", "/gw certs: until when TLS certificates last", how="--certs")
+LIST_NETWORK_POLICIES = Access("list", "networking.k8s.io", "networkpolicies", "/gw block: what lets traffic in")
+PATCH_CONFIG_MAP = Access("patch", "", "configmaps", "/gw config set", method="PATCH")
+PATCH_SERVICE = Access("patch", "", "services", "/gw switch and /gw maintenance", method="PATCH")
+PATCH_POD = Access("patch", "", "pods", "/gw pod quarantine", method="PATCH")
+DELETE_POD = Access("delete", "", "pods", "/gw pod delete", method="DELETE")
+PATCH_AUTOSCALER = Access(
+    "patch", "autoscaling", "horizontalpodautoscalers", "/gw hpa bounds", versions=("v2", "v1"), method="PATCH"
+)
+CREATE_NETWORK_POLICY = Access("create", "networking.k8s.io", "networkpolicies", "/gw block", method="POST")
+PATCH_NETWORK_POLICY = Access(
+    "patch", "networking.k8s.io", "networkpolicies", "/gw block and /gw unblock", method="PATCH"
+)
 
 TABLE = (
     GET_DEPLOYMENT, LIST_DEPLOYMENTS, PATCH_DEPLOYMENT, GET_SCALE, PUT_SCALE, LIST_REPLICA_SETS, LIST_PODS, GET_LOG,
     GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS, LIST_EVENTS, LIST_SERVICES, LIST_SLICES,
-    LIST_POD_METRICS,
+    LIST_POD_METRICS, LIST_NETWORK_POLICIES, PATCH_CONFIG_MAP, PATCH_SERVICE, PATCH_POD, DELETE_POD, PATCH_AUTOSCALER,
+    CREATE_NETWORK_POLICY, PATCH_NETWORK_POLICY,
 )  # fmt: skip
 """All that everybody grants."""
 

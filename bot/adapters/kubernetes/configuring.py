@@ -42,7 +42,7 @@ def shown(deployment: dict[str, Any], maps: Maps) -> str:
 
 def as_text(known: dict[str, Any]) -> str:
     """The content of one ConfigMap as YAML, secrets masked; files that are YAML or JSON are shown as such."""
-    found = {key: _parsed(text) for key, text in _texts(known).items()}
+    found = {key: parsed(text) for key, text in _texts(known).items()}
     return yaml.safe_dump(_redacted(found | _binary(known)), sort_keys=False, allow_unicode=True)
 
 
@@ -103,14 +103,15 @@ def _files(kind: str, name: str, maps: Maps) -> Any:
     known = maps.get(name)
     if known is None:
         return "there is none"
-    return {key: _parsed(text) for key, text in _texts(known).items()} | _binary(known)
+    return {key: parsed(text) for key, text in _texts(known).items()} | _binary(known)
 
 
 def _binary(known: dict[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(known.get("binaryData") or {}, "[binary]")
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
+    """A text that is YAML or JSON as what it says; any other as it is."""
     try:
         read = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.adapters.kubernetes import configuring, detectors, history, rollout
 from bot.adapters.kubernetes.access import (
@@ -24,9 +24,10 @@ from commands.domain.plan import Finding, Target
 from commands.errors import NotFound, Refusal
 from commands.ports import Change, Operation, OutcomeUnknown, Pod, Rejected, Workload
 
+T = TypeVar("T")
 KIND = "deployment"
 #: A 409 is certain: nothing happened. The controller writes the status of a busy deployment all the time.
-_CONFLICTS = 6
+CONFLICTS = 6
 
 
 class KubernetesDeployments:
@@ -77,7 +78,8 @@ class KubernetesDeployments:
         """See Deployments."""
         self._place.check(target.name)
         found = await detectors.detect(self._place)
-        return [Finding(what=one.what, instead=one.instead, stops=doing in one.stops) for one in found]
+        told = [one for one in found if doing in one.stops or not one.stops or doing in {"scale", "restart"}]
+        return [Finding(what=one.what, instead=one.instead, stops=doing in one.stops) for one in told]
 
     async def operation(self, target: Target, operation: str) -> Operation | None:
         """What became of a request: see the module `ledger` for how that is known."""
@@ -86,7 +88,7 @@ class KubernetesDeployments:
         note = noted(deployment, operation)
         if note is None:
             return None
-        return _of_restart(deployment, note) if note.kind == "restart" else _of_scale(deployment, note)
+        return of_restart(deployment, note) if note.kind == "restart" else _of_scale(deployment, note)
 
     async def _config_map(self, name: str) -> dict[str, Any] | None:
         try:
@@ -159,9 +161,9 @@ class KubernetesDeployments:
 
     async def _write(self, target: Target, operation: str, note: Callable[[dict[str, Any]], Note], person: str) -> bool:
         """Patch the deployment with the note, and a restart with its annotation; False: it was asked for before."""
-        for _ in range(_CONFLICTS):
+        for _ in range(CONFLICTS):
             deployment = await self._sure(self._place.read())
-            _check_identity(deployment, target)
+            check_identity(deployment, target)
             if noted(deployment, operation):
                 return False
             made = note(deployment)
@@ -178,9 +180,9 @@ class KubernetesDeployments:
 
     async def _put_scale(self, target: Target, replicas: int, expected: int, person: str) -> None:
         space = await self._place.space()
-        for _ in range(_CONFLICTS):
+        for _ in range(CONFLICTS):
             scale = await self._sure(self._place.cluster.get(GET_SCALE, space, self._place.deployment))
-            _check_identity(scale, target)
+            check_identity(scale, target)
             _check_count(scale, expected, absent=0)
             known = {name: scale["metadata"][name] for name in ("name", "namespace", "uid", "resourceVersion")}
             wanted = {"replicas": replicas}
@@ -196,13 +198,12 @@ class KubernetesDeployments:
         space = await self._place.space()
         await self._place.cluster.change(access, space, self._place.deployment, body, kind=kind, person=person)
 
-    async def _sure(self, reading: Any) -> dict[str, Any]:
+    async def _sure(self, reading: Awaitable[T]) -> T:
         """A read before a change: when it fails, nothing has happened."""
         try:
-            found: dict[str, Any] = await reading
+            return await reading
         except Refusal as refusal:
             raise Rejected(refusal.words()) from refusal
-        return found
 
     def _person(self, actor: str) -> str:
         """Whom to act as; nobody else, where that is not wanted."""
@@ -213,7 +214,8 @@ class KubernetesDeployments:
         return self._people[actor]
 
 
-def _check_identity(known: dict[str, Any], target: Target) -> None:
+def check_identity(known: dict[str, Any], target: Target) -> None:
+    """Raises Rejected where the target is another one by now."""
     if known["metadata"]["uid"] != target.uid:
         raise Rejected(f"{target.name} was replaced by a new deployment of this name")
 
@@ -224,8 +226,8 @@ def _check_count(known: dict[str, Any], expected: int, *, absent: int = 1) -> No
         raise Rejected(f"{found} replicas are wanted by now, not {expected}")
 
 
-def _of_restart(deployment: dict[str, Any], note: Note) -> Operation:
-    """Our restart is in the template, or another change of it came later."""
+def of_restart(deployment: dict[str, Any], note: Note) -> Operation:
+    """How far a restart has come. Our restart is in the template, or another change of it came later."""
     annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
     progress = rollout.of_rollout(deployment)
     if annotations.get(history.RESTARTED) != note.at.isoformat():

@@ -18,7 +18,9 @@ from bot.adapters.kubernetes.place import MOST_PODS, Place
 from commands.errors import NotFound
 
 SCALE, RESTART = "scale", "restart"
-_KEDAS = "scaledobject.keda.sh/name"
+#: What a pause holds back: the change would be taken, and nothing would come of it.
+_ROLLS = (RESTART, "rollback", "image", "resources", "env")
+KEDAS = "scaledobject.keda.sh/name"
 _PAUSED_AT = "autoscaling.keda.sh/paused-replicas"
 
 
@@ -67,13 +69,13 @@ def autoscaled(
 ) -> Iterator[Detected]:
     """An autoscaler sets the replicas every few seconds, whatever anybody else has set; KEDA's own are KEDA's."""
     for one in autoscalers:
-        keda = _KEDAS in (one["metadata"].get("labels") or {}) and bool(scaled)
-        if not keda and _targets(one["spec"]["scaleTargetRef"], deployment):
+        keda = KEDAS in (one["metadata"].get("labels") or {}) and bool(scaled)
+        if not keda and targets(one["spec"]["scaleTargetRef"], deployment):
             spec = one["spec"]
             bounds = f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']}"
             yield Detected(
                 f"the autoscaler {one['metadata']['name']} keeps it at {bounds} replicas and would undo this",
-                "change its minReplicas or maxReplicas",
+                "give it other bounds: /gw hpa bounds",
                 (SCALE,),
             )
 
@@ -81,12 +83,14 @@ def autoscaled(
 def by_keda(deployment: dict[str, Any], scaled: list[dict[str, Any]]) -> Iterator[Detected]:
     """KEDA makes an autoscaler of its own, and scales to zero itself."""
     for one in scaled:
-        if _targets({"kind": "Deployment", **one["spec"]["scaleTargetRef"]}, deployment):
+        if targets({"kind": "Deployment", **one["spec"]["scaleTargetRef"]}, deployment):
             paused = (one["metadata"].get("annotations") or {}).get(_PAUSED_AT)
             state = f"holds it at {paused} replicas" if paused else "sets its replicas and would undo this"
             name = one["metadata"]["name"]
             yield Detected(
-                f"the ScaledObject {name} of KEDA {state}", f"set its annotation {_PAUSED_AT}, or its bounds", (SCALE,)
+                f"the ScaledObject {name} of KEDA {state}",
+                f"set its annotation {_PAUSED_AT}, or its bounds",
+                (SCALE, "zero", "wake"),
             )
 
 
@@ -109,7 +113,7 @@ def by_gitops(deployment: dict[str, Any]) -> Iterator[Detected]:
 def rolling(deployment: dict[str, Any]) -> Iterator[Detected]:
     """A pause holds a restart back; a second restart starts the first one over."""
     if deployment["spec"].get("paused"):
-        yield Detected("its rollout is paused", "resume it: kubectl rollout resume", (RESTART,))
+        yield Detected("its rollout is paused", "resume it: /gw resume", _ROLLS)
         return
     busy = rollout.busy_with(deployment)
     if busy:
@@ -120,7 +124,7 @@ def budgeted(deployment: dict[str, Any], budgets: list[dict[str, Any]]) -> Itera
     """A budget holds for evictions, not for rollouts and scales: it is told, and stops nothing."""
     labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
     for one in budgets:
-        if _selects(one["spec"].get("selector"), labels):
+        if selects(one["spec"].get("selector"), labels):
             status = one.get("status") or {}
             yield Detected(
                 f"the budget {one['metadata']['name']} lets {status.get('disruptionsAllowed', 0)} copies be missing now"
@@ -128,11 +132,12 @@ def budgeted(deployment: dict[str, Any], budgets: list[dict[str, Any]]) -> Itera
             )
 
 
-def _targets(reference: dict[str, Any], deployment: dict[str, Any]) -> bool:
+def targets(reference: dict[str, Any], deployment: dict[str, Any]) -> bool:
+    """Whether something that scales is about this deployment."""
     return reference.get("kind") == "Deployment" and reference["name"] == deployment["metadata"]["name"]
 
 
-def _selects(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
+def selects(selector: dict[str, Any] | None, labels: dict[str, str]) -> bool:
     """Whether a selector takes pods with these labels; without one it takes none, and an empty one takes all."""
     if selector is None:
         return False

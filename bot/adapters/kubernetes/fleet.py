@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.inspecting import KubernetesInspection
@@ -18,7 +18,6 @@ from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
 from commands.errors import Conflict, NotFound, Refusal
 from commands.ports import (
-    Alterations,
     Change,
     Draft,
     ErrorCount,
@@ -135,20 +134,17 @@ class KubernetesFleet:
 
     async def draft(self, change: str, target: Target, said: Mapping[str, Any], *, dry_run: bool) -> Draft:
         """See Alterations."""
-        return await self._altering(target).draft(change, target, said, dry_run=dry_run)
+        return await self._of(target).draft(change, target, said, dry_run=dry_run)
 
     async def alter(
         self, change: str, target: Target, settled: Mapping[str, Any], *, live: Mapping[str, Any], plan: str, actor: str
     ) -> None:
         """See Alterations."""
-        await self._altering(target).alter(change, target, settled, live=live, plan=plan, actor=actor)
+        await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor)
 
     async def altered(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str) -> Operation | None:
         """See Alterations."""
-        return await self._altering(target).altered(change, target, settled, plan=plan)
-
-    def _altering(self, target: Target) -> Alterations:
-        return cast(Alterations, self._of(target))
+        return await self._of(target).altered(change, target, settled, plan=plan)
 
     # ------------------------------------------------------------ telemetry and logs
 

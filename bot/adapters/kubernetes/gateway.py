@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.adapters.gateway import GatewayAdmin
-from bot.adapters.kubernetes.deployments import KubernetesDeployments
+from bot.adapters.kubernetes.altering.carrying import KubernetesAlterations
 from bot.adapters.kubernetes.logs import PodLogs
 from bot.adapters.kubernetes.place import Place
 from commands.domain.location import HERE, Location
@@ -14,13 +14,10 @@ from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
 from commands.ports import ErrorCount, LogPage, LogSource, RouteReading
 from commands.ports.outside import EVERYTHING
-from commands.registry import KUBERNETES
 
 
-class KubernetesGateway(KubernetesDeployments):
+class KubernetesGateway(KubernetesAlterations):
     """`admin`: the gateway's own admin API, where it can be reached; only it measures requests."""
-
-    offers = frozenset({KUBERNETES})
 
     def __init__(
         self,

@@ -45,6 +45,12 @@ class Note(BaseModel):
     after: int | None = None
     owner: str = ""
 
+    @classmethod
+    def of(cls, kind: str, operation: str, actor: str, at: datetime, known: dict[str, Any]) -> Note:
+        """The note of a change of an object as it is; what has no spec has no generation either."""
+        generation = known["metadata"].get("generation", 0)
+        return cls(id=operation, kind=kind, actor=actor, at=at, generation=generation)
+
 
 def notes(deployment: dict[str, Any]) -> list[Note]:
     """The oldest first. What somebody has broken counts as nothing."""
@@ -63,9 +69,14 @@ def noted(deployment: dict[str, Any], operation: str) -> Note | None:
 def with_note(deployment: dict[str, Any], note: Note) -> dict[str, Any]:
     """The patch of the metadata that adds a note, if the object is still the one that was read."""
     meta = deployment["metadata"]
-    kept = [*notes(deployment), note][-_MOST:]
-    text = json.dumps([one.model_dump(mode="json", exclude_defaults=True) for one in kept], separators=(",", ":"))
-    return {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "annotations": {ANNOTATION: text}}
+    annotations = {ANNOTATION: text_with(deployment, note)}
+    return {"uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "annotations": annotations}
+
+
+def text_with(known: dict[str, Any], note: Note) -> str:
+    """The text of the annotation with one note more."""
+    kept = [*notes(known), note][-_MOST:]
+    return json.dumps([one.model_dump(mode="json", exclude_defaults=True) for one in kept], separators=(",", ":"))
 
 
 def owner_of_replicas(deployment: dict[str, Any]) -> str:

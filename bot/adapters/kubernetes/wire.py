@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.adapters.kubernetes.access import Access
 from bot.adapters.kubernetes.settings import ClusterSettings
-from commands.errors import NotFound, Unavailable
+from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import OutcomeUnknown, Rejected
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Cluster:
         raise AssertionError("unreachable")
 
     async def change(
-        self, access: Access, namespace: str, name: str, body: dict[str, Any], *, kind: str = "", person: str = ""
+        self, access: Access, namespace: str, name: str, body: Any, *, kind: str = "", person: str = ""
     ) -> Any:
         """Ask once. Raises Conflicted, Rejected, OutcomeUnknown."""
         headers = {"Content-Type": kind or "application/json", **({"Impersonate-User": person} if person else {})}
@@ -138,6 +138,28 @@ class Cluster:
         if answer.status < 500:
             raise Rejected(answer.words)
         raise OutcomeUnknown(f"the cluster {self.name} answered {answer.status}: {answer.words}")
+
+    async def rehearse(self, access: Access, namespace: str, name: str, body: Any, kind: str) -> dict[str, Any] | str:
+        """What a change would make of an object, without making it; or why the server cannot tell.
+
+        Raises Conflict for what it would refuse, and Unavailable.
+        """
+        headers, path = {"Content-Type": kind}, access.path(namespace, name)
+        said = {**_STRICT, "dryRun": "All"}
+        if access.method == "DELETE":  # whose options are its body
+            body = {**body, "dryRun": ["All"]}
+        try:
+            answer = await self._in_thread(lambda: self._send(access.method, path, said, body, headers))
+        except (NotSent, NoAnswer) as gone:
+            raise self._gone(str(gone)) from gone
+        if answer.good:
+            found: dict[str, Any] = json.loads(answer.body)
+            return found
+        if answer.status == 400 and "dry run" in answer.words:
+            return answer.words
+        if answer.status in {400, 409, 422} or (answer.status == 403 and "admission webhook" in answer.words):
+            raise Conflict(f"The cluster {self.name} would refuse that: {answer.words}")
+        raise self.refused(answer, access, namespace, name)
 
     @property
     def known_namespace(self) -> str:

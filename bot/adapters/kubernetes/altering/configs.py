@@ -1,0 +1,99 @@
+"""One key of a ConfigMap that the gateway uses; its workers may be restarted with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from bot.adapters.kubernetes.access import GET_CONFIG_MAP, PATCH_CONFIG_MAP
+from bot.adapters.kubernetes.altering.thought import Change, Said, Scene, Thought, put
+from bot.adapters.kubernetes.configuring import maps_of, parsed
+from bot.adapters.kubernetes.history import RESTARTED
+from bot.adapters.kubernetes.ledger import Note, noted
+from bot.adapters.kubernetes.rollout import of_rollout
+from commands.errors import Conflict, NotFound
+from commands.ports import Operation
+from commands.presentation.words import cut
+from commands.redaction import redact_value
+
+_NOT_THERE = "not there"
+
+
+class ConfigSet(Change):
+    """Only a ConfigMap that the template names: others are other people's."""
+
+    name: ClassVar[str] = "config set"
+
+    async def think(self, scene: Scene, said: Said) -> Thought:
+        """See Change."""
+        name, key, wanted = str(said["map"]), str(said["key"]), said.get("value")
+        known = await _read(scene, name)
+        now = _plain(known, key)
+        where, restart = f"{key} of {name}", bool(said.get("restart"))
+        if restart and scene.deployment["spec"].get("paused"):
+            raise Conflict(
+                f"The rollout of {scene.service} is paused, so nothing would be restarted.", hint="/gw resume"
+            )
+        settled = {"map": name, "key": key, "value": wanted, "restart": restart}
+        return Thought(
+            PATCH_CONFIG_MAP,
+            known,
+            live={where: _NOT_THERE if now is None else now},
+            settled=settled,
+            patch=put(known, ("data", key), wanted),
+            before={**settled, "value": now},
+            already=f"{where} is {_NOT_THERE if now is None else 'so'} already." if now == wanted else "",
+            facts=(("Now", _NOT_THERE if now is None else cut(now, 200) or '""'), ("Takes effect", _when(restart))),
+        )
+
+    def restarts(self, settled: Said) -> bool:
+        """Where that was asked for."""
+        return bool(settled.get("restart"))
+
+    async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
+        """Made; and with a restart, how far that has come."""
+        if not thought.settled["restart"]:
+            return await super().became(scene, thought, note)
+        restart = noted(scene.deployment, note.id)
+        template = scene.deployment["spec"]["template"]["metadata"].get("annotations") or {}
+        found, error = of_rollout(scene.deployment), ""
+        if restart is None:
+            error = "the ConfigMap was changed, and the restart never arrived: /gw restart"
+        elif template.get(RESTARTED) != restart.at.isoformat():
+            error = "the ConfigMap was changed; the template was changed again since"
+        state, why = ("failed", error) if error else (found.state, found.error)
+        return Operation(id=note.id, state=state, done=found.done, total=found.total, error=why)
+
+
+async def _read(scene: Scene, name: str) -> dict[str, Any]:
+    used = maps_of(scene.deployment)
+    if name not in used:
+        there = f"It uses: {', '.join(used)}." if used else "It uses none."
+        raise NotFound(f"{scene.service} uses no ConfigMap {name[:60]}.", hint=there)
+    known: dict[str, Any] = await scene.place.cluster.get(GET_CONFIG_MAP, await scene.place.space(), name)
+    if known.get("immutable"):
+        raise Conflict(f"{name} is immutable.", hint="Make a new one, and let the Deployment use that.")
+    return known
+
+
+def _plain(known: dict[str, Any], key: str) -> str | None:
+    """What stands there. Raises Conflict for what is a secret, or no text."""
+    if key in (known.get("binaryData") or {}):
+        raise Conflict(f"{key} is no text.")
+    value = (known.get("data") or {}).get(key)
+    if value is None:
+        return None
+    read = {key: parsed(str(value))}
+    if redact_value(read) != read or redact_value({key: str(value)}) != {key: str(value)}:
+        raise Conflict(
+            f"{key} has what looks like a secret in it.", hint="Change it where it is kept, then /gw restart."
+        )
+    return str(value)
+
+
+def _when(restart: bool) -> str:
+    if restart:
+        return "after a rolling restart, which follows at once"
+    return "in a minute for mounted files that are watched; for variables at the next restart (--restart)"
+
+
+CHANGES: tuple[Change, ...] = (ConfigSet(),)

@@ -1,0 +1,57 @@
+"""HPA: other bounds of the autoscaler, for a while; it goes on deciding between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from commands.actions.action import Action, Leasable
+from commands.actions.altering import Alteration
+from commands.domain.plan import Plan
+from commands.errors import Malformed
+from commands.grammar.arguments import Option
+from commands.ports import Draft
+
+
+@dataclass(frozen=True)
+class HpaArgs(Leasable):
+    """Arguments of `/gw hpa bounds`."""
+
+    fewest: Annotated[int, Option("--min", "the fewest workers that it may set")] = 0
+    most: Annotated[int, Option("--max", "the most workers that it may set")] = 0
+
+
+class Hpa(Alteration[HpaArgs]):
+    """What to do instead of a scale that the autoscaler would undo."""
+
+    name = "hpa bounds"
+    path = ("gw", "hpa", "bounds")
+    summary = "Plan other bounds of the autoscaler, for a while."
+    example = "/gw hpa bounds --min 6 --for 1h"
+    temporary = True
+    instead = "The local gateway has no autoscaler: /gw scale sets its workers."
+    args = HpaArgs
+    undo = "/gw undo puts back the bounds"
+
+    def check(self, args: HpaArgs) -> None:
+        """At least one of them, and none below nothing."""
+        if not (args.fewest or args.most):
+            raise Malformed("Say --min, --max, or both.", example=self.example)
+        if min(args.fewest, args.most) < 0:
+            raise Malformed("Bounds are numbers of workers.", example=self.example)
+
+    def says(self, args: HpaArgs, draft: Draft, service: str) -> str:  # noqa: ARG002
+        """From which to which."""
+        now, then = (f"{one['fewest']} to {one['most']}" for one in (draft.before, draft.settled))
+        return f"Let the autoscaler of {service} keep {then} workers, not {now}"
+
+    def back(self, draft: Draft) -> str:
+        """With what was there."""
+        return f"/gw hpa bounds --min {draft.before['fewest']} --max {draft.before['most']}"
+
+    def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
+        """The bounds before."""
+        return ACTION, HpaArgs(fewest=plan.before["fewest"], most=plan.before["most"])
+
+
+ACTION = Hpa()

@@ -1,0 +1,287 @@
+"""Changes of ConfigMaps, services, autoscalers, network policies and the count keep the promises of every change."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.adapters.kubernetes.altering.selectors import PAGE_OF
+from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
+from bot.adapters.kubernetes.gateway import KubernetesGateway
+from commands.errors import Conflict, NotFound
+from commands.ports import OutcomeUnknown, Rejected
+from tests.contract.altering import AlterationsContract, Case, Trial
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
+from tests.contract.gateways import NAME
+from tests.simulators.kubernetes import Kubernetes
+
+AWKWARD = '$(id) {{ x }}\n- "op": remove\n<!channel> & *b* ~1/..'
+BLUE, GREEN, PAGE = {"app": DEPLOYMENT}, {"app": "green"}, {"app": "page"}
+
+
+def made(cluster: Kubernetes, kind: str, name: str, spec: dict[str, Any], version: str = "v1") -> None:
+    """An object as somebody else has made it, anew."""
+    found = {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": SPACE}, "spec": spec}
+    plural = f"{kind.lower()}s".replace("ys", "ies")
+    if cluster.find(plural, name, SPACE):
+        cluster.delete(plural, name, SPACE)
+    cluster.apply(found, namespace=SPACE)
+
+
+def beside(cluster: Kubernetes, name: str, labels: dict[str, str]) -> None:
+    """Another deployment, with one pod."""
+    known = deployment(1)
+    known["metadata"] = {"name": name, "namespace": SPACE, "labels": {PAGE_OF: DEPLOYMENT} if name == "page" else {}}
+    known["spec"]["selector"] = {"matchLabels": labels}
+    known["spec"]["template"]["metadata"] = {"labels": labels}
+    cluster.apply(known, namespace=SPACE)
+
+
+def served(cluster: Kubernetes) -> None:
+    """A Service that sends to the gateway, a green one, and a page for maintenance."""
+    made(cluster, "Service", "gateway", {"selector": BLUE, "ports": [{"port": 80}]})
+    beside(cluster, "green", GREEN)
+    beside(cluster, "page", PAGE)
+
+
+def in_maintenance(cluster: Kubernetes) -> None:
+    served(cluster)
+
+    def changed(old: dict[str, Any]) -> None:
+        old["metadata"]["annotations"] = {"tocsin/selector-before": f'{{"app": "{DEPLOYMENT}"}}'}
+        old["spec"]["selector"] = PAGE
+
+    cluster.change("services", "gateway", changed, SPACE)
+
+
+def scaled(cluster: Kubernetes) -> None:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": DEPLOYMENT}
+    spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 4}
+    made(cluster, "HorizontalPodAutoscaler", "own", spec, "autoscaling/v2")
+
+
+def asleep(cluster: Kubernetes) -> None:
+    def changed(old: dict[str, Any]) -> None:
+        old["metadata"].setdefault("annotations", {})["tocsin/replicas-before"] = "2"
+        old["spec"]["replicas"] = 0
+
+    cluster.change("deployments", DEPLOYMENT, changed, SPACE)
+
+
+def unblocked(cluster: Kubernetes) -> None:
+    for one in cluster.list("networkpolicies", SPACE):
+        cluster.delete("networkpolicies", one["metadata"]["name"], SPACE)
+
+
+def config(cluster: Kubernetes) -> Any:
+    return cluster.get("configmaps", "gateway", SPACE)["data"]
+
+
+def selector(cluster: Kubernetes) -> Any:
+    return cluster.get("services", "gateway", SPACE)["spec"]["selector"]
+
+
+def bounds(cluster: Kubernetes) -> Any:
+    spec = cluster.get("horizontalpodautoscalers", "own", SPACE)["spec"]
+    return spec["minReplicas"], spec["maxReplicas"]
+
+
+def replicas(cluster: Kubernetes) -> Any:
+    return cluster.get("deployments", DEPLOYMENT, SPACE)["spec"]["replicas"]
+
+
+def blocks(cluster: Kubernetes) -> list[str]:
+    return [
+        address
+        for one in cluster.list("networkpolicies", SPACE)
+        for rule in one["spec"].get("ingress", ())
+        for peer in rule["from"]
+        for address in (peer.get("ipBlock") or {}).get("except", ())
+    ]
+
+
+def set_by_hand(plural: str, name: str, change: Any) -> Any:
+    """Somebody else's change."""
+    return lambda cluster: cluster.change(plural, name, change, SPACE)
+
+
+def fresh_config(cluster: Kubernetes) -> None:
+    def changed(old: dict[str, Any]) -> None:
+        old["data"] = {"UPSTREAM_TIMEOUT": "2s"}
+        old["metadata"].pop("annotations", None)
+
+    cluster.change("configmaps", "gateway", changed, SPACE)
+
+
+def other_policy(cluster: Kubernetes) -> None:
+    made(cluster, "NetworkPolicy", "closed", {"podSelector": {}, "policyTypes": ["Ingress"]}, "networking.k8s.io/v1")
+
+
+_OTHER_CONFIG = set_by_hand("configmaps", "gateway", lambda old: old["data"].update(UPSTREAM_TIMEOUT="9s"))
+_OTHER_SELECTOR = set_by_hand(
+    "services", "gateway", lambda old: old["spec"].update(selector={"app": "green", "x": "y"})
+)
+_OTHER_BOUNDS = set_by_hand("horizontalpodautoscalers", "own", lambda old: old["spec"].update(maxReplicas=3))
+_OTHER_COUNT = set_by_hand("deployments", DEPLOYMENT, lambda old: old["spec"].update(replicas=3))
+CASES = (
+    Case(
+        "config set", {"map": "gateway", "key": "UPSTREAM_TIMEOUT", "value": AWKWARD}, "patch configmaps",
+        _OTHER_CONFIG, config, {"UPSTREAM_TIMEOUT": AWKWARD}, fresh_config,
+    ),
+    Case("switch", {"to": "green"}, "patch services", _OTHER_SELECTOR, selector, GREEN, served),
+    Case("maintenance on", {}, "patch services", _OTHER_SELECTOR, selector, PAGE, served),
+    Case("maintenance off", {}, "patch services", _OTHER_SELECTOR, selector, BLUE, in_maintenance, undone=False),
+    Case(
+        "hpa bounds", {"fewest": 2, "most": 0}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (2, 4), scaled
+    ),
+    Case(
+        "block", {"cidr": "203.0.113.7/32"}, "create networkpolicies", other_policy, blocks, ["203.0.113.7/32"],
+        unblocked,
+    ),
+    Case("zero", {}, "patch deployments", _OTHER_COUNT, replicas, 0),
+    Case("wake", {}, "patch deployments", _OTHER_COUNT, replicas, 2, asleep, undone=False),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Kubernetes]:
+    with still() as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
+    one = adapter(cluster, tmp_path)
+    yield one
+    await one.close()
+    assert not cluster.violations
+
+
+@pytest.fixture(params=CASES, ids=str)
+def trial(request: pytest.FixtureRequest, cluster: Kubernetes, gateway: KubernetesGateway) -> Iterator[Trial]:
+    yield Trial.of(request.param, cluster, gateway)
+    for plural in ("horizontalpodautoscalers", "networkpolicies"):
+        for one in cluster.list(plural, SPACE):
+            cluster.delete(plural, one["metadata"]["name"], SPACE)
+
+
+class TestObjects(AlterationsContract):
+    """See the contract."""
+
+
+async def drafted(gateway: KubernetesGateway, change: str, **said: Any) -> Any:
+    return await gateway.draft(change, (await gateway.find(NAME)).target, said, dry_run=True)
+
+
+async def asked(gateway: KubernetesGateway, change: str, found: Any) -> None:
+    target = (await gateway.find(NAME)).target
+    await gateway.alter(change, target, found.settled, live=found.live, plan="plan-1", actor="ana")
+
+
+async def became(gateway: KubernetesGateway, change: str, found: Any) -> Any:
+    return await gateway.altered(change, (await gateway.find(NAME)).target, found.settled, plan="plan-1")
+
+
+def pod(cluster: Kubernetes) -> dict[str, Any]:
+    return next(
+        one for one in cluster.list("pods", SPACE) if one["metadata"].get("labels", {}).get("app") == DEPLOYMENT
+    )
+
+
+async def test_a_pod_is_deleted_once_and_by_its_identity(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    name = pod(cluster)["metadata"]["name"]
+    found = await drafted(gateway, "pod delete", pod=name)
+    assert found.removes == 0.5
+    assert await became(gateway, "pod delete", found) is None
+    cluster.faults.drop("delete pods")
+    with pytest.raises(OutcomeUnknown):
+        await asked(gateway, "pod delete", found)
+    assert await became(gateway, "pod delete", found) is None
+    cluster.faults.lose_answer("delete pods")
+    with pytest.raises(OutcomeUnknown):
+        await asked(gateway, "pod delete", found)
+    cluster.settle()
+    assert cluster.find("pods", name, SPACE) is None
+    assert (await became(gateway, "pod delete", found)).state == "done"
+    with pytest.raises(NotFound, match="gateway has no pod"):
+        await drafted(gateway, "pod delete", pod="$(id); {a: b}")
+
+
+async def test_a_pod_in_quarantine_runs_on_and_nobody_counts_it(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    name = pod(cluster)["metadata"]["name"]
+    found = await drafted(gateway, "pod quarantine", pod=name)
+    await asked(gateway, "pod quarantine", found)
+    cluster.settle()
+    assert cluster.get("pods", name, SPACE)["metadata"]["labels"] == {QUARANTINE: DEPLOYMENT}
+    assert len(await gateway.pods((await gateway.find(NAME)).target)) == 2
+    assert (await became(gateway, "pod quarantine", found)).state == "done"
+    again = await drafted(gateway, "pod delete", pod=name)
+    assert again.removes == 0
+    await asked(gateway, "pod delete", again)
+    cluster.settle()
+
+
+async def test_a_restart_that_never_came_is_told_from_the_change_that_did(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    fresh_config(cluster)
+    found = await drafted(gateway, "config set", map="gateway", key="NEW", value="1", restart=True)
+    cluster.faults.fail("patch deployments", 403)
+    with pytest.raises(OutcomeUnknown, match="changed, and not restarted"):
+        await asked(gateway, "config set", found)
+    told = await became(gateway, "config set", found)
+    assert (told.state, told.error) == (
+        "failed",
+        "the ConfigMap was changed, and the restart never arrived: /gw restart",
+    )
+
+
+async def test_what_would_send_to_nobody_is_refused(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    served(cluster)
+    cluster.change("deployments", "green", lambda old: old["spec"].update(replicas=0), SPACE)
+    cluster.settle()
+    with pytest.raises(Conflict, match="No pod with app=green is ready, so gateway would send to nobody"):
+        await drafted(gateway, "switch", to="green")
+    cluster.change("deployments", "green", lambda old: old["spec"].update(replicas=1), SPACE)
+    cluster.settle()
+    found = await drafted(gateway, "switch", to="green")
+    await asked(gateway, "switch", found)
+    assert (await became(gateway, "switch", found)).state == "running"
+    cluster.settle()
+    assert (await became(gateway, "switch", found)).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "change", "said", "why"),
+    [
+        (other_policy, "block", {"cidr": "203.0.113.7/32"}, "policies add up"),
+        (scaled, "hpa bounds", {"fewest": 5, "most": 4}, "would be more than the most"),
+        (scaled, "hpa bounds", {"fewest": 1, "most": 9}, "out of the limits, 1 to 4"),
+        (fresh_config, "config set", {"map": "gateway-files", "key": "gateway.yaml"}, "looks like a secret"),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_is_refused_before_anybody_confirms(
+    cluster: Kubernetes, gateway: KubernetesGateway, prepare: Any, change: str, said: dict[str, Any], why: str
+) -> None:
+    reset(cluster)
+    prepare(cluster)
+    with pytest.raises(Conflict, match=why):
+        await drafted(gateway, change, **said)
+    unblocked(cluster)
+
+
+async def test_a_pod_that_somebody_replaced_is_left(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    found = await drafted(gateway, "pod quarantine", pod=pod(cluster)["metadata"]["name"])
+    cluster.change("pods", found.settled["pod"], lambda old: old["metadata"]["labels"].update(extra="1"), SPACE)
+    with pytest.raises(Rejected, match="labels was 2, and is 3 by now"):
+        await asked(gateway, "pod quarantine", found)

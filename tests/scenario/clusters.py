@@ -1,0 +1,84 @@
+"""A bot whose gateway is a Deployment of a simulated cluster, and what people read of its plans."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.adapters.kubernetes.access import ACCOUNT
+from bot.app import outside
+from commands.domain.plan import FINAL
+from tests.contract.clusters import DEPLOYMENT, SPACE, furnished
+from tests.fakes import FakeClock
+from tests.scenario.stage import stable
+from tests.simulators.kubernetes import Kubernetes
+from tests.simulators.kubernetes.core import Pace
+from tests.world import World, settings_for, world
+
+
+@dataclass
+class Site:
+    """The cluster, and the bot that looks after it."""
+
+    cluster: Kubernetes
+    bot: World
+
+    async def says(self, typed: str, person: str = "ben") -> str:
+        """The answer to a line."""
+        return stable(await self.bot.say(person, "general", typed))
+
+    async def runs(self, typed: str) -> str:
+        """A plan that one yes is enough for, to its end: its title and what was found."""
+        receipt = await self.bot.command("ben", "general", typed)
+        if receipt.accepted:
+            await self.bot.press("ben", receipt.reply_key, "Confirm")
+        plan = receipt.reply_key.partition(":")[0]
+        if plan.startswith("plan-"):
+            await self.bot.until(lambda: self._over(plan))
+        return stable(await self.bot.read(receipt.reply_key, "ben"))
+
+    async def agreed(self, typed: str) -> str:
+        """A dangerous plan, named by who asked and approved by somebody else, to its end."""
+        receipt = await self.bot.command("ben", "general", typed)
+        plan = receipt.reply_key.partition(":")[0]
+        await self.bot.command("ben", "general", f"/approve {plan} gateway")
+        await self.bot.command("dev", "general", f"/approve {plan}")
+        await self.bot.until(lambda: self._over(plan))
+        return stable(await self.bot.read(receipt.reply_key, "ben"))
+
+    async def _over(self, plan: str) -> bool:
+        return (await self.bot.plan(plan)).state in FINAL
+
+    def deployment(self) -> dict[str, Any]:
+        """As it is now."""
+        return self.cluster.get("deployments", DEPLOYMENT, SPACE)
+
+    def container(self) -> dict[str, Any]:
+        """Its first container."""
+        found: dict[str, Any] = self.deployment()["spec"]["template"]["spec"]["containers"][0]
+        return found
+
+
+def settings(cluster: Kubernetes, folder: Path) -> dict[str, Any]:
+    """What a person writes who has a cluster and no admin API."""
+    path = cluster.kubeconfig(folder / "kubeconfig", token=cluster.service_account(ACCOUNT, SPACE))
+    return {
+        "kubernetes": {"clusters": {"production": {"kubeconfig": str(path), "namespace": SPACE}}},
+        "gateway": {"kubernetes": {"deployment": DEPLOYMENT}},
+        "adapters": dict.fromkeys(("deployments", "telemetry", "logs"), "kubernetes"),
+    }
+
+
+@asynccontextmanager
+async def site(database_url: str, folder: Path) -> AsyncIterator[Site]:
+    """Both, running; the cluster lives by itself, quickly."""
+    with furnished(pace=Pace(start=0.01, stop=0.01)) as cluster:
+        known = settings_for(database_url, **settings(cluster, folder))
+        async with outside(known) as found:
+            gateway: Any = found.deployments  # where other scenarios have their fake: one object behind three ports
+            async with world(known, clock=FakeClock(), gateway=gateway) as bot:
+                yield Site(cluster, bot)
+        assert not cluster.violations
