@@ -104,6 +104,11 @@ async def test_what_is_said_goes_before_the_channel_and_that_before_the_settings
     assert "gateway in production/edge" in await stage.asks("ana", "general", "/gw logs")
 
 
+async def test_help_shows_how_a_place_is_named_where_there_are_several(stage: Stage) -> None:
+    shown = await stage.asks("ana", "general", "/help gw status")
+    assert "/gw status [--cluster cluster] [--namespace namespace]" in shown
+
+
 async def test_what_fits_twice_is_asked_back_and_what_fits_nothing_is_said(stage: Stage, clusters: Clusters) -> None:
     assert await stage.asks("ana", "general", "/gw pods --namespace edge") == golden("""
         gateway runs in 2 places that edge may mean.
