@@ -85,6 +85,13 @@ def apart(target: Target, services: Services) -> Location:
     return HERE if is_watched(target.location, services) else target.location
 
 
+def called(args: Any, call: Call) -> str:
+    """As `named`, where nobody looked for the workload: by what was said, else by the service's own place."""
+    if not call.services.several_places:
+        return service_of(call)
+    return f"{service_of(call)} in {location_of(args, call).words or call.services.home.words}"
+
+
 def placed(target: Target, call: Call) -> str:
     """Where a target is, as far as that has to be said."""
     return target.location.words if call.services.several_places else ""

@@ -165,7 +165,7 @@ class ActionDecided(Event):
     type: Literal["action_decided"] = "action_decided"
     plan: str
     summary: str
-    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped"]
+    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped", "undone"]
 
 
 class ActionStarted(Event):

@@ -65,6 +65,8 @@ FINAL = frozenset(
 _TRIED = frozenset({PlanState.DONE, PlanState.FAILED, PlanState.UNKNOWN, PlanState.INTERRUPTED, PlanState.CANCELLED})
 _UNSURE = frozenset({PlanState.UNKNOWN, PlanState.INTERRUPTED})
 
+#: As far apart as the clocks of two replicas may be.
+_CLOCKS_APART = timedelta(minutes=1)
 VerdictValue = Literal["passed", "failed", "inconclusive"]
 
 
@@ -101,12 +103,16 @@ class Finding(BaseModel):
 
 
 class Vote(BaseModel):
-    """One person's yes. A person is the same one on every platform, and has one vote."""
+    """One person's yes to what they saw: `signed` is the plan's `content` then.
+
+    A person is the same one on every platform, and has one vote.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     person: str
     at: AwareDatetime
+    signed: str = ""
 
 
 class Plan(BaseModel):
@@ -246,10 +252,8 @@ class Plan(BaseModel):
         change = self.baseline.change_to(self.measured) if self.baseline and self.measured else ""
         return "; ".join(part for part in (self.detail, change) if part)
 
-    @property
-    def digest(self) -> str:
-        """What an approver signs (rule 2): arguments, target, fingerprint, effect and policy, never the progress."""
-        signed = {
+    def _content(self) -> dict[str, Any]:
+        return {
             "action": self.action,
             "arguments": self.arguments,
             "target": self.target.model_dump(),
@@ -257,9 +261,30 @@ class Plan(BaseModel):
             "before": self.before,
             "after": self.after,
             "diff": self.diff,
-            "needs": self.needs,
-            "policy": self.decision.version if self.decision else "",
             **({"steps": list(self.steps)} if self.steps else {}),
-            **({"lease": self.lease.total_seconds()} if self.lease else {}),
         }
-        return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def content(self) -> str:
+        """What an approver signs (rule 2): arguments, target, fingerprint and effect, which never change."""
+        return _hash(self._content())
+
+    @property
+    def digest(self) -> str:
+        """The content with what the policy made of it, which a vote may make stricter; never the progress."""
+        policy = {"needs": self.needs, "policy": self.decision.version if self.decision else ""}
+        lease = {"lease": self.lease.total_seconds()} if self.lease else {}
+        return _hash(self._content() | policy | lease)
+
+    def is_from_later(self, now: datetime) -> bool:
+        """Whether the clock has gone back behind its making, so that its own times say nothing."""
+        return now < self.created_at - _CLOCKS_APART
+
+    @property
+    def is_what_was_approved(self) -> bool:
+        """Whether all who said yes saw it as it is: nobody has written into the record since."""
+        return all(vote.signed == self.content for vote in self.votes)
+
+
+def _hash(signed: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()

@@ -118,8 +118,8 @@ def _work(event: IncidentEvent, actor: Who) -> tuple[Part, ...]:
             return (Who(person=person), " accepted the handover" if accepted else " declined the handover")
         case happened.ActionPlanned(summary=summary):
             return (actor, f" planned: {summary}")
-        case happened.ActionDecided(summary=summary, decision="expired"):
-            return (f"Not confirmed in time: {summary}",)
+        case happened.ActionDecided(summary=summary, decision="expired" | "undone" as decision):
+            return (f"{'Undone' if decision == 'undone' else 'Not confirmed in time'}: {summary}",)
         case happened.ActionDecided(summary=summary, decision=decision):
             return (actor, f" {decision}: {summary}")
         case happened.ActionStarted(summary=summary):

@@ -14,7 +14,7 @@ from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest
 from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
-from commands.locating import Somewhere, location_of, named, workload_of
+from commands.locating import Somewhere, called, location_of, named, workload_of
 from commands.people import Person
 from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction, Workload
 from commands.presentation.words import counted, cut, cut_lines, dated, lasting
@@ -106,7 +106,7 @@ async def logs(args: LogsArgs, call: Call) -> Card:
     missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
     searched = () if page.lines else _searched(args, level)
     return Card(
-        title=f"{_how_many(page)} of {service_of(call)} in the last {lasting(args.since)}",
+        title=f"{_how_many(page)} of {called(args, call)} in the last {lasting(args.since)}",
         paragraphs=(*searched, *_kept(page.kept_since, args.since, call), *missed),
         preformatted=cut_lines([_line(line) for line in page.lines], most=limit),
     )
@@ -161,7 +161,10 @@ async def errors(args: ErrorsArgs, call: Call) -> Card:
     """Like errors counted together, the most frequent first."""
     at_most_a_day(args.since, "/gw errors --since 24h")
     found = await call.services.logs.errors(service_of(call), since=args.since, at=location_of(args, call))
-    kept, where = _kept(found.kept_since, args.since, call), f"on {service_of(call)} in the last {lasting(args.since)}"
+    kept, where = (
+        _kept(found.kept_since, args.since, call),
+        f"on {called(args, call)} in the last {lasting(args.since)}",
+    )
     if not found.groups:
         return Card(title=f"No errors {where}", paragraphs=kept, tone=Tone.GOOD)
     kinds = sorted(found.groups, key=lambda group: -group.count)

@@ -14,7 +14,7 @@ from commands.domain.sli import Objectives, Reading
 from commands.errors import Unavailable
 from commands.grammar.arguments import Option
 from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
-from commands.locating import Somewhere, is_watched, location_of, named, workload_of
+from commands.locating import Somewhere, called, is_watched, location_of, named, workload_of
 from commands.ports import Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
 from commands.presentation.words import counted, first_lines, lasting
@@ -40,7 +40,7 @@ async def status(args: Somewhere, call: Call) -> Card:
     try:
         workload = await call.services.deployments.find(service, where)
     except Unavailable as gone:
-        return _gone(service, gone, reading)
+        return _gone(called(args, call), gone, reading)
     state, tone = _state(workload, reading, call.services.objectives)
     closer = rich("Look closer: ", Code(text="/gw errors"), ", ", Code(text="/gw logs --level ERROR"))
     return Card(
@@ -115,7 +115,7 @@ async def health(args: Somewhere, call: Call) -> Card:
     checks = await call.services.telemetry.health(service_of(call), location_of(args, call))
     good = all(answer.startswith("ok") for answer in checks.values())
     return Card(
-        title=f"{service_of(call)}: {'all health checks pass' if good else 'a health check fails'}",
+        title=f"{called(args, call)}: {'all health checks pass' if good else 'a health check fails'}",
         tone=Tone.GOOD if good else Tone.CRITICAL,
         facts=tuple(fact(path, answer) for path, answer in checks.items()),
     )
@@ -161,7 +161,7 @@ async def metrics(args: MetricsArgs, call: Call) -> Card:
     routes = await call.services.telemetry.routes(service, window=window, at=where) if reading.up else ()
     columns = ("Route", "Requests", "Errors", "p95")
     return Card(
-        title=f"{service}: {reading.words()}",
+        title=f"{called(args, call)}: {reading.words()}",
         tone=_tone(reading, call.services.objectives),
         facts=tuple(_sli_facts(reading)),
         table=Table(columns=columns, rows=tuple(map(_route, routes)), numeric=(1, 2, 3)) if routes else None,

@@ -42,8 +42,9 @@ def show(args: HelpArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
 
 
 def _hidden(call: Call) -> frozenset[str]:
-    """Where nothing runs in a cluster, nobody has to say in which, nor of which pod."""
-    return frozenset() if call.services.inspection else names_of(Somewhere) | LogSource.model_fields.keys()
+    """Where there is one place, nobody has to say which; of local processes, nobody can name a pod."""
+    places = frozenset() if call.services.several_places else names_of(Somewhere)
+    return places if call.services.inspection else places | LogSource.model_fields.keys()
 
 
 def _families(commands: list[Command]) -> Card:

@@ -48,6 +48,8 @@ def _waiting(plan_id: str, tx: Transaction) -> Plan:
     plan = tx.plans.get(plan_id)
     if plan.state is not PlanState.PLANNED:
         raise Conflict(f"This plan is {plan.state.value} already.", hint="Ask for it again to see how things are now.")
+    if plan.is_from_later(tx.now):
+        raise Conflict("The clock has gone back since this plan was made.", hint="Ask for it again.")
     if tx.now >= plan.approve_by:
         raise Conflict("This plan ran out of time and was not run.", hint="Ask for it again to see how things are now.")
     return plan
@@ -78,7 +80,7 @@ def _voted(plan: Plan, call: Call, tx: Transaction, *, has_said_the_name: bool) 
             return plan
         raise Conflict("You asked for this, so somebody else approves it.", hint=f"They can type /approve {plan.id}.")
     kept = policed.confirmed(plan, call, tx)
-    votes = (*plan.votes, Vote(person=person, at=tx.now))
+    votes = (*plan.votes, Vote(person=person, at=tx.now, signed=plan.content))
     voted = tx.plans.move(plan.id, PlanState.PLANNED, PlanState.PLANNED, votes=votes, **kept)
     if voted.needs:
         decided(tx, voted, "approved", person)

@@ -82,7 +82,14 @@ def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
         page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK, at=where)
         return [_line(line) for line in page.lines]
 
+    async def events() -> list[str]:
+        assert services.inspection is not None
+        page = await services.inspection.events(target, since=_BACK, limit=100, everything=True)
+        return [json.dumps(redact_value(one.model_dump(mode="json")), ensure_ascii=False) for one in page.events]
+
     yield "Metrics", metrics
+    if services.inspection is not None:
+        yield "Events", events
     yield "Workers", copies
     yield "Changes", changes
     yield "Errors", errors

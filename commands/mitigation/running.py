@@ -14,7 +14,7 @@ from commands import policed
 from commands.context import Services
 from commands.domain.event import EvidenceKept
 from commands.domain.evidence import Evidence
-from commands.domain.incident import ActionFinished, ActionStarted
+from commands.domain.incident import ActionDecided, ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
@@ -60,6 +60,10 @@ _TOO_LATE = "confirmed too long ago to run now"
 
 
 def _refused(plan: Plan, tx: Transaction) -> str:
+    if not plan.is_what_was_approved:
+        return "not what was approved: somebody has changed the plan itself"
+    if plan.is_from_later(tx.now):
+        return "the clock has gone back since it was planned"
     if tx.now >= plan.execute_by:
         return _TOO_LATE
     frozen = frozen_words(plan, tx)
@@ -210,6 +214,7 @@ def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:
         return
     detail = "; ".join(part for part in (plan.detail, f"undone by “{by.summary}”") if part)
     undone = tx.plans.move(plan_id, plan.state, PlanState.UNDONE, detail=detail)
+    tell_timeline(tx, undone, ActionDecided(plan=undone.id, summary=undone.summary, decision="undone"), SYSTEM.id)
     leasing.undone(plan_id, by, tx)
     show(undone, tx)
 

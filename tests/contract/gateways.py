@@ -221,7 +221,7 @@ class LogsContract:
         await traffic()
         found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
         assert any(isinstance(value, dict) for line in found.lines for value in line.fields.values())
-        services = SimpleNamespace(default_service=NAME, logs=gateway, usual={})
+        services = SimpleNamespace(default_service=NAME, logs=gateway, usual={}, several_places=False)
         call = cast("Call", SimpleNamespace(incident=None, services=services, now=datetime.now(UTC), channel="ops"))
         shown = await logs(LogsArgs(level="DEBUG", limit=200), call)
         assert '{"' in shown.preformatted

@@ -160,6 +160,9 @@ async def test_events(stage: Stage, cluster: Kubernetes) -> None:
           | 12:30:12Z ! pod/(pod) Failed: Error: ImagePullBackOff
           (@Eve Larsson: /gw events --limit 4)
         """)
+    help_for_one_place = await stage.asks("eve", "general", "/help gw events")
+    assert "/gw events [--since duration] [--limit number] [--all]" in help_for_one_place
+    assert "--cluster" not in help_for_one_place
 
 
 @transcript("/gw rollout")

@@ -94,6 +94,19 @@ async def test_what_is_said_goes_before_the_channel_and_that_before_the_settings
     ):
         said = await stage.asks("ana", channel, f"/gw status{options}")
         assert said.startswith(f"gateway in {place}: "), (channel, options)
+    for command, title in (
+        ("logs", "No log lines of gateway in staging/edge in the last 15 min"),
+        ("errors", "No errors on gateway in staging/edge in the last 15 min"),
+        ("health", "gateway in staging/edge: all health checks pass"),
+        ("metrics", "gateway in staging/edge: no requests"),
+    ):
+        assert (await stage.asks("ana", "staging", f"/gw {command}")).startswith(title)
+    assert "gateway in production/edge" in await stage.asks("ana", "general", "/gw logs")
+
+
+async def test_help_shows_how_a_place_is_named_where_there_are_several(stage: Stage) -> None:
+    shown = await stage.asks("ana", "general", "/help gw status")
+    assert "/gw status [--cluster cluster] [--namespace namespace]" in shown
 
 
 async def test_what_fits_twice_is_asked_back_and_what_fits_nothing_is_said(stage: Stage, clusters: Clusters) -> None:

@@ -89,6 +89,7 @@ async def test_a_temporary_change_is_listed_and_taken_back(stage: Stage) -> None
         """)
     told = (await stage.asks("eve", incident.channel, "/incident timeline")).splitlines()
     assert "  12:01 UTC · @Ben Okafor ended early: Scale gateway up from 3 to 10 workers" in told
+    assert "  12:01 UTC · Undone: Scale gateway up from 3 to 10 workers" in told
     assert "  12:00 UTC · Temporary until 12:30 UTC: Scale gateway up from 3 to 10 workers" in told
     kinds = [one.kind for one in await stage.world.app.store.look(audited) if one.detail.get("plan") == lease.revert]
     assert kinds == ["outcome", "intent", "lease end"]
