@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.kubernetes.access import ACCOUNT
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.ledger import ANNOTATION
 from commands.errors import NotFound, Unavailable
+from commands.people import SYSTEM
 from commands.ports import Operation, OutcomeUnknown, Rejected, Workload
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
 from tests.contract.gateways import NAME
@@ -342,4 +344,19 @@ async def test_changes_are_made_as_the_person_where_that_is_wanted(cluster: Kube
         await gateway.restart(target, operation="ben", actor="ben")
     with pytest.raises(Rejected, match=r"accounts\.kubernetes"):
         await gateway.restart(target, operation="eve", actor="eve")
+    await gateway.close()
+
+
+async def test_a_lease_ends_as_tocsin_where_changes_are_made_as_people(cluster: Kubernetes, tmp_path: Path) -> None:
+    account = f"system:serviceaccount:{SPACE}:{ACCOUNT}"
+    cluster.allow(account, {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]})
+    write = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}
+    cluster.allow("ana@example.com", write, namespace=SPACE)
+    gateway = adapter(cluster, tmp_path, people={"ana": "ana@example.com"})
+    target = (await gateway.find(NAME)).target
+    for change, actor in (("pause", "ana"), ("resume", SYSTEM.id)):
+        found = await gateway.draft(change, target, {}, dry_run=False)
+        await gateway.alter(change, target, found.settled, live=found.live, plan=change, actor=actor)
+    made = [one.user.name for one in cluster.mutations]
+    assert made[-2:] == ["ana@example.com", account]
     await gateway.close()
