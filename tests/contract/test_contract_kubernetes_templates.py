@@ -77,6 +77,17 @@ def with_resources(**requests: str) -> Any:
     return lambda cluster: cluster.change("deployments", DEPLOYMENT, changed, SPACE)
 
 
+def with_claims(cluster: Kubernetes) -> None:
+    """A device that the container has."""
+
+    def changed(old: dict[str, Any]) -> None:
+        pod = old["spec"]["template"]["spec"]
+        pod["resourceClaims"] = [{"name": "card", "resourceClaimName": "card"}]
+        pod["containers"][0]["resources"] = {"claims": [{"name": "card"}]}
+
+    cluster.change("deployments", DEPLOYMENT, changed, SPACE)
+
+
 def with_pause(wanted: bool) -> Any:
     """Somebody pauses, or resumes."""
     return lambda cluster: cluster.change(
@@ -102,6 +113,12 @@ CASES = (
     Case(
         "resources", {"memory_limit": "1Gi"}, PATCH, with_resources(memory="1Mi"), resources,
         {"limits": {"memory": "1Gi"}, "requests": {"memory": "1Gi"}},
+    ),
+    Case(
+        "resources", {"cpu": "0.5", "memory": "1024Mi", "cpu_limit": "2000m"}, PATCH, with_resources(memory="1Mi"),
+        resources,
+        {"claims": [{"name": "card"}], "limits": {"cpu": "2"}, "requests": {"cpu": "500m", "memory": "1Gi"}},
+        with_claims,
     ),
 )  # fmt: skip
 
