@@ -99,6 +99,7 @@ SECOND = "example.com/gateway:1.5.0"
 PLAIN = {"ADMIN_TOKEN": SECRET, "LOG_LEVEL": "info"}
 CASES = (
     Case("image", {"image": "1.5.0"}, PATCH, with_image("example.com/gateway:9"), image, SECOND),
+    Case("image", {"image": "nginx:2"}, PATCH, with_image("c:3"), image, "nginx:2", with_image("nginx")),
     Case("rollback", {"revision": 0}, PATCH, with_image("c:3"), image, "example.com/gateway:1.4.2", with_image(SECOND)),
     Case("pause", {}, PATCH, with_pause(True), paused, True),
     Case("resume", {}, PATCH, with_pause(False), paused, False, with_pause(True), undone=False),

@@ -39,10 +39,11 @@ class Image(Change):
     name: ClassVar[str] = "image"
 
     async def think(self, scene: Scene, said: Said) -> Thought:
-        """See Change."""
+        """See Change. With `exact` it is an image as it stands, however short: `nginx` may also be a tag."""
         at, container = container_of(scene.deployment, str(said.get("container", "")))
-        now, wanted = container["image"], _image(str(said["image"]), container["image"])
-        settled = {"image": wanted, "container": container["name"]}
+        now, image = container["image"], str(said["image"])
+        wanted = image if said.get("exact") else _image(image, now)
+        settled = {"image": wanted, "container": container["name"], "exact": True}
         return Thought(
             PATCH_DEPLOYMENT,
             scene.deployment,
