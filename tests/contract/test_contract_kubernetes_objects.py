@@ -314,6 +314,13 @@ async def test_what_cannot_be_is_refused_before_anybody_confirms(
     unblocked(cluster)
 
 
+async def test_maintenance_takes_the_whole_gateway_away(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    served(cluster)
+    cluster.settle()
+    assert (await drafted(gateway, "maintenance on")).removes == 1.0
+
+
 async def test_bounds_below_the_count_say_who_stops(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
     reset(cluster)
     scaled(cluster)

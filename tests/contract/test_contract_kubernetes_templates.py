@@ -211,3 +211,23 @@ async def test_of_several_containers_one_is_named(cluster: Kubernetes, gateway: 
     assert (await drafted(gateway, "image", image="2", container="proxy")).settled["image"] == "proxy:2"
     with pytest.raises(NotFound, match="There is no container nosuch"):
         await drafted(gateway, "image", image="2", container="nosuch")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "removes", "words"),
+    [
+        ({"maxUnavailable": "60%", "maxSurge": 0}, 0.5, "2 workers, replaced step by step, up to 1 missing at a time"),
+        ({"maxUnavailable": "49%", "maxSurge": 0}, 0.5, "2 workers, replaced step by step, up to 1 missing at a time"),
+        ({"maxUnavailable": "49%", "maxSurge": 1}, 0.0, "2 workers, each replaced once its successor is ready"),
+        ({"maxUnavailable": 2, "maxSurge": 1}, 1.0, "2 workers, replaced step by step, up to 2 missing at a time"),
+        (None, 1.0, "all 2 workers stop before new ones start"),
+    ],
+)
+async def test_a_rollout_counts_who_is_missing_meanwhile(
+    cluster: Kubernetes, gateway: KubernetesGateway, strategy: dict[str, Any] | None, removes: float, words: str
+) -> None:
+    reset(cluster)
+    wanted = {"type": "RollingUpdate", "rollingUpdate": strategy} if strategy else {"type": "Recreate"}
+    cluster.change("deployments", DEPLOYMENT, lambda old: old["spec"].update(strategy=wanted), SPACE)
+    found = await drafted(gateway, "image", image="1.5.0")
+    assert (found.removes, dict(found.facts)["Will happen"]) == (removes, words)
