@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -312,6 +313,22 @@ async def test_what_cannot_be_is_refused_before_anybody_confirms(
     with pytest.raises(Conflict, match=why):
         await drafted(gateway, change, **said)
     unblocked(cluster)
+
+
+async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    fresh_config(cluster)
+    file = "a: b\n" * 2000
+    set_by_hand("configmaps", "gateway", lambda old: old["data"].update(file=file))(cluster)
+    found = await drafted(gateway, "config set", map="gateway", key="file", value="c: d")
+    assert re.fullmatch(r"10000 characters, sha256 \w{16}", found.live["file of gateway"])
+    set_by_hand("configmaps", "gateway", lambda old: old["data"].update(file=file.replace("b", "c")))(cluster)
+    with pytest.raises(Rejected, match=r"was 10000 characters, .* and is 10000 characters, ") as refused:
+        await asked(gateway, "config set", found)
+    assert len(str(refused.value)) < 200
+    fresh_config(cluster)
 
 
 async def test_maintenance_takes_the_whole_gateway_away(cluster: Kubernetes, gateway: KubernetesGateway) -> None:

@@ -18,7 +18,7 @@ from bot.adapters.kubernetes.rollout import missing_at_most
 from bot.adapters.kubernetes.wire import Conflicted
 from commands.domain.plan import Target
 from commands.ports import Draft, Operation, OutcomeUnknown, Rejected
-from commands.presentation.words import counted
+from commands.presentation.words import counted, cut
 from commands.registry import KUBERNETES
 
 _NOBODY = "preview"
@@ -122,7 +122,8 @@ def _version(thought: Thought) -> str:
 def _check_live(thought: Thought, live: Mapping[str, Any]) -> None:
     for key, value in live.items():
         if thought.live.get(key) != value:
-            raise Rejected(f"{key} was {value}, and is {thought.live.get(key)} by now")
+            was, found = (cut(str(one), 100) for one in (value, thought.live.get(key)))
+            raise Rejected(f"{key} was {was}, and is {found} by now")
     if thought.already:
         raise Rejected(thought.already)
 
