@@ -254,6 +254,29 @@ async def test_a_restart_whose_answer_was_lost_is_found_and_not_done_twice(
     ]
 
 
+async def test_history_tells_our_changes_of_the_template_from_those_of_others(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    def by_others(old: dict[str, Any]) -> None:
+        old["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/gateway:2"
+
+    target = (await gateway.find(NAME)).target
+    await gateway.restart(target, operation="plan-0", actor="ben")
+    cluster.settle()
+    found = await gateway.draft("image", target, {"image": "1.5.0"}, dry_run=False)
+    await gateway.alter("image", target, found.settled, live=found.live, plan="plan-1", actor="ana")
+    cluster.settle()
+    cluster.change("deployments", DEPLOYMENT, by_others, SPACE)
+    cluster.settle()
+    history = {one.outcome: one for one in await gateway.history(target, limit=5)}
+    assert {name: (one.kind, one.actor, one.operation, one.reason) for name, one in history.items()} == {
+        "revision 4": ("rollout", "-", "", ""),
+        "revision 3": ("image", "ana", "plan-1", "image by ana, plan-1"),
+        "revision 2": ("restart", "ben", "plan-0", ""),
+        "revision 1": ("rollout", "-", "", ""),
+    }
+
+
 async def test_a_restart_that_was_dropped_never_arrived(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
     cluster.faults.drop(NOTE)
     with pytest.raises(OutcomeUnknown):
