@@ -198,6 +198,12 @@ class Plan(BaseModel):
         return self.steps[self.step - 1] if self.steps and self.step else self.after
 
     @property
+    def go_on(self) -> str:
+        """The command that goes on from where it is: `{left}` in `again` is what its last step has left to do."""
+        there = self.left_at if self.step else self.before
+        return self.again.replace("{left}", str(there.get("left", "")))
+
+    @property
     def can_be_stopped(self) -> bool:
         """Whether it is under way and there are steps that were not begun."""
         under_way = self.state in {PlanState.EXECUTING, PlanState.VERIFYING}

@@ -99,7 +99,8 @@ def _what_now(plan: Plan) -> tuple[Rich, ...]:
     if plan.state is PlanState.UNKNOWN:
         return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
     if plan.in_force and plan.step < len(plan.steps) and plan.state in FINAL:
-        return (rich("To go on: ", Code(text=plan.again), ". To take it back: ", Code(text="/gw undo")),)
+        back = rich(". To take it back: ", Code(text="/gw undo")) if "/gw undo" in plan.undo else ()
+        return (rich("To go on: ", Code(text=plan.go_on), *back),)
     return ()
 
 

@@ -112,9 +112,9 @@ class KubernetesFleet:
         there = self._of(target)
         await there.scale(target, replicas=replicas, expected=expected, operation=operation, actor=actor)
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments."""
-        await self._of(target).restart(target, operation=operation, actor=actor)
+        await self._of(target).restart(target, operation=operation, actor=actor, only=only)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
         """See Deployments."""
