@@ -31,6 +31,7 @@ class NodeDrain(Alteration[NodeDrainArgs]):
     klass = ActionClass.DANGEROUS
     instead = "The local gateway has no nodes: it runs on one machine."
     args = NodeDrainArgs
+    parts = ("node",)
     undo = "/gw undo lets new pods on; what has moved stays where it is"
 
     def says(self, args: NodeDrainArgs, draft: Draft, service: str) -> str:  # noqa: ARG002

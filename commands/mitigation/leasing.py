@@ -23,6 +23,7 @@ from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
 from commands.locating import summed_up
+from commands.mitigation.following import follower
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction, Urgency
@@ -182,6 +183,10 @@ def end(plan_id: str, term: int, found: Proposal, services: Services, tx: Transa
     """The time is up: the plan that takes it back is made and set going, once, whoever comes here how often."""
     plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
     if lease is None or not _is_current(lease, term):
+        return
+    newest = follower(plan, tx)
+    if newest:
+        _keep(plan, lease, f"“{newest.summary}” came after it.", services, tx)
         return
     revert = _revert(plan, lease, found, services, tx)
     tx.leases.move(lease, LeaseState.ENDING, revert=revert.id)

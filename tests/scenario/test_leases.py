@@ -184,6 +184,18 @@ async def test_what_somebody_changed_since_is_left_and_told(stage: Stage) -> Non
     assert stage.world.gateway.desired == 3
 
 
+async def test_what_was_made_to_stay_meanwhile_is_not_taken_back_with_it(stage: Stage) -> None:
+    """The number is as the temporary change left it, but a later one has put it there for good."""
+    plan_id = await leased(stage)
+    for replicas in (6, 10):
+        await stage.runs("ben", "general", f"/gw scale {replicas}")
+        stage.later(seconds=1)
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+    lease = await over(stage, plan_id)
+    assert (lease.state, lease.why) == (LeaseState.KEPT, "“Scale gateway up from 6 to 10 workers” came after it.")
+    assert stage.world.gateway.desired == 10
+
+
 async def told(stage: Stage, label: str) -> str:
     """The newest message with such a button."""
     message = await stage.message_with(label, "general")
