@@ -64,7 +64,7 @@ async def test_a_temporary_change_is_listed_and_taken_back(stage: Stage) -> None
     assert await stage.asks("eve", incident.channel, "/leases") == golden("""
         1 temporary change
           Scale gateway up from 3 to 10 workers · until 12:30 UTC (30 min left) · asked by @Ben Okafor · plan-20260301-…
-          (Longer: /lease renew PLAN 30m · now: /lease revert PLAN)
+          (Longer: /lease renew PLAN 30m · now: /lease revert PLAN · to stay: /lease keep PLAN)
         """)
     stage.later(minutes=1)
     assert await stage.asks("ben", incident.channel, f"/lease revert {plan.id}") == golden("""
@@ -112,7 +112,7 @@ async def test_the_notice_can_be_answered(stage: Stage) -> None:
         [#general, all]
         Ends in 5 min: Scale gateway up from 3 to 10 workers
           At 12:30 UTC Tocsin takes it back.
-          [Renew for 30 min] [Take back now]
+          [Renew for 30 min] [Take back now] [Keep for good]
           (asked by @Ben Okafor · or: /lease renew plan-20260301-… 2h)
         """)
     message = await stage.message_with("Renew for 30 min", "general")
@@ -174,7 +174,7 @@ async def test_what_somebody_changed_since_is_left_and_told(stage: Stage) -> Non
     assert await told(stage, "Take back now") == golden("""
         Not taken back: Scale gateway up from 3 to 10 workers
           Somebody changed gateway since.
-          [Renew for 30 min] [Take back now]
+          [Renew for 30 min] [Take back now] [Leave it so]
           (asked by @Ben Okafor · or: /lease renew plan-20260301-… 2h)
         """)
     assert "since 12:30 UTC it should have been taken back" in await stage.asks("ana", "general", "/leases")
@@ -194,6 +194,41 @@ async def test_what_was_made_to_stay_meanwhile_is_not_taken_back_with_it(stage: 
     lease = await over(stage, plan_id)
     assert (lease.state, lease.why) == (LeaseState.KEPT, "“Scale gateway up from 6 to 10 workers” came after it.")
     assert stage.world.gateway.desired == 10
+
+
+@transcript("/lease keep")
+async def test_what_is_temporary_can_be_made_to_stay(stage: Stage) -> None:
+    incident = await stage.declares()
+    plan_id = await leased(stage, incident.channel)
+    assert await stage.asks("ben", incident.channel, f"/lease keep {plan_id}") == golden("""
+        Made to stay: Scale gateway up from 3 to 10 workers
+          It is temporary no longer. To take it back: /gw undo plan-20260301-…
+          (by @Ben Okafor)
+        """)
+    assert (await lease_of(stage, plan_id)).state is LeaseState.VOID
+    assert "Temporary" not in await stage.asks_card(plan_id)
+    assert "is over" in await stage.asks("ben", incident.channel, f"/lease keep {plan_id}")
+    told = (await stage.asks("eve", incident.channel, "/incident timeline")).splitlines()
+    assert "  12:00 UTC · @Ben Okafor made it stay: Scale gateway up from 3 to 10 workers" in told
+    kinds = [(one.kind, one.actor) for one in await stage.world.app.store.look(audited) if "lease" in one.kind]
+    assert kinds[0] == ("lease made to stay", "ben")
+
+
+async def test_what_nobody_saw_happen_is_said_to_be_so_and_can_be_left(sqlite_url: str) -> None:
+    pace = {"poll_seconds": 0.5, "every_seconds": 1, "effect_within_seconds": 3, "absent_for_seconds": 1}
+    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
+        stage, gateway = Stage(running), running.gateway
+
+        async def scale(*_args: object, **_kwargs: object) -> None:
+            gateway.desired = 4
+
+        gateway.scale = scale  # type: ignore[method-assign, assignment]
+        plan_id = await leased(stage)
+        await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+        assert (await over(stage, plan_id)).state is LeaseState.KEPT
+        assert "Nobody saw it happen, and gateway does not show it" in await told(stage, "Leave it so")
+        await stage.presses("ana", "general", "Leave it so")
+        assert (await lease_of(stage, plan_id)).state is LeaseState.VOID
 
 
 async def told(stage: Stage, label: str) -> str:
@@ -258,5 +293,6 @@ async def test_the_policy_bounds_a_lease(bound: Stage) -> None:
           (You typed: /gw scale 10 --for 30m)
         """)
     assert "lasts longer than nothing" in await bound.asks("ben", "general", "/gw scale 10 --for 0m")
-    await bound.types("ben", "general", "/gw scale 10 --for 10m")
+    plan_id = await leased(bound, line="/gw scale 10 --for 10m")
+    assert "may only be temporary" in await bound.asks("ben", "general", f"/lease keep {plan_id}")
     assert (await bound.world.plan()).lease is not None
