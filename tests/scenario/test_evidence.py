@@ -6,10 +6,30 @@ import hashlib
 from typing import Any
 
 from bot.store import schema
+
+
+from commands.domain.location import HERE, Location
 from commands.errors import Unavailable
+from commands.mitigation.evidence import capture
 from commands.ports import LogLine
 from tests.scenario.stage import Stage, golden, transcript
 from tests.world import audited
+
+
+async def test_logs_beside_a_cluster_are_not_asked_for_its_places(stage: Stage) -> None:
+    """Where the logs come from the local gateway, they know of no cluster, though the deployment is in one."""
+    await stage.runs("ben", "general", "/gw scale 4")
+    plan, gateway = await stage.world.plan(), stage.world.gateway
+    there = plan.target.model_copy(update={"cluster": "production", "namespace": "edge"})
+    places: list[Location] = []
+
+    async def lines(*args: Any, **kwargs: Any) -> Any:
+        places.append(kwargs["at"])
+        return await original(*args, **kwargs)
+
+    original, gateway.lines = gateway.lines, lines  # type: ignore[method-assign]
+    kept = await capture(plan.model_copy(update={"target": there}), stage.world.app.services)
+    assert (places, kept.missing) == ([HERE], ())
 
 
 @transcript("/gw evidence")
