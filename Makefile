@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test check bench bench-slack kills slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test check bench bench-slack bench-mitigation kills slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench: $(DEV) ## measure command dispatch against a bare handler; the last line 
 
 bench-slack: $(DEV) ## measure what Slack waits for, beside a bare slack-bolt app; the last line is JSON
 	@$(BIN)/python -m bench.slack $(ARGS)
+
+bench-mitigation: $(DEV) ## measure a plan and its dispatch against Kubernetes, beside the bare client; the last line is JSON
+	@$(BIN)/python -m bench.mitigation $(ARGS)
 
 kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
 	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)

@@ -15,7 +15,7 @@ from socket import socket
 from bench.client import HOST, BenchError, Connection
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 PROGRAM = str(Path(sys.executable).with_name("tocsin"))
 
 

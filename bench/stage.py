@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,14 @@ def settings(slack: RemoteSlack, console: int, port: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def bot(directory: Path, slack: RemoteSlack, *, speed: float = 1.0) -> Iterator[int]:
+def bot(
+    directory: Path, slack: RemoteSlack, *, speed: float = 1.0, more: Mapping[str, Any] | None = None
+) -> Iterator[int]:
     """Tocsin in mode http, as it is installed; faster where `speed` says so. The port where it takes deliveries."""
     port = free_port()
     file = directory / "tocsin.yaml"
-    file.write_text(yaml.safe_dump(settings(slack, free_port(), port)), encoding="utf-8")
+    known = settings(slack, free_port(), port) | dict(more or {})
+    file.write_text(yaml.safe_dump(known), encoding="utf-8")
     command = [PROGRAM, "serve", "--config", str(file)]
     if speed != 1:
         command = [sys.executable, "-m", "bench.hasty", str(file), str(speed)]
