@@ -61,6 +61,18 @@ async def test_a_lost_answer_is_read_back_and_not_asked_again(tocsin_on: World) 
     assert "10 of 10 workers ready" in await tocsin_on.read(key)
 
 
+async def test_what_cannot_be_written_into_the_audit_is_not_done(tocsin: World) -> None:
+    """No intent, no change."""
+    _, key = await planned(tocsin)
+    refuse = "BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    trigger = f"CREATE TRIGGER shut BEFORE INSERT ON {schema.audit.name} WHEN NEW.kind = 'intent' {refuse}"
+    await tocsin.app.store.database.write(lambda connection: connection.execute(sa.text(trigger)))
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
+    assert NOTHING in plan.detail
+    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["failed"])
+
+
 async def test_a_request_that_arrives_after_it_was_looked_for_is_no_failure(tocsin: World) -> None:
     """Its answer was lost and it is on its way still: that it is not there once is no proof that it never comes."""
     _, key = await planned(tocsin)
