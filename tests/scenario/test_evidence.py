@@ -6,8 +6,6 @@ import hashlib
 from typing import Any
 
 from bot.store import schema
-
-
 from commands.domain.location import HERE, Location
 from commands.errors import Unavailable
 from commands.mitigation.evidence import capture
