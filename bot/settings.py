@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings import SettingsError as UnreadableSource
 
 from bot.adapters.kubernetes.settings import KubernetesSettings
+from bot.adapters.prometheus import PrometheusSettings
 from bot.anchoring.settings import AuditSettings
 from bot.engine.settings import PolicySettings, VerifySettings
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
@@ -125,6 +126,7 @@ class Settings(BaseSettings):
     platforms: dict[str, dict[str, Any]] = {}
     gateway: GatewaySettings = GatewaySettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     adapters: AdapterSettings = AdapterSettings()
     policy: PolicySettings = PolicySettings()
     audit: AuditSettings = AuditSettings()

@@ -12,13 +12,17 @@ WINDOW = timedelta(seconds=10)
 #: What a reading of the time since an effect leaves out at its beginning: seconds are counted whole, and are
 #: reported a little late.
 _MARGIN = timedelta(seconds=1)
-_SHORTEST = timedelta(seconds=2)
+#: The least that says something, where what measures knows of each second.
+SECONDS = timedelta(seconds=2)
 
 
-def window_since(effect: datetime, now: datetime) -> timedelta | None:
-    """The window of a reading that holds no traffic from before an effect; None while it would say too little."""
+def window_since(effect: datetime, now: datetime, *, grain: timedelta = SECONDS) -> timedelta | None:
+    """The window of a reading that holds no traffic from before an effect; None while it would say too little.
+
+    `grain`: the shortest time that the figures are about.
+    """
     window = timedelta(seconds=(now - effect - _MARGIN) // timedelta(seconds=1))
-    return min(window, WINDOW) if window >= _SHORTEST else None
+    return min(window, max(WINDOW, grain)) if window >= grain else None
 
 
 async def current_reading(call: Call) -> Reading:

@@ -25,6 +25,7 @@ from commands.ports import (
     Workload,
 )
 from commands.ports.outside import EVERYTHING
+from commands.reading import SECONDS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -51,6 +52,8 @@ class FakeClock:
 
 class FakeGateway:
     """A gateway that does what it is asked, and can be told to fail in each way that the ports know."""
+
+    grain = SECONDS
 
     def __init__(self, clock: FakeClock, *, workers: int = 3) -> None:
         self.clock = clock

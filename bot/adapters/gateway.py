@@ -29,6 +29,7 @@ from commands.ports import (
     Workload,
 )
 from commands.ports.outside import EVERYTHING
+from commands.reading import SECONDS
 
 _READ_TRIES = 2
 _HEALTH = ("/health", "/health/live", "/health/ready")
@@ -36,6 +37,8 @@ _HEALTH = ("/health", "/health/live", "/health/ready")
 
 class GatewayAdmin:
     """One gateway, by the address of its admin API. Reads are tried twice; changes are never sent twice."""
+
+    grain = SECONDS
 
     def __init__(self, *, name: str, admin_url: str, token: str, timeout: float = 5.0) -> None:
         self._name = name

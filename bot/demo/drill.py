@@ -21,6 +21,7 @@ from bot.demo.processes import Stack, stack
 from bot.demo.run import PER_SECOND, demo_settings
 from bot.settings import Settings
 from commands.domain.incident import Incident, Role, Status
+from commands.reading import WINDOW
 
 _WORKERS, _WANTED = 3, 5
 # A name of its own: where a bot keeps its record is no place to remove one from.
@@ -129,7 +130,7 @@ class Play:
         return (await self._admin.get(path)).raise_for_status().json()
 
     async def _window(self) -> dict[str, Any]:
-        return dict((await self._get("/admin/metrics/summary?window=5"))["window"])
+        return dict((await self._get(f"/admin/metrics/summary?window={WINDOW.seconds}"))["window"])
 
     async def _incident(self) -> Incident:
         return await self._app.store.look(lambda tx: tx.incidents.get(self._channel))

@@ -253,7 +253,7 @@ class Mitigate:
         readings: list[Reading] = []
         while clock.now() < began + timedelta(seconds=self._pace.verify_within):
             await clock.sleep(self._pace.verify_every)
-            window = window_since(began, clock.now())
+            window = window_since(began, clock.now(), grain=self._services.telemetry.grain)
             if window is not None:
                 where = apart(plan.target, self._services)
                 readings.append(await self._services.telemetry.reading(plan.target.name, window=window, at=where))

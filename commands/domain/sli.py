@@ -9,7 +9,8 @@ class Reading(BaseModel):
     """One reading over a short window.
 
     `error_rate` is a ratio (0 to 1), latencies are milliseconds (None without requests), `rps` is
-    requests per second, `requests` and `errors` count the window. `up` False: nothing answered.
+    requests per second, `requests` and `errors` count the window. `up` False: nothing answered. `trouble`: why there
+    are no figures, where that says nothing about the service.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,13 +25,14 @@ class Reading(BaseModel):
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    trouble: str = ""
 
     def words(self) -> str:
         """One line: `errors 1.2%, p95 41 ms, 180 req/s`."""
         if not self.up:
             return "the gateway does not answer"
         if not self.requests:
-            return "no requests"
+            return f"no figures: {self.trouble}" if self.trouble else "no requests"
         return f"errors {self.error_rate:.1%}, p95 {_ms(self.p95_ms)}, {self.rps:,.0f} req/s"
 
     def change_to(self, now: Reading) -> str:

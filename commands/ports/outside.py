@@ -77,7 +77,12 @@ class Deployments(Protocol):
 
 
 class Telemetry(Protocol):
-    """What the gateway says of itself."""
+    """What the gateway says of itself, or what measures it.
+
+    `grain` is the shortest time that its figures are about.
+    """
+
+    grain: timedelta
 
     async def reading(self, service: str, *, window: timedelta, at: Location = HERE) -> Reading:
         """A reading; `up` is False when nothing answers (no exception)."""

@@ -285,7 +285,8 @@ async def _end(gallery: Gallery) -> None:
     await gallery.asks("reopened", "ana", room, "/incident reopen errors are back")
     gateway = stage.world.gateway
     gateway.reading_now = gateway.reading_now.model_copy(update={"errors": 124, "error_rate": 0.124})
-    await gallery.asks("resolved-too-soon", "dev", room, "/incident resolve I think it is over")
+    await gallery.asks("resolve-asked", "dev", room, "/incident resolve I think it is over")
+    await gallery.asks("resolved-too-soon", "dev", room, "/incident resolve I think it is over --anyway")
     await stage.world.until(lambda: _tells(gallery, "I think it is over"))
     await gallery.asks("list-none", "eve", "general", "/incident list")
     del gallery.cards["room"]

@@ -29,6 +29,7 @@ from commands.ports import (
     Workload,
 )
 from commands.ports.outside import EVERYTHING
+from commands.reading import SECONDS
 from commands.registry import KUBERNETES
 
 
@@ -36,6 +37,7 @@ class KubernetesFleet:
     """`gateways`: one for each place, the service's own first."""
 
     offers = frozenset({KUBERNETES})
+    grain = SECONDS
 
     def __init__(self, gateways: Sequence[KubernetesGateway], *, now: Callable[[], datetime]) -> None:
         self._gateways = tuple(gateways)
