@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from bot.store import schema
 from commands.domain.location import HERE, Location
 from commands.errors import Unavailable
 from commands.mitigation.evidence import capture
@@ -95,3 +96,14 @@ async def test_what_does_not_answer_is_left_out_and_said(stage: Stage) -> None:
     assert (await stage.runs("ben", "general", "/gw scale 4")).splitlines()[0].startswith("Done: ")
     shown = await stage.asks("ben", "general", "/gw evidence")
     assert shown.splitlines()[1] == "  Not captured, since it did not answer in time: log."
+
+
+async def test_evidence_that_somebody_rewrote_is_not_what_the_audit_knows(stage: Stage) -> None:
+    bot = stage.world
+    shown = await bot.command("ben", "general", "/gw scale 5")
+    await bot.click("ana", shown.reply_key, "Confirm")
+    plan = await bot.settled()
+    assert "Somebody has changed it" not in await bot.say("ana", "general", f"/gw evidence {plan.id}")
+    change = schema.evidence.update().values(text="all was well", sha256="0" * 64)
+    await bot.app.store.database.write(lambda connection: connection.execute(change))
+    assert "Somebody has changed it" in await bot.say("ana", "general", f"/gw evidence {plan.id}")

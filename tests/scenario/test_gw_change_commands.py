@@ -264,7 +264,7 @@ async def test_a_target_that_drifted_voids_the_confirmation(stage: Stage) -> Non
     await stage.world.settled()
     assert await stage.asks_card() == golden("""
         Failed: Scale gateway up from 3 to 10 workers
-          Changed since it was planned (workers 3 → 4); nothing was changed. Ask again.
+          The target changed since it was planned (workers 3 → 4), so Tocsin did nothing. Ask again.
           (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
         """)
     assert stage.world.gateway.asked == []
