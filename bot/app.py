@@ -244,7 +244,7 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
 
 def _anchorage(settings: Settings) -> Anchorage | None:
     try:
-        return anchorage(settings.audit, make=True)
+        return anchorage(settings.audit)
     except AnchorError as error:
         raise SettingsError(f"audit: {error}") from None
 

@@ -135,6 +135,8 @@ def audit_verify(
     if report.broken_at is not None:
         fail(f"The audit was changed: entry {report.broken_at}: {report.why}.")
     print(said(report))
+    if report.trouble:
+        raise SystemExit(1)
 
 
 @audit_app.command("export")

@@ -40,6 +40,14 @@ def located(given: Mapping[str, Any], call: Call) -> Location:
     return Location(usual.cluster, typed.namespace) if typed.namespace else usual
 
 
+def looked_at(where: Location, services: Services) -> Location:
+    """Where a look goes: what is not said is as it is at home."""
+    home = services.home
+    if where.cluster in {"", home.cluster}:
+        return Location(where.cluster or home.cluster, where.namespace or home.namespace)
+    return where
+
+
 def _of_channel(call: Call) -> Location:
     """The first pattern that fits the name of the channel; on a chat platform, what it is called there."""
     name = call.channel.partition("@")[0]

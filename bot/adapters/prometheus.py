@@ -119,11 +119,13 @@ class PrometheusTelemetry:
         except NoAnswer as unknown:
             log.warning("no reading: %s", unknown)
             return Reading(at=now, window_seconds=seconds, trouble=str(unknown))
+        if not up and not requests:
+            return Reading(at=now, window_seconds=seconds, trouble=f"no series of {service}: check prometheus.selector")
         counted, failed = _only(requests) or 0.0, _only(errors) or 0.0
         p50, p95, p99 = (_milliseconds(_only(one)) for one in latency)
         return Reading(
             at=now,
-            up=(_only(up) or 0.0) > 0,
+            up=counted > 0 or (_only(up) or 0.0) > 0,
             window_seconds=seconds,
             requests=round(counted),
             errors=min(round(failed), round(counted)),

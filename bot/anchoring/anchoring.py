@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import logging
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from bot.anchoring.checking import Anchorage, flaw
-from bot.anchoring.signing import Anchor, AnchorError
+from bot.anchoring.signing import Anchor, AnchorError, Signer
 from bot.sending.undelivered import Undelivered
-from bot.store.audit import Head, digests, verify_after
+from bot.store.audit import Head, digests, verify, verify_after
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import Store
@@ -24,6 +25,18 @@ log = logging.getLogger(__name__)
 _WHO_SEES_TO_IT = rich(
     "Keep a copy of the database, then find out who had access to it: ", Code(text="tocsin audit verify")
 )
+_WHOLE_EVERY = timedelta(days=1)
+#: With fewer entries than these, nobody wonders that there is no anchor yet.
+_YOUNG = 100
+
+
+def _begins(name: str, head: Head) -> Card:
+    return card(
+        "The audit is anchored from now on",
+        f"{name} had no anchor, and the audit has {head.sequence:,} entries. If there were anchors before, somebody "
+        "took them away.",
+        tone=Tone.WARNING,
+    )
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,7 @@ class Anchoring:
         self._clock = clock
         self._every = every
         self._last: Anchor | None = None
+        self._looked: datetime | None = None
 
     async def run(self) -> None:
         """Until cancelled. A place that does not answer is asked again at the next turn, and told once a day."""
@@ -64,30 +78,45 @@ class Anchoring:
         if not await self._store.database.write(lambda c: lease(c, "anchor", self._store.owner, 2 * self._every)):
             return
         newest = await asyncio.to_thread(self._anchorage.place.newest)
-        seen = await self._store.database.read(lambda c: self._look(c, newest))
-        if seen.why:
-            await self._alarm(seen.why)
+        key = await asyncio.to_thread(lambda: self._anchorage.signer(make=newest is None))
+        seen = await self._store.database.read(lambda c: self._look(c, newest, key))
+        why = seen.why or await self._whole()
+        if why:
+            await self._alarm(why)
         elif newest is None or seen.head.sequence > newest.sequence:
-            await self._anchor(seen.head, newest)
+            await self._anchor(seen.head, newest, key)
         else:
             self._last = newest
 
-    async def _anchor(self, head: Head, newest: Anchor | None) -> None:
+    async def _anchor(self, head: Head, newest: Anchor | None, key: Signer) -> None:
         if not head.sequence:
             return
-        anchor = self._anchorage.signer.anchor(head.sequence, head.digest, self._clock.now(), newest)
-        await asyncio.to_thread(self._anchorage.place.add, anchor)
+        anchor = key.anchor(head.sequence, head.digest, self._clock.now(), newest)
+        if not await asyncio.to_thread(self._anchorage.place.add, anchor):
+            return
+        if newest is None and head.sequence > _YOUNG:
+            await self._tell(_begins(self._anchorage.place.name, head), again="never")
         self._last = anchor
 
-    def _look(self, connection: sa.Connection, newest: Anchor | None) -> _Seen:
-        """From the newest anchor on: what is older was looked at when that was made."""
+    def _look(self, connection: sa.Connection, newest: Anchor | None, key: Signer) -> _Seen:
+        """From the newest anchor on: what is older is looked at once a day."""
         report, head = verify_after(connection, newest.sequence if newest else 0, newest.digest if newest else None)
         if self._last is not None and (newest is None or newest.sequence < self._last.sequence):
             return _Seen(head, f"Anchors were taken away from {self._anchorage.place.name}.")
-        found = newest and flaw([newest], digests(connection, [newest.sequence]), self._anchorage.signer.made)
+        found = newest and flaw([newest], digests(connection, [newest.sequence]), key.made)
         if found:
             return _Seen(head, f"Entry {found[0]}: {found[1]}.")
         return _Seen(head, f"Entry {report.broken_at}: {report.why}." if report.broken_at is not None else "")
+
+    async def _whole(self) -> str:
+        """At the start and once a day: the whole chain, against all anchors. What is wrong; empty where nothing is."""
+        now = self._clock.now()
+        if self._looked is not None and now - self._looked < _WHOLE_EVERY:
+            return ""
+        look = await asyncio.to_thread(self._anchorage.look)
+        report = await self._store.database.read(lambda c: look(c, verify(c)))
+        self._looked = now
+        return f"Entry {report.broken_at}: {report.why}." if report.broken_at is not None else ""
 
     async def _alarm(self, why: str) -> None:
         log.error("the audit was changed: %s", why)

@@ -35,7 +35,7 @@ def _against(report: AuditReport, file: Path, place: Anchorage) -> AuditReport:
     inside = [one for one in anchors if one.sequence in kept]
     if not inside:
         return report
-    found = flaw(inside, kept, place.signer.made)
+    found = flaw(inside, kept, place.signer().made)
     seen = {"anchors": len(inside), "anchored_entry": inside[-1].sequence, "anchored_at": inside[-1].at}
     wrong = {"broken_at": found[0], "why": found[1]} if found else {}
     return report.model_copy(update=seen | wrong)
@@ -66,4 +66,4 @@ def export(settings: Settings, to: TextIO, form: Format, *, since: datetime | No
 def public_key(settings: Settings) -> str:
     """The public key of the anchors (PEM); empty where nothing is anchored. Raises AnchorError."""
     place = anchorage(settings.audit)
-    return place.signer.public() if place else ""
+    return place.signer().public() if place else ""

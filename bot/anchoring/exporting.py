@@ -24,11 +24,21 @@ class NoExport(Exception):  # noqa: N818 - an answer about a file
 def between(
     entries: Iterable[dict[str, Any]], since: datetime | None, until: datetime | None
 ) -> Iterator[dict[str, Any]]:
-    """The entries of a time, its begin included. Entries are in the order of their commits, which is about that."""
+    """The entries of a time, its begin included, and whatever stands between them.
+
+    They are in the order of their commits, which is about that of their times: from the first that is late enough to
+    the last that is early enough, so that the chain has no hole.
+    """
+    begun, waiting = since is None, list[dict[str, Any]]()
     for entry in entries:
         at = datetime.fromisoformat(entry["at"])
-        if (since is None or at >= since) and (until is None or at < until):
-            yield entry
+        begun = begun or (since is not None and at >= since)
+        if not begun:
+            continue
+        waiting.append(entry)
+        if until is None or at < until:
+            yield from waiting
+            waiting.clear()
 
 
 def write(entries: Iterable[dict[str, Any]], to: TextIO, form: Format) -> int:

@@ -13,12 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bot.anchoring.settings import AuditSettings
-from bot.anchoring.signing import Anchor, AnchorError, read
+from bot.anchoring.signing import FIRST, Anchor, AnchorError, read
 
 #: As many of the newest objects are read; each was compared with its forerunner when it was written.
 MOST_OBJECTS = 1000
 _AT_A_TIME = 8
-_THERE = {"PreconditionFailed", "ConditionalRequestConflict"}
+_THERE = "PreconditionFailed"
 
 
 class Place(Protocol):
@@ -32,8 +32,8 @@ class Place(Protocol):
     def newest(self) -> Anchor | None:
         """The last one."""
 
-    def add(self, anchor: Anchor) -> None:
-        """Keep one more. Where its entry is anchored already, by another process, nothing happens."""
+    def add(self, anchor: Anchor) -> bool:
+        """Keep one more. False: another process has anchored since its forerunner was read."""
 
 
 def place(settings: AuditSettings) -> Place:
@@ -64,7 +64,7 @@ class InFile:
         found = self.all()
         return found[-1] if found else None
 
-    def add(self, anchor: Anchor) -> None:
+    def add(self, anchor: Anchor) -> bool:
         """See Place. On the disk before it returns."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
@@ -72,10 +72,12 @@ class InFile:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 self._drop_what_was_cut(file)
                 last = self.newest()
-                if last is None or last.sequence < anchor.sequence:
-                    file.write(f"{anchor.line()}\n".encode())
-                    file.flush()
-                    os.fsync(file.fileno())
+                if anchor.previous != (last.digest_of_line() if last else FIRST):
+                    return False
+                file.write(f"{anchor.line()}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
+                return True
         except OSError as error:
             raise AnchorError(f"{self.name} cannot be written: {error.strerror}") from error
 
@@ -112,7 +114,7 @@ class InBucket:
         keys = self._keys()
         return self._read(keys[-1]) if keys else None
 
-    def add(self, anchor: Anchor) -> None:
+    def add(self, anchor: Anchor) -> bool:
         """See Place: the object is made only if there is none of its name."""
         key = f"{self._prefix}{anchor.sequence:012d}.json"
         try:
@@ -124,10 +126,12 @@ class InBucket:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _THERE:
+            if error.response.get("Error", {}).get("Code") != _THERE:
                 raise AnchorError(f"{self.name} cannot be written: {error}") from error
+            return False
         except BotoCoreError as error:
             raise AnchorError(f"{self.name} cannot be written: {error}") from error
+        return True
 
     def _keys(self) -> list[str]:
         try:

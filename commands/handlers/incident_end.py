@@ -45,7 +45,7 @@ def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | N
     if reading is not None and still_bad and not args.anyway:
         return _questioned(incident, summary, reading)
     now = fact("Now", reading.words() if reading else "not known: the measurements did not answer")
-    offer = reading is not None and not still_bad
+    offer = reading is not None and call.services.objectives.met(reading)
     return _resolved(incident, summary, call, tx, now=(now,), careful=still_bad, normal_again=offer)
 
 

@@ -80,6 +80,7 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         findings=proposal.findings,
         removes=preview.removes,
         steps=preview.steps,
+        rounds=preview.rounds,
         again=" ".join(filter(None, (preview.again, proposal.target.location.options if where else ""))),
         undoes=proposal.undoes,
         lease=leasing.asked_for(proposal, call.services),

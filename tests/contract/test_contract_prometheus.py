@@ -123,10 +123,11 @@ async def test_a_reading_is_what_prometheus_counts(prometheus: str) -> None:
     await found.close()
 
 
-async def test_a_gateway_that_is_not_scraped_is_down_and_one_that_is_unknown_is_said(prometheus: str) -> None:
+async def test_a_gateway_that_prometheus_does_not_know_is_not_taken_for_one_that_is_down(prometheus: str) -> None:
     other = telemetry(prometheus, selector='job="nosuch"')
     reading = await other.reading("gateway", window=timedelta(seconds=5))
-    assert (reading.up, reading.requests, reading.p95_ms) == (False, 0, None)
+    assert reading.up
+    assert reading.words() == "no figures: no series of gateway: check prometheus.selector"
     assert "check prometheus.selector" in (await other.health("gateway"))["scrape"]
     await other.close()
 
@@ -136,6 +137,20 @@ async def test_a_query_that_prometheus_refuses_is_said_with_its_words(prometheus
     reading = await wrong.reading("gateway", window=timedelta(seconds=5))
     assert reading.words().startswith("no figures: Prometheus refused: ")
     await wrong.close()
+
+
+async def test_a_gateway_that_is_not_reached_any_more_is_down() -> None:
+    def answer(path: str) -> tuple[int, bytes]:
+        found = [{"metric": {}, "value": [0, "0"]}] if "query=max" in path else []
+        return 200, json.dumps({"status": "success", "data": {"result": found}}).encode()
+
+    server = Answers(answer)
+    found = telemetry(server.url)
+    reading = await found.reading("gateway", window=timedelta(seconds=5))
+    assert (reading.up, reading.requests, reading.words()) == (False, 0, "the gateway does not answer")
+    assert (await found.health("gateway"))["scrape"] == "failing (not scraped)"
+    await found.close()
+    server.close()
 
 
 # ---------------------------------------------------------------- one that fails

@@ -175,10 +175,18 @@ async def test_the_policy_knows_in_which_cluster_a_change_is(
             named = await bot.say("ana", "staging", "/gw scale 3 --cluster production --namespace edge")
             assert "by the rule not-by-chat" in named
             assert (await bot.say("ana", "staging", "/gw scale 3")).startswith("Scale gateway up")
+            for line in ("/gw logs", "/gw logs --namespace edge"):
+                assert "people in them" in await bot.say("ana", "general", line)
+            assert "people in them" not in await bot.say("ana", "staging", "/gw logs")
 
 
 _POLICY = """
 rules:
+- name: no-logs
+  effect: deny
+  commands: [gw logs]
+  where: {clusters: [prod*]}
+  reason: The logs of production have people in them.
 - name: not-by-chat
   effect: deny
   classes: [mitigation, dangerous]

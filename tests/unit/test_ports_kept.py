@@ -9,6 +9,7 @@ import pytest
 from bot.adapters.gateway import GatewayAdmin
 from bot.adapters.kubernetes.fleet import KubernetesFleet
 from bot.adapters.kubernetes.gateway import KubernetesGateway
+from bot.adapters.prometheus import PrometheusTelemetry
 from commands.ports import Alterations, Deployments, Logs, Telemetry
 from tests.fakes import FakeGateway
 
@@ -16,6 +17,7 @@ _COMMON = (Deployments, Telemetry, Logs)
 _KEPT = [
     *((KubernetesFleet, port) for port in (*_COMMON, Alterations)),
     (KubernetesGateway, Alterations),
+    (PrometheusTelemetry, Telemetry),
     *((one, port) for one in (KubernetesGateway, GatewayAdmin, FakeGateway) for port in _COMMON),
 ]
 

@@ -144,6 +144,10 @@ class KubernetesFleet:
         """See Alterations."""
         await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor)
 
+    async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
+        """See Alterations."""
+        await self._of(target).pursue(change, target, settled, plan=plan, actor=actor)
+
     async def altered(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str) -> Operation | None:
         """See Alterations."""
         return await self._of(target).altered(change, target, settled, plan=plan)
