@@ -278,11 +278,12 @@ class Plan(BaseModel):
             "after": self.after,
             "diff": self.diff,
             **({"steps": list(self.steps)} if self.steps else {}),
+            **({"undoes": self.undoes, "ends_lease": self.ends_lease} if self.undoes else {}),
         }
 
     @property
     def content(self) -> str:
-        """What an approver signs (rule 2): arguments, target, fingerprint and effect, which never change."""
+        """What an approver signs (rule 2): arguments, target, fingerprint and effect, and what it takes back."""
         return _hash(self._content())
 
     @property

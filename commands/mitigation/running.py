@@ -61,7 +61,7 @@ _TOO_LATE = "confirmed too long ago to run now"
 
 
 def _refused(plan: Plan, tx: Transaction) -> str:
-    if not plan.is_what_was_approved:
+    if not _is_what_was_approved(plan, tx):
         return "not what was approved: somebody has changed the plan itself"
     if plan.is_from_later(tx.now):
         return "the clock has gone back since it was planned"
@@ -72,6 +72,12 @@ def _refused(plan: Plan, tx: Transaction) -> str:
         return frozen
     holder = tx.plans.lock(plan.target.key, plan.id)
     return f"locked by “{tx.plans.get(holder).summary}”" if holder else ""
+
+
+def _is_what_was_approved(plan: Plan, tx: Transaction) -> bool:
+    """Nobody has written into the record since the last yes, which the audit has, nor between that one and another."""
+    last = tx.audit.newest("confirmed", "approved", "lease end", plan=plan.id)
+    return plan.is_what_was_approved and last is not None and last.detail.get("digest") == plan.digest
 
 
 def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transaction) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.store.transaction import SqlTransaction
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import PlanState
+from commands.mitigation import running
 from tests.scenario.stage import Stage, Still, golden, stable, transcript
 from tests.world import audited, settings_for, world
 
@@ -225,8 +227,8 @@ async def test_what_is_temporary_can_be_made_to_stay(stage: Stage) -> None:
 
 async def test_what_nobody_saw_happen_is_said_to_be_so_and_can_be_left(sqlite_url: str) -> None:
     pace = {"poll_seconds": 0.5, "every_seconds": 1, "effect_within_seconds": 3, "absent_for_seconds": 1}
-    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
-        stage, gateway = Stage(running), running.gateway
+    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as site:
+        stage, gateway = Stage(site), site.gateway
 
         async def scale(*_args: object, **_kwargs: object) -> None:
             gateway.desired = 4
@@ -278,6 +280,21 @@ async def test_an_undo_voids_the_lease(stage: Stage) -> None:
     assert "Nothing is temporary" in await stage.asks("ben", "general", "/leases")
 
 
+async def test_a_lease_that_somebody_took_off_in_the_record_keeps_its_plan_from_running(stage: Stage) -> None:
+    await stage.types("ben", "general", "/gw scale 10 --for 30m --in 20m")
+    await stage.presses("ben", "general", "Confirm")
+    plan, services = await stage.world.plan(), stage.world.app.services
+
+    def tampered(tx: SqlTransaction) -> None:
+        tx.plans.move(plan.id, PlanState.APPROVED, PlanState.APPROVED, lease=None)
+        running.lock(plan.id, services, tx)
+
+    await stage.world.app.store.transact("elsewhere", tampered)
+    ended = await stage.world.plan()
+    assert (ended.state, stage.world.gateway.asked) == (PlanState.FAILED, [])
+    assert "somebody has changed the plan itself" in ended.detail
+
+
 async def test_what_never_happened_has_no_lease(stage: Stage) -> None:
     stage.world.gateway.never_arrives = True
     await stage.runs("ben", "general", "/gw scale 10 --for 30m")
@@ -291,8 +308,8 @@ async def bound(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     file = tmp_path / "policy.yaml"
     who = "who: {roles: [operator, admin]}"
     file.write_text(f"rules:\n- {{name: short, effect: allow, classes: [mitigation], {who}, lease: 10m}}\n")
-    async with world(settings_for(sqlite_url, policy={"file": str(file)}), clock=Still()) as running:
-        yield Stage(running)
+    async with world(settings_for(sqlite_url, policy={"file": str(file)}), clock=Still()) as site:
+        yield Stage(site)
 
 
 async def test_the_policy_bounds_a_lease(bound: Stage) -> None:
