@@ -19,7 +19,7 @@ from bot.store.transaction import SqlTransaction, Store
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
-from commands.domain.plan import Plan, PlanState
+from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.errors import Refusal
 from commands.locating import apart
@@ -28,7 +28,7 @@ from commands.mitigation.running import Ending
 from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
-from commands.verdict import Verdict, judge, undecided, worsened
+from commands.verdict import Verdict, judge, measured, undecided, worsened
 
 T = TypeVar("T")
 Await = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -247,14 +247,20 @@ class Mitigate:
         )
 
     async def _watch(self, plan: Plan, baseline: Reading) -> None:
-        """Between two steps the first bad reading ends it; so many that are not bad let it go on."""
+        """Between two steps the first bad reading ends it, and so does having none; so many not bad let it go on."""
+        readings = list[Reading]()
         async for readings in self._readings(plan):
             if worsened(baseline, readings[-1], self._services.objectives):
-                words = f"{plan.detail}; it got worse, so it was stopped"
-                ending = Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict="failed", measured=readings[-1])
-                self._finish(plan, ending)
-            if len(readings) >= self._pace.readings or worsened(baseline, readings[-1], self._services.objectives):
+                self._stop_here(plan, "it got worse", "failed", readings)
                 return
+            if measured(readings) >= self._pace.readings:
+                return
+        if not measured(readings):
+            self._stop_here(plan, "could not be measured", "inconclusive", readings)
+
+    def _stop_here(self, plan: Plan, why: str, verdict: VerdictValue, readings: list[Reading]) -> None:
+        words, last = f"{plan.detail}; {why}, so it was stopped", readings[-1] if readings else None
+        self._finish(plan, Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict=verdict, measured=last))
 
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
         objectives, readings = self._services.objectives, list[Reading]()

@@ -8,6 +8,7 @@ import pytest
 
 from commands.actions.scale import _steps
 from commands.domain.plan import PlanState
+from commands.domain.sli import Reading
 from tests.scenario.stage import Stage, Still, golden
 from tests.world import audited, settings_for, world
 
@@ -77,6 +78,22 @@ def worse_at(stage: Stage, replicas: int) -> None:
             gateway.reading_now = gateway.reading_now.model_copy(update={"errors": 400, "error_rate": 0.4})
 
     original, gateway.scale = gateway.scale, scale  # type: ignore[method-assign]
+
+
+async def test_a_step_that_cannot_be_measured_is_the_last(stage: Stage) -> None:
+    gateway = stage.world.gateway
+
+    async def reading(*_args: Any, **_kwargs: Any) -> Reading:
+        return Reading(at=stage.world.clock.now(), trouble="Prometheus does not answer")
+
+    gateway.reading = reading  # type: ignore[method-assign]
+    shown = await stage.runs("ben", "general", "/gw scale 20 --gradual")
+    assert shown.splitlines()[:3] == [
+        "Failed: Scale gateway up from 3 to 20 workers",
+        "  1 of 3 steps were made: 6 of 6 workers ready; could not be measured, so it was stopped",
+        "  To go on: /gw scale 20 --gradual. To take it back: /gw undo",
+    ]
+    assert ((await stage.world.plan()).verdict, gateway.desired) == ("inconclusive", 6)
 
 
 def stopped_at(stage: Stage, replicas: int, how: str) -> list[str]:
