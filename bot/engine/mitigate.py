@@ -19,15 +19,16 @@ from bot.store.transaction import SqlTransaction, Store
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
-from commands.domain.plan import Plan, PlanState
+from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.errors import Refusal
 from commands.locating import apart
 from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
+from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
-from commands.verdict import Verdict, judge, undecided, worsened
+from commands.verdict import Verdict, judge, measured, undecided, worsened
 
 T = TypeVar("T")
 Await = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -176,7 +177,23 @@ class Mitigate:
             if found.detail != seen:
                 seen = found.detail
                 self._tell(plan, found)
+            if plan.rounds and found.state == "running" and not await self._pursued(plan, found):
+                return
             await clock.sleep(pace.poll)
+
+    async def _pursued(self, plan: Plan, found: Observation) -> bool:
+        """The next round of a change that takes many requests; False: it was stopped, and has ended."""
+        stopped = self._state(plan.id).stopped_by
+        why = "" if stopped else self._tx(plan.id, "next round", lambda tx: frozen_words(plan, tx))
+        if stopped or why:
+            to = PlanState.CANCELLED if stopped else PlanState.FAILED
+            self._end(plan, to, "; ".join(filter(None, (found.detail, why))), found)
+            return False
+        try:
+            await ACTIONS[plan.action].pursue(self._services, plan)
+        except (Rejected, OutcomeUnknown, Refusal) as unclear:
+            log.warning("plan %s: a round was not made, reading back: %s", plan.id, unclear)
+        return True
 
     async def _observe(self, plan: Plan) -> Observation:
         try:
@@ -230,14 +247,20 @@ class Mitigate:
         )
 
     async def _watch(self, plan: Plan, baseline: Reading) -> None:
-        """Between two steps the first bad reading ends it; so many that are not bad let it go on."""
+        """Between two steps the first bad reading ends it, and so does having none; so many not bad let it go on."""
+        readings = list[Reading]()
         async for readings in self._readings(plan):
             if worsened(baseline, readings[-1], self._services.objectives):
-                words = f"{plan.detail}; it got worse, so it was stopped"
-                ending = Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict="failed", measured=readings[-1])
-                self._finish(plan, ending)
-            if len(readings) >= self._pace.readings or worsened(baseline, readings[-1], self._services.objectives):
+                self._stop_here(plan, "it got worse", "failed", readings)
                 return
+            if measured(readings) >= self._pace.readings:
+                return
+        if not measured(readings):
+            self._stop_here(plan, "could not be measured", "inconclusive", readings)
+
+    def _stop_here(self, plan: Plan, why: str, verdict: VerdictValue, readings: list[Reading]) -> None:
+        words, last = f"{plan.detail}; {why}, so it was stopped", readings[-1] if readings else None
+        self._finish(plan, Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict=verdict, measured=last))
 
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
         objectives, readings = self._services.objectives, list[Reading]()

@@ -49,7 +49,9 @@ class Preview:
     `after` is what the target is to be; `removes` the share of ready capacity (0 to 1) that is gone for a while, for
     the blast budget; `undo` says how it is taken back, `back` is the command for that; `facts` are pairs of a label
     and its value, for the plan's card. `steps` are given for a change that is made gradually: what is to be there
-    after each, the last being `after`; `execute` and `observe` are asked for one at a time. `again` goes on from there.
+    after each, the last being `after`; `execute` and `observe` are asked for one at a time. `rounds`: it takes many
+    requests, and `pursue` asks for them until it is done or somebody stops it. `again` goes on from there;
+    `{left}` in it is what the last step that was made says there is `left`.
     """
 
     summary: str
@@ -61,6 +63,7 @@ class Preview:
     diff: str = ""
     removes: float = 0.0
     steps: tuple[dict[str, Any], ...] = ()
+    rounds: bool = False
     again: str = ""
 
 
@@ -97,7 +100,8 @@ class Action(ABC, Generic[A]):
     """One kind of mitigation. `A` is its argument class, read by the grammar.
 
     An `A` that is `Leasable` takes `--for`: the change has a lease, and ends by itself (rule 8). Where `temporary`
-    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan.
+    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan. `parts`: the keys
+    of `after` that say which part of the target is changed, where two changes may stand beside each other.
     """
 
     name: ClassVar[str]
@@ -108,6 +112,7 @@ class Action(ABC, Generic[A]):
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
     temporary: ClassVar[bool] = False
+    parts: ClassVar[tuple[str, ...]] = ()
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:
@@ -137,6 +142,9 @@ class Action(ABC, Generic[A]):
     @abstractmethod
     async def execute(self, services: Services, plan: Plan) -> None:
         """Ask the target once. Raises Rejected, OutcomeUnknown."""
+
+    async def pursue(self, services: Services, plan: Plan) -> None:
+        """The next round of a change that takes many requests. Raises as `execute`, and Refusal."""
 
     @abstractmethod
     async def observe(self, services: Services, plan: Plan) -> Observation:

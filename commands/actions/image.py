@@ -42,6 +42,7 @@ class Image(Alteration[ImageArgs]):
     example = "/gw image 1.4.3"
     instead = "The local gateway has no images. Install the version that you want, then /gw restart."
     args = ImageArgs
+    parts = ("container",)
     undo = "/gw undo puts back the image"
 
     def check(self, args: ImageArgs) -> None:

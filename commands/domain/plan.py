@@ -121,7 +121,8 @@ class Plan(BaseModel):
     `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
     once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
     `steps`: what is to be there after each step of a change that is made gradually, the last of them being `after`;
-    `step` counts those that were made, `again` is the command that goes on from there. `lease`: how long the change
+    `step` counts those that were made, `again` is the command that goes on from there. `rounds`: it takes
+    many requests, and can be stopped between them. `lease`: how long the change
     lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the one that it `undoes`. `run_at`:
     not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the policy's, as
     it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on` the platform
@@ -157,6 +158,7 @@ class Plan(BaseModel):
     undoes: str | None = None
     steps: tuple[dict[str, Any], ...] = ()
     step: int = 0
+    rounds: bool = False
     again: str = ""
     lease: timedelta | None = None
     ends_lease: bool = False
@@ -194,15 +196,29 @@ class Plan(BaseModel):
 
     @property
     def left_at(self) -> dict[str, Any]:
-        """What it has left there, as far as it came."""
-        return self.steps[self.step - 1] if self.steps and self.step else self.after
+        """What it has left there, as far as it certainly came."""
+        if not self.steps:
+            return self.after
+        return self.steps[self.step - 1] if self.step else self.before
+
+    @property
+    def left_behind(self) -> tuple[dict[str, Any], ...]:
+        """All that may be there because of it: a step of which nobody has seen what came of it may have been made."""
+        made = (self.left_at,) if self.step or not self.steps else ()
+        return made + (self.steps[self.step : self.step + 1] if self.state in _UNSURE else ())
+
+    @property
+    def go_on(self) -> str:
+        """The command that goes on from where it is: `{left}` in `again` is what its last step has left to do."""
+        return self.again.replace("{left}", str(self.left_at.get("left", "")))
 
     @property
     def can_be_stopped(self) -> bool:
         """Whether it is under way and there are steps that were not begun."""
         under_way = self.state in {PlanState.EXECUTING, PlanState.VERIFYING}
         begun = self.step + (self.state is PlanState.EXECUTING)
-        return under_way and begun < len(self.steps) and self.stopped_by is None
+        asking = self.rounds and self.state is PlanState.EXECUTING
+        return under_way and (asking or begun < len(self.steps)) and self.stopped_by is None
 
     @property
     def executed_at(self) -> datetime | None:
@@ -262,11 +278,12 @@ class Plan(BaseModel):
             "after": self.after,
             "diff": self.diff,
             **({"steps": list(self.steps)} if self.steps else {}),
+            **({"undoes": self.undoes, "ends_lease": self.ends_lease} if self.undoes else {}),
         }
 
     @property
     def content(self) -> str:
-        """What an approver signs (rule 2): arguments, target, fingerprint and effect, which never change."""
+        """What an approver signs (rule 2): arguments, target, fingerprint and effect, and what it takes back."""
         return _hash(self._content())
 
     @property

@@ -22,6 +22,8 @@ from commands.domain.event import ActionLeased
 from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
+from commands.locating import summed_up
+from commands.mitigation.following import follower
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction, Urgency
@@ -109,7 +111,7 @@ def held(plan_id: str, call: Call, tx: Transaction) -> tuple[Plan, Lease]:
     """The lease of a plan that may be renewed or ended. Raises NotFound, Conflict."""
     plan = tx.plans.get(plan_id)
     if not tx.messages.may_read(plan.channel, call.person.id):
-        raise NotFound(f"There is no plan {plan_id[:60]}.", example="/leases")
+        raise NotFound(f"There is no plan {plan_id[:60]}.", example="/gw history")  # as of one that is not there
     lease = tx.leases.find(plan_id)
     if lease is None:
         raise Conflict(f"“{plan.summary}” is not temporary.", example="/leases")
@@ -148,6 +150,28 @@ def end_now(plan_id: str, call: Call, tx: Transaction) -> Plan:
     return plan
 
 
+def keep(plan_id: str, call: Call, tx: Transaction) -> Plan:
+    """It is temporary no longer, and nothing takes it back but an undo. Raises Refusal."""
+    plan, lease = held(plan_id, call, tx)
+    policed.may_renew(plan, call, tx)
+    if lease.state is LeaseState.RUNNING and not _may_stay(plan):
+        raise Conflict(
+            f"“{plan.summary}” may only be temporary.",
+            hint="It can be renewed, and taken back.",
+            example=f"/lease renew {plan.id}",
+        )
+    _settle(lease, settled_card(plan, "Made to stay", call.person.id), tx)
+    over = tx.leases.move(lease, LeaseState.VOID, term=lease.term + 1, ended_by=call.person.id, why="")
+    _tell(plan, over, "made to stay", call.person.id, tx)
+    show(plan, tx, chart=course(plan, call.services, tx))
+    return plan
+
+
+def _may_stay(plan: Plan) -> bool:
+    """Whether it may be made to stay before its end: not what is always temporary, nor what the policy bounds."""
+    return not ACTIONS[plan.action].temporary and not (plan.decision and plan.decision.lease)
+
+
 # ------------------------------------------------------------ the timers
 
 
@@ -155,7 +179,7 @@ def notice(plan_id: str, term: int, tx: Transaction) -> None:
     """Its end is near: everybody reads it, while there is time to renew."""
     plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
     if _is_current(lease, term) and lease and tx.now < lease.until and not lease.ended_by:
-        shown = notice_card(plan, lease, tx.now)
+        shown = notice_card(plan, lease, tx.now, may_stay=_may_stay(plan))
         tx.messages.post(plan.channel, shown, key=notice_key(lease), urgency=Urgency.ANSWER)
 
 
@@ -171,16 +195,26 @@ async def way_back(plan: Plan, services: Services) -> Proposal:
     if inverse is None or target.target.uid != plan.target.uid:
         raise Conflict(f"{target.target.name} was replaced since, so there is nothing to take back.")
     if not action.shows(plan, target):
-        raise Conflict(f"Somebody changed {target.target.name} since.")
+        raise Conflict(_not_there(plan, target.target.name))
     call = Call(SYSTEM, plan.platform, plan.channel, plan.id, services.clock.now(), None, services)
     found = await planned_on(target, *inverse, call, undoes=plan)
     return replace(found, preview=replace(found.preview, summary=found.preview.summary.replace("Undo:", "Revert:", 1)))
+
+
+def _not_there(plan: Plan, name: str) -> str:
+    if plan.unsure:
+        return f"Nobody saw it happen, and {name} does not show it: there is nothing to take back."
+    return f"Somebody changed {name} since."
 
 
 def end(plan_id: str, term: int, found: Proposal, services: Services, tx: Transaction) -> None:
     """The time is up: the plan that takes it back is made and set going, once, whoever comes here how often."""
     plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
     if lease is None or not _is_current(lease, term):
+        return
+    newest = follower(plan, tx)
+    if newest:
+        _keep(plan, lease, f"“{newest.summary}” came after it.", services, tx)
         return
     revert = _revert(plan, lease, found, services, tx)
     tx.leases.move(lease, LeaseState.ENDING, revert=revert.id)
@@ -201,7 +235,7 @@ def _revert(plan: Plan, lease: Lease, found: Proposal, services: Services, tx: T
         **{name: getattr(plan, name) for name in kept},
         id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}",
         action=found.action,
-        summary=preview.summary,
+        summary=summed_up(preview.summary, found.target, services),
         arguments=found.arguments,
         target=found.target,
         fingerprint=found.fingerprint,

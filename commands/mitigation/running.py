@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands import policed
+from commands.actions.known import ACTIONS
 from commands.context import Services
 from commands.domain.event import EvidenceKept
 from commands.domain.evidence import Evidence
@@ -61,7 +62,7 @@ _TOO_LATE = "confirmed too long ago to run now"
 
 
 def _refused(plan: Plan, tx: Transaction) -> str:
-    if not plan.is_what_was_approved:
+    if not _is_what_was_approved(plan, tx):
         return "not what was approved: somebody has changed the plan itself"
     if plan.is_from_later(tx.now):
         return "the clock has gone back since it was planned"
@@ -72,6 +73,12 @@ def _refused(plan: Plan, tx: Transaction) -> str:
         return frozen
     holder = tx.plans.lock(plan.target.key, plan.id)
     return f"locked by “{tx.plans.get(holder).summary}”" if holder else ""
+
+
+def _is_what_was_approved(plan: Plan, tx: Transaction) -> bool:
+    """Nobody has written into the record since the last yes, which the audit has, nor between that one and another."""
+    last = tx.audit.newest("confirmed", "approved", "lease end", plan=plan.id)
+    return plan.is_what_was_approved and last is not None and last.detail.get("digest") == plan.digest
 
 
 def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transaction) -> None:
@@ -87,7 +94,7 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
         services,
         plan,
         PlanState.LOCKED,
-        f"changed since it was planned ({changes}); nothing was changed. Ask again.",
+        f"the target changed since it was planned ({changes}), so Tocsin did nothing. Ask again.",
     )
 
 
@@ -200,14 +207,22 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     if plan.state is not ending.source:
         return
     took_effect = plan.took_effect or ending.took_effect
-    steps = f"{plan.step} of {len(plan.steps)} steps were made: " if plan.step < len(plan.steps) else ""
-    known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict}
+    step = _steps_made(plan, ending)
+    steps = f"{step} of {len(plan.steps)} steps were made: " if step < len(plan.steps) else ""
+    known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict, "step": step}
     plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
     leasing.reverted(plan, services, tx)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
     _tell_outcome(plan, services, tx)
+
+
+def _steps_made(plan: Plan, ending: Ending) -> int:
+    """A step that ended badly and took effect is made, where it is what would be taken back; else it is done again."""
+    within = ending.source is PlanState.EXECUTING and ending.took_effect
+    can_be_taken_back = ACTIONS[plan.action].inverse(plan) is not None
+    return plan.step + 1 if plan.steps and within and can_be_taken_back else plan.step
 
 
 def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:

@@ -373,7 +373,7 @@ async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gatew
     target, short = (await gateway.find(NAME)).target, Drain(timedelta(0))
     cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
     scene, thought = await gateway._thought(short, target, found.settled)
-    await short.afterwards(scene, thought, "")
+    await short.further(scene, thought, "")
     told = await short.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
     assert (told.state, told.total, held in told.error) == ("failed", 1, True)
     cluster.delete("poddisruptionbudgets", "strict", SPACE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.policy import note
+from bot.store.transaction import SqlTransaction
 from commands.domain.plan import PlanState
 from commands.mitigation import running
 from commands.people import OrgRole
@@ -200,7 +201,12 @@ async def _approved(stage: Stage, line: str) -> None:
     assert (await stage.world.command("ben", "general", line)).accepted
     plan = await stage.world.plan()
     approve = {"source": PlanState.PLANNED, "to": PlanState.APPROVED, "approver": "ben"}
-    await stage.world.app.store.transact("approve", lambda tx: tx.plans.move(plan.id, **approve))
+
+    def confirmed(tx: SqlTransaction) -> None:
+        detail = {"plan": plan.id, "digest": tx.plans.move(plan.id, **approve).digest}
+        tx.audit.append("confirmed", actor="ben", subject=plan.target.key, detail=detail)
+
+    await stage.world.app.store.transact("approve", confirmed)
 
 
 async def _locks(stage: Stage) -> PlanState:
@@ -224,6 +230,19 @@ async def test_the_budget_counts_what_was_done_and_what_is_about_to_be(governed:
     assert "Budget: 20% of 40% used within 15 min" in await stage.asks("ben", "general", "/policy explain gw scale 7")
     await _approved(stage, "/gw scale 7")
     assert "; 32% is gone already" in await stage.asks("ben", "general", "/gw scale 6")
+
+
+async def test_breaking_the_glass_skips_no_budget_no_denial_and_no_freeze(governed: Governed) -> None:
+    stage, why = governed.stage, '--break-glass "it burns"'
+    stage.world.gateway.desired = 10
+    governed.write(policy(BUDGET))
+    assert "it would remove 50% of the ready capacity" in await stage.asks("ben", "general", f"/gw scale 5 {why}")
+    await stage.quietly("dev", "general", "/tocsin freeze looking")
+    assert "All changes are frozen by @dev: looking." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
+    await stage.quietly("dev", "general", "/tocsin thaw")
+    governed.write("rules:\n- {name: not-now, effect: deny, commands: [gw scale], reason: Not now.}\n")
+    assert "refused by the rule not-now: Not now." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
+    assert stage.world.gateway.asked == []
 
 
 async def test_a_cooldown_names_the_time_that_is_left(governed: Governed) -> None:

@@ -56,6 +56,15 @@ async def test_a_change_is_taken_back_once(stage: Stage) -> None:
     assert (await stage.world.plan(scaled.id)).state is PlanState.UNDONE
 
 
+async def test_an_undo_runs_at_its_hour_or_without_approval_where_that_is_said(stage: Stage) -> None:
+    await stage.runs("ben", "general", "/gw scale 7")
+    stage.later(seconds=1)
+    assert "Runs at: " in await stage.types("ana", "general", "/gw undo --in 20m")
+    shown = await stage.types("ana", "general", '/gw undo --break-glass "it burns"')
+    assert "Without approval: it burns. It is announced, and reviewed later." in shown
+    assert "give one of them" in await stage.types("ana", "general", "/gw undo --in 20m --at 14:05")
+
+
 async def asked(stage: Stage, times: int) -> bool:
     """Whether the gateway has been asked so often."""
     return len(stage.world.gateway.asked) == times
@@ -73,6 +82,19 @@ async def test_an_undo_does_not_take_back_what_came_after_its_change(stage: Stag
         await stage.world.until(lambda: ended(stage))
     refused = await stage.clicks("ana", undo, "Confirm")
     assert "“Scale gateway down from 9 to 7 workers” came after" in await stage.world.read(refused.reply_key)
+
+
+async def test_a_change_of_another_kind_that_followed_does_not_stand_in_its_way(stage: Stage) -> None:
+    await stage.runs("ben", "general", "/gw scale 7")
+    scaled = await stage.world.plan()
+    stage.later(seconds=1)
+    image = {"image": "gateway:1", "container": "gateway"}
+    other = {"id": "plan-other", "action": "image", "before": image, "after": image, "summary": "Set the image"}
+    later = scaled.model_copy(update=other | {"created_at": stage.world.clock.now(), "history": ()})
+    await stage.world.app.store.transact("elsewhere", lambda tx: tx.plans.add(later))
+    stage.later(seconds=1)
+    await stage.runs("ana", "general", "/gw undo scale")
+    assert stage.world.gateway.desired == 3
 
 
 async def test_an_undo_ends_although_its_change_was_undone_meanwhile(stage: Stage) -> None:

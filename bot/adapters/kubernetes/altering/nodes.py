@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -18,8 +18,8 @@ from commands.presentation.words import counted
 
 _MIRROR = "kubernetes.io/config.mirror"
 _OVER = {"Succeeded", "Failed"}
-#: How long evictions are asked for, and how long between two rounds: a budget gives way when a new pod is ready.
-WITHIN, _AGAIN = timedelta(seconds=60), 1.0
+#: How long evictions are asked for, and how many in one round: a budget gives way when a new pod is ready.
+WITHIN, _AT_ONCE = timedelta(seconds=60), 5
 _SHOWN = 3
 
 
@@ -107,31 +107,28 @@ class Drain(Change):
         settled = bool(said.get("uid"))
         facts = () if settled else (*_facts(pods), *[("Held now", one) for one in await _held(scene, pods)])
         already = f"{name} is drained already." if gone else ""
-        return _thought(node, True, facts=facts, already=already, removes=await _share(scene, pods))
+        thought = _thought(node, True, facts=facts, already=already, removes=await _share(scene, pods))
+        return replace(thought, settled=thought.settled | {"pods": said.get("pods", len(pods))})
 
-    async def afterwards(self, scene: Scene, thought: Thought, person: str) -> None:
-        """Evictions in rounds. What is held is asked for again; the read-back says what is left in the end."""
-        node, until = thought.settled["node"], asyncio.get_running_loop().time() + self._within.total_seconds()
-        while True:
-            left = await _pods(scene, node)
-            if not left or asyncio.get_running_loop().time() > until:
-                return
-            for pod in left:
-                if not pod["metadata"].get("deletionTimestamp"):
-                    await _evict(scene, pod, person)
-            await asyncio.sleep(_AGAIN)
+    async def further(self, scene: Scene, thought: Thought, person: str) -> None:
+        """A few evictions. What is held is asked for again in the next round; the read-back says what is left."""
+        asked = 0
+        for pod in await _pods(scene, thought.settled["node"]):
+            if asked < _AT_ONCE and not pod["metadata"].get("deletionTimestamp"):
+                asked += await _evict(scene, pod, person)
 
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
-        """How many are left, and who holds them once the time is over."""
+        """How many have left it, and who holds the others once the time is over."""
         name = thought.settled["node"]
         if not thought.known["spec"].get("unschedulable"):
             return Operation(id=note.id, state="failed", done=0, total=0, error=f"somebody has uncordoned {name} since")
         left = await _pods(scene, name)
+        total = max(thought.settled["pods"], len(left))
         if left and scene.now >= note.at + self._within:
             held = "; ".join(await _held(scene, left)) or _names(left)
             error = f"{counted(len(left), 'pod')} left on {name}: {held}"
-            return Operation(id=note.id, state="failed", done=0, total=len(left), error=error)
-        return Operation(id=note.id, state="running" if left else "done", done=0, total=len(left))
+            return Operation(id=note.id, state="failed", done=total - len(left), total=total, error=error)
+        return Operation(id=note.id, state="running" if left else "done", done=total - len(left), total=total)
 
 
 def _facts(pods: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
@@ -147,7 +144,7 @@ def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
     return {"apiVersion": f"policy/{version}", "kind": "Eviction", "metadata": known, "deleteOptions": guards}
 
 
-async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
+async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> bool:
     """Ask once in a round; what is refused, by a budget or because it is gone, is seen in the next list."""
     meta = pod["metadata"]
     for version in ("v1", "v1beta1"):
@@ -157,9 +154,11 @@ async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
         except Rejected as refused:
             if "no kind" in str(refused):
                 continue
+            return False
         except OutcomeUnknown:
-            return
-        return
+            return True
+        return True
+    return False
 
 
 async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
