@@ -10,6 +10,7 @@ import pytest
 
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from commands.errors import Conflict, NotFound
+from commands.redaction import MASK
 from tests.contract.altering import AlterationsContract, Case, Trial
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, reset, still
 from tests.contract.gateways import NAME, SECRET
@@ -169,6 +170,10 @@ async def test_a_secret_is_left_alone_and_not_shown(cluster: Kubernetes, gateway
     with pytest.raises(Conflict, match="ADMIN_TOKEN of gateway looks like a secret") as refused:
         await drafted(gateway, "env", variable="ADMIN_TOKEN", unset=True)
     assert SECRET not in refused.value.words()
+    target, said = (await gateway.find(NAME)).target, {"map": "gateway-files", "key": "gateway.yaml", "value": "a"}
+    looked = await gateway.draft("config set", target, said, dry_run=False)
+    assert looked.live == {"gateway.yaml of gateway-files": MASK}
+    assert SECRET not in str(looked)
 
 
 async def test_a_webhook_with_side_effects_leaves_no_dry_run(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
