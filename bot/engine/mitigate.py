@@ -21,7 +21,7 @@ from commands.actions.known import ACTIONS
 from commands.context import Services
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
-from commands.errors import Refusal
+from commands.errors import Refusal, Unavailable
 from commands.locating import apart
 from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
@@ -105,13 +105,17 @@ class Mitigate:
             action = ACTIONS[plan.action]
             found = action.fingerprint(self._run(action.look(self._services, plan)))
         except Refusal as refusal:
-            self._give_up(plan, PlanState.LOCKED, f"{refusal.message} Nothing was changed")
+            why, passing = f"{refusal.message} Nothing was changed", isinstance(refusal, Unavailable)
+            self._give_up(plan, PlanState.LOCKED, why, passing=passing)
             return
         if found != plan.fingerprint:
             self._tx(plan_id, "drift", lambda tx: running.drifted(plan_id, found, self._services, tx))
 
-    def _give_up(self, plan: Plan, source: PlanState, why: str) -> None:
-        self._tx(plan.id, "give-up", lambda tx: running.give_up(plan.id, source, why, self._services, tx))
+    def _give_up(self, plan: Plan, source: PlanState, why: str, *, passing: bool = False) -> None:
+        def give_up(tx: SqlTransaction) -> None:
+            running.give_up(plan.id, source, why, self._services, tx, passing=passing)
+
+        self._tx(plan.id, "give-up", give_up)
 
     def _wait_for(self, part: Callable[[str, int], Coroutine[Any, Any, None]], plan_id: str, number: int) -> None:
         self._run(part(plan_id, number))
