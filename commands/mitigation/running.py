@@ -25,6 +25,7 @@ from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.incident import refresh
+from commands.presentation.words import cut
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,10 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
 
 
 def _drift(key: str, was: Any, found: Any) -> str:
-    """Ids say nothing to a person; numbers do."""
-    return "it was replaced" if key == "uid" else f"{'workers' if key == 'replicas' else key} {was} → {found}"
+    """Ids say nothing to a person; numbers do, and the beginning of what is long."""
+    if key == "uid":
+        return "it was replaced"
+    return f"{'workers' if key == 'replicas' else key} {cut(str(was), 100)} → {cut(str(found), 100)}"
 
 
 def give_up(

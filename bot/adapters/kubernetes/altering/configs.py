@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import GET_CONFIG_MAP, PATCH_CONFIG_MAP
@@ -16,6 +17,7 @@ from commands.presentation.words import cut
 from commands.redaction import redact_value
 
 _NOT_THERE = "not there"
+_SHORT = 100
 
 
 class ConfigSet(Change):
@@ -37,7 +39,7 @@ class ConfigSet(Change):
         return Thought(
             PATCH_CONFIG_MAP,
             known,
-            live={where: _NOT_THERE if now is None else now},
+            live={where: _NOT_THERE if now is None else _known_by(now)},
             settled=settled,
             patch=put(known, ("data", key), wanted),
             before={**settled, "value": now},
@@ -88,6 +90,13 @@ def _plain(known: dict[str, Any], key: str) -> str | None:
             f"{key} has what looks like a secret in it.", hint="Change it where it is kept, then /gw restart."
         )
     return str(value)
+
+
+def _known_by(value: str) -> str:
+    """What tells a value from another: a file of a megabyte is not kept once more for that."""
+    if len(value) <= _SHORT:
+        return value
+    return f"{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()[:16]}"
 
 
 def _when(restart: bool) -> str:

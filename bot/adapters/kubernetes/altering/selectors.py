@@ -173,7 +173,9 @@ class MaintenanceOn(_Selection):
             raise Conflict(f"There is no page to show instead of {scene.service}.", hint=hint)
         wanted = dict(pages[0]["spec"]["selector"].get("matchLabels") or {})
         thought = await self._thought(scene, service, wanted, {}, {"service": service["metadata"]["name"]})
-        return replace(thought, marks={SELECTOR_BEFORE: json.dumps(service["spec"]["selector"], sort_keys=True)})
+        # The page may have ready pods as many; none of them is the gateway.
+        kept = json.dumps(service["spec"]["selector"], sort_keys=True)
+        return replace(thought, marks={SELECTOR_BEFORE: kept}, removes=1.0)
 
 
 class MaintenanceOff(_Selection):
