@@ -7,6 +7,7 @@ what has no effect is repeated, and what has one is read back, never repeated.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from bot.store.transaction import SqlTransaction, Store
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
+from commands.domain.evidence import Evidence
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.errors import Refusal, Unavailable
@@ -137,14 +139,18 @@ class Mitigate:
         plan = self._state(plan_id)
         if plan.state is not PlanState.LOCKED:
             return None
-        kept = self._run(evidence.capture(plan, self._services))
-        where = apart(plan.target, self._services)
-        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where))
+        kept, baseline = self._run(self._before(plan))
 
         def begin(tx: SqlTransaction) -> Plan | None:
             return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
 
         return self._tx(plan_id, "begin", begin)
+
+    async def _before(self, plan: Plan) -> tuple[Evidence, Reading]:
+        """What is there, side by side: neither waits for the other."""
+        where = apart(plan.target, self._services)
+        baseline = self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where)
+        return await asyncio.gather(evidence.capture(plan, self._services), baseline)
 
     def _next(self, plan_id: str, number: int) -> Plan | None:
         """The step after one that went well, if the target is as that one left it."""
