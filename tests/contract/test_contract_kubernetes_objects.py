@@ -158,19 +158,13 @@ CASES = (
     Case("switch", {"to": "green"}, "patch services", _OTHER_SELECTOR, selector, GREEN, served),
     Case("maintenance on", {}, "patch services", _OTHER_SELECTOR, selector, PAGE, served),
     Case("maintenance off", {}, "patch services", _OTHER_SELECTOR, selector, BLUE, in_maintenance, undone=False),
-    Case(
-        "hpa bounds", {"fewest": 2}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (2, 4), scaled
-    ),
-    Case(
-        "hpa bounds", {"most": 3}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (1, 3), beyond
-    ),
+    Case("hpa bounds", {"fewest": 2}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (2, 4), scaled),
+    Case("hpa bounds", {"most": 3}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (1, 3), beyond),
     Case(
         "block", {"cidr": "203.0.113.7/32"}, "create networkpolicies", other_policy, blocks, ["203.0.113.7/32"],
         unblocked,
     ),
-    Case(
-        "node cordon", {"node": "node-1"}, "patch nodes", fresh_node(True), cordoned, True, fresh_node(False)
-    ),
+    Case("node cordon", {"node": "node-1"}, "patch nodes", fresh_node(True), cordoned, True, fresh_node(False)),
     Case(
         "node uncordon", {"node": "node-1"}, "patch nodes", fresh_node(False), cordoned, False, fresh_node(True),
         undone=False,
@@ -315,6 +309,23 @@ async def test_what_cannot_be_is_refused_before_anybody_confirms(
     unblocked(cluster)
 
 
+async def test_what_would_stop_a_change_does_not_stop_who_looks_whether_it_was_made(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    fresh_config(cluster)
+    found = await drafted(gateway, "config set", map="gateway", key="NEW", value="1", restart=True)
+    pause = set_by_hand("deployments", DEPLOYMENT, lambda old: old["spec"].update(paused=True))
+    pause(cluster)
+    with pytest.raises(Rejected, match="is paused, so nothing would be restarted"):
+        await asked(gateway, "config set", found)
+    assert await became(gateway, "config set", found) is None
+    reset(cluster)
+    await asked(gateway, "config set", found)
+    pause(cluster)
+    assert (await became(gateway, "config set", found)).state == "running"
+
+
 async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
@@ -331,18 +342,14 @@ async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
     fresh_config(cluster)
 
 
-async def test_maintenance_takes_the_whole_gateway_away(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
-    served(cluster)
-    cluster.settle()
-    assert (await drafted(gateway, "maintenance on")).removes == 1.0
-
-
-async def test_bounds_below_the_count_say_who_stops(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+async def test_what_takes_workers_away_is_counted(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
     reset(cluster)
     scaled(cluster)
+    served(cluster)
+    cluster.settle()
     found = await drafted(gateway, "hpa bounds", most=1)
     assert (found.removes, found.facts[-1]) == (0.5, ("Will happen", "1 of 2 workers stop at once"))
+    assert (await drafted(gateway, "maintenance on")).removes == 1.0
     cluster.delete("horizontalpodautoscalers", "own", SPACE)
 
 

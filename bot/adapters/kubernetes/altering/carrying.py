@@ -33,6 +33,8 @@ class KubernetesAlterations(KubernetesDeployments):
         """See Alterations."""
         scene, kind = await self._scene(target), CHANGES[change]
         thought = await kind.think(scene, said)
+        if dry_run and thought.refused:
+            raise thought.refused
         diff, facts = "", (*thought.facts, *_of_rollout(scene, thought))
         if dry_run and not thought.already:
             diff, unavailable = await self._tried(scene, kind, thought)
@@ -132,6 +134,8 @@ def _check_live(thought: Thought, live: Mapping[str, Any]) -> None:
             raise Rejected(f"{key} was {was}, and is {found} by now")
     if thought.already:
         raise Rejected(thought.already)
+    if thought.refused:
+        raise Rejected(thought.refused.words())
 
 
 def _share_missing(scene: Scene) -> float:
