@@ -14,9 +14,10 @@ from bot.adapters.kubernetes.altering.selectors import PAGE_OF
 from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.ledger import Note
+from commands.actions.known import ACTIONS
 from commands.errors import Conflict, NotFound
-from commands.ports import OutcomeUnknown, Rejected
-from tests.contract.altering import AlterationsContract, Case, Trial
+from commands.ports import Drafted, OutcomeUnknown, Rejected
+from tests.contract.altering import AlterationsContract, Case, Trial, plan_of
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
@@ -111,14 +112,14 @@ def set_by_hand(plural: str, name: str, change: Any) -> Any:
     return lambda cluster: cluster.change(plural, name, change, SPACE)
 
 
-def fresh_node(cordoned: bool) -> Any:
+def fresh_node(cordoned: bool, name: str = "node-1") -> Any:
     """A node that nobody has noted anything on."""
 
     def changed(old: dict[str, Any]) -> None:
         old["metadata"].pop("annotations", None)
         old["spec"]["unschedulable"] = cordoned
 
-    return lambda cluster: cluster.change("nodes", "node-1", changed)
+    return lambda cluster: cluster.change("nodes", name, changed)
 
 
 def cordoned(cluster: Kubernetes) -> bool:
@@ -347,3 +348,80 @@ async def test_a_drain_skips_what_stays_and_refuses_what_nobody_would_start_agai
     for name in ("mirror", "alone"):
         cluster.delete("pods", name, SPACE)
     cluster.settle()
+
+
+def bare(cluster: Kubernetes, node: str) -> None:
+    """A pod on a node that nobody would start again."""
+    known = {"containers": [{"name": "a", "image": "a:1"}], "nodeName": node}
+    cluster.create("pods", {"metadata": {"name": "alone", "namespace": SPACE}, "spec": known})
+
+
+async def drained(gateway: KubernetesGateway, drain: Drain, found: Any) -> Any:
+    """What came of the evictions alone, on a node that is cordoned."""
+    target = (await gateway.find(NAME)).target
+    scene, thought = await gateway._thought(drain, target, found.settled)
+    await drain.afterwards(scene, thought, "")
+    return await drain.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
+
+
+async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    node = pod(cluster)["spec"]["nodeName"]
+    found = await drafted(gateway, "node drain", node=node)
+    bare(cluster, node)
+    with pytest.raises(Rejected, match="pods that nothing would start again was none, and is alone by now"):
+        await asked(gateway, "node drain", found)
+    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
+    await drained(gateway, Drain(again=0), found)
+    cluster.settle()
+    told = await drained(gateway, Drain(again=0), found)
+    assert (told.state, told.total) == ("failed", 1)
+    assert told.error == f"1 pod left on {node}: nothing would start alone again, so it was not evicted"
+    assert cluster.find("pods", "alone", SPACE)
+    cluster.delete("pods", "alone", SPACE)
+    fresh_node(False, node)(cluster)
+    cluster.settle()
+
+
+async def test_evictions_go_on_after_a_list_that_failed_and_end_with_a_right_that_is_missing(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    node = pod(cluster)["spec"]["nodeName"]
+    found = await drafted(gateway, "node drain", node=node)
+    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
+    cluster.faults.fail("create pods/eviction", 403)
+    evictions = len(cluster.calls_of("create pods/eviction"))
+    told = await drained(gateway, Drain(again=0), found)
+    assert len(cluster.calls_of("create pods/eviction")) == evictions + 1
+    assert (told.state, "does not allow Tocsin to create pods/eviction" in told.error) == ("failed", True)
+    drain = Drain(again=0)
+    target = (await gateway.find(NAME)).target
+    scene, thought = await gateway._thought(drain, target, found.settled)
+    name = pod(cluster)["metadata"]["name"]
+    cluster.change("pods", name, lambda old: old["metadata"].update(finalizers=["example.com/slow"]), SPACE)
+    cluster.faults.fail("list pods", 500)
+    await drain.afterwards(scene, thought, "")
+    note = Note.of("", "plan-1", "ana", scene.now - timedelta(hours=1), thought.known)
+    told = await drain.became(scene, thought, note)
+    assert (told.state, told.total, told.error) == ("running", 1, ""), "what is stopping is no failure"
+    cluster.change("pods", name, lambda old: old["metadata"].pop("finalizers"), SPACE)
+    fresh_node(False, node)(cluster)
+    cluster.settle()
+
+
+async def test_an_undo_leaves_the_cordon_that_was_there_before(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    node = pod(cluster)["spec"]["nodeName"]
+    workload = await gateway.find(NAME)
+    action = ACTIONS["node drain"]
+    for was in (False, True):
+        fresh_node(was, node)(cluster)
+        found = await drafted(gateway, "node drain", node=node)
+        plan = plan_of("node drain", found, workload.target.model_dump())
+        assert (action.inverse(plan) is None) == was
+        seen = Drafted(**workload.model_dump(), draft=await drafted(gateway, "node drain", **found.settled))
+        assert action.shows(plan, seen) == was, "cordoned, whoever is on it still"
+    fresh_node(False, node)(cluster)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import CREATE_EVICTION, LIST_ALL_PODS, LIST_NODES, PATCH_NODE
+from bot.adapters.kubernetes.altering.asking import there
+from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.altering.thought import Change, Said, Scene, Thought, put
 from bot.adapters.kubernetes.ledger import Note
-from bot.adapters.kubernetes.place import MOST_PODS
 from bot.adapters.kubernetes.rollout import condition
-from commands.errors import Conflict, NotFound
+from bot.adapters.kubernetes.wire import Forbidden
+from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import Operation, OutcomeUnknown, Rejected
 from commands.presentation.words import counted
 
@@ -21,22 +25,30 @@ _OVER = {"Succeeded", "Failed"}
 #: How long evictions are asked for, and how long between two rounds: a budget gives way when a new pod is ready.
 WITHIN, _AGAIN = timedelta(seconds=60), 1.0
 _SHOWN = 3
+#: How many evictions are tried dry for a plan, and how many of them at once.
+_TRIED, _AT_ONCE = 20, 4
+_NAME, _KNOWN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}"), 10
 
 
 async def _node(scene: Scene, name: str) -> dict[str, Any]:
-    found = (await scene.place.cluster.get(LIST_NODES, "", limit=MOST_PODS))["items"]
-    for one in found:
-        if one["metadata"]["name"] == name:
-            return dict(one)
-    known = ", ".join(one["metadata"]["name"] for one in found[:10])
+    """By its name alone: a cluster may have thousands."""
+    if _NAME.fullmatch(name):
+        found = await there(scene, LIST_NODES, fieldSelector=f"metadata.name={name}")
+        if found:
+            return found[0]
+    some = (await scene.place.cluster.get(LIST_NODES, "", limit=_KNOWN))["items"]
+    known = ", ".join(one["metadata"]["name"] for one in some)
     raise NotFound(f"There is no node {name[:80]}.", hint=f"There is: {known}.", example="/gw nodes")
 
 
-async def _pods(scene: Scene, node: str) -> list[dict[str, Any]]:
-    """Those that a drain evicts: neither a DaemonSet's, nor a kubelet's own, nor what has ended."""
-    said = f"spec.nodeName={node}"
-    found = (await scene.place.cluster.get(LIST_ALL_PODS, "", fieldSelector=said, limit=MOST_PODS))["items"]
-    return [one for one in found if not _stays(one)]
+async def _pods(scene: Scene, node: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Those that a drain evicts, and those that it leaves because nobody would start them again.
+
+    A DaemonSet's, a kubelet's own, and what has ended are neither.
+    """
+    found = [one for one in await there(scene, LIST_ALL_PODS, fieldSelector=f"spec.nodeName={node}") if not _stays(one)]
+    alone = [one for one in found if not _controller(one) or QUARANTINE in (one["metadata"].get("labels") or {})]
+    return [one for one in found if one not in alone], _staying(alone)
 
 
 def _stays(pod: dict[str, Any]) -> bool:
@@ -51,7 +63,7 @@ def _controller(pod: dict[str, Any]) -> str:
 
 
 def _names(pods: Iterable[dict[str, Any]]) -> str:
-    names = [one["metadata"]["name"] for one in pods]
+    names = [_name(one) for one in pods]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
@@ -63,9 +75,10 @@ def _thought(node: dict[str, Any], wanted: bool, **said: Any) -> Thought:
     settled = {"node": name, "uid": node["metadata"]["uid"]}
     facts = (("Now", state), *said.pop("facts", ()))
     already = said.pop("already", f"{name} {state} already." if now is wanted else "")
-    live = {"node": node["metadata"]["uid"], "state": state}
+    live = {"node": node["metadata"]["uid"], "state": state, **said.pop("live", {})}
     patch = put(node, ("spec", "unschedulable"), True if wanted else None)
-    return Thought(PATCH_NODE, node, live=live, settled=settled, patch=patch, already=already, facts=facts, **said)
+    before = {"cordoned": now}
+    return Thought(PATCH_NODE, node, live, settled, patch, before, already, facts, **said)
 
 
 class Cordon(Change):
@@ -93,51 +106,94 @@ class Drain(Change):
 
     name: ClassVar[str] = "node drain"
 
-    def __init__(self, within: timedelta = WITHIN) -> None:
-        self._within = within
+    def __init__(self, within: timedelta = WITHIN, again: float = _AGAIN) -> None:
+        self._within, self._again = within, again
+        #: Why evictions were stopped, by the uid of the node; another try forgets it.
+        self._stopped: dict[str, str] = {}
 
     async def think(self, scene: Scene, said: Said) -> Thought:
         """See Change. What the budgets say now is asked by evictions that are tried dry."""
         node = await _node(scene, str(said["node"]))
-        name, pods = node["metadata"]["name"], await _pods(scene, str(said["node"]))
-        alone = [one for one in pods if not _controller(one)]
-        if alone and not said.get("uid"):
+        pods, alone = await _pods(scene, node["metadata"]["name"])
+        settled = bool(said.get("uid"))
+        if alone and not settled:
             raise Conflict(f"Nothing would start {_names(alone)} again.", hint="Move what has no controller by hand.")
         gone = bool(node["spec"].get("unschedulable")) and not pods
-        settled = bool(said.get("uid"))
-        facts = () if settled else (*_facts(pods), *[("Held now", one) for one in await _held(scene, pods)])
-        already = f"{name} is drained already." if gone else ""
-        return _thought(node, True, facts=facts, already=already, removes=await _share(scene, pods))
+        return _thought(
+            node,
+            True,
+            live={"pods that nothing would start again": ", ".join(sorted(map(_name, alone))) or "none"},
+            facts=() if settled else (*_facts(pods), *[("Held now", one) for one in await _held(scene, pods)]),
+            already=f"{node['metadata']['name']} is drained already." if gone else "",
+            removes=await _share(scene, pods),
+        )
 
     async def afterwards(self, scene: Scene, thought: Thought, person: str) -> None:
-        """Evictions in rounds. What is held is asked for again; the read-back says what is left in the end."""
-        node, until = thought.settled["node"], asyncio.get_running_loop().time() + self._within.total_seconds()
-        while True:
-            left = await _pods(scene, node)
-            if not left or asyncio.get_running_loop().time() > until:
-                return
-            for pod in left:
-                if not pod["metadata"].get("deletionTimestamp"):
-                    await _evict(scene, pod, person)
-            await asyncio.sleep(_AGAIN)
+        """Evictions in rounds, until all that are left are stopping. What is held is asked for again; the read-back
+        says what is left in the end."""
+        until = asyncio.get_running_loop().time() + self._within.total_seconds()
+        self._stopped.pop(thought.settled["uid"], None)
+        try:
+            while True:
+                if await self._round(scene, thought.settled["node"], until, person):
+                    return
+                await asyncio.sleep(self._again)
+        except Forbidden as refused:
+            self._stopped[thought.settled["uid"]] = str(refused)
+
+    async def _round(self, scene: Scene, node: str, until: float, person: str) -> bool:
+        """Whether it was the last. A list that fails is asked for again in the next one."""
+        asked = []
+        with contextlib.suppress(Unavailable):
+            asked = _staying((await _pods(scene, node))[0])
+            if not asked:
+                return True
+        for pod in asked:
+            if asyncio.get_running_loop().time() > until:
+                break
+            await _evict(scene, pod, person)
+        return asyncio.get_running_loop().time() > until
 
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
-        """How many are left, and who holds them once the time is over."""
+        """How many are left, and who holds them once the time is over. What is stopping takes the time it was given."""
         name = thought.settled["node"]
         if not thought.known["spec"].get("unschedulable"):
             return Operation(id=note.id, state="failed", done=0, total=0, error=f"somebody has uncordoned {name} since")
-        left = await _pods(scene, name)
-        if left and scene.now >= note.at + self._within:
-            held = "; ".join(await _held(scene, left)) or _names(left)
-            error = f"{counted(len(left), 'pod')} left on {name}: {held}"
-            return Operation(id=note.id, state="failed", done=0, total=len(left), error=error)
-        return Operation(id=note.id, state="running" if left else "done", done=0, total=len(left))
+        left, alone = await _pods(scene, name)
+        kept, stopped = _staying(left), self._stopped.get(thought.settled["uid"], "")
+        if kept and (stopped or scene.now >= note.at + self._within):
+            why = stopped or await _why(scene, kept)
+        elif alone and not left:
+            kept, why = alone, f"nothing would start {_names(alone)} again, so it was not evicted"
+        else:
+            return Operation(id=note.id, state="running" if left else "done", done=0, total=len(left))
+        error = f"{counted(len(kept), 'pod')} left on {name}: {why}"
+        return Operation(id=note.id, state="failed", done=0, total=len(kept), error=error)
+
+
+async def _why(scene: Scene, kept: list[dict[str, Any]]) -> str:
+    """What holds them now, or who they are."""
+    try:
+        return "; ".join(await _held(scene, kept)) or _names(kept)
+    except Unavailable as refused:
+        return refused.message
+
+
+def _name(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _staying(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that nobody has told to stop."""
+    return [one for one in pods if not one["metadata"].get("deletionTimestamp")]
 
 
 def _facts(pods: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     local = [one for one in pods if any("emptyDir" in volume for volume in one["spec"].get("volumes") or ())]
     lost = (("Is lost", f"the local data of {_names(local)}"),) if local else ()
-    return (("Evicts", f"{counted(len(pods), 'pod')}: {_names(pods)}" if pods else "nobody"), *lost)
+    untried = max(len(pods) - _TRIED, 0)
+    more = (("Not tried", f"whether a budget holds the other {untried}"),) if untried else ()
+    return (("Evicts", f"{counted(len(pods), 'pod')}: {_names(pods)}" if pods else "nobody"), *lost, *more)
 
 
 def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
@@ -148,12 +204,17 @@ def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
-    """Ask once in a round; what is refused, by a budget or because it is gone, is seen in the next list."""
+    """Ask once in a round; what is refused, by a budget or because it is gone, is seen in the next list.
+
+    Raises Forbidden: nobody needs to ask again.
+    """
     meta = pod["metadata"]
     for version in ("v1", "v1beta1"):
         body = _eviction(pod, version)
         try:
             await scene.place.cluster.change(CREATE_EVICTION, meta["namespace"], meta["name"], body, person=person)
+        except Forbidden:
+            raise
         except Rejected as refused:
             if "no kind" in str(refused):
                 continue
@@ -163,19 +224,28 @@ async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
 
 
 async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
-    """What the budgets say to an eviction of each now; nothing is evicted."""
+    """What the budgets say to an eviction of the first of them now; nothing is evicted."""
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def asked(pod: dict[str, Any]) -> str:
+        async with few:
+            return await _tried(scene, pod)
+
     found: dict[str, str] = {}
-    for pod in pods:
-        meta = pod["metadata"]
-        for version in ("v1", "v1beta1"):
-            why = await scene.place.cluster.would(
-                CREATE_EVICTION, meta["namespace"], meta["name"], _eviction(pod, version)
-            )
-            if "no kind" not in why:
-                break
+    for pod, why in zip(pods, await asyncio.gather(*map(asked, pods[:_TRIED])), strict=False):
         if why:
-            found.setdefault(why, meta["name"])
+            found.setdefault(why, _name(pod))
     return [f"{name}: {why}" for why, name in found.items()][:_SHOWN]
+
+
+async def _tried(scene: Scene, pod: dict[str, Any]) -> str:
+    meta, why = pod["metadata"], ""
+    for version in ("v1", "v1beta1"):
+        body = _eviction(pod, version)
+        why = await scene.place.cluster.would(CREATE_EVICTION, meta["namespace"], meta["name"], body)
+        if "no kind" not in why:
+            break
+    return why
 
 
 async def _share(scene: Scene, pods: list[dict[str, Any]]) -> float:
