@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.adapters.kubernetes.altering.nodes import Drain
 from bot.adapters.kubernetes.altering.selectors import PAGE_OF
 from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.gateway import KubernetesGateway
-from bot.adapters.kubernetes.ledger import Note
-from commands.actions.known import ACTIONS
 from commands.errors import Conflict, NotFound
-from commands.ports import Drafted, OutcomeUnknown, Rejected
-from tests.contract.altering import AlterationsContract, Case, Trial, plan_of
+from commands.ports import OutcomeUnknown, Rejected
+from tests.contract.altering import AlterationsContract, Case, Trial
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
@@ -203,9 +199,9 @@ async def drafted(gateway: KubernetesGateway, change: str, **said: Any) -> Any:
     return await gateway.draft(change, (await gateway.find(NAME)).target, said, dry_run=True)
 
 
-async def asked(gateway: KubernetesGateway, change: str, found: Any) -> None:
+async def asked(gateway: KubernetesGateway, change: str, found: Any, plan: str = "plan-1") -> None:
     target = (await gateway.find(NAME)).target
-    await gateway.alter(change, target, found.settled, live=found.live, plan="plan-1", actor="ana")
+    await gateway.alter(change, target, found.settled, live=found.live, plan=plan, actor="ana")
 
 
 async def became(gateway: KubernetesGateway, change: str, found: Any) -> Any:
@@ -312,116 +308,3 @@ async def test_a_pod_that_somebody_replaced_is_left(cluster: Kubernetes, gateway
     cluster.change("pods", found.settled["pod"], lambda old: old["metadata"]["labels"].update(extra="1"), SPACE)
     with pytest.raises(Rejected, match="labels was 2, and is 3 by now"):
         await asked(gateway, "pod quarantine", found)
-
-
-async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    spec = {"minAvailable": 2, "selector": {"matchLabels": BLUE}}
-    made(cluster, "PodDisruptionBudget", "strict", spec, "policy/v1")
-    cluster.settle()
-    found = await drafted(gateway, "node drain", node=node)
-    held = "The disruption budget strict needs 2 healthy pods and has 2 currently"
-    assert (found.facts[-1][0], held in found.facts[-1][1], found.removes) == ("Held now", True, 0.5)
-    target, short = (await gateway.find(NAME)).target, Drain(timedelta(0))
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    scene, thought = await gateway._thought(short, target, found.settled)
-    await short.afterwards(scene, thought, "")
-    told = await short.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
-    assert (told.state, told.total, held in told.error) == ("failed", 1, True)
-    cluster.delete("poddisruptionbudgets", "strict", SPACE)
-    cluster.change("nodes", node, lambda old: old["spec"].pop("unschedulable"))
-
-
-async def test_a_drain_skips_what_stays_and_refuses_what_nobody_would_start_again(
-    cluster: Kubernetes, gateway: KubernetesGateway
-) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    meta = {"name": "mirror", "namespace": SPACE, "annotations": {"kubernetes.io/config.mirror": "x"}}
-    known = {"containers": [{"name": "a", "image": "a:1"}], "nodeName": node}
-    cluster.create("pods", {"metadata": meta, "spec": known})
-    assert "1 pod:" in dict((await drafted(gateway, "node drain", node=node)).facts)["Evicts"]
-    cluster.create("pods", {"metadata": {"name": "alone", "namespace": SPACE}, "spec": known})
-    with pytest.raises(Conflict, match="Nothing would start alone again"):
-        await drafted(gateway, "node drain", node=node)
-    for name in ("mirror", "alone"):
-        cluster.delete("pods", name, SPACE)
-    cluster.settle()
-
-
-def bare(cluster: Kubernetes, node: str) -> None:
-    """A pod on a node that nobody would start again."""
-    known = {"containers": [{"name": "a", "image": "a:1"}], "nodeName": node}
-    cluster.create("pods", {"metadata": {"name": "alone", "namespace": SPACE}, "spec": known})
-
-
-async def drained(gateway: KubernetesGateway, drain: Drain, found: Any) -> Any:
-    """What came of the evictions alone, on a node that is cordoned."""
-    target = (await gateway.find(NAME)).target
-    scene, thought = await gateway._thought(drain, target, found.settled)
-    await drain.afterwards(scene, thought, "")
-    return await drain.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
-
-
-async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
-    cluster: Kubernetes, gateway: KubernetesGateway
-) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    found = await drafted(gateway, "node drain", node=node)
-    bare(cluster, node)
-    with pytest.raises(Rejected, match="pods that nothing would start again was none, and is alone by now"):
-        await asked(gateway, "node drain", found)
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    await drained(gateway, Drain(again=0), found)
-    cluster.settle()
-    told = await drained(gateway, Drain(again=0), found)
-    assert (told.state, told.total) == ("failed", 1)
-    assert told.error == f"1 pod left on {node}: nothing would start alone again, so it was not evicted"
-    assert cluster.find("pods", "alone", SPACE)
-    cluster.delete("pods", "alone", SPACE)
-    fresh_node(False, node)(cluster)
-    cluster.settle()
-
-
-async def test_evictions_go_on_after_a_list_that_failed_and_end_with_a_right_that_is_missing(
-    cluster: Kubernetes, gateway: KubernetesGateway
-) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    found = await drafted(gateway, "node drain", node=node)
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    cluster.faults.fail("create pods/eviction", 403)
-    evictions = len(cluster.calls_of("create pods/eviction"))
-    told = await drained(gateway, Drain(again=0), found)
-    assert len(cluster.calls_of("create pods/eviction")) == evictions + 1
-    assert (told.state, "does not allow Tocsin to create pods/eviction" in told.error) == ("failed", True)
-    drain = Drain(again=0)
-    target = (await gateway.find(NAME)).target
-    scene, thought = await gateway._thought(drain, target, found.settled)
-    name = pod(cluster)["metadata"]["name"]
-    cluster.change("pods", name, lambda old: old["metadata"].update(finalizers=["example.com/slow"]), SPACE)
-    cluster.faults.fail("list pods", 500)
-    await drain.afterwards(scene, thought, "")
-    note = Note.of("", "plan-1", "ana", scene.now - timedelta(hours=1), thought.known)
-    told = await drain.became(scene, thought, note)
-    assert (told.state, told.total, told.error) == ("running", 1, ""), "what is stopping is no failure"
-    cluster.change("pods", name, lambda old: old["metadata"].pop("finalizers"), SPACE)
-    fresh_node(False, node)(cluster)
-    cluster.settle()
-
-
-async def test_an_undo_leaves_the_cordon_that_was_there_before(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    workload = await gateway.find(NAME)
-    action = ACTIONS["node drain"]
-    for was in (False, True):
-        fresh_node(was, node)(cluster)
-        found = await drafted(gateway, "node drain", node=node)
-        plan = plan_of("node drain", found, workload.target.model_dump())
-        assert (action.inverse(plan) is None) == was
-        seen = Drafted(**workload.model_dump(), draft=await drafted(gateway, "node drain", **found.settled))
-        assert action.shows(plan, seen) == was, "cordoned, whoever is on it still"
-    fresh_node(False, node)(cluster)
