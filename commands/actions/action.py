@@ -50,6 +50,7 @@ class Preview:
     the blast budget; `undo` says how it is taken back, `back` is the command for that; `facts` are pairs of a label
     and its value, for the plan's card. `steps` are given for a change that is made gradually: what is to be there
     after each, the last being `after`; `execute` and `observe` are asked for one at a time. `again` goes on from there.
+    `touches`: what it is about, where that is not the target itself but a node, a Service, an address.
     """
 
     summary: str
@@ -62,6 +63,7 @@ class Preview:
     removes: float = 0.0
     steps: tuple[dict[str, Any], ...] = ()
     again: str = ""
+    touches: str = ""
 
 
 @dataclass(frozen=True)

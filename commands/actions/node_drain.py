@@ -40,6 +40,10 @@ class NodeDrain(Alteration[NodeDrainArgs]):
         """Which one."""
         return f"Drain the node {draft.settled['node']}"
 
+    def touches(self, draft: Draft) -> str:
+        """The node."""
+        return str(draft.settled["node"])
+
     def course(self, done: int, total: int) -> str:  # noqa: ARG002 - what is left is counted
         """In a few words."""
         return f"{total} pods left on it" if total else "nobody is left on it"

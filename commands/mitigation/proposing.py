@@ -81,6 +81,7 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         removes=preview.removes,
         steps=preview.steps,
         again=preview.again,
+        touches=preview.touches,
         undoes=proposal.undoes,
         lease=leasing.asked_for(proposal, call.services),
         broke_glass=proposal.options.why,
