@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test check bench bench-slack bench-mitigation slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test check bench bench-slack bench-mitigation kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ bench-slack: $(DEV) ## measure what Slack waits for, beside a bare slack-bolt ap
 
 bench-mitigation: $(DEV) ## measure a plan and its dispatch against Kubernetes, beside the bare client; the last line is JSON
 	@$(BIN)/python -m bench.mitigation $(ARGS)
+
+kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
+	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)
+
+stories: $(DEV) ## 50 random stories on two replicas: plans, votes, vetoes, drift, lost answers and kills in any order
+	@TOCSIN_EXAMPLES=$${TOCSIN_EXAMPLES:-50} $(BIN)/python -m pytest tests/faults/test_faults_interleaved.py -n 0 -s $(ARGS)
 
 slack-kills: $(DEV) ## kill the bot 50 times during incidents in Slack, on SQLite and on Postgres; nothing is lost or doubled
 	@TOCSIN_KILLS=50 $(BIN)/python -m pytest tests/slack/test_kills.py -n 2 --dist loadgroup $(ARGS)

@@ -40,6 +40,14 @@ def located(given: Mapping[str, Any], call: Call) -> Location:
     return Location(usual.cluster, typed.namespace) if typed.namespace else usual
 
 
+def looked_at(where: Location, services: Services) -> Location:
+    """Where a look goes: what is not said is as it is at home."""
+    home = services.home
+    if where.cluster in {"", home.cluster}:
+        return Location(where.cluster or home.cluster, where.namespace or home.namespace)
+    return where
+
+
 def _of_channel(call: Call) -> Location:
     """The first pattern that fits the name of the channel; on a chat platform, what it is called there."""
     name = call.channel.partition("@")[0]
@@ -60,7 +68,7 @@ async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
 
 def named(workload: Workload, call: Call) -> str:
     """`gateway`; where there are several places, `gateway in production/edge`."""
-    where = placed(workload.target, call)
+    where = placed(workload.target, call.services)
     return f"{workload.target.name} in {where}" if where else workload.target.name
 
 
@@ -92,6 +100,12 @@ def called(args: Any, call: Call) -> str:
     return f"{service_of(call)} in {location_of(args, call).words or call.services.home.words}"
 
 
-def placed(target: Target, call: Call) -> str:
+def placed(target: Target, services: Services) -> str:
     """Where a target is, as far as that has to be said."""
-    return target.location.words if call.services.several_places else ""
+    return target.location.words if services.several_places else ""
+
+
+def summed_up(summary: str, target: Target, services: Services) -> str:
+    """The title of a plan, with its place as far as that has to be said: `Scale … to 3 workers (staging/edge)`."""
+    where = placed(target, services)
+    return f"{summary} ({where})" if where else summary

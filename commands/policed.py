@@ -14,7 +14,7 @@ from commands.context import HOME, Call, Services
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, NotAllowed
-from commands.locating import located
+from commands.locating import located, looked_at
 from commands.people import Person
 from commands.policy.document import MUTATIONS
 from commands.policy.question import Decision, Question, Recent
@@ -28,6 +28,8 @@ def question(command: Command, call: Call, arguments: Mapping[str, Any] | None =
     """A command as it is typed, before anything was looked at."""
     given = arguments or {}
     where = located(given, call)
+    if command.klass.value not in MUTATIONS:  # which are asked about again, with the target that was found
+        where = looked_at(where, call.services)
     return Question(
         command=command.path,
         klass=command.klass.value,

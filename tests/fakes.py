@@ -120,17 +120,17 @@ class FakeGateway:
         if self.lose_answer:
             raise OutcomeUnknown("ReadTimeout")
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
-        self._ask("restart", operation)
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
+        self._ask("restart", operation, total=len(only) or 2)
 
-    def _ask(self, kind: str, operation: str) -> None:
+    def _ask(self, kind: str, operation: str, total: int = 2) -> None:
         self.asked.append(kind)
         if self.refuse:
             raise Rejected(self.refuse)
         if self.never_arrives:
             raise OutcomeUnknown("ReadTimeout")
         state = "running" if self.stuck else "done"
-        self.operations[operation] = Operation(id=operation, state=state, done=0 if self.stuck else 2, total=2)
+        self.operations[operation] = Operation(id=operation, state=state, done=0 if self.stuck else total, total=total)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
         """See Deployments."""

@@ -68,9 +68,10 @@ class GatewayAdmin:
         wanted = {"uid": target.uid, "replicas": expected}
         await self._change("/admin/scale", operation, actor, replicas=replicas, expected=wanted)
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments."""
-        await self._change("/admin/restart", operation, actor, expected={"uid": target.uid})
+        part = {"workers": list(only)} if only else {}
+        await self._change("/admin/restart", operation, actor, expected={"uid": target.uid}, **part)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:  # noqa: ARG002 - nobody else owns them
         """See Deployments: worker processes have no other owner, and refuse a second change by themselves."""

@@ -25,6 +25,7 @@ from commands.errors import Refusal
 from commands.locating import apart
 from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
+from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
 from commands.verdict import Verdict, judge, undecided, worsened
@@ -176,7 +177,23 @@ class Mitigate:
             if found.detail != seen:
                 seen = found.detail
                 self._tell(plan, found)
+            if plan.rounds and found.state == "running" and not await self._pursued(plan, found):
+                return
             await clock.sleep(pace.poll)
+
+    async def _pursued(self, plan: Plan, found: Observation) -> bool:
+        """The next round of a change that takes many requests; False: it was stopped, and has ended."""
+        stopped = self._state(plan.id).stopped_by
+        why = "" if stopped else self._tx(plan.id, "next round", lambda tx: frozen_words(plan, tx))
+        if stopped or why:
+            to = PlanState.CANCELLED if stopped else PlanState.FAILED
+            self._end(plan, to, "; ".join(filter(None, (found.detail, why))), found)
+            return False
+        try:
+            await ACTIONS[plan.action].pursue(self._services, plan)
+        except (Rejected, OutcomeUnknown, Refusal) as unclear:
+            log.warning("plan %s: a round was not made, reading back: %s", plan.id, unclear)
+        return True
 
     async def _observe(self, plan: Plan) -> Observation:
         try:

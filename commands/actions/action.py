@@ -49,7 +49,9 @@ class Preview:
     `after` is what the target is to be; `removes` the share of ready capacity (0 to 1) that is gone for a while, for
     the blast budget; `undo` says how it is taken back, `back` is the command for that; `facts` are pairs of a label
     and its value, for the plan's card. `steps` are given for a change that is made gradually: what is to be there
-    after each, the last being `after`; `execute` and `observe` are asked for one at a time. `again` goes on from there.
+    after each, the last being `after`; `execute` and `observe` are asked for one at a time. `rounds`: it takes many
+    requests, and `pursue` asks for them until it is done or somebody stops it. `again` goes on from there;
+    `{left}` in it is what the last step that was made says there is `left`.
     `touches`: what it is about, where that is not the target itself but a node, a Service, an address.
     """
 
@@ -62,6 +64,7 @@ class Preview:
     diff: str = ""
     removes: float = 0.0
     steps: tuple[dict[str, Any], ...] = ()
+    rounds: bool = False
     again: str = ""
     touches: str = ""
 
@@ -139,6 +142,9 @@ class Action(ABC, Generic[A]):
     @abstractmethod
     async def execute(self, services: Services, plan: Plan) -> None:
         """Ask the target once. Raises Rejected, OutcomeUnknown."""
+
+    async def pursue(self, services: Services, plan: Plan) -> None:
+        """The next round of a change that takes many requests. Raises as `execute`, and Refusal."""
 
     @abstractmethod
     async def observe(self, services: Services, plan: Plan) -> Observation:

@@ -28,6 +28,7 @@ class Alteration(Action[A]):
 
     needs: ClassVar[str] = KUBERNETES
     instead: ClassVar[str] = "The local gateway is changed with /gw scale and /gw restart."
+    rounds: ClassVar[bool] = False
     undo: ClassVar[str] = "/gw undo puts back what was before"
 
     @abstractmethod
@@ -40,6 +41,10 @@ class Alteration(Action[A]):
 
     def back(self, draft: Draft) -> str:  # noqa: ARG002 - some have none
         """The command that puts back what was before; nothing where no line does."""
+        return ""
+
+    def again(self, draft: Draft) -> str:  # noqa: ARG002 - most are one request, which is not stopped
+        """The command that goes on with what was stopped."""
         return ""
 
     def said(self, args: A) -> dict[str, Any]:
@@ -76,6 +81,8 @@ class Alteration(Action[A]):
             facts=draft.facts,
             diff=draft.diff,
             removes=draft.removes,
+            rounds=self.rounds,
+            again=self.again(draft),
             touches=self.touches(draft),
         )
 
@@ -88,6 +95,11 @@ class Alteration(Action[A]):
         live = {key: value for key, value in plan.fingerprint.items() if key != "uid"}
         actor = plan.approver or plan.requester
         await port(services).alter(self.name, plan.target, plan.after, live=live, plan=plan.id, actor=actor)
+
+    async def pursue(self, services: Services, plan: Plan) -> None:
+        """See Action."""
+        actor = plan.approver or plan.requester
+        await port(services).pursue(self.name, plan.target, plan.after, plan=plan.id, actor=actor)
 
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """Whether the change carries our note, and how far its workers have come."""

@@ -34,6 +34,7 @@ class NodeDrain(Alteration[NodeDrainArgs]):
     klass = ActionClass.DANGEROUS
     instead = "The local gateway has no nodes: it runs on one machine."
     args = NodeDrainArgs
+    rounds = True
     undo = "/gw undo lets new pods on; what has moved stays where it is"
 
     def says(self, args: NodeDrainArgs, draft: Draft, service: str) -> str:  # noqa: ARG002
@@ -44,9 +45,13 @@ class NodeDrain(Alteration[NodeDrainArgs]):
         """The node."""
         return str(draft.settled["node"])
 
-    def course(self, done: int, total: int) -> str:  # noqa: ARG002 - what is left is counted
+    def again(self, draft: Draft) -> str:
+        """Who is left on it is evicted."""
+        return f"{self.example.rsplit(maxsplit=1)[0]} {draft.settled['node']}"
+
+    def course(self, done: int, total: int) -> str:
         """In a few words."""
-        return f"{total} pods left on it" if total else "nobody is left on it"
+        return f"{done} of {total} pods have left it" if done < total else "nobody is left on it"
 
     async def preview(self, args: NodeDrainArgs, target: Workload, call: Call) -> Preview:
         """What an undo does depends on what the node was before."""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 from commands.actions.action import Action, Observation, Options, Preview, replaced
 from commands.context import Call, Services
 from commands.domain.plan import Plan
+from commands.errors import Conflict, Malformed
+from commands.grammar.arguments import Flag, Option
 from commands.ports import Operation, Workload
 from commands.presentation.words import counted
+from commands.registry import KUBERNETES
+
+#: The first batch is one worker, each is twice the one before, and none is more than a quarter of all.
+_LARGEST = 4
 
 
 @dataclass(frozen=True)
 class RestartArgs(Options):
-    """`/gw restart` takes none of its own."""
+    """Arguments of `/gw restart`."""
+
+    gradual: Annotated[bool, Flag("--gradual", "in batches, the oldest first; it stops when it gets worse")] = False
+    oldest: Annotated[int | None, Option("--oldest", "only so many workers, in batches, the oldest first")] = None
 
 
 class Restart(Action[RestartArgs]):
@@ -25,23 +36,26 @@ class Restart(Action[RestartArgs]):
     example = "/gw restart"
     args = RestartArgs
 
-    async def preview(self, args: RestartArgs, target: Workload, call: Call) -> Preview:  # noqa: ARG002
+    async def preview(self, args: RestartArgs, target: Workload, call: Call) -> Preview:
         """What would happen."""
+        if args.gradual or args.oldest is not None:
+            return await _in_batches(args, target, call)
         service, copies = target.target.name, counted(target.desired, "worker")
         return Preview(
             summary=f"Restart {service}: {copies}, one by one",
             before={"replicas": target.desired, "revision": target.revision},
             after={"replicas": target.desired},
-            undo="not needed, since the same version and configuration run again",
+            undo=_UNDO,
             facts=(
                 ("Now", f"{target.ready} of {copies} ready"),
-                ("Will happen", "each worker is replaced once its successor is ready; no request is lost"),
+                ("Will happen", _ONE_BY_ONE),
             ),
         )
 
     async def execute(self, services: Services, plan: Plan) -> None:
-        """One request."""
-        await services.deployments.restart(plan.target, operation=plan.id, actor=plan.approver or plan.requester)
+        """One request, for all or for one batch."""
+        actor, only = plan.approver or plan.requester, plan.after.get("workers", ())
+        await services.deployments.restart(plan.target, operation=plan.id, actor=actor, only=only)
 
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """What the target says of our request. A target that was replaced meanwhile says nothing of it."""
@@ -51,12 +65,74 @@ class Restart(Action[RestartArgs]):
             return gone
         if operation is None:
             return Observation("absent", "the restart never arrived; nothing was restarted")
-        return _progress(operation)
+        return _progress(plan, operation)
+
+    def shows(self, plan: Plan, target: Workload) -> bool:
+        """Whether it is the one that is restarted, with as many workers, and nobody else is at it."""
+        same = target.target.uid == plan.target.uid and target.desired == plan.before["replicas"]
+        return same and not target.busy_with
 
 
-def _progress(operation: Operation) -> Observation:
+_UNDO = "not needed, since the same version and configuration run again"
+_ONE_BY_ONE = "each worker is replaced once its successor is ready; no request is lost"
+
+
+async def _in_batches(args: RestartArgs, target: Workload, call: Call) -> Preview:
+    """Each batch names its workers, so that what was restarted already is not restarted again."""
+    if KUBERNETES in call.services.offers:
+        raise Conflict(
+            f"{target.target.name} runs in a cluster, whose rollout replaces all pods by its own strategy.",
+            hint="A rollout that makes it worse is held with /gw pause and goes on with /gw resume.",
+            example="/gw restart",
+        )
+    copies = sorted(await call.services.deployments.pods(target.target), key=lambda one: (one.started_at, one.name))
+    names = [one.name for one in copies if one.state != "draining"]
+    if args.oldest is not None and not 1 <= args.oldest <= len(names):
+        raise Malformed(
+            f"{target.target.name} has {counted(len(names), 'worker')}; --oldest is 1 to {len(names)} of them.",
+            example="/gw restart --gradual",
+        )
+    if not names:
+        raise Conflict(f"{target.target.name} has no workers to restart.", example="/gw pods")
+    batches = list(_batches(names[: args.oldest]))
+    steps = tuple(_steps(batches, target.desired))
+    sizes, total = ", ".join(str(len(batch)) for batch in batches), sum(map(len, batches))
+    course = f"{sizes} workers; it stops where errors or p95 get worse"
+    in_batches = f"in {counted(len(batches), 'batch', 'batches')}"
+    return Preview(
+        summary=f"Restart {target.target.name}: {counted(total, 'worker')}, {in_batches}",
+        before={"replicas": target.desired, "revision": target.revision, "restarted": 0, "left": total},
+        after=steps[-1],
+        steps=steps if len(steps) > 1 else (),
+        again="/gw restart --oldest {left}",
+        undo=_UNDO,
+        facts=(
+            ("Now", f"{target.ready} of {counted(target.desired, 'worker')} ready"),
+            ("Will happen", _ONE_BY_ONE),
+            *((("Step by step", course),) if len(steps) > 1 else ()),
+        ),
+    )
+
+
+def _batches(names: Sequence[str]) -> Iterator[list[str]]:
+    left, size = list(names), 1
+    while left:
+        yield left[:size]
+        left, size = left[size:], min(size * 2, max(len(names) // _LARGEST, 1))
+
+
+def _steps(batches: Sequence[Sequence[str]], replicas: int) -> Iterator[dict[str, Any]]:
+    restarted, total = 0, sum(map(len, batches))
+    for batch in batches:
+        restarted += len(batch)
+        yield {"replicas": replicas, "restarted": restarted, "left": total - restarted, "workers": list(batch)}
+
+
+def _progress(plan: Plan, operation: Operation) -> Observation:
+    """Over all batches, as far as they have come."""
+    before, left = plan.before.get("restarted", 0), plan.after.get("left", 0)
     done, total = operation.done, operation.total
-    detail = f"{done} of {total} workers restarted"
+    detail = f"{before + done} of {before + total + left} workers restarted"
     if operation.state == "failed":
         return Observation("failed", operation.error or detail, done, total, took_effect=done > 0)
     ended = operation.state == "done"

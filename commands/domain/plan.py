@@ -121,7 +121,8 @@ class Plan(BaseModel):
     `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
     once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
     `steps`: what is to be there after each step of a change that is made gradually, the last of them being `after`;
-    `step` counts those that were made, `again` is the command that goes on from there. `lease`: how long the change
+    `step` counts those that were made, `again` is the command that goes on from there. `rounds`: it takes
+    many requests, and can be stopped between them. `lease`: how long the change
     lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the one that it `undoes`. `run_at`:
     not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the policy's, as
     it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on` the platform
@@ -157,6 +158,7 @@ class Plan(BaseModel):
     undoes: str | None = None
     steps: tuple[dict[str, Any], ...] = ()
     step: int = 0
+    rounds: bool = False
     again: str = ""
     lease: timedelta | None = None
     ends_lease: bool = False
@@ -199,11 +201,18 @@ class Plan(BaseModel):
         return self.steps[self.step - 1] if self.steps and self.step else self.after
 
     @property
+    def go_on(self) -> str:
+        """The command that goes on from where it is: `{left}` in `again` is what its last step has left to do."""
+        there = self.left_at if self.step else self.before
+        return self.again.replace("{left}", str(there.get("left", "")))
+
+    @property
     def can_be_stopped(self) -> bool:
         """Whether it is under way and there are steps that were not begun."""
         under_way = self.state in {PlanState.EXECUTING, PlanState.VERIFYING}
         begun = self.step + (self.state is PlanState.EXECUTING)
-        return under_way and begun < len(self.steps) and self.stopped_by is None
+        asking = self.rounds and self.state is PlanState.EXECUTING
+        return under_way and (asking or begun < len(self.steps)) and self.stopped_by is None
 
     @property
     def executed_at(self) -> datetime | None:

@@ -43,7 +43,8 @@ def deny(args: DenyArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     if plan.can_be_stopped:
         deciding.stop(plan.id, call, tx)
         made = f"{plan.step} of {len(plan.steps)} steps are made; the one under way is the last."
-        return Reply(card(f"Stopped: {plan.summary}", made), private=True)
+        asked = "What was asked for already goes on; nothing more is asked for."
+        return Reply(card(f"Stopped: {plan.summary}", asked if plan.rounds else made), private=True)
     mine = plan.requester == call.person.id
     (deciding.cancel if mine else deciding.veto)(plan.id, call, tx)
     return Reply(card(f"{'Cancelled' if mine else 'Vetoed'}: {plan.summary}", tone=Tone.NEUTRAL), private=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from commands.actions.action import Options, Proposal, planned_on
@@ -42,7 +42,8 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
     if inverse is None or not await _still_shown(last, call):
         raise _changed_since(last, target)
     action, back = inverse
-    return await planned_on(target, action, back, call, undoes=last)
+    asked = replace(back, at=args.at, wait=args.wait, why=args.why)
+    return await planned_on(target, action, asked, call, undoes=last)
 
 
 def _changed_since(last: Plan, target: Workload) -> Conflict:

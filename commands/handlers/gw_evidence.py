@@ -30,10 +30,12 @@ def show(args: EvidenceArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     if kept is None:
         raise NotFound(f"Nothing was captured for “{plan.summary}”.", hint="It is captured right before a change.")
     lacks = rich("Not captured, since it did not answer in time: ", ", ".join(kept.missing).lower(), ".")
+    changed = rich("Somebody has changed it: the audit knows another hash, ", Code(text=kept.known_as), ".")
+    tone = Tone.WARNING if kept.missing else Tone.NEUTRAL
     shown = Card(
         title=f"Before: {plan.summary}",
-        tone=Tone.WARNING if kept.missing else Tone.NEUTRAL,
-        paragraphs=(lacks,) if kept.missing else (),
+        tone=Tone.CRITICAL if kept.was_changed else tone,
+        paragraphs=(*((changed,) if kept.was_changed else ()), *((lacks,) if kept.missing else ())),
         facts=(
             fact("Captured", When(at=kept.at, style="full")),
             fact("SHA-256", Code(text=kept.sha256)),

@@ -113,7 +113,9 @@ def _read(text: str, call: Call) -> tuple[Command, Mapping[str, Any]]:
     family = text.strip().lstrip("/").casefold()
     if command.path != ("help",) or family.startswith("help"):
         return command, given
-    names = [one.name for path, one in sorted(services.registry.commands.items()) if path[0] == family]
+    offered = {"", *services.offers}
+    known = sorted(services.registry.commands.items())
+    names = [one.name for path, one in known if path[0] == family and one.needs in offered]
     raise Malformed(f"/{family} is a family of commands.", hint=f"Name one: {', '.join(names)}.")
 
 

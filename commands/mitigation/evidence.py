@@ -56,11 +56,11 @@ async def _taken(name: str, part: Part) -> list[str] | None:
 
 def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
     service, target = plan.target.name, plan.target
-    where, figures = target.location, apart(target, services)
+    where = apart(target, services)
 
     async def metrics() -> list[str]:
-        now = await services.telemetry.reading(service, window=WINDOW, at=figures)
-        routes = await services.telemetry.routes(service, window=_BACK, at=figures)
+        now = await services.telemetry.reading(service, window=WINDOW, at=where)
+        routes = await services.telemetry.routes(service, window=_BACK, at=where)
         rows = [f"{r.route}: {r.requests} requests, errors {r.error_rate:.1%}, p95 {r.p95_ms} ms" for r in routes]
         return [now.words(), *rows]
 

@@ -22,6 +22,7 @@ from commands.domain.event import ActionLeased
 from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
+from commands.locating import summed_up
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction, Urgency
@@ -201,7 +202,7 @@ def _revert(plan: Plan, lease: Lease, found: Proposal, services: Services, tx: T
         **{name: getattr(plan, name) for name in kept},
         id=f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}",
         action=found.action,
-        summary=preview.summary,
+        summary=summed_up(preview.summary, found.target, services),
         arguments=found.arguments,
         target=found.target,
         fingerprint=found.fingerprint,

@@ -12,7 +12,7 @@ from commands.context import Call
 from commands.domain.incident import ActionPlanned
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed
-from commands.locating import placed
+from commands.locating import placed, summed_up
 from commands.mitigation import leasing
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import tell_timeline
@@ -62,12 +62,12 @@ def propose(_args: object, call: Call, tx: Transaction, proposal: Proposal) -> R
 def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
     limits, incident, preview = call.services.limits, tx.incidents.in_channel(call.channel), proposal.preview
     run_at = _run_at(proposal.options, tx.now)
-    where, plan_id = placed(proposal.target, call), f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
+    where, plan_id = placed(proposal.target, call.services), f"plan-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
     return Plan(
         id=plan_id,
         action=proposal.action,
         klass=proposal.klass.value,
-        summary=f"{preview.summary} ({where})" if where else preview.summary,
+        summary=summed_up(preview.summary, proposal.target, call.services),
         arguments=proposal.arguments,
         target=proposal.target,
         fingerprint=proposal.fingerprint,
@@ -80,7 +80,8 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         findings=proposal.findings,
         removes=preview.removes,
         steps=preview.steps,
-        again=preview.again,
+        rounds=preview.rounds,
+        again=" ".join(filter(None, (preview.again, proposal.target.location.options if where else ""))),
         touches=preview.touches,
         undoes=proposal.undoes,
         lease=leasing.asked_for(proposal, call.services),

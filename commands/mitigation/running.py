@@ -86,7 +86,7 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
         services,
         plan,
         PlanState.LOCKED,
-        f"changed since it was planned ({changes}); nothing was changed. Ask again.",
+        f"the target changed since it was planned ({changes}), so Tocsin did nothing. Ask again.",
     )
 
 

@@ -56,5 +56,11 @@ class Alterations(Protocol):
             Rejected: refused with certainty. OutcomeUnknown: no clear answer.
         """
 
+    async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
+        """The next round of one that takes many requests, as evictions; each asks for what is still to be done.
+
+        Raises as `alter`, and NotFound, Unavailable.
+        """
+
     async def altered(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str) -> Operation | None:
         """What became of it; None: it never arrived. Raises NotFound, Unavailable."""

@@ -58,8 +58,11 @@ class Deployments(Protocol):
             Rejected: refused with certainty. OutcomeUnknown: no clear answer.
         """
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
-        """Ask once for a rolling restart. Never retries. Raises as `scale`."""
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
+        """Ask once for a rolling restart. Never retries. Raises as `scale`.
+
+        `only`: of these copies, by the names of `pods`; without it, of all. One that is gone by now has been replaced.
+        """
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
         """What speaks against an action (by its name): who else owns the target, what runs there, what is counted.

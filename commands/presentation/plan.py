@@ -98,8 +98,10 @@ def _what_now(plan: Plan) -> tuple[Rich, ...]:
         return (rich("Nothing was changed."),)
     if plan.state is PlanState.UNKNOWN:
         return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
-    if plan.in_force and plan.step < len(plan.steps) and plan.state in FINAL:
-        return (rich("To go on: ", Code(text=plan.again), ". To take it back: ", Code(text="/gw undo")),)
+    was_stopped = plan.step < len(plan.steps) or plan.state is PlanState.CANCELLED
+    if plan.in_force and was_stopped and plan.state in FINAL:
+        back = rich(". To take it back: ", Code(text="/gw undo")) if "/gw undo" in plan.undo else ()
+        return (rich("To go on: ", Code(text=plan.go_on), *back),)
     return ()
 
 
@@ -174,8 +176,9 @@ def _footer(plan: Plan) -> Rich:
     asked = rich("asked by ", Who(person=plan.requester))
     said = ", approved by " if plan.needs else ", confirmed by "
     confirmed = rich(said, Who(person=plan.approver)) if plan.approver else ()
-    how = plan.state.value if plan.state in FINAL else "stopped after this step"
-    stopped = rich(f", {how} by ", Who(person=plan.stopped_by)) if plan.stopped_by else ()
+    how = plan.state.value if plan.state in FINAL else "stopped after this step" if plan.steps else "stopped"
+    came_too_late = plan.state is PlanState.DONE
+    stopped = rich(f", {how} by ", Who(person=plan.stopped_by)) if plan.stopped_by and not came_too_late else ()
     return (*asked, *confirmed, *stopped, *(rich(f" · {plan.id}") if _may_be_typed(plan) else ()))
 
 

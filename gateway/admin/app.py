@@ -96,7 +96,7 @@ def _changing(gateway: Gateway) -> APIRouter:
     @router.post("/restart")
     async def restart(body: RestartRequest) -> JSONResponse:
         expected = body.expected.model_dump()
-        return _accepted(*gateway.restart(body.operation_id, body.actor, body.reason, expected))
+        return _accepted(*gateway.restart(body.operation_id, body.actor, body.reason, expected, body.workers))
 
     return router
 

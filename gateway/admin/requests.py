@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 Actor = Annotated[str, Field(min_length=1, max_length=200)]
+WorkerName = Annotated[str, Field(min_length=1, max_length=100)]
 Reason = Annotated[str, Field(max_length=2000)]
 
 
@@ -41,12 +42,13 @@ class ScaleRequest(Body):
 
 
 class RestartRequest(Body):
-    """POST /admin/restart."""
+    """POST /admin/restart. `workers`: only these, by their names; without it, all."""
 
     operation_id: OperationId
     actor: Actor
     reason: Reason = ""
     expected: ExpectedUid = ExpectedUid()
+    workers: Annotated[list[WorkerName], Field(min_length=1, max_length=1000)] | None = None
 
 
 class FaultRequest(Body):

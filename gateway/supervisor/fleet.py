@@ -134,8 +134,10 @@ class Fleet:
 
     # Restarting.
 
-    async def restart_all(self, progress: Progress) -> None:
-        """Replace every worker, one by one: the new one serves before the old one drains.
+    async def restart_all(self, progress: Progress, names: frozenset[str] | None = None) -> None:
+        """Replace every worker, or those with these names, one by one: the new one serves before the old one drains.
+
+        A worker that is gone already is not waited for: its slot has a newer one.
 
         Raises:
             FleetError: a replacement did not become ready, and the worker it was meant for goes on serving; or the
@@ -143,6 +145,8 @@ class Fleet:
         """
         for slot in sorted(self._by_slot):
             old = self._by_slot.get(slot)
+            if names is not None and (old is None or old.name not in names):
+                continue
             replacement = await self._launch(slot)
             if self._stopping:
                 await self._drain(replacement, progress)

@@ -107,20 +107,25 @@ class Gateway:
         )  # fmt: skip
         return self._begin(operation, expected, lambda op: self.fleet.scale_to(replicas, op.progressed)), True
 
-    def restart(self, operation_id: str, actor: str, reason: str, expected: Expected) -> tuple[Operation, bool]:
-        """Replace all workers one by one; (operation, whether it is new).
+    def restart(
+        self, operation_id: str, actor: str, reason: str, expected: Expected, workers: list[str] | None = None
+    ) -> tuple[Operation, bool]:
+        """Replace all workers, or those with these names, one by one; (operation, whether it is new).
+
+        A name is of one process: one that is gone already counts as replaced.
 
         Raises:
             ConflictError: nothing was changed.
         """
-        arguments = {"actor": actor, "reason": reason, "expected": expected}
+        names = None if workers is None else frozenset(workers)
+        arguments = {"actor": actor, "reason": reason, "expected": expected, "workers": names}
         if known := self.operations.repeated(operation_id, "restart", arguments):
             return known, False
-        count = self.fleet.desired
-        operation = Operation(
-            operation_id, "restart", actor, reason, arguments, {"replicas": count}, {"replicas": count}, count
-        )
-        return self._begin(operation, expected, lambda op: self.fleet.restart_all(op.progressed)), True
+        before = {"replicas": self.fleet.desired}
+        after = before if names is None else {**before, "restarted": len(names)}
+        total = before["replicas"] if names is None else len(names)
+        operation = Operation(operation_id, "restart", actor, reason, arguments, before, after, total)
+        return self._begin(operation, expected, lambda op: self.fleet.restart_all(op.progressed, names)), True
 
     def _begin(
         self, operation: Operation, expected: Expected, run: Callable[[Operation], Awaitable[None]]

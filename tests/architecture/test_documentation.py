@@ -79,6 +79,14 @@ def test_links_resolve(page: Path) -> None:
         assert not anchor or anchor in anchors(file), f"{target} in {named(page)}"
 
 
+def test_the_tests_that_a_page_names_exist() -> None:
+    files = [file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py")]
+    known = {name for text in files for name in re.findall(r"def (test_\w+)\(", text)}
+    told = {name for page in pages() for name in re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8"))}
+    assert told
+    assert not told - known
+
+
 def test_every_decision_and_page_is_linked() -> None:
     linked = {(page.parent / target.partition("#")[0]).resolve() for page in pages() for target in links(page)}
     lost = [named(page) for page in pages()[1:] if page.resolve() not in linked]

@@ -11,7 +11,16 @@ import pytest
 
 from bot.adapters.gateway import GatewayAdmin
 from commands.errors import NotFound, Unavailable
-from tests.contract.gateways import MINUTES, NAME, SECRET, DeploymentsContract, LogsContract, TelemetryContract, Traffic
+from tests.contract.gateways import (
+    MINUTES,
+    NAME,
+    SECRET,
+    DeploymentsContract,
+    LogsContract,
+    TelemetryContract,
+    Traffic,
+    ended,
+)
 from tests.gateway.running import TOKEN, RunningGateway, running, settings_for
 from tests.gateway.upstream import ControlledUpstream
 from tests.waiting import eventually
@@ -80,6 +89,15 @@ class TestDeployments(DeploymentsContract):
 
     def test_the_secret_of_the_contract_is_the_one_in_use(self) -> None:
         assert SECRET == TOKEN
+
+    async def test_a_restart_of_some_is_of_no_more(self, gateway: GatewayAdmin) -> None:
+        before = await gateway.find(NAME)
+        first, *others = [one.name for one in await gateway.pods(before.target)]
+        await gateway.restart(before.target, operation="part", actor="ana", only=[first])
+        found = await ended(gateway, before.target, "part")
+        assert (found.state, found.done, found.total) == ("done", 1, 1)
+        now = {one.name for one in await gateway.pods(before.target)}
+        assert (first in now, set(others) <= now, len(now)) == (False, True, before.desired)
 
     async def test_a_wrong_token_is_said_so(self, process: RunningGateway) -> None:
         stranger = GatewayAdmin(name=NAME, admin_url=process.ready["admin"], token="not-the-token")

@@ -14,7 +14,7 @@ from bot.adapters.kubernetes.altering.selectors import PAGE_OF
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.ledger import Note
 from commands.actions.known import ACTIONS
-from commands.errors import Conflict
+from commands.errors import Conflict, Unavailable
 from commands.ports import Drafted, Rejected
 from tests.contract.altering import plan_of
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
@@ -62,14 +62,17 @@ async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gatew
     found = await drafted(gateway, "node drain", node=node)
     held = "The disruption budget strict needs 2 healthy pods and has 2 currently"
     assert (found.facts[-1][0], held in found.facts[-1][1], found.removes) == ("Held now", True, 0.5)
-    target, short = (await gateway.find(NAME)).target, Drain(timedelta(0))
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    scene, thought = await gateway._thought(short, target, found.settled)
-    await short.afterwards(scene, thought, "")
+    await asked(gateway, "node drain", found)
+    assert (await evicted(gateway, found)).state == "running"
+    short = Drain(timedelta(0))
+    scene, thought = await gateway._thought(short, (await gateway.find(NAME)).target, found.settled)
+    evictions = len(cluster.calls_of("create pods/eviction"))
+    await short.further(scene, thought, "")
+    assert len(cluster.calls_of("create pods/eviction")) == evictions, "the time is over"
     told = await short.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
     assert (told.state, told.total, held in told.error) == ("failed", 1, True)
     cluster.delete("poddisruptionbudgets", "strict", SPACE)
-    cluster.change("nodes", node, lambda old: old["spec"].pop("unschedulable"))
+    fresh_node(False, node)(cluster)
 
 
 async def test_a_drain_skips_what_stays_and_refuses_what_nobody_would_start_again(
@@ -95,12 +98,11 @@ def bare(cluster: Kubernetes, node: str) -> None:
     cluster.create("pods", {"metadata": {"name": "alone", "namespace": SPACE}, "spec": known})
 
 
-async def drained(gateway: KubernetesGateway, drain: Drain, found: Any) -> Any:
-    """What came of the evictions alone, on a node that is cordoned."""
+async def evicted(gateway: KubernetesGateway, found: Any) -> Any:
+    """What a round of evictions came to."""
     target = (await gateway.find(NAME)).target
-    scene, thought = await gateway._thought(drain, target, found.settled)
-    await drain.afterwards(scene, thought, "")
-    return await drain.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
+    await gateway.pursue("node drain", target, found.settled, plan="plan-1", actor="ana")
+    return await became(gateway, "node drain", found)
 
 
 async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
@@ -108,15 +110,19 @@ async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
 ) -> None:
     reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
+    fresh_node(False, node)(cluster)
     found = await drafted(gateway, "node drain", node=node)
     bare(cluster, node)
     with pytest.raises(Rejected, match="pods that nothing would start again was none, and is alone by now"):
         await asked(gateway, "node drain", found)
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    await drained(gateway, Drain(again=0), found)
+    cluster.delete("pods", "alone", SPACE)
     cluster.settle()
-    told = await drained(gateway, Drain(again=0), found)
-    assert (told.state, told.total) == ("failed", 1)
+    await asked(gateway, "node drain", found)
+    bare(cluster, node)
+    await evicted(gateway, found)
+    cluster.settle()
+    told = await evicted(gateway, found)
+    assert (told.state, told.done, told.total) == ("failed", 1, 1)
     assert told.error == f"1 pod left on {node}: nothing would start alone again, so it was not evicted"
     assert cluster.find("pods", "alone", SPACE)
     cluster.delete("pods", "alone", SPACE)
@@ -129,23 +135,25 @@ async def test_evictions_go_on_after_a_list_that_failed_and_end_with_a_right_tha
 ) -> None:
     reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
+    fresh_node(False, node)(cluster)
     found = await drafted(gateway, "node drain", node=node)
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    cluster.faults.fail("create pods/eviction", 403)
-    evictions = len(cluster.calls_of("create pods/eviction"))
-    told = await drained(gateway, Drain(again=0), found)
-    assert len(cluster.calls_of("create pods/eviction")) == evictions + 1
-    assert (told.state, "does not allow Tocsin to create pods/eviction" in told.error) == ("failed", True)
-    drain = Drain(again=0)
-    target = (await gateway.find(NAME)).target
-    scene, thought = await gateway._thought(drain, target, found.settled)
+    await asked(gateway, "node drain", found)
     name = pod(cluster)["metadata"]["name"]
     cluster.change("pods", name, lambda old: old["metadata"].update(finalizers=["example.com/slow"]), SPACE)
+    cluster.faults.fail("create pods/eviction", 403)
+    told = await evicted(gateway, found)
+    assert (told.state, "does not allow Tocsin to create pods/eviction" in told.error) == ("failed", True)
+    fresh_node(False, node)(cluster)
+    await asked(gateway, "node drain", await drafted(gateway, "node drain", node=node), "plan-2")
+    target = (await gateway.find(NAME)).target
     cluster.faults.fail("list pods", 500)
-    await drain.afterwards(scene, thought, "")
-    note = Note.of("", "plan-1", "ana", scene.now - timedelta(hours=1), thought.known)
-    told = await drain.became(scene, thought, note)
-    assert (told.state, told.total, told.error) == ("running", 1, ""), "what is stopping is no failure"
+    with pytest.raises(Unavailable):
+        await gateway.pursue("node drain", target, found.settled, plan="plan-2", actor="ana")
+    await gateway.pursue("node drain", target, found.settled, plan="plan-2", actor="ana")
+    short = Drain(timedelta(0))
+    scene, thought = await gateway._thought(short, target, found.settled)
+    told = await short.became(scene, thought, Note.of("", "plan-2", "ana", scene.now, thought.known))
+    assert (told.state, told.done, told.total) == ("running", 0, 1), "what is stopping is no failure"
     cluster.change("pods", name, lambda old: old["metadata"].pop("finalizers"), SPACE)
     fresh_node(False, node)(cluster)
     cluster.settle()

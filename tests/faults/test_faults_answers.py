@@ -14,9 +14,12 @@ import sqlalchemy as sa
 from bot.store import schema
 from bot.store.audit import verify
 from bot.store.transaction import SqlTransaction
+from commands.domain.evidence import Evidence
 from commands.domain.incident import ActionFinished
 from commands.domain.location import HERE, Location
-from commands.domain.plan import Plan, PlanState
+from commands.domain.plan import Plan, PlanState, Target
+from commands.mitigation import running
+from commands.ports import Operation
 from tests.world import World, audited, settings_for, world
 
 NOTHING = "nothing was changed"
@@ -56,6 +59,53 @@ async def test_a_lost_answer_is_read_back_and_not_asked_again(tocsin_on: World) 
     plan = await confirmed(tocsin_on, key)
     assert (plan.state, tocsin_on.gateway.desired, tocsin_on.gateway.asked) == (PlanState.DONE, 10, ["scale"])
     assert "10 of 10 workers ready" in await tocsin_on.read(key)
+
+
+async def test_what_cannot_be_written_into_the_audit_is_not_done(tocsin: World) -> None:
+    """No intent, no change."""
+    _, key = await planned(tocsin)
+    refuse = "BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    trigger = f"CREATE TRIGGER shut BEFORE INSERT ON {schema.audit.name} WHEN NEW.kind = 'intent' {refuse}"
+    await tocsin.app.store.database.write(lambda connection: connection.execute(sa.text(trigger)))
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
+    assert NOTHING in plan.detail
+    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["failed"])
+
+
+async def test_a_request_that_arrives_after_it_was_looked_for_is_no_failure(tocsin: World) -> None:
+    """Its answer was lost and it is on its way still: that it is not there once is no proof that it never comes."""
+    _, key = await planned(tocsin)
+    gateway = tocsin.gateway
+    gateway.never_arrives = True
+    looks = 0
+
+    async def late(_: Target, operation: str) -> Operation | None:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            return None
+        gateway.desired = 10
+        return Operation(id=operation, state="done", done=2, total=2)
+
+    gateway.operation = late  # type: ignore[method-assign]
+    plan = await confirmed(tocsin, key)
+    assert (plan.state, gateway.asked) == (PlanState.DONE, ["scale"])
+
+
+async def test_what_was_begun_is_not_begun_a_second_time(tocsin: World) -> None:
+    """A process that was gone between its intent and the effect, and comes back: the intent is there already."""
+    _, key = await planned(tocsin)
+    plan = await confirmed(tocsin, key)
+    kept = Evidence(plan=plan.id, at=tocsin.clock.now(), text="")
+
+    def again(tx: SqlTransaction) -> Plan | None:
+        tx.plans.move(plan.id, PlanState.DONE, PlanState.EXECUTING)
+        return running.begin(plan.id, "another life", tocsin.gateway.reading_now, kept, tocsin.app.services, tx)
+
+    assert await tocsin.app.store.transact("again", again) is None
+    kinds, _ = await traces(tocsin, plan)
+    assert kinds.count("intent") == 1
 
 
 async def test_a_request_that_never_arrived_is_said_not_to_have_happened(tocsin_on: World) -> None:

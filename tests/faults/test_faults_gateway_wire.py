@@ -47,7 +47,7 @@ TROUBLE: dict[str, tuple[Trouble, PlanState, int, str]] = {
         lambda acting: acting.gateway.state.replace(),
         PlanState.FAILED,
         0,
-        "Changed since it was planned (it was replaced)",
+        "The target changed since it was planned (it was replaced)",
     ),
     "it is gone": (lambda acting: acting.gateway.stop(), PlanState.FAILED, 0, "does not answer (ConnectError)"),
 }

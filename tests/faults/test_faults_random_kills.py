@@ -1,11 +1,18 @@
-"""kill -9 at random moments of a whole incident, typed by people who press Send again: the end is the same."""
+"""kill -9 at random moments of a whole incident, typed by people who press Send again: the end is the same.
+
+On Postgres two replicas serve the console, and each kill takes one of them, the other, or both. TOCSIN_KILLS says how
+many kills there are to be on each database; without it there are a few.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,19 +23,22 @@ import pytest
 
 from commands.domain.incident import RoleAssigned, Status
 from commands.domain.plan import PlanState
+from tests import postgres
 from tests.faults.client import Refused
-from tests.faults.processes import Scene, scene
-from tests.simulators.gateway.server import GatewaySimulator
+from tests.faults.processes import BotProcess, Scene, scene
+from tests.simulators.gateway.server import gateway_simulator
 from tests.waiting import eventually
 
-KILLS, STEPS = 5, 10
+A_ROUND, STEPS = 5, 10
+KILLS = int(os.environ.get("TOCSIN_KILLS", A_ROUND))
 
 
 @dataclass
 class Crew:
-    """Repeats each line, with the same delivery id, until the bot has taken it."""
+    """Repeats each line, with the same delivery id, at one replica after the other, until one has taken it."""
 
     acting: Scene
+    bots: list[BotProcess]
     killer: Killer
     deliveries: list[str] = field(default_factory=list)
 
@@ -37,7 +47,7 @@ class Crew:
         delivery = f"delivery-{len(self.deliveries):03d}"
         self.deliveries.append(delivery)
         self.killer.step()
-        self._insist(lambda: self.acting.bot.console.command(person, channel, text, delivery=delivery))
+        self._insist(lambda bot: bot.console.command(person, channel, text, delivery=delivery))
         return self.acting.answered(delivery)
 
     def press(self, person: str, channel: str, message: str, label: str) -> None:
@@ -46,12 +56,14 @@ class Crew:
         self.deliveries.append(delivery)
         self.killer.step()
         token = self.acting.record.token(message, label)
-        self._insist(lambda: self.acting.bot.console.click(person, channel, token, delivery=delivery))
+        self._insist(lambda bot: bot.console.click(person, channel, token, delivery=delivery))
 
-    def _insist(self, ask: Callable[[], dict[str, Any]]) -> None:
+    def _insist(self, ask: Callable[[BotProcess], dict[str, Any]]) -> None:
+        turns = itertools.cycle(self.bots if len(self.deliveries) % 2 else self.bots[::-1])
+
         def taken() -> bool:
             try:
-                return bool(ask()["accepted"])
+                return bool(ask(next(turns))["accepted"])
             except (httpx.TransportError, Refused):
                 return False
 
@@ -59,12 +71,13 @@ class Crew:
 
 
 class Killer:
-    """Kills the bot a random moment after some of the crew's steps have begun, and starts it again."""
+    """Kills bots a random moment after some of the crew's steps have begun, and starts them again."""
 
-    def __init__(self, acting: Scene, seed: int) -> None:
-        self._acting = acting
+    def __init__(self, acting: Scene, bots: list[BotProcess], *, seed: int, kills: int) -> None:
+        self._record = acting.record
+        self._bots = bots
         self._random = random.Random(seed)
-        self._chosen = set(self._random.sample(range(1, STEPS), KILLS))
+        self._chosen = set(self._random.sample(range(1, STEPS), kills))
         self._running: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1)
         self.steps = self.kills = 0
@@ -74,11 +87,15 @@ class Killer:
         self.steps += 1
         if self.steps in self._chosen:
             self.wait()
-            self._running = self._thread.submit(self._kill, self._random.uniform(0, 0.15))
+            struck = self._random.sample(self._bots, self._random.randint(1, len(self._bots)))
+            self._running = self._thread.submit(self._kill, struck, self._random.uniform(0, 0.15))
 
-    def _kill(self, after: float) -> None:
+    def _kill(self, struck: list[BotProcess], after: float) -> None:
         threading.Event().wait(after)
-        self._acting.bot.restart_after_kill(self._acting.record)
+        for bot in struck:
+            bot.kill()
+        for bot in struck:
+            bot.restart_after_kill(self._record)
         self.kills += 1
 
     def wait(self) -> None:
@@ -87,16 +104,41 @@ class Killer:
             self._running.result(90)
 
 
-@pytest.mark.parametrize("seed", [20260301])
+@pytest.mark.timeout(60 + 60 * KILLS)
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_an_incident_survives_kills_at_random_moments(
-    tmp_path: Path, database_url: str, gateway: GatewaySimulator, seed: int
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    with scene(tmp_path, database_url, gateway) as acting:
-        crew = Crew(acting, Killer(acting, seed))
-        _whole_incident(crew)
-        crew.killer.wait()
-        assert (crew.killer.steps, crew.killer.kills) == (STEPS, KILLS)
-        _nothing_was_lost_or_doubled(acting, crew)
+    done = 0
+    for number in itertools.count():
+        seed, kills = random.SystemRandom().randrange(2**32) if number else 20260301, min(A_ROUND, KILLS - done)
+        print(f"seed {seed}: {kind}, {done} kills so far")
+        with _round(request, kind, tmp_path / f"round{number}") as (acting, bots):
+            crew = Crew(acting, bots, Killer(acting, bots, seed=seed, kills=kills))
+            _whole_incident(crew)
+            crew.killer.wait()
+            assert (crew.killer.steps, crew.killer.kills) == (STEPS, kills)
+            _nothing_was_lost_or_doubled(acting, crew)
+        done += kills
+        if done >= KILLS:
+            return
+
+
+@contextlib.contextmanager
+def _round(request: pytest.FixtureRequest, kind: str, directory: Path) -> Iterator[tuple[Scene, list[BotProcess]]]:
+    """A fresh database with its bots, all running."""
+    directory.mkdir()
+    with contextlib.ExitStack() as ending:
+        gateway, url = ending.enter_context(gateway_simulator()), f"sqlite:///{directory / 'tocsin.db'}"
+        if kind == "postgres":
+            url = ending.enter_context(postgres.database(request.getfixturevalue("postgres_server")))
+        acting = ending.enter_context(scene(directory, url, gateway))
+        bots = [acting.bot]
+        if kind == "postgres":
+            bots.append(BotProcess(directory, url, gateway.url, name="two"))
+            ending.callback(bots[1].stop)
+            bots[1].start()
+        yield acting, bots
 
 
 def _whole_incident(crew: Crew) -> None:

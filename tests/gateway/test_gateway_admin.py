@@ -89,6 +89,21 @@ def test_what_was_expected_must_be_found(gateway: RunningGateway) -> None:
     assert gateway.change("scale", replicas=2, expected={"uid": uid, "replicas": 1})["state"] == "done"
 
 
+def test_a_restart_may_be_of_some_workers(gateway: RunningGateway) -> None:
+    gateway.change("scale", replicas=2)
+    kept, replaced = gateway.workers("ready")
+    found = gateway.change("restart", operation_id="part", workers=[replaced["name"]])
+    assert (found["state"], found["progress"]) == ("done", {"done": 1, "total": 1})
+    assert (found["before"], found["after"]) == ({"replicas": 2}, {"replicas": 2, "restarted": 1})
+    now = {worker["name"] for worker in gateway.workers("ready")}
+    assert (kept["name"] in now, replaced["name"] in now, len(now)) == (True, False, 2)
+    body = {"operation_id": "part", "actor": "ana", "reason": "test"}
+    other = gateway.admin.post("/admin/restart", json={**body, "workers": [kept["name"]]})
+    assert other.status_code == 409
+    nobody = gateway.admin.post("/admin/restart", json={**body, "operation_id": "none", "workers": []})
+    assert nobody.status_code == 422
+
+
 def test_one_operation_at_a_time(gateway: RunningGateway) -> None:
     first = scale_body(replicas=4)
     assert gateway.admin.post("/admin/scale", json=first).status_code == 202

@@ -89,6 +89,18 @@ async def test_a_restart_does_not_start_workers_while_the_gateway_stops(listener
     assert fleet.workers == []
 
 
+async def test_a_restart_of_some_replaces_those_and_no_other(listeners: NoMorePorts) -> None:
+    fleet = fleet_of(listeners, Told())
+    await fleet.scale_to(2, lambda: None)
+    first, second = fleet.workers
+    done: list[str] = []
+    await fleet.restart_all(lambda: done.append("one"), frozenset({second.name, "gateway-7-gone"}))
+    assert fleet.workers[0] is first
+    assert fleet.workers[1] is not second
+    assert (fleet.ready, done) == (2, ["one"])
+    await fleet.stop()
+
+
 async def test_a_task_that_fails_is_told_of() -> None:
     failed: list[tuple[str, str]] = []
     background = Background(lambda task, error: failed.append((task, str(error))))

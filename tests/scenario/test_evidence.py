@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
+from bot.store import schema
+from commands.domain.location import HERE, Location
 from commands.errors import Unavailable
+from commands.mitigation.evidence import capture
 from commands.ports import LogLine
 from tests.scenario.stage import Stage, golden, transcript
 from tests.world import audited
+
+
+async def test_logs_beside_a_cluster_are_not_asked_for_its_places(stage: Stage) -> None:
+    """Where the logs come from the local gateway, they know of no cluster, though the deployment is in one."""
+    await stage.runs("ben", "general", "/gw scale 4")
+    plan, gateway = await stage.world.plan(), stage.world.gateway
+    there = plan.target.model_copy(update={"cluster": "production", "namespace": "edge"})
+    places: list[Location] = []
+
+    async def lines(*args: Any, **kwargs: Any) -> Any:
+        places.append(kwargs["at"])
+        return await original(*args, **kwargs)
+
+    original, gateway.lines = gateway.lines, lines  # type: ignore[method-assign]
+    kept = await capture(plan.model_copy(update={"target": there}), stage.world.app.services)
+    assert (places, kept.missing) == ([HERE], ())
 
 
 @transcript("/gw evidence")
@@ -77,3 +97,27 @@ async def test_what_does_not_answer_is_left_out_and_said(stage: Stage) -> None:
     assert (await stage.runs("ben", "general", "/gw scale 4")).splitlines()[0].startswith("Done: ")
     shown = await stage.asks("ben", "general", "/gw evidence")
     assert shown.splitlines()[1] == "  Not captured, since it did not answer in time: log."
+
+
+async def test_a_long_log_is_cut_and_what_was_left_out_is_said(stage: Stage) -> None:
+    at = stage.world.clock.now()
+    stage.world.gateway.log_lines = [LogLine(at=at, level="ERROR", message=f"{n} {'x' * 300}") for n in range(150)]
+    await stage.runs("ben", "general", "/gw scale 4")
+    plan = await stage.world.plan()
+    kept = await stage.world.app.store.look(lambda tx: tx.evidence.find(plan.id))
+    assert kept is not None
+    log = kept.text.partition("== Log\n")[2].partition("\n\n== ")[0]
+    assert 10_000 < len(log) < 17_000
+    assert re.fullmatch(r"… \d+ earlier lines left out", log.splitlines()[0])
+    assert " ERROR 149 x" in log.splitlines()[-1]
+
+
+async def test_evidence_that_somebody_rewrote_is_not_what_the_audit_knows(stage: Stage) -> None:
+    bot = stage.world
+    shown = await bot.command("ben", "general", "/gw scale 5")
+    await bot.click("ana", shown.reply_key, "Confirm")
+    plan = await bot.settled()
+    assert "Somebody has changed it" not in await bot.say("ana", "general", f"/gw evidence {plan.id}")
+    change = schema.evidence.update().values(text="all was well", sha256="0" * 64)
+    await bot.app.store.database.write(lambda connection: connection.execute(change))
+    assert "Somebody has changed it" in await bot.say("ana", "general", f"/gw evidence {plan.id}")

@@ -85,6 +85,15 @@ async def test_numbers_out_of_policy_are_refused_with_one_that_fits(stage: Stage
     assert stage.world.gateway.asked == []
 
 
+async def test_the_settings_bound_the_numbers_where_the_target_would_take_more(sqlite_url: str) -> None:
+    limits = {"min_replicas": 2, "max_replicas": 8}
+    async with world(settings_for(sqlite_url, policy=limits), clock=Still()) as running:
+        for number in (1, 9):
+            said = await running.say("ben", "general", f"/gw scale {number}")
+            assert said.startswith(f"{number} is not allowed: gateway runs with 2 to 8 workers.")
+        assert (await running.command("ben", "general", "/gw scale 8")).accepted
+
+
 @transcript("/gw restart")
 async def test_restart(stage: Stage) -> None:
     said = await stage.types("ben", "general", "/gw restart")
@@ -264,7 +273,7 @@ async def test_a_target_that_drifted_voids_the_confirmation(stage: Stage) -> Non
     await stage.world.settled()
     assert await stage.asks_card() == golden("""
         Failed: Scale gateway up from 3 to 10 workers
-          Changed since it was planned (workers 3 → 4); nothing was changed. Ask again.
+          The target changed since it was planned (workers 3 → 4), so Tocsin did nothing. Ask again.
           (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
         """)
     assert stage.world.gateway.asked == []

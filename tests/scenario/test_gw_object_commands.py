@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.contract.clusters import SPACE, grant_nodes
 from tests.contract.test_contract_kubernetes_objects import blocks, bounds, config, pod, scaled, selector, served
 from tests.scenario.clusters import Site, site
-from tests.scenario.stage import golden, transcript
+from tests.scenario.stage import golden, stable, transcript
 
 
 def zone(here: Site, node: str) -> str:
     return str(here.cluster.get("nodes", node)["metadata"]["labels"]["topology.kubernetes.io/zone"])
+
+
+async def is_stopped_between_evictions(here: Site, node: str) -> None:
+    """By a freeze, and by a person; no eviction is asked for meanwhile, so that one is left to be stopped."""
+    gateway: Any = here.bot.gateway
+    seen: list[str] = []
+
+    async def pursue(*_args: Any, plan: str, **_kwargs: Any) -> None:
+        seen.append(stable(await here.bot.read(f"{plan}:card", "ben")))
+        seen.append(await here.says(stopping.format(plan=plan), "dev"))
+
+    gateway.pursue = pursue
+    stopping = "/tocsin freeze storm"
+    shown = await here.agreed(f"/gw node drain {node}")
+    assert "Failed: Drain the node" in shown
+    assert "0 of 1 pods have left it; all changes are frozen by @" in shown
+    await here.says("/tocsin thaw", "dev")
+    stopping = "/deny {plan}"
+    shown = await here.agreed(f"/gw node drain {node}")
+    assert len(seen) == 4
+    assert seen[2].replace(node, "NODE") == golden("""
+        Running: Drain the node NODE
+          0 of 1 pods have left it …
+          [Stop]
+          (asked by @Ben Okafor, approved by @Dev Patel)
+        """)
+    assert "What was asked for already goes on; nothing more is asked for." in seen[3]
+    assert shown.replace(node, "NODE") == golden("""
+        Cancelled: Drain the node NODE
+          0 of 1 pods have left it
+          To go on: /gw node drain NODE. To take it back: /gw undo
+          (asked by @Ben Okafor, approved by @Dev Patel, cancelled by @Dev Patel)
+        """)
+    del gateway.pursue
 
 
 @transcript("/gw config set", "/gw pod delete", "/gw pod quarantine", "/gw hpa bounds")
@@ -118,6 +153,7 @@ async def test_a_configmap_a_pod_an_autoscaler_and_a_node(sqlite_url: str, tmp_p
               [Approve] [Veto] [Cancel]
               (asked by @Ben Okafor · plan-20260301-…)
             """)  # noqa: E501
+        await is_stopped_between_evictions(here, node)
         assert (await here.agreed(f"/gw node drain {node}")).replace(node, "NODE") == golden("""
             Done, not verified: Drain the node NODE
               Nobody is left on it; not verified: look at it yourself

@@ -151,6 +151,14 @@ async def test_a_change_is_made_where_it_was_planned_and_nowhere_else(stage: Sta
     assert f"/gw undo {plan.id} puts back 2 workers" in done
     await _carried_out(stage.world, "general", f"/gw undo {plan.id}")
     assert (_copies(clusters["staging"]), _copies(clusters["production"])) == (2, 2)
+    await _carried_out(stage.world, "staging", "/gw scale 3 --for 30m")
+    await stage.quietly("ana", "staging", f"/lease revert {(await stage.world.plan()).id}")
+
+    async def taken_back() -> bool:
+        return (await stage.world.plan()).ends_lease
+
+    await stage.world.until(taken_back)
+    assert (await stage.world.plan()).summary == "Revert: scale gateway down from 3 to 2 workers (staging/edge)"
 
 
 async def test_the_policy_knows_in_which_cluster_a_change_is(
@@ -167,10 +175,18 @@ async def test_the_policy_knows_in_which_cluster_a_change_is(
             named = await bot.say("ana", "staging", "/gw scale 3 --cluster production --namespace edge")
             assert "by the rule not-by-chat" in named
             assert (await bot.say("ana", "staging", "/gw scale 3")).startswith("Scale gateway up")
+            for line in ("/gw logs", "/gw logs --namespace edge"):
+                assert "people in them" in await bot.say("ana", "general", line)
+            assert "people in them" not in await bot.say("ana", "staging", "/gw logs")
 
 
 _POLICY = """
 rules:
+- name: no-logs
+  effect: deny
+  commands: [gw logs]
+  where: {clusters: [prod*]}
+  reason: The logs of production have people in them.
 - name: not-by-chat
   effect: deny
   classes: [mitigation, dangerous]

@@ -114,6 +114,8 @@ async def test_the_template_is_changed_with_a_diff_and_put_back(sqlite_url: str,
             """)
         await here.runs(f"/gw env NOTE={AWKWARD}")
         assert here.container()["env"][-1] == {"name": "NOTE", "value": AWKWARD}
+        for spelt in ("$(reboot)", "1.4.3;reboot", "{image:1}", "<!channel>", "../../secret?x=1"):
+            assert (await here.says(f"/gw image {spelt}")).splitlines()[0] == f"“{spelt}” is no image and no tag."
         await here.runs("/gw pause")
         assert await here.says("/gw image 2") == golden("""
             gateway: its rollout is paused.

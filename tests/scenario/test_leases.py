@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import PlanState
@@ -38,6 +39,13 @@ async def over(stage: Stage, plan_id: str) -> Lease:
     found = await stage.world.until(ended)
     assert isinstance(found, Lease)
     return found
+
+
+async def timers(stage: Stage, plan_id: str) -> list[str]:
+    """The work that waits for its time in the engine."""
+    query = sa.text("SELECT workflow_uuid FROM workflow_status WHERE workflow_uuid LIKE :of ORDER BY 1")
+    database = stage.world.app.store.database
+    return await database.read(lambda c: list(c.execute(query, {"of": f"{plan_id}:lease:%"}).scalars()))
 
 
 @transcript("/leases", "/lease revert")
@@ -107,6 +115,7 @@ async def test_its_time_runs_out_and_everybody_is_told_before(stage_on: Stage) -
 
 async def test_the_notice_can_be_answered(stage: Stage) -> None:
     plan_id = await leased(stage)
+    assert await timers(stage, plan_id) == [f"{plan_id}:lease:1:end", f"{plan_id}:lease:1:notice"]
     await noticed(stage, plan_id)
     assert await stage.news() == golden("""
         [#general, all]

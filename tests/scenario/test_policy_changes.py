@@ -226,6 +226,19 @@ async def test_the_budget_counts_what_was_done_and_what_is_about_to_be(governed:
     assert "; 32% is gone already" in await stage.asks("ben", "general", "/gw scale 6")
 
 
+async def test_breaking_the_glass_skips_no_budget_no_denial_and_no_freeze(governed: Governed) -> None:
+    stage, why = governed.stage, '--break-glass "it burns"'
+    stage.world.gateway.desired = 10
+    governed.write(policy(BUDGET))
+    assert "it would remove 50% of the ready capacity" in await stage.asks("ben", "general", f"/gw scale 5 {why}")
+    await stage.quietly("dev", "general", "/tocsin freeze looking")
+    assert "All changes are frozen by @dev: looking." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
+    await stage.quietly("dev", "general", "/tocsin thaw")
+    governed.write("rules:\n- {name: not-now, effect: deny, commands: [gw scale], reason: Not now.}\n")
+    assert "refused by the rule not-now: Not now." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
+    assert stage.world.gateway.asked == []
+
+
 async def test_a_cooldown_names_the_time_that_is_left(governed: Governed) -> None:
     stage = governed.stage
     governed.write(policy(CHANGES + "  cooldown: 10m\n"))

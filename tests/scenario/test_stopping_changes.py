@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from commands.domain.location import HERE, Location
 from commands.domain.plan import PlanState
+from commands.mitigation import running
+from commands.ports import Workload
 from tests.scenario.stage import Stage, golden, transcript
 
 
@@ -140,3 +145,37 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
         Nothing is locked
           No change runs now.
         """)
+
+
+async def test_a_freeze_stops_what_was_confirmed_and_has_not_begun(stage: Stage) -> None:
+    gateway, find, hold = stage.world.gateway, stage.world.gateway.find, asyncio.Event()
+
+    async def slow(name: str, at: Location = HERE) -> Workload:
+        await hold.wait()
+        return await find(name, at)
+
+    async def locked() -> bool:
+        return (await stage.world.plan()).state is PlanState.LOCKED
+
+    await stage.types("ben", "general", "/gw scale 9")
+    gateway.find = slow  # type: ignore[method-assign]
+    await stage.presses("ben", "general", "Confirm")
+    await stage.world.until(locked)
+    await stage.quietly("dev", "general", "/tocsin freeze looking")
+    hold.set()
+    plan = await stage.world.settled()
+    assert (plan.state, gateway.asked) == (PlanState.FAILED, [])
+    assert plan.detail == "all changes are frozen by @dev: looking; nothing was changed"
+
+
+async def test_a_freeze_keeps_what_waited_for_its_hour_from_its_target(stage: Stage) -> None:
+    await stage.types("ben", "general", "/gw scale 9 in 20m")
+    await stage.presses("ben", "general", "Confirm")
+    await stage.quietly("dev", "general", "/tocsin freeze looking")
+    plan, services = await stage.world.plan(), stage.world.app.services
+    assert await stage.world.app.store.transact("its hour", lambda tx: running.lock(plan.id, services, tx)) is None
+    plan = await stage.world.plan()
+    assert (plan.state, plan.detail) == (
+        PlanState.FAILED,
+        "all changes are frozen by @dev: looking; nothing was changed",
+    )

@@ -56,6 +56,15 @@ async def test_a_change_is_taken_back_once(stage: Stage) -> None:
     assert (await stage.world.plan(scaled.id)).state is PlanState.UNDONE
 
 
+async def test_an_undo_runs_at_its_hour_or_without_approval_where_that_is_said(stage: Stage) -> None:
+    await stage.runs("ben", "general", "/gw scale 7")
+    stage.later(seconds=1)
+    assert "Runs at: " in await stage.types("ana", "general", "/gw undo --in 20m")
+    shown = await stage.types("ana", "general", '/gw undo --break-glass "it burns"')
+    assert "Without approval: it burns. It is announced, and reviewed later." in shown
+    assert "give one of them" in await stage.types("ana", "general", "/gw undo --in 20m --at 14:05")
+
+
 async def asked(stage: Stage, times: int) -> bool:
     """Whether the gateway has been asked so often."""
     return len(stage.world.gateway.asked) == times

@@ -19,7 +19,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bot.charts import png
-from bot.platforms.slack.blocks import render
+from bot.platforms.slack.blocks import Names, render
 from commands.cards import Card
 from tests.slack.gallery import every_card, names
 
@@ -43,7 +43,11 @@ window.show = (blocks, theme, data) => {
 """
 PAGE = """<!doctype html><meta charset="utf-8"><style>body { margin: 0; padding: 12px }
 #root { overflow-wrap: anywhere }</style><div id="root"></div>"""
-LOGO = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><rect width='9' height='9'/></svg>"
+LOGO = (
+    "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'>"
+    "<rect width='24' height='24' rx='4' fill='%23b3261e'/>"
+    "<path d='M12 5a5 5 0 0 0-5 5v4l-1 2h12l-1-2v-4a5 5 0 0 0-5-5zm-2 12a2 2 0 0 0 4 0z' fill='white'/></svg>"
+)
 
 
 class MissingError(Exception):
@@ -94,10 +98,7 @@ def _draw(
 ) -> int:
     scale = 2 if wide == "phone" else 1
     page = browser.new_page(viewport={"width": WIDTHS[wide], "height": 400}, device_scale_factor=scale)
-    page.set_content(PAGE)
-    page.evaluate("logo => { window.logo = logo }", LOGO)
-    page.add_style_tag(path=style)
-    page.add_script_tag(path=script)
+    prepare(page, script, style)
     for name, card in cards.items():
         _show(page, card, theme)
         page.screenshot(path=folder / f"{name}.{wide}.{theme}.png", full_page=True)
@@ -105,14 +106,22 @@ def _draw(
     return len(cards)
 
 
+def prepare(page: Page, script: Path, style: Path) -> None:
+    """An empty page that knows how to show blocks."""
+    page.set_content(PAGE)
+    page.evaluate("logo => { window.logo = logo }", LOGO)
+    page.add_style_tag(path=style)
+    page.add_script_tag(path=script)
+
+
 def _show(page: Page, card: Card, theme: str) -> None:
-    page.evaluate("([blocks, theme, data]) => window.show(blocks, theme, data)", [_blocks(card), theme, _workspace()])
+    page.evaluate("([blocks, theme, data]) => window.show(blocks, theme, data)", [blocks(card), theme, _workspace()])
     page.wait_for_timeout(30)
 
 
-def _blocks(card: Card) -> list[dict[str, Any]]:
+def blocks(card: Card, known: Names | None = None) -> list[dict[str, Any]]:
     """Without `verbatim`: Slack still formats such text, and this renderer does not. Charts as they are uploaded."""
-    text = json.dumps(render(card, names(), key="picture", picture=FILE).blocks)
+    text = json.dumps(render(card, known or names(), key="picture", picture=FILE).blocks)
     found: list[dict[str, Any]] = json.loads(text.replace(', "verbatim": true', ""))
     for block in found:
         if block.pop("slack_file", None) and card.chart:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.platforms.slack.platform import Slack as SlackPlatform
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeGateway
 from tests.simulators.slack import Slack
 from tests.world import World, settings_for, world
 
@@ -84,6 +84,7 @@ async def slack_world(
     mode: str = "http",
     slack: Slack | None = None,
     clock: FakeClock | None = None,
+    gateway: FakeGateway | None = None,
     overrides: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> AsyncIterator[SlackWorld]:
@@ -95,13 +96,15 @@ async def slack_world(
     if slack is None:
         async with (
             Slack.start(clock=clock, ack_timeout=PATIENT_SECONDS) as started,
-            slack_world(database_url, mode=mode, slack=started, clock=clock, overrides=overrides, **more) as running,
+            slack_world(
+                database_url, mode=mode, slack=started, clock=clock, gateway=gateway, overrides=overrides, **more
+            ) as running,
         ):
             yield running
         return
     values = {"people": PEOPLE, "on_call": {"gateway": ["ana"]}, "platforms": {"slack": section(slack, mode, **more)}}
     settings = settings_for(database_url, **(values | dict(overrides or {})))
-    async with world(settings, clock=clock) as bot:
+    async with world(settings, clock=clock, gateway=gateway) as bot:
         platform = bot.app.platforms["slack"]
         assert isinstance(platform, SlackPlatform)
         await _meet(slack, platform, mode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -65,6 +66,17 @@ async def press(stage: SlackWorld, who: str, *, place: str = "", **action: str) 
     await stage.settled()
 
 
+async def test_a_button_carries_nothing_that_could_be_worked_out(stage: SlackWorld) -> None:
+    known = (await plan(stage)).id
+    shown = await stage.world.message(f"{known}:card")
+    assert shown.card is not None
+    tokens = [button.token for button in shown.card.buttons]
+    assert len({*tokens}) == len(tokens) == 3
+    for token in tokens:
+        assert re.fullmatch(r"[\w-]{22}", token)
+        assert known.rpartition("-")[2] not in token
+
+
 async def plan(stage: SlackWorld) -> Plan:
     return await stage.world.plan()
 
@@ -91,10 +103,14 @@ async def test_a_button_that_is_pressed_again_and_again_counts_once(stage: Slack
         {"value": "", "action_id": "tocsin.click.0"},
         {"action_id": "plan.confirm"},
         {"action_id": "tocsin.admin"},
+        {"value": "PLAN"},
+        {"value": "plan.confirm:PLAN"},
+        {"value": "PLAN:card:plan.confirm"},
     ],
 )
 async def test_a_forged_action_is_nothing(stage: SlackWorld, action: dict[str, str]) -> None:
-    await press(stage, "ana", **action)
+    known = (await plan(stage)).id
+    await press(stage, "ana", **{key: value.replace("PLAN", known) for key, value in action.items()})
     assert (await plan(stage)).state is PlanState.PLANNED
     assert stage.world.gateway.asked == []
 

@@ -148,8 +148,10 @@ class KubernetesDeployments:
         if not asked_before:
             await self._put_scale(target, replicas, expected, person)
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments. One patch, with the note; its time is the note's, so asking twice finds it there."""
+        if only:
+            raise Rejected("a rollout restarts every pod: a cluster does not restart some of them")
 
         def note(deployment: dict[str, Any]) -> Note:
             if deployment["spec"].get("paused"):

@@ -112,9 +112,9 @@ class KubernetesFleet:
         there = self._of(target)
         await there.scale(target, replicas=replicas, expected=expected, operation=operation, actor=actor)
 
-    async def restart(self, target: Target, *, operation: str, actor: str) -> None:
+    async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments."""
-        await self._of(target).restart(target, operation=operation, actor=actor)
+        await self._of(target).restart(target, operation=operation, actor=actor, only=only)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
         """See Deployments."""
@@ -143,6 +143,10 @@ class KubernetesFleet:
     ) -> None:
         """See Alterations."""
         await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor)
+
+    async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
+        """See Alterations."""
+        await self._of(target).pursue(change, target, settled, plan=plan, actor=actor)
 
     async def altered(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str) -> Operation | None:
         """See Alterations."""

@@ -16,8 +16,8 @@ class Expected(_Body):
     replicas: int | None = None
 
 
-class Restart(_Body):
-    """POST /admin/restart."""
+class Asked(_Body):
+    """What every change says."""
 
     operation_id: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")
     actor: str = Field(min_length=1, max_length=200)
@@ -25,7 +25,13 @@ class Restart(_Body):
     expected: Expected = Expected()
 
 
-class Scale(Restart):
+class Restart(Asked):
+    """POST /admin/restart."""
+
+    workers: list[str] | None = None
+
+
+class Scale(Asked):
     """POST /admin/scale."""
 
     replicas: int

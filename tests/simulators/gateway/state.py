@@ -65,7 +65,7 @@ class GatewayState:
         before, after = self.desired, body.get("replicas", self.desired)
         self.effects[body["operation_id"]] += 1
         self.desired = after
-        total = abs(after - before) or after
+        total = abs(after - before) or len(body.get("workers") or ()) or after
         operation = {
             "operation_id": body["operation_id"],
             "kind": kind,

@@ -59,11 +59,17 @@ class KubernetesAlterations(KubernetesDeployments):
             _check_live(thought, live)
             note = Note.of(change, plan, actor, self._now(), thought.known)
             if await self._sent(target, kind, thought, note, person):
-                await kind.afterwards(scene, thought, person)
                 if kind.restarts(settled):
                     await self._restarted(target, plan, actor)
                 return
         raise Rejected("it is being changed by others all the time; nothing was done")
+
+    async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
+        """See Alterations."""
+        person, kind = self._person(actor), CHANGES[change]
+        scene, thought = await self._thought(kind, target, settled)
+        if kind.trace(thought, plan):
+            await kind.further(scene, thought, person)
 
     async def altered(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str) -> Operation | None:
         """See Alterations."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from bot.adapters.kubernetes.access import CREATE_EVICTION, LIST_ALL_PODS, LIST_
 from bot.adapters.kubernetes.altering.asking import there
 from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.altering.thought import Change, Said, Scene, Thought, put
-from bot.adapters.kubernetes.ledger import Note
+from bot.adapters.kubernetes.ledger import Note, notes
 from bot.adapters.kubernetes.rollout import condition
 from bot.adapters.kubernetes.wire import Forbidden
 from commands.errors import Conflict, NotFound, Unavailable
@@ -22,11 +22,11 @@ from commands.presentation.words import counted
 
 _MIRROR = "kubernetes.io/config.mirror"
 _OVER = {"Succeeded", "Failed"}
-#: How long evictions are asked for, and how long between two rounds: a budget gives way when a new pod is ready.
-WITHIN, _AGAIN = timedelta(seconds=60), 1.0
+#: How long evictions are asked for, and how many in one round: a budget gives way when a new pod is ready.
+WITHIN, _AT_ONCE = timedelta(seconds=60), 5
 _SHOWN = 3
 #: How many evictions are tried dry for a plan, and how many of them at once.
-_TRIED, _AT_ONCE = 20, 4
+_TRIED, _DRY_AT_ONCE = 20, 4
 _NAME, _KNOWN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}"), 10
 
 
@@ -106,9 +106,9 @@ class Drain(Change):
 
     name: ClassVar[str] = "node drain"
 
-    def __init__(self, within: timedelta = WITHIN, again: float = _AGAIN) -> None:
-        self._within, self._again = within, again
-        #: Why evictions were stopped, by the uid of the node; another try forgets it.
+    def __init__(self, within: timedelta = WITHIN) -> None:
+        self._within = within
+        #: Why evictions were stopped, by the plan.
         self._stopped: dict[str, str] = {}
 
     async def think(self, scene: Scene, said: Said) -> Thought:
@@ -119,7 +119,7 @@ class Drain(Change):
         if alone and not settled:
             raise Conflict(f"Nothing would start {_names(alone)} again.", hint="Move what has no controller by hand.")
         gone = bool(node["spec"].get("unschedulable")) and not pods
-        return _thought(
+        thought = _thought(
             node,
             True,
             live={"pods that nothing would start again": ", ".join(sorted(map(_name, alone))) or "none"},
@@ -127,32 +127,18 @@ class Drain(Change):
             already=f"{node['metadata']['name']} is drained already." if gone else "",
             removes=await _share(scene, pods),
         )
+        return replace(thought, settled=thought.settled | {"pods": said.get("pods", len(pods))})
 
-    async def afterwards(self, scene: Scene, thought: Thought, person: str) -> None:
-        """Evictions in rounds, until all that are left are stopping. What is held is asked for again; the read-back
-        says what is left in the end."""
-        until = asyncio.get_running_loop().time() + self._within.total_seconds()
-        self._stopped.pop(thought.settled["uid"], None)
+    async def further(self, scene: Scene, thought: Thought, person: str) -> None:
+        """A few evictions. What is held is asked for again in the next round; the read-back says what is left."""
+        mine = [one for one in notes(thought.known) if one.kind == self.name][-1]
+        asked, until = 0, asyncio.get_running_loop().time() + (mine.at + self._within - scene.now).total_seconds()
         try:
-            while True:
-                if await self._round(scene, thought.settled["node"], until, person):
-                    return
-                await asyncio.sleep(self._again)
+            for pod in _staying((await _pods(scene, thought.settled["node"]))[0]):
+                if asked < _AT_ONCE and asyncio.get_running_loop().time() < until:
+                    asked += await _evict(scene, pod, person)
         except Forbidden as refused:
-            self._stopped[thought.settled["uid"]] = str(refused)
-
-    async def _round(self, scene: Scene, node: str, until: float, person: str) -> bool:
-        """Whether it was the last. A list that fails is asked for again in the next one."""
-        asked = []
-        with contextlib.suppress(Unavailable):
-            asked = _staying((await _pods(scene, node))[0])
-            if not asked:
-                return True
-        for pod in asked:
-            if asyncio.get_running_loop().time() > until:
-                break
-            await _evict(scene, pod, person)
-        return asyncio.get_running_loop().time() > until
+            self._stopped[mine.id] = str(refused)
 
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
         """How many are left, and who holds them once the time is over. What is stopping takes the time it was given."""
@@ -160,15 +146,17 @@ class Drain(Change):
         if not thought.known["spec"].get("unschedulable"):
             return Operation(id=note.id, state="failed", done=0, total=0, error=f"somebody has uncordoned {name} since")
         left, alone = await _pods(scene, name)
-        kept, stopped = _staying(left), self._stopped.get(thought.settled["uid"], "")
+        kept, stopped = _staying(left), self._stopped.get(note.id, "")
+        total = max(thought.settled["pods"], len(left))
+        done = total - len(left)
         if kept and (stopped or scene.now >= note.at + self._within):
             why = stopped or await _why(scene, kept)
         elif alone and not left:
             kept, why = alone, f"nothing would start {_names(alone)} again, so it was not evicted"
         else:
-            return Operation(id=note.id, state="running" if left else "done", done=0, total=len(left))
+            return Operation(id=note.id, state="running" if left else "done", done=done, total=total)
         error = f"{counted(len(kept), 'pod')} left on {name}: {why}"
-        return Operation(id=note.id, state="failed", done=0, total=len(kept), error=error)
+        return Operation(id=note.id, state="failed", done=done, total=total, error=error)
 
 
 async def _why(scene: Scene, kept: list[dict[str, Any]]) -> str:
@@ -203,8 +191,8 @@ def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
     return {"apiVersion": f"policy/{version}", "kind": "Eviction", "metadata": known, "deleteOptions": guards}
 
 
-async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
-    """Ask once in a round; what is refused, by a budget or because it is gone, is seen in the next list.
+async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> bool:
+    """Whether it was taken, or may have been; what is refused is seen in the next list.
 
     Raises Forbidden: nobody needs to ask again.
     """
@@ -218,14 +206,16 @@ async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> None:
         except Rejected as refused:
             if "no kind" in str(refused):
                 continue
+            return False
         except OutcomeUnknown:
-            return
-        return
+            return True
+        return True
+    return False
 
 
 async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
     """What the budgets say to an eviction of the first of them now; nothing is evicted."""
-    few = asyncio.Semaphore(_AT_ONCE)
+    few = asyncio.Semaphore(_DRY_AT_ONCE)
 
     async def asked(pod: dict[str, Any]) -> str:
         async with few:

@@ -95,8 +95,8 @@ class Change(ABC):
         """Whether the workers are to be restarted once it is made."""
         return False
 
-    async def afterwards(self, scene: Scene, thought: Thought, person: str) -> None:  # noqa: B027 - most do nothing
-        """What follows the request, once it was made. It asks each thing once, and has a deadline of its own."""
+    async def further(self, scene: Scene, thought: Thought, person: str) -> None:  # noqa: B027 - most do nothing
+        """A round of what follows the request. It asks for what is still to be done, each thing once."""
 
     def trace(self, thought: Thought, plan: str) -> Note | None:
         """What the change has left of itself; None: it never arrived."""
