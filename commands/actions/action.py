@@ -52,6 +52,7 @@ class Preview:
     after each, the last being `after`; `execute` and `observe` are asked for one at a time. `rounds`: it takes many
     requests, and `pursue` asks for them until it is done or somebody stops it. `again` goes on from there;
     `{left}` in it is what the last step that was made says there is `left`.
+    `touches`: what it is about, where that is not the target itself but a node, a Service, an address.
     """
 
     summary: str
@@ -65,6 +66,7 @@ class Preview:
     steps: tuple[dict[str, Any], ...] = ()
     rounds: bool = False
     again: str = ""
+    touches: str = ""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,10 @@ class Alteration(Action[A]):
     def says(self, args: A, draft: Draft, service: str) -> str:
         """What would happen, as the title of a plan."""
 
+    def touches(self, draft: Draft) -> str:  # noqa: ARG002 - most are about the target itself
+        """What is typed to confirm it, where it is dangerous: what would be lost."""
+        return ""
+
     def back(self, draft: Draft) -> str:  # noqa: ARG002 - some have none
         """The command that puts back what was before; nothing where no line does."""
         return ""
@@ -79,6 +83,7 @@ class Alteration(Action[A]):
             removes=draft.removes,
             rounds=self.rounds,
             again=self.again(draft),
+            touches=self.touches(draft),
         )
 
     def fingerprint(self, target: Workload) -> dict[str, Any]:

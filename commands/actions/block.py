@@ -55,6 +55,10 @@ class Block(Alteration[BlockArgs]):
         """Whom."""
         return f"Block {draft.settled['cidr']} from {service}"
 
+    def touches(self, draft: Draft) -> str:
+        """Who is kept out."""
+        return str(draft.settled["cidr"])
+
     def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
         """It is let in again."""
         return unblock.ACTION, unblock.UnblockArgs(cidr=plan.after["cidr"])

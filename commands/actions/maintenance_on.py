@@ -39,6 +39,10 @@ class MaintenanceOn(Alteration[MaintenanceOnArgs]):
         """For whom."""
         return f"Show the maintenance page instead of {service}"
 
+    def touches(self, draft: Draft) -> str:
+        """The Service."""
+        return str(draft.settled["service"])
+
     def course(self, done: int, total: int) -> str:
         """By the endpoints."""
         return f"the page is shown: {done} of {total} of its ready pods are endpoints"

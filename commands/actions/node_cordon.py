@@ -40,8 +40,10 @@ class NodeCordon(Alteration[NodeCordonArgs]):
         """In a few words."""
         return "it takes no new pods"
 
-    def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
-        """New pods again; what has moved stays where it is."""
+    def inverse(self, plan: Plan) -> tuple[Action[Any], Any] | None:
+        """New pods again, if it took any before."""
+        if plan.before.get("cordoned"):
+            return None
         return node_uncordon.ACTION, node_uncordon.NodeUncordonArgs(node=plan.after["node"])
 
 

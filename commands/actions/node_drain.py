@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from commands.actions import node_uncordon
-from commands.actions.action import Action, Options
+from commands.actions.action import Action, Options, Preview
 from commands.actions.altering import Alteration
+from commands.context import Call
 from commands.domain.plan import Plan
 from commands.grammar.arguments import Word
-from commands.ports import Draft
+from commands.ports import Draft, Drafted, Workload
 from commands.registry import ActionClass
+
+_STAYS = "none: the node took no new pods before either, and what has moved stays where it is"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class NodeDrain(Alteration[NodeDrainArgs]):
         """Which one."""
         return f"Drain the node {draft.settled['node']}"
 
+    def touches(self, draft: Draft) -> str:
+        """The node."""
+        return str(draft.settled["node"])
+
     def again(self, draft: Draft) -> str:
         """Who is left on it is evicted."""
         return f"{self.example.rsplit(maxsplit=1)[0]} {draft.settled['node']}"
@@ -47,9 +54,22 @@ class NodeDrain(Alteration[NodeDrainArgs]):
         """In a few words."""
         return f"{done} of {total} pods have left it" if done < total else "nobody is left on it"
 
-    def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
-        """New pods again; what has moved stays where it is."""
+    async def preview(self, args: NodeDrainArgs, target: Workload, call: Call) -> Preview:
+        """What an undo does depends on what the node was before."""
+        found = await super().preview(args, target, call)
+        return replace(found, undo=_STAYS) if found.before["cordoned"] else found
+
+    def inverse(self, plan: Plan) -> tuple[Action[Any], Any] | None:
+        """New pods again, if it took any before; what has moved stays where it is."""
+        if plan.before.get("cordoned"):
+            return None
         return node_uncordon.ACTION, node_uncordon.NodeUncordonArgs(node=plan.after["node"])
+
+    def shows(self, plan: Plan, target: Workload) -> bool:
+        """Whether that node is cordoned still, however far the evictions have come."""
+        if target.target.uid != plan.target.uid or not isinstance(target, Drafted):
+            return False
+        return target.draft.settled["uid"] == plan.after["uid"] and bool(target.draft.before["cordoned"])
 
 
 ACTION = NodeDrain()

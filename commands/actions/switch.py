@@ -42,6 +42,10 @@ class Switch(Alteration[SwitchArgs]):
         """To whom they went."""
         return f"/gw switch {draft.before['to']} --service {draft.before['service']}" if draft.before["to"] else ""
 
+    def touches(self, draft: Draft) -> str:
+        """The Service."""
+        return str(draft.settled["service"])
+
     def course(self, done: int, total: int) -> str:
         """By the endpoints."""
         return f"{done} of {total} ready pods are its endpoints"

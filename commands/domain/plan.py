@@ -126,7 +126,7 @@ class Plan(BaseModel):
     lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the one that it `undoes`. `run_at`:
     not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the policy's, as
     it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on` the platform
-    where the yes was said.
+    where the yes was said. `touches`: what it is about, where that is not the target itself.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -165,6 +165,7 @@ class Plan(BaseModel):
     state: PlanState = PlanState.PLANNED
     votes: tuple[Vote, ...] = ()
     named: bool = False
+    touches: str = ""
     approver: str | None = None
     stopped_by: str | None = None
     reviewed_by: str | None = None
@@ -253,8 +254,13 @@ class Plan(BaseModel):
 
     @property
     def must_be_named(self) -> bool:
-        """Whether somebody has still to type the target's name: a dangerous plan is not confirmed by a slip."""
+        """Whether somebody has still to type `must_type`: a dangerous plan is not confirmed by a slip."""
         return self.klass == "dangerous" and not self.named
+
+    @property
+    def must_type(self) -> str:
+        """What is typed then: the name of what would be lost."""
+        return self.touches or self.target.name
 
     @property
     def lacks(self) -> int:

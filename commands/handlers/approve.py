@@ -69,7 +69,7 @@ def _approved(plan: Plan) -> Card:
     if plan.state is PlanState.APPROVED:
         return card(f"Approved: {plan.summary}", "It runs now." if plan.run_at is None else "It runs at its hour.")
     lacking = [f"{plan.lacks} more to approve it"] if plan.lacks else []
-    naming = [f"somebody to type /approve {plan.id} {plan.target.name}"] if plan.must_be_named else []
+    naming = [f"somebody to type /approve {plan.id} {plan.must_type}"] if plan.must_be_named else []
     return card(f"Your word counts: {plan.summary}", f"It still needs {' and '.join(lacking + naming)}.")
 
 

@@ -56,15 +56,15 @@ def _waiting(plan_id: str, tx: Transaction) -> Plan:
 
 
 def _named(plan: Plan, name: str, call: Call, tx: Transaction) -> Plan:
-    """Typing the target's name shows that somebody has read what is to be lost."""
-    if name and name != plan.target.name:
-        raise Malformed(f"The target is {plan.target.name}, not {name[:60]}; nothing was decided.")
+    """Typing the name of what is touched shows that somebody has read what is to be lost."""
+    if name and name != plan.must_type:
+        raise Malformed(f"The target is {plan.must_type}, not {name[:60]}; nothing was decided.")
     if not plan.must_be_named:
         return plan
     if not name:
         raise Conflict(
-            f"This is dangerous: it is confirmed by typing the name of its target, {plan.target.name}.",
-            example=f"/approve {plan.id} {plan.target.name}",
+            f"This is dangerous: it is confirmed by typing the name of its target, {plan.must_type}.",
+            example=f"/approve {plan.id} {plan.must_type}",
         )
     named = tx.plans.move(plan.id, PlanState.PLANNED, PlanState.PLANNED, named=True)
     _audited(tx, named, "named", call.person.id)

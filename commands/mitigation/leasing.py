@@ -268,12 +268,17 @@ def put_off(payload: Mapping[str, Any], why: str, services: Services, tx: Transa
     if tried >= TRIES:
         _keep(plan, lease, why, services, tx)
         return
+    _try_again(plan, lease, why, tried, tx)
+
+
+def _try_again(plan: Plan, lease: Lease, why: str, tried: int, tx: Transaction) -> None:
     if tried == 1:
-        words = f"{why} It is tried again for {lasting(TRIES * TRY_AGAIN)}."
-        _post(plan, kept_card(plan, words, held=False), f"{plan.id}:lease:{lease.term}:waits", tx)
-    work = dict(payload) | {"try": tried + 1}
-    key = f"{plan.id}:lease:{lease.term}:end:{tried + 1}"
-    tx.work.enqueue(END, key=key, payload=work, delay=TRY_AGAIN)
+        shown = kept_card(plan, f"{why} It is tried again for {lasting(TRIES * TRY_AGAIN)}.", held=False)
+        _post(plan, shown, _waits_key(lease), tx)
+        if lease.ended_by:  # an earlier try of somebody may have said so already
+            tx.messages.edit(_waits_key(lease), shown)
+    work = {"plan": plan.id, "term": lease.term, "try": tried + 1}
+    tx.work.enqueue(END, key=f"{plan.id}:lease:{lease.term}:end:{tried + 1}", payload=work, delay=TRY_AGAIN)
 
 
 def left(plan_id: str, term: int, why: str, services: Services, tx: Transaction) -> None:
@@ -283,8 +288,8 @@ def left(plan_id: str, term: int, why: str, services: Services, tx: Transaction)
         _keep(plan, lease, why, services, tx)
 
 
-def reverted(revert: Plan, services: Services, tx: Transaction) -> None:
-    """The plan that takes a change back has ended, one way or the other."""
+def reverted(revert: Plan, services: Services, tx: Transaction, *, passing: bool = False) -> None:
+    """The plan that takes a change back has ended, somehow. After a `passing` obstacle there is another."""
     if not revert.ends_lease or revert.undoes is None:
         return
     plan, lease = tx.plans.get(revert.undoes), tx.leases.find(revert.undoes)
@@ -292,8 +297,14 @@ def reverted(revert: Plan, services: Services, tx: Transaction) -> None:
         return
     if revert.took_effect:
         tx.leases.move(lease, LeaseState.REVERTED)
+        tx.messages.edit(_waits_key(lease), settled_card(plan, "Taken back"))
         return
-    _keep(plan, lease, f"{revert.outcome.capitalize()}: {revert.detail or revert.summary}.", services, tx)
+    why = f"{revert.outcome.capitalize()}: {revert.detail or revert.summary}."
+    tried = sum(one.ends_lease and one.undoes == plan.id for one in tx.plans.recent(target=lease.target, limit=50))
+    if passing and tried < TRIES:
+        _try_again(plan, tx.leases.move(lease, LeaseState.RUNNING, term=lease.term + 1), why, tried, tx)
+        return
+    _keep(plan, lease, why, services, tx)
 
 
 def undone(plan_id: str, by: Plan, tx: Transaction) -> None:
@@ -310,6 +321,7 @@ def undone(plan_id: str, by: Plan, tx: Transaction) -> None:
 def _keep(plan: Plan, lease: Lease, why: str, services: Services, tx: Transaction) -> None:
     kept = tx.leases.move(lease, LeaseState.KEPT, why=why)
     tx.messages.edit(notice_key(lease), settled_card(plan, "Its time is up"))
+    tx.messages.edit(_waits_key(lease), settled_card(plan, "Not taken back"))
     _tell(plan, kept, "kept", SYSTEM.id, tx)
     _post(plan, kept_card(plan, why, held=True), _kept_key(kept), tx)
     show(plan, tx, chart=course(plan, services, tx))
@@ -317,6 +329,11 @@ def _keep(plan: Plan, lease: Lease, why: str, services: Services, tx: Transactio
 
 def _kept_key(lease: Lease) -> str:
     return f"{lease.plan}:lease:{lease.term}:kept"
+
+
+def _waits_key(lease: Lease) -> str:
+    """One message for all tries of one end: their terms differ, the time does not."""
+    return f"{lease.plan}:lease:{lease.until:%Y%m%dT%H%M%S}:waits"
 
 
 def _post(plan: Plan, shown: Card, key: str, tx: Transaction) -> None:
@@ -327,3 +344,4 @@ def _settle(lease: Lease, shown: Card, tx: Transaction) -> None:
     """The questions that were asked of people have their answer, and lose their buttons."""
     tx.messages.edit(notice_key(lease), shown)
     tx.messages.edit(_kept_key(lease), shown)
+    tx.messages.edit(_waits_key(lease), shown)

@@ -82,6 +82,7 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         steps=preview.steps,
         rounds=preview.rounds,
         again=" ".join(filter(None, (preview.again, proposal.target.location.options if where else ""))),
+        touches=preview.touches,
         undoes=proposal.undoes,
         lease=leasing.asked_for(proposal, call.services),
         broke_glass=proposal.options.why,

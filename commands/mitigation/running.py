@@ -30,7 +30,10 @@ from commands.presentation.words import cut
 
 @dataclass(frozen=True)
 class Ending:
-    """How a plan ends: from where to where, in what words, and what is known of its effect by then."""
+    """How a plan ends: from where to where, in what words, and what is known of its effect by then.
+
+    `passing`: what stood in its way may be gone in a moment.
+    """
 
     source: PlanState
     to: PlanState
@@ -38,6 +41,7 @@ class Ending:
     took_effect: bool = False
     verdict: VerdictValue | None = None
     measured: Reading | None = None
+    passing: bool = False
 
 
 _UNDER_WAY = {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
@@ -49,9 +53,11 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     if plan.state is not PlanState.APPROVED:
         return plan if plan.state in _UNDER_WAY else None
     tx.plans.one_at_a_time(plan.target.name)  # two that are counted together must see each other
-    refused = _refused(plan, tx) or policed.denied_by_now(plan, services, tx)
+    void = _void(plan, tx)
+    held_up = "" if void else _held_up(plan, tx)
+    refused = void or held_up or policed.denied_by_now(plan, services, tx)
     if refused:
-        _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")
+        _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed", passing=bool(held_up))
         return None
     plan = tx.plans.move(plan.id, PlanState.APPROVED, PlanState.LOCKED)
     show(plan, tx)
@@ -61,11 +67,16 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
 _TOO_LATE = "confirmed too long ago to run now"
 
 
-def _refused(plan: Plan, tx: Transaction) -> str:
+def _void(plan: Plan, tx: Transaction) -> str:
     if not _is_what_was_approved(plan, tx):
         return "not what was approved: somebody has changed the plan itself"
     if plan.is_from_later(tx.now):
         return "the clock has gone back since it was planned"
+    return ""
+
+
+def _held_up(plan: Plan, tx: Transaction) -> str:
+    """What stands in its way for a while; else it has the lock on its target."""
     if tx.now >= plan.execute_by:
         return _TOO_LATE
     frozen = frozen_words(plan, tx)
@@ -105,10 +116,12 @@ def _drift(key: str, was: Any, found: Any) -> str:
     return f"{'workers' if key == 'replicas' else key} {cut(str(was), 100)} → {cut(str(found), 100)}"
 
 
-def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction) -> None:
+def give_up(
+    plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction, *, passing: bool = False
+) -> None:
     """It cannot be run; nothing was changed."""
     if tx.plans.get(plan_id).state is source:
-        _stop(tx, services, tx.plans.get(plan_id), source, why)
+        _stop(tx, services, tx.plans.get(plan_id), source, why, passing=passing)
 
 
 def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> None:
@@ -128,8 +141,10 @@ def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> Non
             return
 
 
-def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str) -> None:
-    finish(plan.id, Ending(source, PlanState.FAILED, why), services, tx)
+def _stop(
+    tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str, *, passing: bool = False
+) -> None:
+    finish(plan.id, Ending(source, PlanState.FAILED, why, passing=passing), services, tx)
 
 
 def begin(
@@ -144,7 +159,7 @@ def begin(
         return None
     refused = _TOO_LATE if tx.now >= plan.execute_by else frozen_words(plan, tx)
     if refused:
-        _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed")
+        _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed", passing=True)
         return None
     plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
     tx.evidence.add(evidence)
@@ -212,7 +227,7 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict, "step": step}
     plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
-    leasing.reverted(plan, services, tx)
+    leasing.reverted(plan, services, tx, passing=ending.passing or ending.to is PlanState.INTERRUPTED)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
     _tell_outcome(plan, services, tx)

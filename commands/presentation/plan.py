@@ -111,7 +111,7 @@ def _asked_of_people(plan: Plan) -> tuple[Rich, ...]:
     if plan.broke_glass:
         asked.append(rich(strong("Without approval: "), plan.broke_glass, ". It is announced, and reviewed later."))
     if plan.must_be_named:
-        line = Code(text=f"/approve {plan.id} {plan.target.name}")
+        line = Code(text=f"/approve {plan.id} {plan.must_type}")
         asked.append(rich(strong("Dangerous. "), "Type the name of the target to confirm it: ", line))
     if plan.needs:
         others = [rich(Who(person=vote.person)) for vote in plan.votes]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.adapters.kubernetes.altering.nodes import Drain
 from bot.adapters.kubernetes.altering.selectors import PAGE_OF
 from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.gateway import KubernetesGateway
-from bot.adapters.kubernetes.ledger import Note
 from commands.errors import Conflict, NotFound
 from commands.ports import OutcomeUnknown, Rejected
 from tests.contract.altering import AlterationsContract, Case, Trial
@@ -118,14 +115,14 @@ def set_by_hand(plural: str, name: str, change: Any) -> Any:
     return lambda cluster: cluster.change(plural, name, change, SPACE)
 
 
-def fresh_node(cordoned: bool) -> Any:
+def fresh_node(cordoned: bool, name: str = "node-1") -> Any:
     """A node that nobody has noted anything on."""
 
     def changed(old: dict[str, Any]) -> None:
         old["metadata"].pop("annotations", None)
         old["spec"]["unschedulable"] = cordoned
 
-    return lambda cluster: cluster.change("nodes", "node-1", changed)
+    return lambda cluster: cluster.change("nodes", name, changed)
 
 
 def cordoned(cluster: Kubernetes) -> bool:
@@ -206,9 +203,9 @@ async def drafted(gateway: KubernetesGateway, change: str, **said: Any) -> Any:
     return await gateway.draft(change, (await gateway.find(NAME)).target, said, dry_run=True)
 
 
-async def asked(gateway: KubernetesGateway, change: str, found: Any) -> None:
+async def asked(gateway: KubernetesGateway, change: str, found: Any, plan: str = "plan-1") -> None:
     target = (await gateway.find(NAME)).target
-    await gateway.alter(change, target, found.settled, live=found.live, plan="plan-1", actor="ana")
+    await gateway.alter(change, target, found.settled, live=found.live, plan=plan, actor="ana")
 
 
 async def became(gateway: KubernetesGateway, change: str, found: Any) -> Any:
@@ -359,39 +356,3 @@ async def test_a_pod_that_somebody_replaced_is_left(cluster: Kubernetes, gateway
     cluster.change("pods", found.settled["pod"], lambda old: old["metadata"]["labels"].update(extra="1"), SPACE)
     with pytest.raises(Rejected, match="labels was 2, and is 3 by now"):
         await asked(gateway, "pod quarantine", found)
-
-
-async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    spec = {"minAvailable": 2, "selector": {"matchLabels": BLUE}}
-    made(cluster, "PodDisruptionBudget", "strict", spec, "policy/v1")
-    cluster.settle()
-    found = await drafted(gateway, "node drain", node=node)
-    held = "The disruption budget strict needs 2 healthy pods and has 2 currently"
-    assert (found.facts[-1][0], held in found.facts[-1][1], found.removes) == ("Held now", True, 0.5)
-    target, short = (await gateway.find(NAME)).target, Drain(timedelta(0))
-    cluster.change("nodes", node, lambda old: old["spec"].update(unschedulable=True))
-    scene, thought = await gateway._thought(short, target, found.settled)
-    await short.further(scene, thought, "")
-    told = await short.became(scene, thought, Note.of("", "plan-1", "ana", scene.now, thought.known))
-    assert (told.state, told.total, held in told.error) == ("failed", 1, True)
-    cluster.delete("poddisruptionbudgets", "strict", SPACE)
-    cluster.change("nodes", node, lambda old: old["spec"].pop("unschedulable"))
-
-
-async def test_a_drain_skips_what_stays_and_refuses_what_nobody_would_start_again(
-    cluster: Kubernetes, gateway: KubernetesGateway
-) -> None:
-    reset(cluster)
-    node = pod(cluster)["spec"]["nodeName"]
-    meta = {"name": "mirror", "namespace": SPACE, "annotations": {"kubernetes.io/config.mirror": "x"}}
-    known = {"containers": [{"name": "a", "image": "a:1"}], "nodeName": node}
-    cluster.create("pods", {"metadata": meta, "spec": known})
-    assert "1 pod:" in dict((await drafted(gateway, "node drain", node=node)).facts)["Evicts"]
-    cluster.create("pods", {"metadata": {"name": "alone", "namespace": SPACE}, "spec": known})
-    with pytest.raises(Conflict, match="Nothing would start alone again"):
-        await drafted(gateway, "node drain", node=node)
-    for name in ("mirror", "alone"):
-        cluster.delete("pods", name, SPACE)
-    cluster.settle()

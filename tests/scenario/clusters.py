@@ -44,7 +44,8 @@ class Site:
         """A dangerous plan, named by who asked and approved by somebody else, to its end."""
         receipt = await self.bot.command("ben", "general", typed)
         plan = receipt.reply_key.partition(":")[0]
-        await self.bot.command("ben", "general", f"/approve {plan} gateway")
+        typed = (await self.bot.plan(plan)).must_type
+        await self.bot.command("ben", "general", f"/approve {plan} {typed}")
         await self.bot.command("dev", "general", f"/approve {plan}")
         await self.bot.until(lambda: self._over(plan))
         return stable(await self.bot.read(receipt.reply_key, "ben"))

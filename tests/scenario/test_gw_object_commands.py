@@ -139,7 +139,7 @@ async def test_a_configmap_a_pod_an_autoscaler_and_a_node(sqlite_url: str, tmp_p
             f"zone: {zone(here, node)}", "zone: ZONE"
         ) == golden("""
             Drain the node NODE?
-              Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… gateway
+              Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… NODE
               Needs 1 more approval by one of: operators, admins, the incident commander, the technical lead; not @Ben Okafor
               Now: takes new pods
               Evicts: 1 pod: POD
@@ -226,7 +226,7 @@ async def test_who_gets_the_requests_and_who_may_send_any(sqlite_url: str, tmp_p
             """)
         assert await here.says("/gw block 203.0.113.0/24") == golden("""
             Block 203.0.113.0/24 from gateway?
-              Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… gateway
+              Dangerous. Type the name of the target to confirm it: /approve plan-20260301-… 203.0.113.0/24
               Needs 1 more approval by one of: operators, admins, the incident commander, the technical lead; not @Ben Okafor
               Blocked now: nothing
               Holds where: pods see the addresses of clients: externalTrafficPolicy Local, or no proxy before them

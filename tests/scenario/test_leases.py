@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from bot.store.transaction import SqlTransaction
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import PlanState
-from commands.mitigation import running
+from commands.mitigation import leasing, running
 from tests.scenario.stage import Stage, Still, golden, stable, transcript
 from tests.world import audited, settings_for, world
 
@@ -149,8 +149,6 @@ async def test_the_notice_can_be_answered(stage: Stage) -> None:
 
 async def noticed(stage: Stage, plan_id: str, term: int = 1) -> None:
     """Twenty-five minutes later; the timer of this term comes."""
-    from commands.mitigation import leasing
-
     at = stage.world.clock.now()
     lease = await lease_of(stage, plan_id)
     stage.world.clock.advance(lease.notice_at(at) - at)
@@ -263,6 +261,51 @@ async def test_a_freeze_does_not_keep_it_and_a_target_that_was_away_is_tried_aga
     await stage.quietly("ben", "general", f"/lease revert {plan_id}")
     assert (await over(stage, plan_id)).state is LeaseState.REVERTED
     assert stage.world.gateway.desired == 3
+
+
+async def test_an_end_that_something_held_up_is_tried_again_and_its_message_says_what_became_of_it(
+    stage: Stage,
+) -> None:
+    """Another change held the target when the plan that takes it back came to it."""
+    plan_id = await leased(stage)
+    target, store = (await stage.world.plan()).target.key, stage.world.app.store
+    await store.transact("other", lambda tx: tx.plans.lock(target, plan_id))
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+
+    async def waits() -> str:
+        lease = await lease_of(stage, plan_id)
+        return await stage.news() if (lease.state, lease.term) == (LeaseState.RUNNING, 3) else ""
+
+    said = await stage.world.until(waits)
+    assert "Failed: locked by “Scale gateway up from 3 to 10 workers”; nothing was changed. It is tried again" in said
+    await store.transact("other", lambda tx: tx.plans.unlock(target, plan_id))
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+    assert (await over(stage, plan_id)).state is LeaseState.REVERTED
+    assert stage.world.gateway.desired == 3
+    assert "Taken back: Scale gateway up from 3 to 10 workers" in await stage.news()
+
+
+@pytest.mark.parametrize("tries", [1, leasing.TRIES])
+async def test_what_was_held_up_comes_again_and_not_for_ever(stage: Stage, tries: int) -> None:
+    plan_id = await leased(stage)
+    plan, services, asked = await stage.world.plan(plan_id), stage.world.app.services, list[tuple[str, object]]()
+
+    def held_up(tx: SqlTransaction) -> None:
+        back = {"undoes": plan_id, "ends_lease": True, "state": PlanState.FAILED, "took_effect": False}
+        reverts = [plan.model_copy(update=back | {"id": f"plan-back-{number}"}) for number in range(tries)]
+        for one in reverts:
+            tx.plans.add(one)
+        tx.leases.move(tx.leases.find(plan_id), LeaseState.ENDING)  # type: ignore[arg-type]
+        tx.work.enqueue = lambda workflow, **work: asked.append((workflow, work["payload"]))  # type: ignore[method-assign]
+        leasing.reverted(reverts[-1], services, tx, passing=True)
+
+    await stage.world.app.store.transact("held up", held_up)
+    lease = await lease_of(stage, plan_id)
+    if tries == 1:
+        assert (lease.state, lease.term) == (LeaseState.RUNNING, 2)
+        assert asked == [(leasing.END, {"plan": plan_id, "term": 2, "try": 2})]
+    else:
+        assert (lease.state, asked) == (LeaseState.KEPT, [])
 
 
 async def test_an_end_that_fails_is_told_and_can_be_tried_again(stage: Stage) -> None:

@@ -7,15 +7,15 @@ once is refused with a way on, and what is only good to know stops nothing.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from bot.adapters.kubernetes import rollout
 from bot.adapters.kubernetes.access import LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS, Access
-from bot.adapters.kubernetes.place import MOST_PODS, Place
-from commands.errors import NotFound
+from bot.adapters.kubernetes.listing import listed
+from bot.adapters.kubernetes.place import Place
+from bot.adapters.kubernetes.wire import NotAllowed
 
 SCALE, RESTART = "scale", "restart"
 #: What a pause holds back: the change would be taken, and nothing would come of it.
@@ -50,18 +50,12 @@ async def detect(place: Place) -> list[Detected]:
 
 async def _list(place: Place, access: Access) -> list[dict[str, Any]]:
     """In the newest version that is served; nothing, where none is."""
-    space = await place.space()
-    for version in access.versions:
-        answer = await place.cluster.ask(access.path(space, version=version), {"limit": MOST_PODS})
-        if answer.good:
-            found: list[dict[str, Any]] = json.loads(answer.body)["items"]
-            return found
-        if answer.status == 403 and access.optional:
+    try:
+        return (await listed(place, access)).complete()
+    except NotAllowed:
+        if access.optional:
             return []  # a kind that is not installed is not told from one that is not allowed
-        refused = place.cluster.refused(answer, access, space, "")
-        if not isinstance(refused, NotFound):
-            raise refused
-    return []
+        raise
 
 
 def autoscaled(

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.adapters.kubernetes.access import Access
 from bot.adapters.kubernetes.place import Place
-from commands.errors import NotFound
+from commands.errors import NotFound, Unavailable
 
 PAGE, MOST = 500, 2000
 
@@ -20,6 +20,13 @@ class Listed:
     items: tuple[dict[str, Any], ...] = ()
     whole: bool = True
     served: bool = True
+    version: str = ""
+
+    def complete(self) -> list[dict[str, Any]]:
+        """All that there is, for whoever decides by what is missing. Raises Unavailable where it was not all read."""
+        if not self.whole:
+            raise Unavailable(f"Only the first {len(self.items)} could be listed, and there are more.")
+        return list(self.items)
 
 
 async def listed(place: Place, access: Access, **query: object) -> Listed:
@@ -30,7 +37,7 @@ async def listed(place: Place, access: Access, **query: object) -> Listed:
             return await _pages(place, access, space, version, query)
         except NotFound:
             continue
-    return Listed(served=False)
+    return Listed(served=False, version=access.versions[0])
 
 
 async def _pages(place: Place, access: Access, space: str, version: str, query: dict[str, object]) -> Listed:
@@ -44,5 +51,5 @@ async def _pages(place: Place, access: Access, space: str, version: str, query: 
         items += found.get("items") or ()
         rest = (found.get("metadata") or {}).get("continue", "")
         if not rest or len(items) >= MOST:
-            return Listed(tuple(items), whole=answer.good and not rest)
+            return Listed(tuple(items), whole=answer.good and not rest, version=version)
         asked = {**asked, "continue": rest}

@@ -34,11 +34,21 @@ DOCTOR = "`tocsin k8s doctor` says what is missing, and prints the Role that all
 _READ_TRIES = 2
 _THREADS = 8
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+#: What one refuses is refused for this object only.
+_WEBHOOK = "admission webhook"
 _STRICT = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
 
 
 class Conflicted(Rejected):
     """The object was changed meanwhile (409): nothing happened, and it may be looked at again."""
+
+
+class NotAllowed(Unavailable):
+    """The credentials do not reach so far (403)."""
+
+
+class Forbidden(Rejected):
+    """The same of a change (401, 403): nothing happened, and asking again does not help."""
 
 
 class Declined(Unavailable):
@@ -136,7 +146,8 @@ class Cluster:
         if answer.status == 409:
             raise Conflicted(answer.words)
         if answer.status in {401, 403, 404}:
-            raise Rejected(self.refused(answer, access, namespace, name, person).words())
+            why = self.refused(answer, access, namespace, name, person).words()
+            raise (Rejected if answer.status == 404 or _WEBHOOK in answer.words else Forbidden)(why)
         if answer.status < 500:
             raise Rejected(answer.words)
         raise OutcomeUnknown(f"the cluster {self.name} answered {answer.status}: {answer.words}")
@@ -159,7 +170,7 @@ class Cluster:
             return found
         if answer.status == 400 and "dry run" in answer.words:
             return answer.words
-        if answer.status in {400, 409, 422} or (answer.status == 403 and "admission webhook" in answer.words):
+        if answer.status in {400, 409, 422} or (answer.status == 403 and _WEBHOOK in answer.words):
             raise Conflict(f"The cluster {self.name} would refuse that: {answer.words}")
         raise self.refused(answer, access, namespace, name)
 
@@ -205,7 +216,7 @@ class Cluster:
         if answer.status == 403:
             said = "" if "cannot impersonate" not in answer.words else ", nor to impersonate anybody"
             where = f" in {namespace}" if namespace else ""
-            return Unavailable(
+            return NotAllowed(
                 f"The cluster {self.name} does not allow Tocsin{who} to {access.words}{where}{said} (403).",
                 hint=f"`tocsin k8s rbac {access.how}` prints what allows it." if access.how else DOCTOR,
             )

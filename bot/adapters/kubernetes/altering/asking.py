@@ -1,28 +1,28 @@
-"""Lists in the newest version that a server has."""
+"""Lists that a change is thought out by: all that there is, or a refusal."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
+from bot.adapters.kubernetes import listing
 from bot.adapters.kubernetes.access import Access
 from bot.adapters.kubernetes.altering.thought import Scene
-from bot.adapters.kubernetes.place import MOST_PODS
-from commands.errors import NotFound
+from commands.errors import Unavailable
 
 
 async def listed(scene: Scene, access: Access, **query: object) -> tuple[list[dict[str, Any]], str]:
     """What there is, and in which version it was read; nothing where none is served. Raises Unavailable."""
-    space, cluster = await scene.place.space(), scene.place.cluster
-    for version in access.versions:
-        answer = await cluster.ask(access.path(space, version=version), {"limit": MOST_PODS, **query})
-        if answer.good:
-            return json.loads(answer.body)["items"], version
-        refused = cluster.refused(answer, access, space, "")
-        if not isinstance(refused, NotFound):
-            raise refused
-    return [], access.versions[0]
+    found = await listing.listed(scene.place, access, **query)
+    return found.complete(), found.version
+
+
+async def there(scene: Scene, access: Access, **query: object) -> list[dict[str, Any]]:
+    """The same of what every server has: one that does not know of it says nothing. Raises Unavailable."""
+    found = await listing.listed(scene.place, access, **query)
+    if not found.served:
+        raise Unavailable(f"The cluster {scene.place.cluster.name} knows of no {access.resource} (404).")
+    return found.complete()
 
 
 def in_version(access: Access, version: str) -> Access:

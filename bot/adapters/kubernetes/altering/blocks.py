@@ -7,6 +7,7 @@ policy for the same pods a block would be none, or would let in everybody whom t
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import CREATE_NETWORK_POLICY, LIST_NETWORK_POLICIES, PATCH_NETWORK_POLICY
@@ -67,7 +68,7 @@ class _Blocking(Change):
             PATCH_NETWORK_POLICY if there else CREATE_NETWORK_POLICY,
             policy if there else {**policy, "wanted": spec},
             live={"blocked": ", ".join(now) or "nothing"},
-            settled={"cidr": cidr},
+            settled={"cidr": cidr, "policy": policy["metadata"]["name"]},
             patch=[{"op": "replace", "path": "/spec", "value": spec}],
             facts=(("Blocked now", ", ".join(now) or "nothing"), *facts),
             already="" if now != wanted else f"{cidr} is {'blocked already' if cidr in now else 'not blocked'}.",
@@ -95,18 +96,19 @@ class Block(_Blocking):
     async def think(self, scene: Scene, said: Said) -> Thought:
         """See Change."""
         policy, others = await _known(scene)
-        if others:
-            names = ", ".join(one["metadata"]["name"] for one in others)
+        names = ", ".join(one["metadata"]["name"] for one in others)
+        now, cidr = blocked(policy), str(said["cidr"])
+        facts = (
+            ("Holds where", "pods see the addresses of clients: externalTrafficPolicy Local, or no proxy before them"),
+        )
+        thought = self._thought(scene, policy, now if cidr in now else [*now, cidr], said, facts)
+        if names and not thought.already and not said.get("policy"):
             raise Conflict(
                 f"The network policy {names} says who reaches {scene.service}, and policies add up: a block beside it "
                 "would keep nobody out, or let others in.",
                 hint="Change that one.",
             )
-        now, cidr = blocked(policy), str(said["cidr"])
-        facts = (
-            ("Holds where", "pods see the addresses of clients: externalTrafficPolicy Local, or no proxy before them"),
-        )
-        return self._thought(scene, policy, now if cidr in now else [*now, cidr], said, facts)
+        return replace(thought, live={**thought.live, "other network policies": names or "none"})
 
 
 class Unblock(_Blocking):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import CREATE_EVICTION, LIST_ALL_PODS, LIST_NODES, PATCH_NODE
+from bot.adapters.kubernetes.altering.asking import there
+from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.altering.thought import Change, Said, Scene, Thought, put
-from bot.adapters.kubernetes.ledger import Note
-from bot.adapters.kubernetes.place import MOST_PODS
+from bot.adapters.kubernetes.ledger import Note, notes
 from bot.adapters.kubernetes.rollout import condition
-from commands.errors import Conflict, NotFound
+from bot.adapters.kubernetes.wire import Forbidden
+from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import Operation, OutcomeUnknown, Rejected
 from commands.presentation.words import counted
 
@@ -21,22 +25,30 @@ _OVER = {"Succeeded", "Failed"}
 #: How long evictions are asked for, and how many in one round: a budget gives way when a new pod is ready.
 WITHIN, _AT_ONCE = timedelta(seconds=60), 5
 _SHOWN = 3
+#: How many evictions are tried dry for a plan, and how many of them at once.
+_TRIED, _DRY_AT_ONCE = 20, 4
+_NAME, _KNOWN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}"), 10
 
 
 async def _node(scene: Scene, name: str) -> dict[str, Any]:
-    found = (await scene.place.cluster.get(LIST_NODES, "", limit=MOST_PODS))["items"]
-    for one in found:
-        if one["metadata"]["name"] == name:
-            return dict(one)
-    known = ", ".join(one["metadata"]["name"] for one in found[:10])
+    """By its name alone: a cluster may have thousands."""
+    if _NAME.fullmatch(name):
+        found = await there(scene, LIST_NODES, fieldSelector=f"metadata.name={name}")
+        if found:
+            return found[0]
+    some = (await scene.place.cluster.get(LIST_NODES, "", limit=_KNOWN))["items"]
+    known = ", ".join(one["metadata"]["name"] for one in some)
     raise NotFound(f"There is no node {name[:80]}.", hint=f"There is: {known}.", example="/gw nodes")
 
 
-async def _pods(scene: Scene, node: str) -> list[dict[str, Any]]:
-    """Those that a drain evicts: neither a DaemonSet's, nor a kubelet's own, nor what has ended."""
-    said = f"spec.nodeName={node}"
-    found = (await scene.place.cluster.get(LIST_ALL_PODS, "", fieldSelector=said, limit=MOST_PODS))["items"]
-    return [one for one in found if not _stays(one)]
+async def _pods(scene: Scene, node: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Those that a drain evicts, and those that it leaves because nobody would start them again.
+
+    A DaemonSet's, a kubelet's own, and what has ended are neither.
+    """
+    found = [one for one in await there(scene, LIST_ALL_PODS, fieldSelector=f"spec.nodeName={node}") if not _stays(one)]
+    alone = [one for one in found if not _controller(one) or QUARANTINE in (one["metadata"].get("labels") or {})]
+    return [one for one in found if one not in alone], _staying(alone)
 
 
 def _stays(pod: dict[str, Any]) -> bool:
@@ -51,7 +63,7 @@ def _controller(pod: dict[str, Any]) -> str:
 
 
 def _names(pods: Iterable[dict[str, Any]]) -> str:
-    names = [one["metadata"]["name"] for one in pods]
+    names = [_name(one) for one in pods]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
@@ -63,9 +75,10 @@ def _thought(node: dict[str, Any], wanted: bool, **said: Any) -> Thought:
     settled = {"node": name, "uid": node["metadata"]["uid"]}
     facts = (("Now", state), *said.pop("facts", ()))
     already = said.pop("already", f"{name} {state} already." if now is wanted else "")
-    live = {"node": node["metadata"]["uid"], "state": state}
+    live = {"node": node["metadata"]["uid"], "state": state, **said.pop("live", {})}
     patch = put(node, ("spec", "unschedulable"), True if wanted else None)
-    return Thought(PATCH_NODE, node, live=live, settled=settled, patch=patch, already=already, facts=facts, **said)
+    before = {"cordoned": now}
+    return Thought(PATCH_NODE, node, live, settled, patch, before, already, facts, **said)
 
 
 class Cordon(Change):
@@ -95,46 +108,80 @@ class Drain(Change):
 
     def __init__(self, within: timedelta = WITHIN) -> None:
         self._within = within
+        #: Why evictions were stopped, by the plan.
+        self._stopped: dict[str, str] = {}
 
     async def think(self, scene: Scene, said: Said) -> Thought:
         """See Change. What the budgets say now is asked by evictions that are tried dry."""
         node = await _node(scene, str(said["node"]))
-        name, pods = node["metadata"]["name"], await _pods(scene, str(said["node"]))
-        alone = [one for one in pods if not _controller(one)]
-        if alone and not said.get("uid"):
+        pods, alone = await _pods(scene, node["metadata"]["name"])
+        settled = bool(said.get("uid"))
+        if alone and not settled:
             raise Conflict(f"Nothing would start {_names(alone)} again.", hint="Move what has no controller by hand.")
         gone = bool(node["spec"].get("unschedulable")) and not pods
-        settled = bool(said.get("uid"))
-        facts = () if settled else (*_facts(pods), *[("Held now", one) for one in await _held(scene, pods)])
-        already = f"{name} is drained already." if gone else ""
-        thought = _thought(node, True, facts=facts, already=already, removes=await _share(scene, pods))
+        thought = _thought(
+            node,
+            True,
+            live={"pods that nothing would start again": ", ".join(sorted(map(_name, alone))) or "none"},
+            facts=() if settled else (*_facts(pods), *[("Held now", one) for one in await _held(scene, pods)]),
+            already=f"{node['metadata']['name']} is drained already." if gone else "",
+            removes=await _share(scene, pods),
+        )
         return replace(thought, settled=thought.settled | {"pods": said.get("pods", len(pods))})
 
     async def further(self, scene: Scene, thought: Thought, person: str) -> None:
         """A few evictions. What is held is asked for again in the next round; the read-back says what is left."""
-        asked = 0
-        for pod in await _pods(scene, thought.settled["node"]):
-            if asked < _AT_ONCE and not pod["metadata"].get("deletionTimestamp"):
-                asked += await _evict(scene, pod, person)
+        mine = [one for one in notes(thought.known) if one.kind == self.name][-1]
+        asked, until = 0, asyncio.get_running_loop().time() + (mine.at + self._within - scene.now).total_seconds()
+        try:
+            for pod in _staying((await _pods(scene, thought.settled["node"]))[0]):
+                if asked < _AT_ONCE and asyncio.get_running_loop().time() < until:
+                    asked += await _evict(scene, pod, person)
+        except Forbidden as refused:
+            self._stopped[mine.id] = str(refused)
 
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:
-        """How many have left it, and who holds the others once the time is over."""
+        """How many are left, and who holds them once the time is over. What is stopping takes the time it was given."""
         name = thought.settled["node"]
         if not thought.known["spec"].get("unschedulable"):
             return Operation(id=note.id, state="failed", done=0, total=0, error=f"somebody has uncordoned {name} since")
-        left = await _pods(scene, name)
+        left, alone = await _pods(scene, name)
+        kept, stopped = _staying(left), self._stopped.get(note.id, "")
         total = max(thought.settled["pods"], len(left))
-        if left and scene.now >= note.at + self._within:
-            held = "; ".join(await _held(scene, left)) or _names(left)
-            error = f"{counted(len(left), 'pod')} left on {name}: {held}"
-            return Operation(id=note.id, state="failed", done=total - len(left), total=total, error=error)
-        return Operation(id=note.id, state="running" if left else "done", done=total - len(left), total=total)
+        done = total - len(left)
+        if kept and (stopped or scene.now >= note.at + self._within):
+            why = stopped or await _why(scene, kept)
+        elif alone and not left:
+            kept, why = alone, f"nothing would start {_names(alone)} again, so it was not evicted"
+        else:
+            return Operation(id=note.id, state="running" if left else "done", done=done, total=total)
+        error = f"{counted(len(kept), 'pod')} left on {name}: {why}"
+        return Operation(id=note.id, state="failed", done=done, total=total, error=error)
+
+
+async def _why(scene: Scene, kept: list[dict[str, Any]]) -> str:
+    """What holds them now, or who they are."""
+    try:
+        return "; ".join(await _held(scene, kept)) or _names(kept)
+    except Unavailable as refused:
+        return refused.message
+
+
+def _name(pod: dict[str, Any]) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _staying(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that nobody has told to stop."""
+    return [one for one in pods if not one["metadata"].get("deletionTimestamp")]
 
 
 def _facts(pods: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     local = [one for one in pods if any("emptyDir" in volume for volume in one["spec"].get("volumes") or ())]
     lost = (("Is lost", f"the local data of {_names(local)}"),) if local else ()
-    return (("Evicts", f"{counted(len(pods), 'pod')}: {_names(pods)}" if pods else "nobody"), *lost)
+    untried = max(len(pods) - _TRIED, 0)
+    more = (("Not tried", f"whether a budget holds the other {untried}"),) if untried else ()
+    return (("Evicts", f"{counted(len(pods), 'pod')}: {_names(pods)}" if pods else "nobody"), *lost, *more)
 
 
 def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
@@ -145,12 +192,17 @@ def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
 
 
 async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> bool:
-    """Ask once in a round; what is refused, by a budget or because it is gone, is seen in the next list."""
+    """Whether it was taken, or may have been; what is refused is seen in the next list.
+
+    Raises Forbidden: nobody needs to ask again.
+    """
     meta = pod["metadata"]
     for version in ("v1", "v1beta1"):
         body = _eviction(pod, version)
         try:
             await scene.place.cluster.change(CREATE_EVICTION, meta["namespace"], meta["name"], body, person=person)
+        except Forbidden:
+            raise
         except Rejected as refused:
             if "no kind" in str(refused):
                 continue
@@ -162,19 +214,28 @@ async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> bool:
 
 
 async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
-    """What the budgets say to an eviction of each now; nothing is evicted."""
+    """What the budgets say to an eviction of the first of them now; nothing is evicted."""
+    few = asyncio.Semaphore(_DRY_AT_ONCE)
+
+    async def asked(pod: dict[str, Any]) -> str:
+        async with few:
+            return await _tried(scene, pod)
+
     found: dict[str, str] = {}
-    for pod in pods:
-        meta = pod["metadata"]
-        for version in ("v1", "v1beta1"):
-            why = await scene.place.cluster.would(
-                CREATE_EVICTION, meta["namespace"], meta["name"], _eviction(pod, version)
-            )
-            if "no kind" not in why:
-                break
+    for pod, why in zip(pods, await asyncio.gather(*map(asked, pods[:_TRIED])), strict=False):
         if why:
-            found.setdefault(why, meta["name"])
+            found.setdefault(why, _name(pod))
     return [f"{name}: {why}" for why, name in found.items()][:_SHOWN]
+
+
+async def _tried(scene: Scene, pod: dict[str, Any]) -> str:
+    meta, why = pod["metadata"], ""
+    for version in ("v1", "v1beta1"):
+        body = _eviction(pod, version)
+        why = await scene.place.cluster.would(CREATE_EVICTION, meta["namespace"], meta["name"], body)
+        if "no kind" not in why:
+            break
+    return why
 
 
 async def _share(scene: Scene, pods: list[dict[str, Any]]) -> float:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import DELETE_POD, LIST_PODS, PATCH_POD
+from bot.adapters.kubernetes.altering.asking import there
 from bot.adapters.kubernetes.altering.thought import Change, Request, Said, Scene, Thought
 from bot.adapters.kubernetes.ledger import Note
-from bot.adapters.kubernetes.place import MOST_PODS
 from bot.adapters.kubernetes.pods import pod_of
 from bot.adapters.kubernetes.rollout import condition, of_scale
 from commands.errors import NotFound
@@ -24,9 +24,7 @@ _GONE: dict[str, Any] = {"metadata": {}}
 async def _pods(scene: Scene) -> list[dict[str, Any]]:
     """Those of the deployment, and those in quarantine."""
     selector = f"{QUARANTINE}={scene.place.deployment}"
-    space = await scene.place.space()
-    kept = await scene.place.cluster.get(LIST_PODS, space, labelSelector=selector, limit=MOST_PODS)
-    return [*await scene.place.pods(scene.deployment), *kept["items"]]
+    return [*await scene.place.pods(scene.deployment), *await there(scene, LIST_PODS, labelSelector=selector)]
 
 
 async def _find(scene: Scene, name: str) -> dict[str, Any]:
@@ -45,8 +43,18 @@ def _share(scene: Scene, pod: dict[str, Any]) -> float:
 
 
 async def _replaced(scene: Scene, note: Note) -> Operation:
-    found = of_scale(scene.deployment)
-    return Operation(id=note.id, state=found.state, done=found.done, total=found.total, error=found.error)
+    """Whether as many are ready as are wanted. The Deployment's own status may be from before: the pods are counted."""
+    total, found = int(scene.deployment["spec"].get("replicas", 1)), of_scale(scene.deployment)
+    done = sum(_serves(one) for one in await scene.place.pods(scene.deployment))
+    if done < total and found.state == "failed":
+        return Operation(id=note.id, state="failed", done=done, total=total, error=found.error)
+    return Operation(id=note.id, state="done" if done >= total else "running", done=min(done, total), total=total)
+
+
+def _serves(pod: dict[str, Any]) -> bool:
+    meta = pod["metadata"]
+    gone = meta.get("deletionTimestamp") or QUARANTINE in (meta.get("labels") or {})
+    return not gone and condition(pod, "Ready").get("status") == "True"
 
 
 class PodDelete(Change):
