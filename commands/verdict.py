@@ -41,6 +41,11 @@ def worsened(before: Reading, now: Reading, objectives: Objectives) -> bool:
     return (objectives.breached(now) and not objectives.breached(before)) or much_worse(before, now, objectives)
 
 
+def measured(readings: Sequence[Reading]) -> int:
+    """How many of them say anything: one that could not be taken is neither good nor bad."""
+    return sum(not reading.trouble for reading in readings)
+
+
 def much_worse(before: Reading, now: Reading, objectives: Objectives) -> bool:
     """More than twice as bad as before, by more than a fifth of what the objectives allow at all."""
     if not (before.up and before.requests and now.up):

@@ -7,6 +7,7 @@ what has no effect is repeated, and what has one is read back, never repeated.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -19,16 +20,17 @@ from bot.store.transaction import SqlTransaction, Store
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
-from commands.domain.plan import Plan, PlanState
+from commands.domain.evidence import Evidence
+from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
-from commands.errors import Refusal
+from commands.errors import Refusal, Unavailable
 from commands.locating import apart
 from commands.mitigation import deciding, evidence, running
 from commands.mitigation.running import Ending
 from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
 from commands.reading import WINDOW, window_since
-from commands.verdict import Verdict, judge, undecided, worsened
+from commands.verdict import Verdict, judge, measured, undecided, worsened
 
 T = TypeVar("T")
 Await = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -105,13 +107,17 @@ class Mitigate:
             action = ACTIONS[plan.action]
             found = action.fingerprint(self._run(action.look(self._services, plan)))
         except Refusal as refusal:
-            self._give_up(plan, PlanState.LOCKED, f"{refusal.message} Nothing was changed")
+            why, passing = f"{refusal.message} Nothing was changed", isinstance(refusal, Unavailable)
+            self._give_up(plan, PlanState.LOCKED, why, passing=passing)
             return
         if found != plan.fingerprint:
             self._tx(plan_id, "drift", lambda tx: running.drifted(plan_id, found, self._services, tx))
 
-    def _give_up(self, plan: Plan, source: PlanState, why: str) -> None:
-        self._tx(plan.id, "give-up", lambda tx: running.give_up(plan.id, source, why, self._services, tx))
+    def _give_up(self, plan: Plan, source: PlanState, why: str, *, passing: bool = False) -> None:
+        def give_up(tx: SqlTransaction) -> None:
+            running.give_up(plan.id, source, why, self._services, tx, passing=passing)
+
+        self._tx(plan.id, "give-up", give_up)
 
     def _wait_for(self, part: Callable[[str, int], Coroutine[Any, Any, None]], plan_id: str, number: int) -> None:
         self._run(part(plan_id, number))
@@ -133,14 +139,18 @@ class Mitigate:
         plan = self._state(plan_id)
         if plan.state is not PlanState.LOCKED:
             return None
-        kept = self._run(evidence.capture(plan, self._services))
-        where = apart(plan.target, self._services)
-        baseline = self._run(self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where))
+        kept, baseline = self._run(self._before(plan))
 
         def begin(tx: SqlTransaction) -> Plan | None:
             return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
 
         return self._tx(plan_id, "begin", begin)
+
+    async def _before(self, plan: Plan) -> tuple[Evidence, Reading]:
+        """What is there, side by side: neither waits for the other."""
+        where = apart(plan.target, self._services)
+        baseline = self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where)
+        return await asyncio.gather(evidence.capture(plan, self._services), baseline)
 
     def _next(self, plan_id: str, number: int) -> Plan | None:
         """The step after one that went well, if the target is as that one left it."""
@@ -247,14 +257,20 @@ class Mitigate:
         )
 
     async def _watch(self, plan: Plan, baseline: Reading) -> None:
-        """Between two steps the first bad reading ends it; so many that are not bad let it go on."""
+        """Between two steps the first bad reading ends it, and so does having none; so many not bad let it go on."""
+        readings = list[Reading]()
         async for readings in self._readings(plan):
             if worsened(baseline, readings[-1], self._services.objectives):
-                words = f"{plan.detail}; it got worse, so it was stopped"
-                ending = Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict="failed", measured=readings[-1])
-                self._finish(plan, ending)
-            if len(readings) >= self._pace.readings or worsened(baseline, readings[-1], self._services.objectives):
+                self._stop_here(plan, "it got worse", "failed", readings)
                 return
+            if measured(readings) >= self._pace.readings:
+                return
+        if not measured(readings):
+            self._stop_here(plan, "could not be measured", "inconclusive", readings)
+
+    def _stop_here(self, plan: Plan, why: str, verdict: VerdictValue, readings: list[Reading]) -> None:
+        words, last = f"{plan.detail}; {why}, so it was stopped", readings[-1] if readings else None
+        self._finish(plan, Ending(PlanState.VERIFYING, PlanState.FAILED, words, verdict=verdict, measured=last))
 
     async def _verdict(self, plan: Plan, baseline: Reading) -> Verdict:
         objectives, readings = self._services.objectives, list[Reading]()

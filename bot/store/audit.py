@@ -69,6 +69,13 @@ class SqlAudit:
         self._connection.execute(_MOVE_HEAD, {"value": entry["sequence"], "digest": entry["digest"]})
         return _entry(entry)
 
+    def newest(self, *kinds: str, plan: str) -> AuditEntry | None:
+        """See Audit. From the end on, where what is looked for is."""
+        named = schema.audit.c.detail.contains(f'"plan": {json.dumps(plan)}', autoescape=True)
+        query = sa.select(schema.audit).where(schema.audit.c.kind.in_(kinds), named)
+        row = self._connection.execute(query.order_by(schema.audit.c.sequence.desc()).limit(1)).one_or_none()
+        return _entry(dict(row._mapping)) if row else None
+
     def _head(self) -> sa.Row[int, str]:
         row = self._connection.execute(_LOCK_AND_READ_HEAD).one_or_none()
         if row is None:

@@ -102,7 +102,8 @@ class Action(ABC, Generic[A]):
     """One kind of mitigation. `A` is its argument class, read by the grammar.
 
     An `A` that is `Leasable` takes `--for`: the change has a lease, and ends by itself (rule 8). Where `temporary`
-    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan.
+    is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan. `parts`: the keys
+    of `after` that say which part of the target is changed, where two changes may stand beside each other.
     """
 
     name: ClassVar[str]
@@ -113,6 +114,7 @@ class Action(ABC, Generic[A]):
     needs: ClassVar[str] = ""
     instead: ClassVar[str] = ""
     temporary: ClassVar[bool] = False
+    parts: ClassVar[tuple[str, ...]] = ()
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:

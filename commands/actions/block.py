@@ -37,6 +37,7 @@ class Block(Alteration[BlockArgs]):
     temporary = True
     instead = "The local gateway has no network policies: block it at the firewall before it."
     args = BlockArgs
+    parts = ("cidr",)
     undo = "/gw undo, or /gw unblock"
 
     def check(self, args: BlockArgs) -> None:

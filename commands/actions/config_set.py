@@ -36,6 +36,7 @@ class ConfigSet(Alteration[ConfigSetArgs]):
     example = "/gw config set gateway UPSTREAM_TIMEOUT=5s --restart"
     instead = "The local gateway reads its settings from its file: change that, then /gw restart."
     args = ConfigSetArgs
+    parts = ("map", "key")
     undo = "/gw undo puts back the value"
 
     def check(self, args: ConfigSetArgs) -> None:

@@ -37,6 +37,7 @@ class Env(Alteration[EnvArgs]):
     temporary = True
     instead = "The local gateway reads its settings from its file: change that, then /gw restart."
     args = EnvArgs
+    parts = ("variable", "container")
     undo = "/gw undo puts back the value"
 
     def check(self, args: EnvArgs) -> None:

@@ -17,8 +17,15 @@ from commands.ports import Draft
 class HpaArgs(Leasable):
     """Arguments of `/gw hpa bounds`."""
 
-    fewest: Annotated[int, Option("--min", "the fewest workers that it may set")] = 0
-    most: Annotated[int, Option("--max", "the most workers that it may set")] = 0
+    fewest: Annotated[int | None, Option("--min", "the fewest workers that it may set")] = None
+    most: Annotated[int | None, Option("--max", "the most workers that it may set")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HpaBefore(HpaArgs):
+    """The way back, to what was there before. Limits are for what people ask for."""
+
+    exact: bool = True
 
 
 class Hpa(Alteration[HpaArgs]):
@@ -34,11 +41,12 @@ class Hpa(Alteration[HpaArgs]):
     undo = "/gw undo puts back the bounds"
 
     def check(self, args: HpaArgs) -> None:
-        """At least one of them, and none below nothing."""
-        if not (args.fewest or args.most):
+        """At least one of them, and one worker at least."""
+        given = [one for one in (args.fewest, args.most) if one is not None]
+        if not given:
             raise Malformed("Say --min, --max, or both.", example=self.example)
-        if min(args.fewest, args.most) < 0:
-            raise Malformed("Bounds are numbers of workers.", example=self.example)
+        if min(given) < 1:
+            raise Malformed("Bounds are numbers of workers, from 1.", example=self.example)
 
     def says(self, args: HpaArgs, draft: Draft, service: str) -> str:  # noqa: ARG002
         """From which to which."""
@@ -51,7 +59,7 @@ class Hpa(Alteration[HpaArgs]):
 
     def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
         """The bounds before."""
-        return ACTION, HpaArgs(fewest=plan.before["fewest"], most=plan.before["most"])
+        return ACTION, HpaBefore(fewest=plan.before["fewest"], most=plan.before["most"])
 
 
 ACTION = Hpa()

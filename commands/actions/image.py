@@ -15,6 +15,7 @@ from commands.ports import Draft
 from commands.presentation.words import cut
 
 _IMAGE = re.compile(r"[A-Za-z0-9][\w.:@/-]{0,299}")
+_WHOLE = re.compile(r"[/:@]")
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class ImageArgs(Leasable):
 
     image: Annotated[str, Word("an image, or a tag of the one that runs, as 1.4.3")]
     container: Annotated[str, Option("--container", "which container, where there are several")] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBefore(ImageArgs):
+    """The way back: the image as it stood there. What people type may be a tag."""
+
+    exact: bool = True
 
 
 class Image(Alteration[ImageArgs]):
@@ -34,6 +42,7 @@ class Image(Alteration[ImageArgs]):
     example = "/gw image 1.4.3"
     instead = "The local gateway has no images. Install the version that you want, then /gw restart."
     args = ImageArgs
+    parts = ("container",)
     undo = "/gw undo puts back the image"
 
     def check(self, args: ImageArgs) -> None:
@@ -46,12 +55,14 @@ class Image(Alteration[ImageArgs]):
         return f"Set the image of {service} to {_short(draft.settled['image'])}"
 
     def back(self, draft: Draft) -> str:
-        """With the image that runs."""
-        return f"/gw image {draft.before['image']} --container {draft.before['container']}"
+        """With the image that runs, written so that it is none of its tags."""
+        image = draft.before["image"]
+        whole = image if _WHOLE.search(image) else f"{image}:latest"
+        return f"/gw image {whole} --container {draft.before['container']}"
 
     def inverse(self, plan: Plan) -> tuple[Action[Any], Any]:
         """The image before."""
-        return ACTION, ImageArgs(image=plan.before["image"], container=plan.before["container"])
+        return ACTION, ImageBefore(image=plan.before["image"], container=plan.before["container"])
 
 
 def _short(image: str) -> str:

@@ -32,6 +32,7 @@ class MaintenanceOn(Alteration[MaintenanceOnArgs]):
     temporary = True
     instead = "The local gateway has no Service before it: put the page where its clients are sent."
     args = MaintenanceOnArgs
+    parts = ("service",)
     undo = "/gw undo, or /gw maintenance off"
 
     def says(self, args: MaintenanceOnArgs, draft: Draft, service: str) -> str:  # noqa: ARG002

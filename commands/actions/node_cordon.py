@@ -29,6 +29,7 @@ class NodeCordon(Alteration[NodeCordonArgs]):
     example = "/gw node cordon node-1"
     instead = "The local gateway has no nodes: it runs on one machine."
     args = NodeCordonArgs
+    parts = ("node",)
     undo = "/gw undo, or /gw node uncordon"
 
     def says(self, args: NodeCordonArgs, draft: Draft, service: str) -> str:  # noqa: ARG002

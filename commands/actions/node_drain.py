@@ -32,6 +32,7 @@ class NodeDrain(Alteration[NodeDrainArgs]):
     klass = ActionClass.DANGEROUS
     instead = "The local gateway has no nodes: it runs on one machine."
     args = NodeDrainArgs
+    parts = ("node",)
     rounds = True
     undo = "/gw undo lets new pods on; what has moved stays where it is"
 

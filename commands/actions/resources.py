@@ -38,6 +38,7 @@ class Resources(Alteration[ResourcesArgs]):
     example = "/gw resources --memory-limit 1Gi"
     instead = "The local gateway has no limits of its own. /gw scale gives it more workers."
     args = ResourcesArgs
+    parts = ("container",)
     undo = "/gw undo puts back what was before"
 
     def check(self, args: ResourcesArgs) -> None:

@@ -86,7 +86,8 @@ class Scale(Action[ScaleArgs]):
 
     def shows(self, plan: Plan, target: Workload) -> bool:
         """Whether that many copies are wished for."""
-        return target.target.uid == plan.target.uid and target.desired == plan.left_at["replicas"]
+        wished = {left["replicas"] for left in plan.left_behind}
+        return target.target.uid == plan.target.uid and target.desired in wished
 
 
 def _steps(before: int, after: int) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ class Switch(Alteration[SwitchArgs]):
     klass = ActionClass.DANGEROUS
     instead = "The local gateway is one set of workers: start the other version beside it, and point its clients there."
     args = SwitchArgs
+    parts = ("service",)
     undo = "/gw undo sends them where they went before"
 
     def says(self, args: SwitchArgs, draft: Draft, service: str) -> str:  # noqa: ARG002

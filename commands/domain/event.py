@@ -24,11 +24,11 @@ class EvidenceKept(Event):
 
 
 class ActionLeased(Event):
-    """A temporary change: its lease began, was renewed, could not be ended, or is void."""
+    """A temporary change: its lease began, was renewed or given up, could not be ended, or is void."""
 
     type: Literal["action_leased"] = "action_leased"
     plan: str
     summary: str
-    what: Literal["begun", "renewed", "ended early", "kept", "void"]
+    what: Literal["begun", "renewed", "ended early", "made to stay", "kept", "void"]
     until: AwareDatetime
     why: str = ""

@@ -197,14 +197,21 @@ class Plan(BaseModel):
 
     @property
     def left_at(self) -> dict[str, Any]:
-        """What it has left there, as far as it came."""
-        return self.steps[self.step - 1] if self.steps and self.step else self.after
+        """What it has left there, as far as it certainly came."""
+        if not self.steps:
+            return self.after
+        return self.steps[self.step - 1] if self.step else self.before
+
+    @property
+    def left_behind(self) -> tuple[dict[str, Any], ...]:
+        """All that may be there because of it: a step of which nobody has seen what came of it may have been made."""
+        made = (self.left_at,) if self.step or not self.steps else ()
+        return made + (self.steps[self.step : self.step + 1] if self.state in _UNSURE else ())
 
     @property
     def go_on(self) -> str:
         """The command that goes on from where it is: `{left}` in `again` is what its last step has left to do."""
-        there = self.left_at if self.step else self.before
-        return self.again.replace("{left}", str(there.get("left", "")))
+        return self.again.replace("{left}", str(self.left_at.get("left", "")))
 
     @property
     def can_be_stopped(self) -> bool:
@@ -277,11 +284,12 @@ class Plan(BaseModel):
             "after": self.after,
             "diff": self.diff,
             **({"steps": list(self.steps)} if self.steps else {}),
+            **({"undoes": self.undoes, "ends_lease": self.ends_lease} if self.undoes else {}),
         }
 
     @property
     def content(self) -> str:
-        """What an approver signs (rule 2): arguments, target, fingerprint and effect, which never change."""
+        """What an approver signs (rule 2): arguments, target, fingerprint and effect, and what it takes back."""
         return _hash(self._content())
 
     @property

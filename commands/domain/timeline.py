@@ -152,6 +152,8 @@ def _leased(event: ActionLeased, actor: Who) -> tuple[Part, ...]:
             return (actor, " renewed until ", When(at=event.until), f": {event.summary}")
         case "ended early":
             return (actor, f" ended early: {event.summary}")
+        case "made to stay":
+            return (actor, f" made it stay: {event.summary}")
         case "kept":
             return (f"Not taken back at its end: {event.summary}", _after(event.why))
         case _:

@@ -54,7 +54,7 @@ def _meant(plan_id: str, call: Call, tx: Transaction, states: set[PlanState]) ->
     if plan_id:
         plan = tx.plans.get(plan_id)
         if not tx.messages.may_read(plan.channel, call.person.id):
-            raise NotFound(f"There is no plan {plan_id[:60]}.")
+            raise NotFound(f"There is no plan {plan_id[:60]}.", example="/gw history")  # as of one that is not there
         return plan
     waiting = [plan for plan in tx.plans.waiting(channel=call.channel) if plan.state in states]
     if not waiting:

@@ -13,6 +13,7 @@ from commands.errors import Conflict
 from commands.grammar.arguments import Word
 from commands.locating import undone
 from commands.mitigation import deciding
+from commands.mitigation.following import undoable
 from commands.mitigation.proposing import command_of, propose
 from commands.ports import Workload
 from commands.registry import READERS, RESPONDERS, ActionClass, Click, Command
@@ -63,7 +64,7 @@ async def _still_shown(plan: Plan, call: Call) -> bool:
 
 async def _newest_in_force(plans: list[Plan], call: Call) -> Plan:
     """A plan of which nobody knows whether it was carried out counts where the target looks as if it had been."""
-    for plan in deciding.undoable(plans):
+    for plan in undoable(plans):
         if plan.in_force or await _still_shown(plan, call):
             return plan
     raise Conflict(

@@ -70,7 +70,8 @@ def show(args: ChangesArgs, call: Call, tx: Transaction, found: Found) -> Reply:
     )
     plans = [one for one in _ours(target, window, tx) if may_be_told_here(one, call, tx)]
     known = {one.id for one in _ours(target, window, tx)}
-    entries = [*map(_of_plan, plans), *(_of_change(one) for one in found.changes if one.operation not in known)]
+    others = [one for one in found.changes if one.operation.partition(".")[0] not in known]
+    entries = [*map(_of_plan, plans), *map(_of_change, others)]
     entries.sort(key=lambda one: one.at)
     watched = is_watched(target.location, call.services)
     readings = tx.samples.between(window.service, window.since - _AFTERWARDS, window.until) if watched else []

@@ -1,4 +1,4 @@
-"""`/leases`, `/lease renew` and `/lease revert`: changes that are temporary (mitigation.md, rule 8)."""
+"""`/leases`, `/lease renew`, `/lease revert` and `/lease keep`: changes that are temporary (mitigation.md, rule 8)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class RenewArgs:
 
 
 @dataclass(frozen=True)
-class RevertArgs:
-    """Arguments of `/lease revert`."""
+class LeaseArgs:
+    """Arguments of `/lease revert` and `/lease keep`."""
 
     plan: Annotated[str, Word("a plan's id")]
 
@@ -45,6 +45,7 @@ def leases(_args: Nothing, call: Call, tx: Transaction, _facts: None) -> Reply:
     lines = (_line(plan, lease, call) for plan, lease in seen)
     shown = card(counted(len(seen), "temporary change"), *lines, tone=Tone.WARNING if late else Tone.NEUTRAL)
     footer = rich("Longer: ", Code(text="/lease renew PLAN 30m"), " · now: ", Code(text="/lease revert PLAN"))
+    footer = rich(*footer, " · to stay: ", Code(text="/lease keep PLAN"))
     return Reply(shown.model_copy(update={"footer": footer}), private=True)
 
 
@@ -66,10 +67,25 @@ def renew(args: RenewArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     return Reply(shown, private=True)
 
 
-def revert(args: RevertArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+def revert(args: LeaseArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
     """It ends now; its own message tells how that goes."""
     plan = leasing.end_now(args.plan, call, tx)
     return Reply(card(f"Taking back: {plan.summary}", "A message in its channel tells how that goes."), private=True)
+
+
+def keep(args: LeaseArgs, call: Call, tx: Transaction, _facts: None) -> Reply:
+    """It stays; the channel reads it."""
+    plan = leasing.keep(args.plan, call, tx)
+    shown = card(f"Made to stay: {plan.summary}", rich("It is temporary no longer. ", *_way_back(plan)))
+    if plan.channel == call.channel:
+        return Reply(shown)
+    told = shown.model_copy(update={"footer": rich("by ", Who(person=call.person.id))})
+    tx.messages.post(plan.channel, told, key=f"{call.delivery}:kept")
+    return Reply(shown, private=True)
+
+
+def _way_back(plan: Plan) -> Rich:
+    return rich("To take it back: ", Code(text=f"/gw undo {plan.id}"))
 
 
 def click_renew(plan_id: str, call: Call, tx: Transaction) -> None:
@@ -80,6 +96,11 @@ def click_renew(plan_id: str, call: Call, tx: Transaction) -> None:
 def click_revert(plan_id: str, call: Call, tx: Transaction) -> None:
     """It ends now."""
     leasing.end_now(plan_id, call, tx)
+
+
+def click_keep(plan_id: str, call: Call, tx: Transaction) -> None:
+    """It stays."""
+    leasing.keep(plan_id, call, tx)
 
 
 COMMANDS = (
@@ -102,10 +123,18 @@ COMMANDS = (
     ),
     Command(
         path=("lease", "revert"),
-        args=RevertArgs,
+        args=LeaseArgs,
         summary="Take a temporary change back before its time.",
         example="/lease revert plan-20260301-1a2b3c4d",
         decide=revert,
+        access=RESPONDERS,
+    ),
+    Command(
+        path=("lease", "keep"),
+        args=LeaseArgs,
+        summary="Let a temporary change stay: nothing takes it back any more.",
+        example="/lease keep plan-20260301-1a2b3c4d",
+        decide=keep,
         access=RESPONDERS,
     ),
 )
@@ -113,4 +142,5 @@ COMMANDS = (
 CLICKS = (
     Click(action="lease.renew", decide=click_renew, access=RESPONDERS),
     Click(action="lease.revert", decide=click_revert, access=RESPONDERS),
+    Click(action="lease.keep", decide=click_keep, access=RESPONDERS),
 )

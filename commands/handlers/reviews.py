@@ -45,7 +45,7 @@ def review(args: ReviewArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     """It was looked at."""
     plan = tx.plans.get(args.plan)
     if not tx.messages.may_read(plan.channel, call.person.id):
-        raise NotFound(f"There is no plan {args.plan[:60]}.", example="/reviews")
+        raise NotFound(f"There is no plan {args.plan[:60]}.", example="/gw history")
     words = redact(args.words)
     glass.review(plan, words, call, tx)
     shown = card(f"Reviewed: {plan.summary}", rich(Who(person=call.person.id), f": {words}" if words else ""))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from commands import policed
-from commands.actions.known import ACTIONS
 from commands.context import Call
 from commands.domain.incident import ActionDecided
 from commands.domain.plan import FINAL, Plan, PlanState, Vote
 from commands.errors import Conflict, Malformed
 from commands.mitigation import leasing
+from commands.mitigation.following import follower
 from commands.mitigation.glass import tell_of_broken_glass
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import show, tell_timeline
@@ -104,21 +104,14 @@ def _set_going(plan: Plan, call: Call, tx: Transaction) -> Plan:
 
 
 def _refuse_spent_undo(plan: Plan, tx: Transaction) -> None:
-    """An undo takes back one change: not a change that was taken back before, nor one that another has followed."""
+    """An undo takes back one change: not one that was taken back before, nor one that another of its kind followed."""
     if plan.undoes is None:
         return
     undone = tx.plans.get(plan.undoes)
     if not undone.can_be_undone:
         raise Conflict(f"“{undone.summary}” was undone already.", example="/gw history")
-    certain = [one for one in undoable(tx.plans.recent(target=plan.target.key, limit=50)) if one.in_force]
-    newest = certain[0] if certain else undone
-    if newest.created_at > undone.created_at:
+    if newest := follower(undone, tx):
         raise Conflict(f"“{newest.summary}” came after “{undone.summary}”.", example="/gw undo")
-
-
-def undoable(plans: list[Plan]) -> list[Plan]:
-    """The changes that an undo might take back, in the order given: those that can be, and are no undo themselves."""
-    return [p for p in plans if p.can_be_undone and p.undoes is None and ACTIONS[p.action].inverse(p) is not None]
 
 
 def cancel(plan_id: str, call: Call, tx: Transaction) -> None:

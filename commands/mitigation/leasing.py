@@ -23,6 +23,7 @@ from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
 from commands.locating import summed_up
+from commands.mitigation.following import follower
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction, Urgency
@@ -110,7 +111,7 @@ def held(plan_id: str, call: Call, tx: Transaction) -> tuple[Plan, Lease]:
     """The lease of a plan that may be renewed or ended. Raises NotFound, Conflict."""
     plan = tx.plans.get(plan_id)
     if not tx.messages.may_read(plan.channel, call.person.id):
-        raise NotFound(f"There is no plan {plan_id[:60]}.", example="/leases")
+        raise NotFound(f"There is no plan {plan_id[:60]}.", example="/gw history")  # as of one that is not there
     lease = tx.leases.find(plan_id)
     if lease is None:
         raise Conflict(f"“{plan.summary}” is not temporary.", example="/leases")
@@ -149,6 +150,28 @@ def end_now(plan_id: str, call: Call, tx: Transaction) -> Plan:
     return plan
 
 
+def keep(plan_id: str, call: Call, tx: Transaction) -> Plan:
+    """It is temporary no longer, and nothing takes it back but an undo. Raises Refusal."""
+    plan, lease = held(plan_id, call, tx)
+    policed.may_renew(plan, call, tx)
+    if lease.state is LeaseState.RUNNING and not _may_stay(plan):
+        raise Conflict(
+            f"“{plan.summary}” may only be temporary.",
+            hint="It can be renewed, and taken back.",
+            example=f"/lease renew {plan.id}",
+        )
+    _settle(lease, settled_card(plan, "Made to stay", call.person.id), tx)
+    over = tx.leases.move(lease, LeaseState.VOID, term=lease.term + 1, ended_by=call.person.id, why="")
+    _tell(plan, over, "made to stay", call.person.id, tx)
+    show(plan, tx, chart=course(plan, call.services, tx))
+    return plan
+
+
+def _may_stay(plan: Plan) -> bool:
+    """Whether it may be made to stay before its end: not what is always temporary, nor what the policy bounds."""
+    return not ACTIONS[plan.action].temporary and not (plan.decision and plan.decision.lease)
+
+
 # ------------------------------------------------------------ the timers
 
 
@@ -156,7 +179,7 @@ def notice(plan_id: str, term: int, tx: Transaction) -> None:
     """Its end is near: everybody reads it, while there is time to renew."""
     plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
     if _is_current(lease, term) and lease and tx.now < lease.until and not lease.ended_by:
-        shown = notice_card(plan, lease, tx.now)
+        shown = notice_card(plan, lease, tx.now, may_stay=_may_stay(plan))
         tx.messages.post(plan.channel, shown, key=notice_key(lease), urgency=Urgency.ANSWER)
 
 
@@ -172,16 +195,26 @@ async def way_back(plan: Plan, services: Services) -> Proposal:
     if inverse is None or target.target.uid != plan.target.uid:
         raise Conflict(f"{target.target.name} was replaced since, so there is nothing to take back.")
     if not action.shows(plan, target):
-        raise Conflict(f"Somebody changed {target.target.name} since.")
+        raise Conflict(_not_there(plan, target.target.name))
     call = Call(SYSTEM, plan.platform, plan.channel, plan.id, services.clock.now(), None, services)
     found = await planned_on(target, *inverse, call, undoes=plan)
     return replace(found, preview=replace(found.preview, summary=found.preview.summary.replace("Undo:", "Revert:", 1)))
+
+
+def _not_there(plan: Plan, name: str) -> str:
+    if plan.unsure:
+        return f"Nobody saw it happen, and {name} does not show it: there is nothing to take back."
+    return f"Somebody changed {name} since."
 
 
 def end(plan_id: str, term: int, found: Proposal, services: Services, tx: Transaction) -> None:
     """The time is up: the plan that takes it back is made and set going, once, whoever comes here how often."""
     plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
     if lease is None or not _is_current(lease, term):
+        return
+    newest = follower(plan, tx)
+    if newest:
+        _keep(plan, lease, f"“{newest.summary}” came after it.", services, tx)
         return
     revert = _revert(plan, lease, found, services, tx)
     tx.leases.move(lease, LeaseState.ENDING, revert=revert.id)
@@ -235,12 +268,17 @@ def put_off(payload: Mapping[str, Any], why: str, services: Services, tx: Transa
     if tried >= TRIES:
         _keep(plan, lease, why, services, tx)
         return
+    _try_again(plan, lease, why, tried, tx)
+
+
+def _try_again(plan: Plan, lease: Lease, why: str, tried: int, tx: Transaction) -> None:
     if tried == 1:
-        words = f"{why} It is tried again for {lasting(TRIES * TRY_AGAIN)}."
-        _post(plan, kept_card(plan, words, held=False), f"{plan.id}:lease:{lease.term}:waits", tx)
-    work = dict(payload) | {"try": tried + 1}
-    key = f"{plan.id}:lease:{lease.term}:end:{tried + 1}"
-    tx.work.enqueue(END, key=key, payload=work, delay=TRY_AGAIN)
+        shown = kept_card(plan, f"{why} It is tried again for {lasting(TRIES * TRY_AGAIN)}.", held=False)
+        _post(plan, shown, _waits_key(lease), tx)
+        if lease.ended_by:  # an earlier try of somebody may have said so already
+            tx.messages.edit(_waits_key(lease), shown)
+    work = {"plan": plan.id, "term": lease.term, "try": tried + 1}
+    tx.work.enqueue(END, key=f"{plan.id}:lease:{lease.term}:end:{tried + 1}", payload=work, delay=TRY_AGAIN)
 
 
 def left(plan_id: str, term: int, why: str, services: Services, tx: Transaction) -> None:
@@ -250,8 +288,8 @@ def left(plan_id: str, term: int, why: str, services: Services, tx: Transaction)
         _keep(plan, lease, why, services, tx)
 
 
-def reverted(revert: Plan, services: Services, tx: Transaction) -> None:
-    """The plan that takes a change back has ended, one way or the other."""
+def reverted(revert: Plan, services: Services, tx: Transaction, *, passing: bool = False) -> None:
+    """The plan that takes a change back has ended, somehow. After a `passing` obstacle there is another."""
     if not revert.ends_lease or revert.undoes is None:
         return
     plan, lease = tx.plans.get(revert.undoes), tx.leases.find(revert.undoes)
@@ -259,8 +297,14 @@ def reverted(revert: Plan, services: Services, tx: Transaction) -> None:
         return
     if revert.took_effect:
         tx.leases.move(lease, LeaseState.REVERTED)
+        tx.messages.edit(_waits_key(lease), settled_card(plan, "Taken back"))
         return
-    _keep(plan, lease, f"{revert.outcome.capitalize()}: {revert.detail or revert.summary}.", services, tx)
+    why = f"{revert.outcome.capitalize()}: {revert.detail or revert.summary}."
+    tried = sum(one.ends_lease and one.undoes == plan.id for one in tx.plans.recent(target=lease.target, limit=50))
+    if passing and tried < TRIES:
+        _try_again(plan, tx.leases.move(lease, LeaseState.RUNNING, term=lease.term + 1), why, tried, tx)
+        return
+    _keep(plan, lease, why, services, tx)
 
 
 def undone(plan_id: str, by: Plan, tx: Transaction) -> None:
@@ -277,6 +321,7 @@ def undone(plan_id: str, by: Plan, tx: Transaction) -> None:
 def _keep(plan: Plan, lease: Lease, why: str, services: Services, tx: Transaction) -> None:
     kept = tx.leases.move(lease, LeaseState.KEPT, why=why)
     tx.messages.edit(notice_key(lease), settled_card(plan, "Its time is up"))
+    tx.messages.edit(_waits_key(lease), settled_card(plan, "Not taken back"))
     _tell(plan, kept, "kept", SYSTEM.id, tx)
     _post(plan, kept_card(plan, why, held=True), _kept_key(kept), tx)
     show(plan, tx, chart=course(plan, services, tx))
@@ -284,6 +329,11 @@ def _keep(plan: Plan, lease: Lease, why: str, services: Services, tx: Transactio
 
 def _kept_key(lease: Lease) -> str:
     return f"{lease.plan}:lease:{lease.term}:kept"
+
+
+def _waits_key(lease: Lease) -> str:
+    """One message for all tries of one end: their terms differ, the time does not."""
+    return f"{lease.plan}:lease:{lease.until:%Y%m%dT%H%M%S}:waits"
 
 
 def _post(plan: Plan, shown: Card, key: str, tx: Transaction) -> None:
@@ -294,3 +344,4 @@ def _settle(lease: Lease, shown: Card, tx: Transaction) -> None:
     """The questions that were asked of people have their answer, and lose their buttons."""
     tx.messages.edit(notice_key(lease), shown)
     tx.messages.edit(_kept_key(lease), shown)
+    tx.messages.edit(_waits_key(lease), shown)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from commands import policed
+from commands.actions.known import ACTIONS
 from commands.context import Services
 from commands.domain.event import EvidenceKept
 from commands.domain.evidence import Evidence
@@ -24,11 +25,15 @@ from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.incident import refresh
+from commands.presentation.words import cut
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a plan ends: from where to where, in what words, and what is known of its effect by then."""
+    """How a plan ends: from where to where, in what words, and what is known of its effect by then.
+
+    `passing`: what stood in its way may be gone in a moment.
+    """
 
     source: PlanState
     to: PlanState
@@ -36,6 +41,7 @@ class Ending:
     took_effect: bool = False
     verdict: VerdictValue | None = None
     measured: Reading | None = None
+    passing: bool = False
 
 
 _UNDER_WAY = {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
@@ -47,9 +53,11 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
     if plan.state is not PlanState.APPROVED:
         return plan if plan.state in _UNDER_WAY else None
     tx.plans.one_at_a_time(plan.target.name)  # two that are counted together must see each other
-    refused = _refused(plan, tx) or policed.denied_by_now(plan, services, tx)
+    void = _void(plan, tx)
+    held_up = "" if void else _held_up(plan, tx)
+    refused = void or held_up or policed.denied_by_now(plan, services, tx)
     if refused:
-        _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed")
+        _stop(tx, services, plan, PlanState.APPROVED, f"{refused}; nothing was changed", passing=bool(held_up))
         return None
     plan = tx.plans.move(plan.id, PlanState.APPROVED, PlanState.LOCKED)
     show(plan, tx)
@@ -59,11 +67,16 @@ def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
 _TOO_LATE = "confirmed too long ago to run now"
 
 
-def _refused(plan: Plan, tx: Transaction) -> str:
-    if not plan.is_what_was_approved:
+def _void(plan: Plan, tx: Transaction) -> str:
+    if not _is_what_was_approved(plan, tx):
         return "not what was approved: somebody has changed the plan itself"
     if plan.is_from_later(tx.now):
         return "the clock has gone back since it was planned"
+    return ""
+
+
+def _held_up(plan: Plan, tx: Transaction) -> str:
+    """What stands in its way for a while; else it has the lock on its target."""
     if tx.now >= plan.execute_by:
         return _TOO_LATE
     frozen = frozen_words(plan, tx)
@@ -71,6 +84,12 @@ def _refused(plan: Plan, tx: Transaction) -> str:
         return frozen
     holder = tx.plans.lock(plan.target.key, plan.id)
     return f"locked by “{tx.plans.get(holder).summary}”" if holder else ""
+
+
+def _is_what_was_approved(plan: Plan, tx: Transaction) -> bool:
+    """Nobody has written into the record since the last yes, which the audit has, nor between that one and another."""
+    last = tx.audit.newest("confirmed", "approved", "lease end", plan=plan.id)
+    return plan.is_what_was_approved and last is not None and last.detail.get("digest") == plan.digest
 
 
 def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transaction) -> None:
@@ -91,14 +110,18 @@ def drifted(plan_id: str, found: dict[str, Any], services: Services, tx: Transac
 
 
 def _drift(key: str, was: Any, found: Any) -> str:
-    """Ids say nothing to a person; numbers do."""
-    return "it was replaced" if key == "uid" else f"{'workers' if key == 'replicas' else key} {was} → {found}"
+    """Ids say nothing to a person; numbers do, and the beginning of what is long."""
+    if key == "uid":
+        return "it was replaced"
+    return f"{'workers' if key == 'replicas' else key} {cut(str(was), 100)} → {cut(str(found), 100)}"
 
 
-def give_up(plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction) -> None:
+def give_up(
+    plan_id: str, source: PlanState, why: str, services: Services, tx: Transaction, *, passing: bool = False
+) -> None:
     """It cannot be run; nothing was changed."""
     if tx.plans.get(plan_id).state is source:
-        _stop(tx, services, tx.plans.get(plan_id), source, why)
+        _stop(tx, services, tx.plans.get(plan_id), source, why, passing=passing)
 
 
 def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> None:
@@ -118,8 +141,10 @@ def stumbled(plan_id: str, why: str, services: Services, tx: Transaction) -> Non
             return
 
 
-def _stop(tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str) -> None:
-    finish(plan.id, Ending(source, PlanState.FAILED, why), services, tx)
+def _stop(
+    tx: Transaction, services: Services, plan: Plan, source: PlanState, why: str, *, passing: bool = False
+) -> None:
+    finish(plan.id, Ending(source, PlanState.FAILED, why, passing=passing), services, tx)
 
 
 def begin(
@@ -134,7 +159,7 @@ def begin(
         return None
     refused = _TOO_LATE if tx.now >= plan.execute_by else frozen_words(plan, tx)
     if refused:
-        _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed")
+        _stop(tx, services, plan, PlanState.LOCKED, f"{refused}; nothing was changed", passing=True)
         return None
     plan = tx.plans.move(plan_id, PlanState.LOCKED, PlanState.EXECUTING, executor=executor, baseline=baseline)
     tx.evidence.add(evidence)
@@ -197,14 +222,22 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     if plan.state is not ending.source:
         return
     took_effect = plan.took_effect or ending.took_effect
-    steps = f"{plan.step} of {len(plan.steps)} steps were made: " if plan.step < len(plan.steps) else ""
-    known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict}
+    step = _steps_made(plan, ending)
+    steps = f"{step} of {len(plan.steps)} steps were made: " if step < len(plan.steps) else ""
+    known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict, "step": step}
     plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
     tx.plans.unlock(plan.target.key, plan.id)
-    leasing.reverted(plan, services, tx)
+    leasing.reverted(plan, services, tx, passing=ending.passing or ending.to is PlanState.INTERRUPTED)
     if plan.undoes and took_effect:
         _mark_undone(plan.undoes, plan, tx)
     _tell_outcome(plan, services, tx)
+
+
+def _steps_made(plan: Plan, ending: Ending) -> int:
+    """A step that ended badly and took effect is made, where it is what would be taken back; else it is done again."""
+    within = ending.source is PlanState.EXECUTING and ending.took_effect
+    can_be_taken_back = ACTIONS[plan.action].inverse(plan) is not None
+    return plan.step + 1 if plan.steps and within and can_be_taken_back else plan.step
 
 
 def _mark_undone(plan_id: str, by: Plan, tx: Transaction) -> None:

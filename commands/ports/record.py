@@ -169,6 +169,9 @@ class Audit(Protocol):
 
     def append(self, kind: str, *, actor: str, subject: str, detail: dict[str, Any]) -> AuditEntry: ...
 
+    def newest(self, *kinds: str, plan: str) -> AuditEntry | None:
+        """The newest entry of these kinds that is about a plan."""
+
 
 class Auditor(Protocol):
     """Reads the whole chain, beside the units of work: the walk takes long, and holds up nobody who writes."""

@@ -15,20 +15,21 @@ def notice_key(lease: Lease) -> str:
     return f"{lease.plan}:lease:{lease.term}"
 
 
-def notice_card(plan: Plan, lease: Lease, now: datetime) -> Card:
+def notice_card(plan: Plan, lease: Lease, now: datetime, *, may_stay: bool) -> Card:
     """It will end, and what can be done about it."""
     shown = card(
         f"Ends in {lasting(lease.until - now)}: {plan.summary}",
         rich("At ", When(at=lease.until), " Tocsin takes it back."),
         tone=Tone.WARNING,
     )
-    return shown.model_copy(update={"buttons": _buttons(plan), "footer": _footer(plan)})
+    buttons = _buttons(plan, "Keep for good" if may_stay else "")
+    return shown.model_copy(update={"buttons": buttons, "footer": _footer(plan)})
 
 
 def kept_card(plan: Plan, why: str, *, held: bool) -> Card:
     """Its time is up, and it is still there. `held`: it stays so until somebody says what to do."""
     shown = card(f"Not taken back: {plan.summary}", why, tone=Tone.CRITICAL if held else Tone.WARNING)
-    return shown.model_copy(update={"buttons": _buttons(plan) if held else (), "footer": _footer(plan)})
+    return shown.model_copy(update={"buttons": _buttons(plan, "Leave it so") if held else (), "footer": _footer(plan)})
 
 
 def settled_card(plan: Plan, what: str, by: str = "", until: datetime | None = None) -> Card:
@@ -51,11 +52,12 @@ def lease_words(lease: Lease) -> Rich:
             return rich("over")
 
 
-def _buttons(plan: Plan) -> tuple[Button, ...]:
+def _buttons(plan: Plan, keep: str) -> tuple[Button, ...]:
     renew = f"Renew for {lasting(plan.lease)}" if plan.lease else "Renew"
     return (
         Button(label=renew, action="lease.renew", subject=plan.id, style="primary"),
         Button(label="Take back now", action="lease.revert", subject=plan.id),
+        *((Button(label=keep, action="lease.keep", subject=plan.id),) if keep else ()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def scaled(cluster: Kubernetes) -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": DEPLOYMENT}
     spec = {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 4}
     made(cluster, "HorizontalPodAutoscaler", "own", spec, "autoscaling/v2")
+
+
+def beyond(cluster: Kubernetes) -> None:
+    """More than the limits allow, as somebody else has set it."""
+    scaled(cluster)
+    cluster.change("horizontalpodautoscalers", "own", lambda old: old["spec"].update(maxReplicas=9), SPACE)
 
 
 def asleep(cluster: Kubernetes) -> None:
@@ -138,7 +145,7 @@ _OTHER_CONFIG = set_by_hand("configmaps", "gateway", lambda old: old["data"].upd
 _OTHER_SELECTOR = set_by_hand(
     "services", "gateway", lambda old: old["spec"].update(selector={"app": "green", "x": "y"})
 )
-_OTHER_BOUNDS = set_by_hand("horizontalpodautoscalers", "own", lambda old: old["spec"].update(maxReplicas=3))
+_OTHER_BOUNDS = set_by_hand("horizontalpodautoscalers", "own", lambda old: old["spec"].update(maxReplicas=2))
 _OTHER_COUNT = set_by_hand("deployments", DEPLOYMENT, lambda old: old["spec"].update(replicas=3))
 CASES = (
     Case(
@@ -148,16 +155,13 @@ CASES = (
     Case("switch", {"to": "green"}, "patch services", _OTHER_SELECTOR, selector, GREEN, served),
     Case("maintenance on", {}, "patch services", _OTHER_SELECTOR, selector, PAGE, served),
     Case("maintenance off", {}, "patch services", _OTHER_SELECTOR, selector, BLUE, in_maintenance, undone=False),
-    Case(
-        "hpa bounds", {"fewest": 2, "most": 0}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (2, 4), scaled
-    ),
+    Case("hpa bounds", {"fewest": 2}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (2, 4), scaled),
+    Case("hpa bounds", {"most": 3}, "patch horizontalpodautoscalers", _OTHER_BOUNDS, bounds, (1, 3), beyond),
     Case(
         "block", {"cidr": "203.0.113.7/32"}, "create networkpolicies", other_policy, blocks, ["203.0.113.7/32"],
         unblocked,
     ),
-    Case(
-        "node cordon", {"node": "node-1"}, "patch nodes", fresh_node(True), cordoned, True, fresh_node(False)
-    ),
+    Case("node cordon", {"node": "node-1"}, "patch nodes", fresh_node(True), cordoned, True, fresh_node(False)),
     Case(
         "node uncordon", {"node": "node-1"}, "patch nodes", fresh_node(False), cordoned, False, fresh_node(True),
         undone=False,
@@ -300,6 +304,50 @@ async def test_what_cannot_be_is_refused_before_anybody_confirms(
     with pytest.raises(Conflict, match=why):
         await drafted(gateway, change, **said)
     unblocked(cluster)
+
+
+async def test_what_would_stop_a_change_does_not_stop_who_looks_whether_it_was_made(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    fresh_config(cluster)
+    found = await drafted(gateway, "config set", map="gateway", key="NEW", value="1", restart=True)
+    pause = set_by_hand("deployments", DEPLOYMENT, lambda old: old["spec"].update(paused=True))
+    pause(cluster)
+    with pytest.raises(Rejected, match="is paused, so nothing would be restarted"):
+        await asked(gateway, "config set", found)
+    assert await became(gateway, "config set", found) is None
+    reset(cluster)
+    await asked(gateway, "config set", found)
+    pause(cluster)
+    assert (await became(gateway, "config set", found)).state == "running"
+
+
+async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    reset(cluster)
+    fresh_config(cluster)
+    file = "a: b\n" * 2000
+    set_by_hand("configmaps", "gateway", lambda old: old["data"].update(file=file))(cluster)
+    found = await drafted(gateway, "config set", map="gateway", key="file", value="c: d")
+    assert re.fullmatch(r"10000 characters, sha256 \w{16}", found.live["file of gateway"])
+    set_by_hand("configmaps", "gateway", lambda old: old["data"].update(file=file.replace("b", "c")))(cluster)
+    with pytest.raises(Rejected, match=r"was 10000 characters, .* and is 10000 characters, ") as refused:
+        await asked(gateway, "config set", found)
+    assert len(str(refused.value)) < 200
+    fresh_config(cluster)
+
+
+async def test_what_takes_workers_away_is_counted(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    scaled(cluster)
+    served(cluster)
+    cluster.settle()
+    found = await drafted(gateway, "hpa bounds", most=1)
+    assert (found.removes, found.facts[-1]) == (0.5, ("Will happen", "1 of 2 workers stop at once"))
+    assert (await drafted(gateway, "maintenance on")).removes == 1.0
+    cluster.delete("horizontalpodautoscalers", "own", SPACE)
 
 
 async def test_a_pod_that_somebody_replaced_is_left(cluster: Kubernetes, gateway: KubernetesGateway) -> None:

@@ -77,6 +77,17 @@ def with_resources(**requests: str) -> Any:
     return lambda cluster: cluster.change("deployments", DEPLOYMENT, changed, SPACE)
 
 
+def with_claims(cluster: Kubernetes) -> None:
+    """A device that the container has."""
+
+    def changed(old: dict[str, Any]) -> None:
+        pod = old["spec"]["template"]["spec"]
+        pod["resourceClaims"] = [{"name": "card", "resourceClaimName": "card"}]
+        pod["containers"][0]["resources"] = {"claims": [{"name": "card"}]}
+
+    cluster.change("deployments", DEPLOYMENT, changed, SPACE)
+
+
 def with_pause(wanted: bool) -> Any:
     """Somebody pauses, or resumes."""
     return lambda cluster: cluster.change(
@@ -88,6 +99,7 @@ SECOND = "example.com/gateway:1.5.0"
 PLAIN = {"ADMIN_TOKEN": SECRET, "LOG_LEVEL": "info"}
 CASES = (
     Case("image", {"image": "1.5.0"}, PATCH, with_image("example.com/gateway:9"), image, SECOND),
+    Case("image", {"image": "nginx:2"}, PATCH, with_image("c:3"), image, "nginx:2", with_image("nginx")),
     Case("rollback", {"revision": 0}, PATCH, with_image("c:3"), image, "example.com/gateway:1.4.2", with_image(SECOND)),
     Case("pause", {}, PATCH, with_pause(True), paused, True),
     Case("resume", {}, PATCH, with_pause(False), paused, False, with_pause(True), undone=False),
@@ -102,6 +114,12 @@ CASES = (
     Case(
         "resources", {"memory_limit": "1Gi"}, PATCH, with_resources(memory="1Mi"), resources,
         {"limits": {"memory": "1Gi"}, "requests": {"memory": "1Gi"}},
+    ),
+    Case(
+        "resources", {"cpu": "0.5", "memory": "1024Mi", "cpu_limit": "2000m"}, PATCH, with_resources(memory="1Mi"),
+        resources,
+        {"claims": [{"name": "card"}], "limits": {"cpu": "2"}, "requests": {"cpu": "500m", "memory": "1Gi"}},
+        with_claims,
     ),
 )  # fmt: skip
 
@@ -193,3 +211,23 @@ async def test_of_several_containers_one_is_named(cluster: Kubernetes, gateway: 
     assert (await drafted(gateway, "image", image="2", container="proxy")).settled["image"] == "proxy:2"
     with pytest.raises(NotFound, match="There is no container nosuch"):
         await drafted(gateway, "image", image="2", container="nosuch")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "removes", "words"),
+    [
+        ({"maxUnavailable": "60%", "maxSurge": 0}, 0.5, "2 workers, replaced step by step, up to 1 missing at a time"),
+        ({"maxUnavailable": "49%", "maxSurge": 0}, 0.5, "2 workers, replaced step by step, up to 1 missing at a time"),
+        ({"maxUnavailable": "49%", "maxSurge": 1}, 0.0, "2 workers, each replaced once its successor is ready"),
+        ({"maxUnavailable": 2, "maxSurge": 1}, 1.0, "2 workers, replaced step by step, up to 2 missing at a time"),
+        (None, 1.0, "all 2 workers stop before new ones start"),
+    ],
+)
+async def test_a_rollout_counts_who_is_missing_meanwhile(
+    cluster: Kubernetes, gateway: KubernetesGateway, strategy: dict[str, Any] | None, removes: float, words: str
+) -> None:
+    reset(cluster)
+    wanted = {"type": "RollingUpdate", "rollingUpdate": strategy} if strategy else {"type": "Recreate"}
+    cluster.change("deployments", DEPLOYMENT, lambda old: old["spec"].update(strategy=wanted), SPACE)
+    found = await drafted(gateway, "image", image="1.5.0")
+    assert (found.removes, dict(found.facts)["Will happen"]) == (removes, words)

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from bot.adapters.kubernetes.access import ACCOUNT
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.ledger import ANNOTATION
 from commands.errors import NotFound, Unavailable
+from commands.people import SYSTEM
 from commands.ports import Operation, OutcomeUnknown, Rejected, Workload
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
 from tests.contract.gateways import NAME
@@ -252,6 +254,29 @@ async def test_a_restart_whose_answer_was_lost_is_found_and_not_done_twice(
     ]
 
 
+async def test_history_tells_our_changes_of_the_template_from_those_of_others(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    def by_others(old: dict[str, Any]) -> None:
+        old["spec"]["template"]["spec"]["containers"][0]["image"] = "example.com/gateway:2"
+
+    target = (await gateway.find(NAME)).target
+    await gateway.restart(target, operation="plan-0", actor="ben")
+    cluster.settle()
+    found = await gateway.draft("image", target, {"image": "1.5.0"}, dry_run=False)
+    await gateway.alter("image", target, found.settled, live=found.live, plan="plan-1", actor="ana")
+    cluster.settle()
+    cluster.change("deployments", DEPLOYMENT, by_others, SPACE)
+    cluster.settle()
+    history = {one.outcome: one for one in await gateway.history(target, limit=5)}
+    assert {name: (one.kind, one.actor, one.operation, one.reason) for name, one in history.items()} == {
+        "revision 4": ("rollout", "-", "", ""),
+        "revision 3": ("image", "ana", "plan-1", "image by ana, plan-1"),
+        "revision 2": ("restart", "ben", "plan-0", ""),
+        "revision 1": ("rollout", "-", "", ""),
+    }
+
+
 async def test_a_restart_that_was_dropped_never_arrived(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
     cluster.faults.drop(NOTE)
     with pytest.raises(OutcomeUnknown):
@@ -342,4 +367,19 @@ async def test_changes_are_made_as_the_person_where_that_is_wanted(cluster: Kube
         await gateway.restart(target, operation="ben", actor="ben")
     with pytest.raises(Rejected, match=r"accounts\.kubernetes"):
         await gateway.restart(target, operation="eve", actor="eve")
+    await gateway.close()
+
+
+async def test_a_lease_ends_as_tocsin_where_changes_are_made_as_people(cluster: Kubernetes, tmp_path: Path) -> None:
+    account = f"system:serviceaccount:{SPACE}:{ACCOUNT}"
+    cluster.allow(account, {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]})
+    write = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}
+    cluster.allow("ana@example.com", write, namespace=SPACE)
+    gateway = adapter(cluster, tmp_path, people={"ana": "ana@example.com"})
+    target = (await gateway.find(NAME)).target
+    for change, actor in (("pause", "ana"), ("resume", SYSTEM.id)):
+        found = await gateway.draft(change, target, {}, dry_run=False)
+        await gateway.alter(change, target, found.settled, live=found.live, plan=change, actor=actor)
+    made = [one.user.name for one in cluster.mutations]
+    assert made[-2:] == ["ana@example.com", account]
     await gateway.close()

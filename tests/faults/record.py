@@ -134,4 +134,5 @@ class Record:
             events = [entry.event for entry in self.timeline(plan.incident)]
             started = [one for one in events if isinstance(one, ActionStarted) and one.plan == plan.id]
             results = [one for one in events if isinstance(one, ActionFinished) and one.plan == plan.id]
-            assert (len(started), [one.outcome for one in results]) == (int(began), [plan.state.value])
+            seen = (len(started), [one.outcome for one in results])
+            assert seen == (int(began), [plan.state.value]), (seen, plan.history, events)

@@ -66,7 +66,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /handover    Hand your roles over, with a summary of everything so far.
           /help        Show what you can ask, the commands of a family, or one in full.
           /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
-          /lease       renew, revert
+          /lease       keep, renew, revert
           /leases      Show what is temporary, whose it is, and when it ends.
           /locks       Show what is being changed now, and by whom.
           /plans       Show the plans that wait for people, or for their hour.

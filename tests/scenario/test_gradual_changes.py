@@ -8,8 +8,9 @@ import pytest
 
 from commands.actions.scale import _steps
 from commands.domain.plan import PlanState
-from tests.scenario.stage import Stage, golden
-from tests.world import audited
+from commands.domain.sli import Reading
+from tests.scenario.stage import Stage, Still, golden
+from tests.world import audited, settings_for, world
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,22 @@ def worse_at(stage: Stage, replicas: int) -> None:
     original, gateway.scale = gateway.scale, scale  # type: ignore[method-assign]
 
 
+async def test_a_step_that_cannot_be_measured_is_the_last(stage: Stage) -> None:
+    gateway = stage.world.gateway
+
+    async def reading(*_args: Any, **_kwargs: Any) -> Reading:
+        return Reading(at=stage.world.clock.now(), trouble="Prometheus does not answer")
+
+    gateway.reading = reading  # type: ignore[method-assign]
+    shown = await stage.runs("ben", "general", "/gw scale 20 --gradual")
+    assert shown.splitlines()[:3] == [
+        "Failed: Scale gateway up from 3 to 20 workers",
+        "  1 of 3 steps were made: 6 of 6 workers ready; could not be measured, so it was stopped",
+        "  To go on: /gw scale 20 --gradual. To take it back: /gw undo",
+    ]
+    assert ((await stage.world.plan()).verdict, gateway.desired) == ("inconclusive", 6)
+
+
 def stopped_at(stage: Stage, replicas: int, how: str) -> list[str]:
     """Somebody stops it while this step is asked for, by the button or by the command; what the message says then."""
     gateway, world = stage.world.gateway, stage.world
@@ -137,6 +154,39 @@ async def test_somebody_else_between_two_steps_ends_it(stage: Stage) -> None:
     assert (
         shown.splitlines()[1] == "  1 of 3 steps were made: 6 of 6 workers ready; somebody changed the target meanwhile"
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (True, "  2 of 3 steps were made: no clear result in time; last seen: 12 of 12 workers ready"),
+        (False, "  1 of 3 steps were made: 12 workers, as wanted, but gateway knows nothing of this request"),
+    ],
+)
+async def test_what_ends_unclear_within_a_step_can_be_taken_back(sqlite_url: str, known: bool, said: str) -> None:
+    pace = {"poll_seconds": 0.5, "every_seconds": 1, "effect_within_seconds": 3}
+    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
+        stage, gateway = Stage(running), running.gateway
+
+        async def scale(*args: Any, **kwargs: Any) -> None:
+            gateway.stuck = gateway.desired == 6
+            await original(*args, **kwargs)
+            if gateway.stuck and not known:
+                del gateway.operations[kwargs["operation"]]
+
+        original, gateway.scale = gateway.scale, scale  # type: ignore[method-assign]
+        assert (await stage.runs("ben", "general", "/gw scale 20 --gradual")).splitlines()[1] == said
+        stage.later(seconds=1)
+        assert "Undo: scale gateway down from 12 to 3 workers?" in await stage.types("ana", "general", "/gw undo")
+
+
+async def test_what_may_be_there_because_of_a_gradual_change(stage: Stage) -> None:
+    """Before its first step, what it found; never its end."""
+    await stage.types("ben", "general", "/gw scale 20 --gradual")
+    plan = await stage.world.plan()
+    assert (plan.left_at, plan.left_behind) == ({"replicas": 3}, ())
+    lost = plan.model_copy(update={"state": PlanState.UNKNOWN})
+    assert lost.left_behind == ({"replicas": 6},)
 
 
 async def test_the_last_step_and_a_change_in_one_cannot_be_called_back(stage: Stage) -> None:

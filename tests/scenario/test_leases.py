@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from bot.store.transaction import SqlTransaction
 from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import PlanState
+from commands.mitigation import leasing, running
 from tests.scenario.stage import Stage, Still, golden, stable, transcript
 from tests.world import audited, settings_for, world
 
@@ -72,7 +74,7 @@ async def test_a_temporary_change_is_listed_and_taken_back(stage: Stage) -> None
     assert await stage.asks("eve", incident.channel, "/leases") == golden("""
         1 temporary change
           Scale gateway up from 3 to 10 workers · until 12:30 UTC (30 min left) · asked by @Ben Okafor · plan-20260301-…
-          (Longer: /lease renew PLAN 30m · now: /lease revert PLAN)
+          (Longer: /lease renew PLAN 30m · now: /lease revert PLAN · to stay: /lease keep PLAN)
         """)
     stage.later(minutes=1)
     assert await stage.asks("ben", incident.channel, f"/lease revert {plan.id}") == golden("""
@@ -121,7 +123,7 @@ async def test_the_notice_can_be_answered(stage: Stage) -> None:
         [#general, all]
         Ends in 5 min: Scale gateway up from 3 to 10 workers
           At 12:30 UTC Tocsin takes it back.
-          [Renew for 30 min] [Take back now]
+          [Renew for 30 min] [Take back now] [Keep for good]
           (asked by @Ben Okafor · or: /lease renew plan-20260301-… 2h)
         """)
     message = await stage.message_with("Renew for 30 min", "general")
@@ -147,8 +149,6 @@ async def test_the_notice_can_be_answered(stage: Stage) -> None:
 
 async def noticed(stage: Stage, plan_id: str, term: int = 1) -> None:
     """Twenty-five minutes later; the timer of this term comes."""
-    from commands.mitigation import leasing
-
     at = stage.world.clock.now()
     lease = await lease_of(stage, plan_id)
     stage.world.clock.advance(lease.notice_at(at) - at)
@@ -183,7 +183,7 @@ async def test_what_somebody_changed_since_is_left_and_told(stage: Stage) -> Non
     assert await told(stage, "Take back now") == golden("""
         Not taken back: Scale gateway up from 3 to 10 workers
           Somebody changed gateway since.
-          [Renew for 30 min] [Take back now]
+          [Renew for 30 min] [Take back now] [Leave it so]
           (asked by @Ben Okafor · or: /lease renew plan-20260301-… 2h)
         """)
     assert "since 12:30 UTC it should have been taken back" in await stage.asks("ana", "general", "/leases")
@@ -191,6 +191,53 @@ async def test_what_somebody_changed_since_is_left_and_told(stage: Stage) -> Non
     await stage.presses("ana", "general", "Take back now")
     assert (await over(stage, plan_id)).state is LeaseState.REVERTED
     assert stage.world.gateway.desired == 3
+
+
+async def test_what_was_made_to_stay_meanwhile_is_not_taken_back_with_it(stage: Stage) -> None:
+    """The number is as the temporary change left it, but a later one has put it there for good."""
+    plan_id = await leased(stage)
+    for replicas in (6, 10):
+        await stage.runs("ben", "general", f"/gw scale {replicas}")
+        stage.later(seconds=1)
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+    lease = await over(stage, plan_id)
+    assert (lease.state, lease.why) == (LeaseState.KEPT, "“Scale gateway up from 6 to 10 workers” came after it.")
+    assert stage.world.gateway.desired == 10
+
+
+@transcript("/lease keep")
+async def test_what_is_temporary_can_be_made_to_stay(stage: Stage) -> None:
+    incident = await stage.declares()
+    plan_id = await leased(stage, incident.channel)
+    assert await stage.asks("ben", incident.channel, f"/lease keep {plan_id}") == golden("""
+        Made to stay: Scale gateway up from 3 to 10 workers
+          It is temporary no longer. To take it back: /gw undo plan-20260301-…
+          (by @Ben Okafor)
+        """)
+    assert (await lease_of(stage, plan_id)).state is LeaseState.VOID
+    assert "Temporary" not in await stage.asks_card(plan_id)
+    assert "is over" in await stage.asks("ben", incident.channel, f"/lease keep {plan_id}")
+    told = (await stage.asks("eve", incident.channel, "/incident timeline")).splitlines()
+    assert "  12:00 UTC · @Ben Okafor made it stay: Scale gateway up from 3 to 10 workers" in told
+    kinds = [(one.kind, one.actor) for one in await stage.world.app.store.look(audited) if "lease" in one.kind]
+    assert kinds[0] == ("lease made to stay", "ben")
+
+
+async def test_what_nobody_saw_happen_is_said_to_be_so_and_can_be_left(sqlite_url: str) -> None:
+    pace = {"poll_seconds": 0.5, "every_seconds": 1, "effect_within_seconds": 3, "absent_for_seconds": 1}
+    async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as site:
+        stage, gateway = Stage(site), site.gateway
+
+        async def scale(*_args: object, **_kwargs: object) -> None:
+            gateway.desired = 4
+
+        gateway.scale = scale  # type: ignore[method-assign, assignment]
+        plan_id = await leased(stage)
+        await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+        assert (await over(stage, plan_id)).state is LeaseState.KEPT
+        assert "Nobody saw it happen, and gateway does not show it" in await told(stage, "Leave it so")
+        await stage.presses("ana", "general", "Leave it so")
+        assert (await lease_of(stage, plan_id)).state is LeaseState.VOID
 
 
 async def told(stage: Stage, label: str) -> str:
@@ -216,6 +263,51 @@ async def test_a_freeze_does_not_keep_it_and_a_target_that_was_away_is_tried_aga
     assert stage.world.gateway.desired == 3
 
 
+async def test_an_end_that_something_held_up_is_tried_again_and_its_message_says_what_became_of_it(
+    stage: Stage,
+) -> None:
+    """Another change held the target when the plan that takes it back came to it."""
+    plan_id = await leased(stage)
+    target, store = (await stage.world.plan()).target.key, stage.world.app.store
+    await store.transact("other", lambda tx: tx.plans.lock(target, plan_id))
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+
+    async def waits() -> str:
+        lease = await lease_of(stage, plan_id)
+        return await stage.news() if (lease.state, lease.term) == (LeaseState.RUNNING, 3) else ""
+
+    said = await stage.world.until(waits)
+    assert "Failed: locked by “Scale gateway up from 3 to 10 workers”; nothing was changed. It is tried again" in said
+    await store.transact("other", lambda tx: tx.plans.unlock(target, plan_id))
+    await stage.quietly("ben", "general", f"/lease revert {plan_id}")
+    assert (await over(stage, plan_id)).state is LeaseState.REVERTED
+    assert stage.world.gateway.desired == 3
+    assert "Taken back: Scale gateway up from 3 to 10 workers" in await stage.news()
+
+
+@pytest.mark.parametrize("tries", [1, leasing.TRIES])
+async def test_what_was_held_up_comes_again_and_not_for_ever(stage: Stage, tries: int) -> None:
+    plan_id = await leased(stage)
+    plan, services, asked = await stage.world.plan(plan_id), stage.world.app.services, list[tuple[str, object]]()
+
+    def held_up(tx: SqlTransaction) -> None:
+        back = {"undoes": plan_id, "ends_lease": True, "state": PlanState.FAILED, "took_effect": False}
+        reverts = [plan.model_copy(update=back | {"id": f"plan-back-{number}"}) for number in range(tries)]
+        for one in reverts:
+            tx.plans.add(one)
+        tx.leases.move(tx.leases.find(plan_id), LeaseState.ENDING)  # type: ignore[arg-type]
+        tx.work.enqueue = lambda workflow, **work: asked.append((workflow, work["payload"]))  # type: ignore[method-assign]
+        leasing.reverted(reverts[-1], services, tx, passing=True)
+
+    await stage.world.app.store.transact("held up", held_up)
+    lease = await lease_of(stage, plan_id)
+    if tries == 1:
+        assert (lease.state, lease.term) == (LeaseState.RUNNING, 2)
+        assert asked == [(leasing.END, {"plan": plan_id, "term": 2, "try": 2})]
+    else:
+        assert (lease.state, asked) == (LeaseState.KEPT, [])
+
+
 async def test_an_end_that_fails_is_told_and_can_be_tried_again(stage: Stage) -> None:
     plan_id = await leased(stage)
     stage.world.gateway.refuse = "another operation is running"
@@ -231,6 +323,21 @@ async def test_an_undo_voids_the_lease(stage: Stage) -> None:
     assert "Nothing is temporary" in await stage.asks("ben", "general", "/leases")
 
 
+async def test_a_lease_that_somebody_took_off_in_the_record_keeps_its_plan_from_running(stage: Stage) -> None:
+    await stage.types("ben", "general", "/gw scale 10 --for 30m --in 20m")
+    await stage.presses("ben", "general", "Confirm")
+    plan, services = await stage.world.plan(), stage.world.app.services
+
+    def tampered(tx: SqlTransaction) -> None:
+        tx.plans.move(plan.id, PlanState.APPROVED, PlanState.APPROVED, lease=None)
+        running.lock(plan.id, services, tx)
+
+    await stage.world.app.store.transact("elsewhere", tampered)
+    ended = await stage.world.plan()
+    assert (ended.state, stage.world.gateway.asked) == (PlanState.FAILED, [])
+    assert "somebody has changed the plan itself" in ended.detail
+
+
 async def test_what_never_happened_has_no_lease(stage: Stage) -> None:
     stage.world.gateway.never_arrives = True
     await stage.runs("ben", "general", "/gw scale 10 --for 30m")
@@ -244,8 +351,8 @@ async def bound(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     file = tmp_path / "policy.yaml"
     who = "who: {roles: [operator, admin]}"
     file.write_text(f"rules:\n- {{name: short, effect: allow, classes: [mitigation], {who}, lease: 10m}}\n")
-    async with world(settings_for(sqlite_url, policy={"file": str(file)}), clock=Still()) as running:
-        yield Stage(running)
+    async with world(settings_for(sqlite_url, policy={"file": str(file)}), clock=Still()) as site:
+        yield Stage(site)
 
 
 async def test_the_policy_bounds_a_lease(bound: Stage) -> None:
@@ -255,5 +362,6 @@ async def test_the_policy_bounds_a_lease(bound: Stage) -> None:
           (You typed: /gw scale 10 --for 30m)
         """)
     assert "lasts longer than nothing" in await bound.asks("ben", "general", "/gw scale 10 --for 0m")
-    await bound.types("ben", "general", "/gw scale 10 --for 10m")
+    plan_id = await leased(bound, line="/gw scale 10 --for 10m")
+    assert "may only be temporary" in await bound.asks("ben", "general", f"/lease keep {plan_id}")
     assert (await bound.world.plan()).lease is not None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.store.policy import note
+from bot.store.transaction import SqlTransaction
 from commands.domain.plan import PlanState
 from commands.mitigation import running
 from commands.people import OrgRole
@@ -200,7 +201,12 @@ async def _approved(stage: Stage, line: str) -> None:
     assert (await stage.world.command("ben", "general", line)).accepted
     plan = await stage.world.plan()
     approve = {"source": PlanState.PLANNED, "to": PlanState.APPROVED, "approver": "ben"}
-    await stage.world.app.store.transact("approve", lambda tx: tx.plans.move(plan.id, **approve))
+
+    def confirmed(tx: SqlTransaction) -> None:
+        detail = {"plan": plan.id, "digest": tx.plans.move(plan.id, **approve).digest}
+        tx.audit.append("confirmed", actor="ben", subject=plan.target.key, detail=detail)
+
+    await stage.world.app.store.transact("approve", confirmed)
 
 
 async def _locks(stage: Stage) -> PlanState:

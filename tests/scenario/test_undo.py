@@ -84,6 +84,19 @@ async def test_an_undo_does_not_take_back_what_came_after_its_change(stage: Stag
     assert "“Scale gateway down from 9 to 7 workers” came after" in await stage.world.read(refused.reply_key)
 
 
+async def test_a_change_of_another_kind_that_followed_does_not_stand_in_its_way(stage: Stage) -> None:
+    await stage.runs("ben", "general", "/gw scale 7")
+    scaled = await stage.world.plan()
+    stage.later(seconds=1)
+    image = {"image": "gateway:1", "container": "gateway"}
+    other = {"id": "plan-other", "action": "image", "before": image, "after": image, "summary": "Set the image"}
+    later = scaled.model_copy(update=other | {"created_at": stage.world.clock.now(), "history": ()})
+    await stage.world.app.store.transact("elsewhere", lambda tx: tx.plans.add(later))
+    stage.later(seconds=1)
+    await stage.runs("ana", "general", "/gw undo scale")
+    assert stage.world.gateway.desired == 3
+
+
 async def test_an_undo_ends_although_its_change_was_undone_meanwhile(stage: Stage) -> None:
     """Both undos were on their way before either had ended: the second lets go of the target all the same."""
     await stage.runs("ben", "general", "/gw scale 7")

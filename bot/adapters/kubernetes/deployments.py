@@ -22,6 +22,7 @@ from bot.adapters.kubernetes.wire import MERGE_PATCH, Conflicted
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.errors import NotFound, Refusal
+from commands.people import SYSTEM
 from commands.ports import Change, Operation, OutcomeUnknown, Pod, Rejected, Workload
 
 T = TypeVar("T")
@@ -208,8 +209,8 @@ class KubernetesDeployments:
             raise Rejected(refusal.words()) from refusal
 
     def _person(self, actor: str) -> str:
-        """Whom to act as; nobody else, where that is not wanted."""
-        if self._people is None:
+        """Whom to act as; nobody else, where that is not wanted, and for what Tocsin does by itself (a lease ends)."""
+        if self._people is None or actor == SYSTEM.id:
             return ""
         if actor not in self._people:
             raise Rejected(f"{actor} is nobody whom the cluster knows: people need accounts.kubernetes or email")

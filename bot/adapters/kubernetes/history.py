@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +18,10 @@ RESTARTED = "kubectl.kubernetes.io/restartedAt"
 _CAUSE = "kubernetes.io/change-cause"
 _EARLIER = "deployment.kubernetes.io/revision-history"
 _MOST = 80
+#: The cause that our own changes of the template give.
+_CAUSED = re.compile(r"(?P<kind>[\w ]+) by (?P<actor>\S+), (?P<id>plan-[\w.-]+)")
+#: How far the clock of the cluster may be from ours, and a controller behind.
+_AT_ONCE = timedelta(minutes=5)
 
 
 def changes(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], limit: int) -> list[Change]:
@@ -39,27 +45,68 @@ def revision_of(known: dict[str, Any]) -> int:
 
 
 def _revisions(deployment: dict[str, Any], sets: Sequence[dict[str, Any]], mine: list[Note]) -> Iterator[Change]:
-    restarts = {one.at.isoformat(): one for one in mine if one.kind == "restart"}
     ordered = owned(deployment, sets)
+    ours = _ours(ordered, mine)
     for old, new in pairwise([None, *ordered]):
         if new is None:
             continue
-        meta = new["metadata"]
-        said = meta.get("annotations") or {}
-        note = restarts.get(_template_annotations(new).get(RESTARTED, ""))
+        said = new["metadata"].get("annotations") or {}
+        made, cause = ours.get(revision_of(new)), said.get(_CAUSE, "")
         before, after = _differences(old, new)
-        kind = "restart" if note else "rollout"
         earlier = said.get(_EARLIER, "")
         yield Change(
-            at=datetime.fromisoformat(meta["creationTimestamp"]),
-            kind=kind,
-            actor=note.actor if note else "-",
-            reason=said.get(_CAUSE, ""),
+            at=made.at if made else _made_at(new),
+            kind=made.kind if made else "rollout",
+            actor=made.actor if made else "-",
+            reason=cause if made or not _CAUSED.fullmatch(cause) else "",
             before=before,
             after=after,
             outcome=f"revision {revision_of(new)}" + (f" (was {earlier.replace(',', ', ')})" if earlier else ""),
-            operation=note.id if note else "",
+            operation=made.id if made else "",
         )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A revision that is an operation of ours."""
+
+    id: str
+    kind: str
+    actor: str
+    at: datetime
+
+
+def _ours(sets: Sequence[dict[str, Any]], mine: list[Note]) -> dict[int, _Made]:
+    """Which revisions are ours, by their number.
+
+    What tells them (a restart's annotation, the cause) stays on the Deployment, and so goes on to what others change
+    later. Ours is the one that was made then. Where an older one came back, nothing was made: it is the first then.
+    """
+    noted_at = {one.id: one.at for one in mine}
+    claims: dict[str, list[tuple[bool, int, _Made]]] = {}
+    for one in sets:
+        at, revision = _made_at(one), revision_of(one)
+        for made in _claimed(one, mine):
+            late = abs(at - noted_at.get(made.id, at)) > _AT_ONCE
+            if not late or _EARLIER in (one["metadata"].get("annotations") or {}):
+                claims.setdefault(made.id, []).append((late, revision, made))
+    first = [min(known, key=lambda claim: claim[:2]) for known in claims.values()]
+    return {revision: made for _, revision, made in first}
+
+
+def _claimed(known: dict[str, Any], mine: list[Note]) -> Iterator[_Made]:
+    restarted = _template_annotations(known).get(RESTARTED, "")
+    for note in mine:
+        if note.kind == "restart" and note.at.isoformat() == restarted:
+            yield _Made(note.id, note.kind, note.actor, _made_at(known))
+    caused = _CAUSED.fullmatch((known["metadata"].get("annotations") or {}).get(_CAUSE, ""))
+    if caused:
+        at = next((one.at for one in mine if one.id == caused["id"]), _made_at(known))
+        yield _Made(caused["id"], caused["kind"], caused["actor"], at)
+
+
+def _made_at(known: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(known["metadata"]["creationTimestamp"])
 
 
 def _scales(deployment: dict[str, Any], mine: list[Note]) -> Iterator[Change]:

@@ -49,6 +49,28 @@ def _unless_refused(deployment: dict[str, Any], done: int, total: int) -> Progre
     return Progress("running", done, total)
 
 
+def missing_at_most(deployment: dict[str, Any]) -> int:
+    """How many workers a rollout may take away before their successors are ready, as the controller counts them."""
+    spec = deployment["spec"]
+    total, strategy = spec.get("replicas", 1), spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        return int(total)
+    rolling = strategy.get("rollingUpdate") or {}
+    missing = _pieces(rolling.get("maxUnavailable", _USUAL), total)
+    # More is rounded up, so it is nothing for a nought alone. Of two noughts the controller makes one missing.
+    stuck = not missing and str(rolling.get("maxSurge", _USUAL)).rstrip("%") == "0"
+    return min(int(total), 1 if stuck else missing)
+
+
+_USUAL = "25%"
+
+
+def _pieces(said: int | str, total: int) -> int:
+    """A number, or a percentage of the total, rounded down."""
+    text = str(said)
+    return int(text.rstrip("%")) * total // 100 if text.endswith("%") else int(text)
+
+
 def condition(known: dict[str, Any], kind: str) -> dict[str, Any]:
     """One condition of a status, or nothing."""
     found = ((known.get("status") or {}).get("conditions")) or ()

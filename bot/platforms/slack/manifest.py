@@ -31,7 +31,7 @@ _SLACKS_OWN, _OWN = "help", "tocsin"
 _FAMILIES = {
     "incident": "Declare an incident, or work on one",
     "gw": "Look at the gateway, or change it",
-    "lease": "Renew a temporary change, or take it back",
+    "lease": "Renew a temporary change, keep it, or take it back",
     "policy": "Show who may change what, and explain why",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulators.kubernetes.errors import bad_request
+from tests.simulators.kubernetes.quantities import canonical, is_quantity
 from tests.simulators.kubernetes.resources import Resource
 from tests.simulators.kubernetes.shapes import Shape, fields
 
@@ -53,7 +54,7 @@ class Decoder:
             if not isinstance(value, dict):
                 raise self._wrong(value, f"map[string]{_go(shape)}", path)
             if path.rpartition(".")[2] in _QUANTITIES:
-                return {key: str(one) for key, one in value.items()}
+                return {key: canonical(one) if is_quantity(one) else str(one) for key, one in value.items()}
             return {key: self._item(one, shape, f"{path}.{key}") for key, one in value.items()}
         return self._item(value, shape, path)
 

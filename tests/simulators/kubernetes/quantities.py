@@ -25,7 +25,7 @@ _SUFFIXES = {
     "Pi": Decimal(2**50),
     "Ei": Decimal(2**60),
 }
-_WRITTEN = re.compile(r"^([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:[eE]([+-]?\d+))?([numkMGTPE]i?|)$")
+_WRITTEN = re.compile(r"^([+-]?\d+(?:\.\d*)?|[+-]?\.\d+)(?:[eE]([+-]?\d+))?([numkKMGTPE]i?|)$")
 
 
 def is_quantity(text: Any) -> bool:
@@ -41,6 +41,21 @@ def quantity(text: Any) -> Decimal:
         raise ValueError(f"quantities must match the regular expression, and {text!r} does not")
     number = Decimal(match[1]) * (Decimal(10) ** int(match[2] or 0))
     return number * _SUFFIXES[match[3]]
+
+
+def canonical(text: Any) -> str:
+    """As the server writes it: no fraction, and the largest suffix of its kind that leaves none."""
+    exact, binary = quantity(text), str(text).endswith("i")
+    if not exact:
+        return "0"
+    if binary and abs(exact) >= 1024:
+        exact, known = Decimal(math.ceil(exact)), [one for one in _SUFFIXES if one.endswith("i")]
+    else:
+        known = [one for one in _SUFFIXES if not one.endswith("i")]
+    for suffix in sorted(("", *known), key=_SUFFIXES.__getitem__, reverse=True):
+        if not exact % _SUFFIXES[suffix]:
+            return f"{int(exact / _SUFFIXES[suffix])}{suffix}"
+    return f"{math.ceil(exact / _SUFFIXES['n'])}n"
 
 
 def milli(text: Any) -> int:

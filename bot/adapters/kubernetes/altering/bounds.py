@@ -24,7 +24,7 @@ class Autoscaler(Change):
     name: ClassVar[str] = "hpa bounds"
 
     async def think(self, scene: Scene, said: Said) -> Thought:
-        """See Change."""
+        """See Change. With `exact` the bounds come back that were there before, whatever the limits say."""
         items, version = await listed(scene, LIST_AUTOSCALERS)
         found = [one for one in items if targets(one["spec"]["scaleTargetRef"], scene.deployment)]
         if not found:
@@ -34,26 +34,33 @@ class Autoscaler(Change):
         if KEDAS in (known["metadata"].get("labels") or {}):
             raise Conflict(f"{name} is KEDA's, which would put it back.", hint="Change the ScaledObject.")
         low, high = spec.get("minReplicas", 1), spec["maxReplicas"]
-        fewest, most = int(said.get("fewest") or low), int(said.get("most") or high)
-        _check(fewest, most, scene.limits)
-        now = known.get("status", {}).get("currentReplicas", scene.deployment["spec"].get("replicas", 1))
+        fewest, most = (
+            now if said.get(key) is None else int(said[key]) for key, now in (("fewest", low), ("most", high))
+        )
+        exact = bool(said.get("exact"))
+        _check(fewest, most, (low, high), (fewest, most) if exact else scene.limits)
+        now = scene.deployment["spec"].get("replicas", 1)
+        stop = max(0, now - most)
+        stops = (("Will happen", f"{stop} of {counted(now, 'worker')} stop at once"),) if stop else ()
         return Thought(
             in_version(PATCH_AUTOSCALER, version),
             known,
             live={"fewest": low, "most": high},
-            settled={"fewest": fewest, "most": most},
+            settled={"fewest": fewest, "most": most, "exact": exact},
             patch=[*put(known, ("spec", "minReplicas"), fewest), *put(known, ("spec", "maxReplicas"), most)],
             before={"fewest": low, "most": high},
             already=f"{name} keeps {low} to {high} already." if (low, high) == (fewest, most) else "",
-            facts=(("Autoscaler", name), ("Now", f"{counted(now, 'worker')}, kept between {low} and {high}")),
+            facts=(("Autoscaler", name), ("Now", f"{counted(now, 'worker')}, kept between {low} and {high}"), *stops),
+            removes=stop / max(now, 1),
         )
 
 
-def _check(fewest: int, most: int, limits: tuple[int, int]) -> None:
+def _check(fewest: int, most: int, now: tuple[int, int], limits: tuple[int, int]) -> None:
+    """A bound that lies outside already may stay there, or come nearer."""
     low, high = limits
     if fewest > most:
         raise Conflict(f"The fewest, {fewest}, would be more than the most, {most}.")
-    if fewest < low or most > high:
+    if fewest < min(low, now[0]) or most > max(high, now[1]):
         raise Conflict(f"{fewest} to {most} is out of the limits, {low} to {high}.")
 
 

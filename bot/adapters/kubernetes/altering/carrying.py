@@ -14,10 +14,11 @@ from bot.adapters.kubernetes.altering.known import CHANGES
 from bot.adapters.kubernetes.altering.thought import Change, Scene, Thought
 from bot.adapters.kubernetes.deployments import CONFLICTS, KubernetesDeployments, check_identity
 from bot.adapters.kubernetes.ledger import Note
+from bot.adapters.kubernetes.rollout import missing_at_most
 from bot.adapters.kubernetes.wire import Conflicted
 from commands.domain.plan import Target
 from commands.ports import Draft, Operation, OutcomeUnknown, Rejected
-from commands.presentation.words import counted
+from commands.presentation.words import counted, cut
 from commands.registry import KUBERNETES
 
 _NOBODY = "preview"
@@ -32,6 +33,8 @@ class KubernetesAlterations(KubernetesDeployments):
         """See Alterations."""
         scene, kind = await self._scene(target), CHANGES[change]
         thought = await kind.think(scene, said)
+        if dry_run and thought.refused:
+            raise thought.refused
         diff, facts = "", (*thought.facts, *_of_rollout(scene, thought))
         if dry_run and not thought.already:
             diff, unavailable = await self._tried(scene, kind, thought)
@@ -43,7 +46,7 @@ class KubernetesAlterations(KubernetesDeployments):
             already=thought.already,
             facts=facts,
             diff=diff,
-            removes=max(thought.removes, 1.0 if thought.rolls and _all_stop_first(scene) else 0.0),
+            removes=max(thought.removes, _share_missing(scene) if thought.rolls else 0.0),
         )
 
     async def alter(
@@ -127,18 +130,28 @@ def _version(thought: Thought) -> str:
 def _check_live(thought: Thought, live: Mapping[str, Any]) -> None:
     for key, value in live.items():
         if thought.live.get(key) != value:
-            raise Rejected(f"{key} was {value}, and is {thought.live.get(key)} by now")
+            was, found = (cut(str(one), 100) for one in (value, thought.live.get(key)))
+            raise Rejected(f"{key} was {was}, and is {found} by now")
     if thought.already:
         raise Rejected(thought.already)
+    if thought.refused:
+        raise Rejected(thought.refused.words())
 
 
-def _all_stop_first(scene: Scene) -> bool:
-    return bool((scene.deployment["spec"].get("strategy") or {}).get("type") == "Recreate")
+def _share_missing(scene: Scene) -> float:
+    wanted: int = scene.deployment["spec"].get("replicas", 1)
+    return missing_at_most(scene.deployment) / max(wanted, 1)
 
 
 def _of_rollout(scene: Scene, thought: Thought) -> tuple[tuple[str, str], ...]:
     if not thought.rolls:
         return ()
-    copies = counted(scene.deployment["spec"].get("replicas", 1), "worker")
-    one_by_one = f"{copies}, each replaced once its successor is ready"
-    return (("Will happen", f"all {copies} stop before new ones start" if _all_stop_first(scene) else one_by_one),)
+    spec, missing = scene.deployment["spec"], missing_at_most(scene.deployment)
+    copies = counted(spec.get("replicas", 1), "worker")
+    if not missing:
+        words = f"{copies}, each replaced once its successor is ready"
+    elif (spec.get("strategy") or {}).get("type") == "Recreate":
+        words = f"all {copies} stop before new ones start"
+    else:
+        words = f"{copies}, replaced step by step, up to {missing} missing at a time"
+    return (("Will happen", words),)

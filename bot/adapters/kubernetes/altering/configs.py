@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import GET_CONFIG_MAP, PATCH_CONFIG_MAP
@@ -10,12 +11,13 @@ from bot.adapters.kubernetes.configuring import maps_of, parsed
 from bot.adapters.kubernetes.history import RESTARTED
 from bot.adapters.kubernetes.ledger import Note, noted
 from bot.adapters.kubernetes.rollout import of_rollout
-from commands.errors import Conflict, NotFound
+from commands.errors import Conflict, NotFound, Refusal
 from commands.ports import Operation
 from commands.presentation.words import cut
-from commands.redaction import redact_value
+from commands.redaction import MASK, redact_value
 
 _NOT_THERE = "not there"
+_SHORT = 100
 
 
 class ConfigSet(Change):
@@ -26,23 +28,24 @@ class ConfigSet(Change):
     async def think(self, scene: Scene, said: Said) -> Thought:
         """See Change."""
         name, key, wanted = str(said["map"]), str(said["key"]), said.get("value")
-        known = await _read(scene, name)
-        now = _plain(known, key)
+        known, stranger = await _read(scene, name)
+        now, secret = _plain(known, key)
+        shown = MASK if secret else now
         where, restart = f"{key} of {name}", bool(said.get("restart"))
-        if restart and scene.deployment["spec"].get("paused"):
-            raise Conflict(
-                f"The rollout of {scene.service} is paused, so nothing would be restarted.", hint="/gw resume"
-            )
+        refused = stranger or secret
+        if now != wanted and not refused:
+            refused = _fixed(known) or (_paused(scene) if restart else None)
         settled = {"map": name, "key": key, "value": wanted, "restart": restart}
         return Thought(
             PATCH_CONFIG_MAP,
             known,
-            live={where: _NOT_THERE if now is None else now},
+            live={where: _NOT_THERE if shown is None else _known_by(shown)},
             settled=settled,
             patch=put(known, ("data", key), wanted),
-            before={**settled, "value": now},
+            before={**settled, "value": shown},
             already=f"{where} is {_NOT_THERE if now is None else 'so'} already." if now == wanted else "",
-            facts=(("Now", _NOT_THERE if now is None else cut(now, 200) or '""'), ("Takes effect", _when(restart))),
+            facts=(("Now", _NOT_THERE if shown is None else cut(shown, 200) or '""'), ("Takes effect", _when(restart))),
+            refused=refused,
         )
 
     def restarts(self, settled: Said) -> bool:
@@ -64,30 +67,52 @@ class ConfigSet(Change):
         return Operation(id=note.id, state=state, done=found.done, total=found.total, error=why)
 
 
-async def _read(scene: Scene, name: str) -> dict[str, Any]:
-    used = maps_of(scene.deployment)
+async def _read(scene: Scene, name: str) -> tuple[dict[str, Any], Refusal | None]:
+    """The map, and why it is none of ours where that is so."""
+    used, stranger = maps_of(scene.deployment), None
     if name not in used:
         there = f"It uses: {', '.join(used)}." if used else "It uses none."
-        raise NotFound(f"{scene.service} uses no ConfigMap {name[:60]}.", hint=there)
-    known: dict[str, Any] = await scene.place.cluster.get(GET_CONFIG_MAP, await scene.place.space(), name)
-    if known.get("immutable"):
-        raise Conflict(f"{name} is immutable.", hint="Make a new one, and let the Deployment use that.")
-    return known
+        stranger = NotFound(f"{scene.service} uses no ConfigMap {name[:60]}.", hint=there)
+    try:
+        return await scene.place.cluster.get(GET_CONFIG_MAP, await scene.place.space(), name), stranger
+    except NotFound:
+        if stranger:
+            raise stranger from None
+        raise
 
 
-def _plain(known: dict[str, Any], key: str) -> str | None:
-    """What stands there. Raises Conflict for what is a secret, or no text."""
+def _fixed(known: dict[str, Any]) -> Refusal | None:
+    if not known.get("immutable"):
+        return None
+    name = known["metadata"]["name"]
+    return Conflict(f"{name} is immutable.", hint="Make a new one, and let the Deployment use that.")
+
+
+def _paused(scene: Scene) -> Refusal | None:
+    if not scene.deployment["spec"].get("paused"):
+        return None
+    return Conflict(f"The rollout of {scene.service} is paused, so nothing would be restarted.", hint="/gw resume")
+
+
+def _plain(known: dict[str, Any], key: str) -> tuple[str | None, Refusal | None]:
+    """What stands there, and why it is not to be shown. Raises Conflict for what is no text."""
     if key in (known.get("binaryData") or {}):
         raise Conflict(f"{key} is no text.")
     value = (known.get("data") or {}).get(key)
     if value is None:
-        return None
+        return None, None
     read = {key: parsed(str(value))}
-    if redact_value(read) != read or redact_value({key: str(value)}) != {key: str(value)}:
-        raise Conflict(
-            f"{key} has what looks like a secret in it.", hint="Change it where it is kept, then /gw restart."
-        )
-    return str(value)
+    if redact_value(read) == read and redact_value({key: str(value)}) == {key: str(value)}:
+        return str(value), None
+    why = f"{key} has what looks like a secret in it."
+    return str(value), Conflict(why, hint="Change it where it is kept, then /gw restart.")
+
+
+def _known_by(value: str) -> str:
+    """What tells a value from another: a file of a megabyte is not kept once more for that."""
+    if len(value) <= _SHORT:
+        return value
+    return f"{len(value)} characters, sha256 {hashlib.sha256(value.encode()).hexdigest()[:16]}"
 
 
 def _when(restart: bool) -> str:

@@ -203,7 +203,9 @@ class MaintenanceOn(_Selection):
             if not thought.already:
                 _refuse_maintenance(service)
             _refuse_nobody(thought)
-        return replace(thought, marks={SELECTOR_BEFORE: json.dumps(service["spec"]["selector"], sort_keys=True)})
+        # The page may have ready pods as many; none of them is the gateway.
+        kept = json.dumps(service["spec"]["selector"], sort_keys=True)
+        return replace(thought, marks={SELECTOR_BEFORE: kept}, removes=1.0)
 
     async def _page(self, scene: Scene) -> Labels:
         """What selects its pods. Raises Conflict where there is no such page, or a Service could not select it."""

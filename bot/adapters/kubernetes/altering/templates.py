@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import PATCH_DEPLOYMENT
 from bot.adapters.kubernetes.altering.thought import Change, Patch, Said, Scene, Thought, pointer, put
+from bot.adapters.kubernetes.quantities import amount
 from commands.errors import Conflict, NotFound
 from commands.redaction import redact_value
 
@@ -38,10 +39,11 @@ class Image(Change):
     name: ClassVar[str] = "image"
 
     async def think(self, scene: Scene, said: Said) -> Thought:
-        """See Change."""
+        """See Change. With `exact` it is an image as it stands, however short: `nginx` may also be a tag."""
         at, container = container_of(scene.deployment, str(said.get("container", "")))
-        now, wanted = container["image"], _image(str(said["image"]), container["image"])
-        settled = {"image": wanted, "container": container["name"]}
+        now, image = container["image"], str(said["image"])
+        wanted = image if said.get("exact") else _image(image, now)
+        settled = {"image": wanted, "container": container["name"], "exact": True}
         return Thought(
             PATCH_DEPLOYMENT,
             scene.deployment,
@@ -70,7 +72,10 @@ class Resources(Change):
     name: ClassVar[str] = "resources"
 
     async def think(self, scene: Scene, said: Said) -> Thought:
-        """See Change. `none` takes one away. A limit alone makes the server set its request too: all of it is kept."""
+        """See Change. `none` takes one away. A limit alone makes the server set its request too: all of it is kept.
+
+        Claims of devices stay as they are.
+        """
         at, container = container_of(scene.deployment, str(said.get("container", "")))
         now: dict[str, str] = {}
         wanted: dict[str, Any] = {}
@@ -79,10 +84,10 @@ class Resources(Change):
         before = {key: str(new[kind].get(what, NONE)) for key, (kind, what) in RESOURCES.items()}
         for key, (kind, what) in RESOURCES.items():
             if said.get(key):
-                now[key], wanted[key] = before[key], str(said[key])
+                now[key], wanted[key] = before[key], _as_known(str(said[key]), before[key])
                 new[kind].pop(what, None)
-                new[kind] |= {} if said[key] == NONE else {what: str(said[key])}
-        kept = {kind: values for kind, values in new.items() if values}
+                new[kind] |= {} if wanted[key] == NONE else {what: wanted[key]}
+        kept = {kind: values for kind, values in {**old, **new}.items() if values}
         return Thought(
             PATCH_DEPLOYMENT,
             scene.deployment,
@@ -94,6 +99,11 @@ class Resources(Change):
             facts=tuple((WORDS[key], f"{one} → {wanted[key]}") for key, one in now.items() if one != wanted[key]),
             rolls=True,
         )
+
+
+def _as_known(said: str, now: str) -> str:
+    """The server writes quantities its own way: `1024Mi` that is there reads `1Gi`, and is the same."""
+    return now if amount(said) is not None and amount(said) == amount(now) else said
 
 
 RESOURCES = {

@@ -17,6 +17,7 @@ from bot.adapters.kubernetes import rollout
 from bot.adapters.kubernetes.access import PATCH_DEPLOYMENT, Access
 from bot.adapters.kubernetes.ledger import ANNOTATION, Note, noted, text_with
 from bot.adapters.kubernetes.place import Place
+from commands.errors import Refusal
 from commands.ports import Operation
 
 JSON_PATCH = "application/json-patch+json"
@@ -56,7 +57,8 @@ class Thought:
     """What a change would do to one object, which `known` is; see `Draft` for the rest.
 
     `patch`: the operations, without the guard and the note. `rolls`: its pods are replaced, one after the other.
-    `marks`: annotations that keep what somebody needs later.
+    `marks`: annotations that keep what somebody needs later. `refused`: why it must not be made, which stops who plans
+    or makes it, and nobody who only looks whether it is in force.
     """
 
     access: Access
@@ -70,6 +72,7 @@ class Thought:
     removes: float = 0.0
     rolls: bool = False
     marks: Mapping[str, str] = field(default_factory=dict)
+    refused: Refusal | None = None
 
 
 class Change(ABC):
