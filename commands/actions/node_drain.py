@@ -14,8 +14,6 @@ from commands.grammar.arguments import Word
 from commands.ports import Draft, Drafted, Workload
 from commands.registry import ActionClass
 
-_STAYS = "none: the node took no new pods before either, and what has moved stays where it is"
-
 
 @dataclass(frozen=True)
 class NodeDrainArgs(Options):
@@ -57,7 +55,9 @@ class NodeDrain(Alteration[NodeDrainArgs]):
     async def preview(self, args: NodeDrainArgs, target: Workload, call: Call) -> Preview:
         """What an undo does depends on what the node was before."""
         found = await super().preview(args, target, call)
-        return replace(found, undo=_STAYS) if found.before["cordoned"] else found
+        by_hand = f"/gw node uncordon {found.after['node']} lets new pods on"
+        stays = f"the node took no new pods before either, and that stays so; {by_hand}"
+        return replace(found, undo=stays) if found.before["cordoned"] else found
 
     def inverse(self, plan: Plan) -> tuple[Action[Any], Any] | None:
         """New pods again, if it took any before; what has moved stays where it is."""

@@ -13,8 +13,9 @@ from bot.adapters.kubernetes.altering.nodes import Drain
 from bot.adapters.kubernetes.altering.selectors import PAGE_OF
 from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.ledger import Note
+from bot.adapters.kubernetes.listing import PAGE as PAGE_SIZE
 from commands.actions.known import ACTIONS
-from commands.errors import Conflict, Unavailable
+from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import Drafted, Rejected
 from tests.contract.altering import plan_of
 from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
@@ -261,3 +262,26 @@ async def test_a_pod_is_replaced_once_the_new_one_is_ready_whatever_the_status_s
         assert (told.state, told.done, told.total) == ("running", 1, 2)
         cluster.settle()
         assert (await became(gateway, change, found)).state == "done"
+
+
+async def test_what_comes_after_the_first_page_counts_too(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    unblocked(cluster)
+    other_policy(cluster)
+    spec = {"podSelector": {"matchLabels": {"app": "other"}}, "policyTypes": ["Ingress"]}
+    for number in range(PAGE_SIZE):
+        meta = {"name": f"a-{number}", "namespace": SPACE}
+        cluster.create("networkpolicies", {"metadata": meta, "spec": spec})
+    with pytest.raises(Conflict, match="The network policy closed says who reaches gateway"):
+        await drafted(gateway, "block", cidr="203.0.113.7/32")
+    unblocked(cluster)
+
+
+async def test_a_node_is_asked_for_by_its_name(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
+    reset(cluster)
+    fresh_node(False)(cluster)
+    assert (await drafted(gateway, "node cordon", node="node-1")).settled["node"] == "node-1"
+    assert cluster.calls_of("list nodes")[-1].query["fieldSelector"] == "metadata.name=node-1"
+    for name in ("node-x", "a,metadata.name=node-1"):
+        with pytest.raises(NotFound, match="There is no node"):
+            await drafted(gateway, "node cordon", node=name)

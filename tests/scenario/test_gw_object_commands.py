@@ -43,7 +43,7 @@ async def is_stopped_between_evictions(here: Site, node: str) -> None:
     assert shown.replace(node, "NODE") == golden("""
         Cancelled: Drain the node NODE
           0 of 1 pods have left it
-          To go on: /gw node drain NODE. To take it back: /gw undo
+          To go on: /gw node drain NODE
           (asked by @Ben Okafor, approved by @Dev Patel, cancelled by @Dev Patel)
         """)
     del gateway.pursue
@@ -159,7 +159,7 @@ async def test_a_configmap_a_pod_an_autoscaler_and_a_node(sqlite_url: str, tmp_p
               Nobody is left on it; not verified: look at it yourself
               Before: no requests
               After: no requests
-              Undo: /gw undo lets new pods on; what has moved stays where it is
+              Undo: the node took no new pods before either, and that stays so; /gw node uncordon NODE lets new pods on
               (asked by @Ben Okafor, approved by @Dev Patel)
             """)
         assert (await here.says(f"/gw node cordon {node}")).replace(node, "NODE") == golden("""
