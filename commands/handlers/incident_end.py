@@ -38,11 +38,11 @@ class ReopenArgs:
 
 
 def resolve(args: ResolveArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
-    """It is over. While the service does badly, that is asked first."""
+    """It is over. While the service measurably does badly, that is asked first; what measures holds up nothing."""
     incident = open_at_hand(call, tx)
     _refuse_while_acting(incident, tx)
     summary, still_bad = redact(args.summary), reading is not None and call.services.objectives.breached(reading)
-    if reading is not None and still_bad and not args.anyway:
+    if reading is not None and reading.up and still_bad and not args.anyway:
         return _questioned(incident, summary, reading)
     now = fact("Now", reading.words() if reading else "not known: the measurements did not answer")
     offer = reading is not None and call.services.objectives.met(reading)
