@@ -23,6 +23,8 @@ from tests.faults.processes import free_port
 from tests.waiting import eventually
 from tests.world import settings_for
 
+pytestmark = pytest.mark.xdist_group("prometheus")
+
 LINES = """\
 http_requests_total{{method="GET",route="orders",status="200"}} {good}
 http_requests_total{{method="GET",route="orders",status="502"}} {bad}

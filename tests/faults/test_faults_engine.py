@@ -85,15 +85,15 @@ async def test_each_boot_has_an_executor_id_of_its_own(sqlite_url: str) -> None:
     assert len(set(owners)) == 2
 
 
-async def test_150_expiries_at_once_meet_no_lock(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_60_expiries_at_once_meet_no_lock(sqlite_url: str, caplog: pytest.LogCaptureFixture) -> None:
     settings = settings_for(sqlite_url, policy={"approve_within_seconds": 2})
     async with world(settings) as tocsin:
-        for number in range(150):
+        for number in range(60):
             await tocsin.command("ben", "general", f"/gw scale {4 + number % 10}")
 
         def over() -> bool:
             states = rows(sqlite_url, "SELECT state, count(*) FROM tocsin_plans GROUP BY state")
-            return [tuple(row) for row in states] == [(PlanState.EXPIRED.value, 150)]
+            return [tuple(row) for row in states] == [(PlanState.EXPIRED.value, 60)]
 
         await asyncio.to_thread(eventually, over, "all expire")
         expired = await tocsin.app.store.look(
@@ -101,7 +101,7 @@ async def test_150_expiries_at_once_meet_no_lock(sqlite_url: str, caplog: pytest
                 sum(one.kind == "expired" for one in audited(tx, 1000)) * (verify(tx.connection).broken_at is None)
             )
         )
-        assert expired == 150
+        assert expired == 60
     assert "locked" not in caplog.text
     assert {row[0] for row in rows(sqlite_url, _of(sqlite_url, "status", "name = 'expire-plan'"))} == {"SUCCESS"}
 

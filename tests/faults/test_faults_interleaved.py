@@ -26,7 +26,7 @@ from tests.faults.site import BUDGET, OPERATORS, Site, site
 
 pytestmark = [pytest.mark.postgres, pytest.mark.filterwarnings("ignore:unclosed"), pytest.mark.xdist_group("kills")]
 
-STORIES, STEPS = int(os.environ.get("TOCSIN_EXAMPLES", "2")), 40
+STORIES, STEPS = int(os.environ.get("TOCSIN_EXAMPLES", "1")), 40
 
 EITHER = st.sampled_from([0, 1])
 ANYBODY = st.sampled_from(["ana", "ben", "carla", "root"])

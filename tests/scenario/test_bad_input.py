@@ -47,7 +47,10 @@ HOSTILE = {
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=list(HOSTILE))
 async def test_every_command_answers_whatever_it_is_given(shared: Stage, hostile: str) -> None:
     incident = await shared.declares()
-    for command in COMMANDS:
+    turn = (
+        list(HOSTILE.values()).index(hostile) % 3
+    )  # each input is given to a third of the commands, another each time
+    for command in COMMANDS[turn::3]:
         if not (await shared.world.incident(incident.id)).status.is_open:
             await shared.quietly("ana", incident.channel, "/incident reopen")
         for beginning in {command.name, _first_word(command)}:

@@ -14,7 +14,7 @@ from tests.simulators.slack.blocks.check import length_of_text, problems_of_bloc
 from tests.simulators.slack.blocks.render import Renderer
 from tests.slack.gallery import every_card, names
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("cards")]
 READER = Renderer(lambda kind, one: {"U0ANA": "Ana Ruiz", "U0BEN": "Ben Okafor", "U0DEV": "Dev Patel"}.get(one, one))
 
 

@@ -24,7 +24,7 @@ from tests.slack.beside import Beside, Killer, bot_beside, channel_today, end_of
 
 pytestmark = [pytest.mark.filterwarnings("ignore:unclosed"), pytest.mark.xdist_group("kills")]
 
-KILLS, A_ROUND = int(os.environ.get("TOCSIN_KILLS", "3")), 6
+KILLS, A_ROUND = int(os.environ.get("TOCSIN_KILLS", "1")), 6
 
 
 @pytest.fixture(scope="module")
