@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test check bench bench-slack bench-mitigation kills stories slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,14 @@ demo: $(RUNTIME) ## run gateway, upstream, load and bot with its console; prints
 drill: $(RUNTIME) ## the same unattended: an incident from detection to postmortem; writes var/drill/
 	@$(BIN)/tocsin drill $(ARGS)
 
-test: check ## make check, then every test, in random order and in parallel
+# What the workers import is compiled once, while the checks run; all of them at once would do it several times over.
+test: export PYTHONDONTWRITEBYTECODE :=
+test: $(DEV) ## make check, then every test, in random order and in parallel
+	@$(MAKE) --no-print-directory -j 2 check collect
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+collect: $(DEV) ## find every test; a mistake in one shows before they run
+	@$(BIN)/python -m pytest -q --collect-only > /dev/null || $(BIN)/python -m pytest -q --collect-only
 
 check: $(DEV) ## ruff, mypy strict, import contracts, unused dependencies
 	@$(BIN)/ruff check .
@@ -50,10 +56,16 @@ bench-slack: $(DEV) ## measure what Slack waits for, beside a bare slack-bolt ap
 bench-mitigation: $(DEV) ## measure a plan and its dispatch against Kubernetes, beside the bare client; the last line is JSON
 	@$(BIN)/python -m bench.mitigation $(ARGS)
 
+bench-alerts: $(DEV) ## send 10,000 alerts at 1,000 a second while people type, beside a bare webhook; the last line is JSON
+	@$(BIN)/python -m bench.alerts $(ARGS)
+
+bench-gateway: $(DEV) ## measure the gateway on one core beside nginx and Envoy (needs wrk); the last line is JSON
+	@$(BIN)/python -m bench.gateway $(ARGS)
+
 kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
 	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)
 
-stories: $(DEV) ## 50 random stories on two replicas: plans, votes, vetoes, drift, lost answers and kills in any order
+stories: $(DEV) ## 50 random stories on two replicas: plans, votes, leases, drift, lost answers and kills in any order
 	@TOCSIN_EXAMPLES=$${TOCSIN_EXAMPLES:-50} $(BIN)/python -m pytest tests/faults/test_faults_interleaved.py -n 0 -s $(ARGS)
 
 slack-kills: $(DEV) ## kill the bot 50 times during incidents in Slack, on SQLite and on Postgres; nothing is lost or doubled
