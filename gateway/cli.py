@@ -15,8 +15,6 @@ import yaml
 
 from gateway import __version__, config_file
 from gateway.settings import Settings
-from gateway.supervisor.serving import StartError
-from gateway.supervisor.serving import serve as serve_gateway
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -35,6 +33,10 @@ def serve(
     with_parent: WithParentOption = False,
 ) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
+    # Only who serves loads what serving needs, the admin API above all: checking a configuration does not.
+    from gateway.supervisor.serving import StartError
+    from gateway.supervisor.serving import serve as serve_gateway
+
     settings = _overridden(_loaded(config), port, admin_port, workers)
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -16,11 +16,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from gateway.environment import SwitchError, overridden
+from gateway.sections import MASK
 from gateway.settings import Settings
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-_SECRET_KEYS = re.compile(r"token|secret|password|api_key|credential", re.IGNORECASE)
-MASK = "********"
+_SECRET_KEYS = re.compile(r"token|secret|password|api_key|credential|redis_url", re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -28,10 +29,13 @@ class ConfigError(Exception):
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in the file at `path`, with references to the environment filled in."""
+    """The settings in the file at `path`, with references to the environment filled in, and its switches above it."""
     document = _expanded(_parsed(path), environ, path, "")
     try:
+        document = overridden(document, environ)
         return Settings.model_validate(document)
+    except SwitchError as error:
+        raise ConfigError(f"{path}: in the environment: {error}") from None
     except ValidationError as error:
         raise ConfigError("\n".join(_explained(item, path) for item in error.errors())) from None
 
@@ -39,7 +43,6 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 def masked(settings: Settings) -> dict[str, Any]:
     """The effective settings as plain JSON values, with every secret replaced."""
     shown: dict[str, Any] = settings.model_dump(mode="json")
-    shown["admin"]["token"] = MASK
     return shown
 
 
@@ -119,6 +122,12 @@ def _allowed_keys(location: tuple[int | str, ...]) -> str:
     model: Any = Settings
     for part in location[:-1]:
         if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            model = annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+            model = _section_in(model.model_fields[part].annotation)
     return f"allowed here: {', '.join(sorted(model.model_fields))}"
+
+
+def _section_in(annotation: Any) -> Any:
+    """The section that a key holds, where it may be left out or there may be several of it, too."""
+    while hasattr(annotation, "__args__"):
+        annotation = annotation.__args__[0]
+    return annotation

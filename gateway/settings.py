@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+from gateway.auth.settings import AuthSettings, Name, Permission
+from gateway.limits.settings import Limits, RateLimitingSettings
+from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
+from gateway.thresholds import CriticalMetrics, SystemMetrics
 
 
 def _upper(value: object) -> object:
@@ -32,13 +26,6 @@ def _upper(value: object) -> object:
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ROUTE_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-
-
-class Section(BaseModel):
-    """A part of the settings; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ServerSettings(Section):
@@ -86,12 +73,12 @@ class AdminSettings(Section):
 
     bind_address: str = "127.0.0.1"
     port: Port = 9901
-    token: SecretStr
+    token: Secret
     history_path: str | None = None
 
     @field_validator("token")
     @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
+    def _long_enough(cls, value: Secret) -> Secret:
         if len(value.get_secret_value()) < 8:
             raise ValueError(
                 "the admin API never runs unauthenticated: set a token of 8 characters or more "
@@ -112,10 +99,21 @@ class LoggingSettings(Section):
 
 
 class ObservabilitySettings(Section):
-    """The gateway's own endpoints on the main port."""
+    """The gateway's own endpoints: on the main port, and those of metrics on a port of their own."""
 
     metrics_enabled: bool = True
     health_enabled: bool = True
+    metrics_port: Port | None = None
+    metrics_bind_address: str = "127.0.0.1"
+
+
+class CircuitBreakerSettings(Section):
+    """When an upstream is left alone for a while, and when it is trusted again (runbook 001)."""
+
+    enabled: bool = False
+    failure_threshold: Annotated[int, Field(ge=1, le=10_000)] = 5
+    success_threshold: Annotated[int, Field(ge=1, le=10_000)] = 2
+    timeout_secs: Seconds = 60.0
 
 
 class UpstreamSettings(Section):
@@ -127,11 +125,12 @@ class UpstreamSettings(Section):
     connect_timeout_secs: Seconds = 5.0
     pool_max_idle_per_host: Annotated[int, Field(ge=0, le=10_000)] = 64
     pool_idle_timeout_secs: Seconds = 4.0
+    circuit_breaker: CircuitBreakerSettings | None = None
 
     @field_validator("id")
     @classmethod
     def _plain_id(cls, value: str) -> str:
-        return _checked_id(value)
+        return checked_id(value)
 
     @field_validator("base_url")
     @classmethod
@@ -153,11 +152,15 @@ class RouteSettings(Section):
     upstream_id: str
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
+    auth_required: bool = False
+    roles: tuple[Name, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    rate_limit: Limits | None = None
 
     @field_validator("id")
     @classmethod
     def _plain_id(cls, value: str) -> str:
-        return _checked_id(value)
+        return checked_id(value)
 
     @field_validator("path")
     @classmethod
@@ -174,26 +177,42 @@ class RouteSettings(Section):
             raise ValueError(f"must be a list of {', '.join(sorted(METHODS))}; not allowed: {unknown}")
         return value
 
+    @model_validator(mode="after")
+    def _asks_who_it_is(self) -> RouteSettings:
+        if (self.roles or self.permissions) and not self.auth_required:
+            raise ValueError("roles and permissions need auth_required: true")
+        return self
+
 
 class Settings(Section):
     """The whole configuration of one gateway."""
 
-    server: ServerSettings = ServerSettings()
-    workers: WorkerSettings = WorkerSettings()
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    workers: WorkerSettings = Field(default_factory=WorkerSettings)
     admin: AdminSettings
-    logging: LoggingSettings = LoggingSettings()
-    observability: ObservabilitySettings = ObservabilitySettings()
+    logging: LoggingSettings = Field(default_factory=LoggingSettings)
+    observability: ObservabilitySettings = Field(default_factory=ObservabilitySettings)
+    circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
+    critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
+    system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
     routes: Annotated[tuple[RouteSettings, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
-        known = _unique("upstreams", [upstream.id for upstream in self.upstreams])
-        _unique("routes", [route.id for route in self.routes])
+        known = unique("upstreams", [upstream.id for upstream in self.upstreams])
+        unique("routes", [route.id for route in self.routes])
         for route in self.routes:
             if route.upstream_id not in known:
                 raise ValueError(
                     f"routes.{route.id}.upstream_id is {route.upstream_id!r}; allowed: {', '.join(sorted(known))}"
+                )
+            if route.auth_required and not self.auth.possible:
+                raise ValueError(
+                    f"routes.{route.id}.auth_required needs auth.jwt_secret, auth.jwt_public_keys, auth.jwks_url, "
+                    "auth.sessions.redis_url or auth.api_keys"
                 )
         return self
 
@@ -204,6 +223,9 @@ class ProxySettings(Section):
     server: ServerSettings
     logging: LoggingSettings
     observability: ObservabilitySettings
+    circuit_breaker: CircuitBreakerSettings
+    auth: AuthSettings
+    rate_limiting: RateLimitingSettings
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 
@@ -212,16 +234,6 @@ class ProxySettings(Section):
         """The worker's part of `settings`."""
         return cls(**{name: getattr(settings, name) for name in cls.model_fields})
 
-
-def _checked_id(value: str) -> str:
-    # Ids become metric labels and URL parts, and names that start with "_" are the gateway's own.
-    if not _ROUTE_ID.fullmatch(value):
-        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit")
-    return value
-
-
-def _unique(section: str, ids: list[str]) -> set[str]:
-    repeated = sorted({name for name in ids if ids.count(name) > 1})
-    if repeated:
-        raise ValueError(f"{section}: each id must be unique; repeated: {', '.join(repeated)}")
-    return set(ids)
+    def for_worker(self) -> dict[str, Any]:
+        """As JSON values, secrets included: for the control channel and nothing else."""
+        return self.model_dump(mode="json", context=FOR_WORKERS)

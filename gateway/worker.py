@@ -14,12 +14,17 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 import uvloop
 
+from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
 from gateway.control import ControlChannel, Message
+from gateway.limits.limiter import RateLimiter
+from gateway.limits.settings import RateLimitingSettings
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.settings import ProxySettings
@@ -28,7 +33,7 @@ from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
 
 REPORT_SECS = 0.5
-_METRICS_TIMEOUT_SECS = 2.0
+_PAGE_TIMEOUT_SECS = 2.0
 _ORPHAN_DRAIN_SECS = 2.0
 
 
@@ -39,51 +44,86 @@ class Worker:
         self.finished = asyncio.Event()
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
+        self._authentication: Authentication | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
+        self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
-        self._metrics_waiting: dict[int, Callable[[str | None], None]] = {}
+        self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
         tell_of_failures(self._failed)
         self._drain_secs: float | None = None
+        self._reactions = self._reacting()
 
     # Messages.
 
     def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
-        kind = message["type"]
-        if kind == "start":
-            self._start(message)
-        elif kind == "listen":
+        if message["type"] == "listen":
             self._background.spawn(self._listen(message["add"], message["drop"], sockets))
-        elif kind == "report":
-            self._report(message.get("id"))
-        elif kind == "faults":
-            self._started().faults.replace(message["faults"])
-        elif kind == "metrics":
-            self._metrics_arrived(message["id"], message["text"])
-        elif kind == "drain":
-            self._begin_drain(message["timeout"])
+        else:
+            self._reactions[message["type"]](message)
+
+    def _reacting(self) -> dict[str, Callable[[Message], object]]:
+        return {
+            "start": self._start,
+            "report": lambda message: self._report(message.get("id")),
+            "faults": lambda message: self._started().faults.replace(message["faults"]),
+            "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
+            "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
+            "token": lambda message: self._background.spawn(self._describe(message)),
+            "share": lambda message: self._limiter.shared_by(message["workers"]),
+            "page": lambda message: self._page_arrived(message["id"], message["text"]),
+            "drain": lambda message: self._begin_drain(message["timeout"]),
+        }
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
         self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
+        self._authentication = self._authenticating(settings, self._journal, message["revocations"])
+        self._limiter = self._limiting(settings.rate_limiting, self._journal)
+        self._limiter.shared_by(message["workers"])
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
             tally=self._tally,
             journal=self._journal,
-            fetch_metrics=self._fetch_metrics,
+            fetch_page=self._fetch_page,
+            policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
         )
-        self._plane.faults.replace(message["faults"])
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
+
+    def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
+        limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
+        self._background.spawn(limiter.open())
+        return limiter
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
         return self._plane
+
+    def _authenticating(self, settings: ProxySettings, journal: Journal, revoked: dict[str, Any]) -> Authentication:
+        def tell(level: str, text: str) -> None:
+            journal.event(level, "auth", "token_keys", text)
+
+        authentication = Authentication(settings.auth, tally=self._tally, tell=tell)
+        authentication.revoke(revoked)
+        if authentication.source is not None:
+            self._background.spawn(authentication.source.keep_fresh())
+        return authentication
+
+    def _answer(self, question: Message, answer: Any) -> None:
+        self._channel.send({"type": "answer", "id": question["id"], "answer": answer})
+
+    async def _describe(self, question: Message) -> None:
+        self._answer(question, await self._knowing().described(question["name"]))
+
+    def _knowing(self) -> Authentication:
+        assert self._authentication is not None, "the supervisor sends `start` first"
+        return self._authentication
 
     async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
         """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
@@ -149,20 +189,22 @@ class Worker:
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
                 "pools": plane.pool_sizes(),
+                "connection_uses": plane.take_connection_uses(),
+                "breakers": plane.breakers(),
                 "log_dropped": self._writer.take_dropped(),
             }
         )
 
-    def _fetch_metrics(self, answer: Callable[[str | None], None]) -> None:
+    def _fetch_page(self, name: str, answer: Callable[[str | None], None]) -> None:
         self._next_id += 1
         request_id = self._next_id
-        self._metrics_waiting[request_id] = answer
-        self._channel.send({"type": "metrics", "id": request_id})
+        self._pages_waiting[request_id] = answer
+        self._channel.send({"type": "page", "name": name, "id": request_id})
         loop = asyncio.get_running_loop()
-        loop.call_later(_METRICS_TIMEOUT_SECS, self._metrics_arrived, request_id, None)
+        loop.call_later(_PAGE_TIMEOUT_SECS, self._page_arrived, request_id, None)
 
-    def _metrics_arrived(self, request_id: int, text: str | None) -> None:
-        answer = self._metrics_waiting.pop(request_id, None)
+    def _page_arrived(self, request_id: int, text: str | None) -> None:
+        answer = self._pages_waiting.pop(request_id, None)
         if answer is not None:
             answer(text)
 
@@ -185,6 +227,9 @@ class Worker:
         deadline = asyncio.get_running_loop().time() + 1.0
         while self._channel.congested and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the end
             await asyncio.sleep(0.01)
+        await self._limiter.close()
+        if self._authentication is not None:
+            await self._authentication.close()
         if self._writer is not None:
             self._writer.close()
         self._channel.close()

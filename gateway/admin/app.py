@@ -12,10 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
+from gateway.admin.circuits import circuit_routes
+from gateway.admin.credentials import credential_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
+_STATUSES: dict[type[OperationError], int] = {ConflictError: 409, UnknownClientError: 404, UnrecordedError: 503}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -24,6 +28,8 @@ def admin_app(gateway: Gateway, token: str) -> ASGIApp:
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
     for routes in (_state, _telemetry, _changing, _faults):
         app.include_router(routes(gateway), prefix="/admin")
+    app.include_router(credential_routes(gateway.credentials))
+    app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     _explain_errors(app)
     return BearerToken(BodyLimit(app), token)
 
@@ -135,7 +141,7 @@ def _faults(gateway: Gateway) -> APIRouter:
 def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(OperationError)
     async def refused(_: Request, error: OperationError) -> JSONResponse:
-        return _error(409 if isinstance(error, ConflictError) else 422, error.code, str(error), error.found)
+        return _error(_STATUSES.get(type(error), 422), error.code, str(error), error.found)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -150,7 +156,7 @@ def _explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     async def not_recorded(_: Request, error: OSError) -> JSONResponse:
-        return _error(503, "not_recorded", f"the history cannot be written, so nothing was changed: {error}")
+        return _error(503, "not_recorded", f"it cannot be recorded, so nothing was changed: {error}")
 
     @app.exception_handler(Exception)
     async def broken(_: Request, error: Exception) -> JSONResponse:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.supervisor.history import UNNAMED
 
 OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 Actor = Annotated[str, Field(min_length=1, max_length=200)]
@@ -61,3 +63,20 @@ class FaultRequest(Body):
     expires_in_seconds: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
+
+
+class CircuitOrder(Body):
+    """POST /admin/circuit-breaker/enable, which may also come without any body: then for all, for an hour."""
+
+    upstream: Annotated[str, Field(min_length=1, max_length=64)] = "*"
+    expires_in_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)] = 3600
+    actor: Actor = UNNAMED
+    reason: Reason = ""
+
+
+class CircuitForce(CircuitOrder):
+    """POST /admin/circuit-breaker/overrides."""
+
+    state: Literal["open", "closed", "enabled"]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
+    actor: Actor

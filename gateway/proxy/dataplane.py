@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 
+from gateway.proxy.admission import Policy, decide
+from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.proxy.endpoints import OwnEndpoints
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.faults import ActiveFaults, Verdict
+from gateway.proxy.forced import CircuitOrders
 from gateway.proxy.message import Refused
+from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
-from gateway.proxy.rewriting import Peer
+from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
-from gateway.settings import ProxySettings
+from gateway.settings import ProxySettings, UpstreamSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
 
 TICK_SECS = 0.1
 _TURNED_AWAY_ALLOWED = 1000
 
-MetricsFetcher = Callable[[Callable[[str | None], None]], None]
+#: Asks the supervisor for a page about all workers; it comes as text, or None where it does not come.
+PageFetcher = Callable[[str, Callable[[str | None], None]], None]
 
 
 class Dataplane:
@@ -36,13 +40,14 @@ class Dataplane:
         worker_name: str,
         tally: Tally,
         journal: Journal,
-        fetch_metrics: MetricsFetcher,
+        fetch_page: PageFetcher,
+        policies: tuple[Policy, ...] = (),
     ) -> None:
         self.settings = settings
         self.worker_name = worker_name
         self.tally = tally
         self.journal = journal
-        self.fetch_metrics = fetch_metrics
+        self.fetch_page = fetch_page
         self.clock = time.monotonic  # The loop's own clock counts whole milliseconds only.
         self.started_at = self.clock()
         self.faults = ActiveFaults()
@@ -53,10 +58,24 @@ class Dataplane:
         self.request_timeout = server.request_timeout_secs
         self.client_timeout = server.connection_timeout_secs
         self.header_timeout = server.header_timeout_secs
-        self._table = table_from(settings.routes)
-        self._pools = {item.id: UpstreamPool(item, self.clock) for item in settings.upstreams}
+        self.proxies = TrustedProxies(server.trusted_proxies)
+        self._table = table_from(settings.routes, policies)
+        self._pools = {item.id: self._pool(item) for item in settings.upstreams}
+        self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
         self._endpoints = OwnEndpoints(self)
+
+    def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
+        chosen = upstream.circuit_breaker or self.settings.circuit_breaker
+        return UpstreamPool(upstream, self.clock, self._breaker(upstream.id) if chosen.enabled else None)
+
+    def _breaker(self, service: str) -> CircuitBreaker:
+        upstream = next(item for item in self.settings.upstreams if item.id == service)
+
+        def turned(state: CircuitState) -> None:
+            self.journal.circuit_turned(service, state.name.lower())
+
+        return CircuitBreaker(upstream.circuit_breaker or self.settings.circuit_breaker, self.clock, turned)
 
     # Connections.
 
@@ -81,10 +100,19 @@ class Dataplane:
         """(active, idle) connections by upstream."""
         return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
 
+    def take_connection_uses(self) -> dict[str, tuple[int, int]]:
+        """(made, used again) by upstream, since the last call."""
+        return {name: pool.take_uses() for name, pool in self._pools.items()}
+
+    def breakers(self) -> dict[str, tuple[int, int]]:
+        """(state, failures in a row) by upstream, of those that have one."""
+        found = {name: pool.breaker for name, pool in self._pools.items() if pool.breaker}
+        return {name: (int(one.shown), one.failures) for name, one in found.items()}
+
     # Requests.
 
     def dispatch(self, exchange: Exchange) -> None:
-        """Start a request that was read: own endpoint, route, fault, upstream."""
+        """Start a request that was read: own endpoint, route, its rules, fault, upstream."""
         self.in_flight += 1
         if self._endpoints.serve(exchange):
             return
@@ -92,12 +120,20 @@ class Dataplane:
         if isinstance(found, NoRoute):
             _refuse_unrouted(exchange, found)
             return
-        exchange.label = found.id
-        verdict = self.faults.verdict(found.id, time.time())
-        if verdict is None:
-            exchange.forward(found, self._pools[found.upstream_id])
+        exchange.label, exchange.route = found.id, found
+        if found.rules:
+            decide(exchange, found.rules, self._admitted)
         else:
-            self._inject(exchange, found, verdict)
+            self._admitted(exchange)
+
+    def _admitted(self, exchange: Exchange) -> None:
+        route = exchange.route
+        assert route is not None
+        verdict = self.faults.verdict(route.id, time.time())
+        if verdict is None:
+            exchange.forward(self._pools[route.upstream_id])
+        else:
+            self._inject(exchange, route, verdict)
 
     def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
         self.journal.fault_injected(exchange, verdict)
@@ -109,7 +145,7 @@ class Dataplane:
                 message = "a fault was injected by an operator"
                 exchange.refuse(Refused(verdict.status, "fault_injected", message))
             else:
-                exchange.forward(route, self._pools[route.upstream_id])
+                exchange.forward(self._pools[route.upstream_id])
 
         if verdict.delay > 0:
             asyncio.get_running_loop().call_later(verdict.delay, proceed)
@@ -120,14 +156,19 @@ class Dataplane:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
         seconds = self.clock() - exchange.started_at
-        self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
-        if exchange.status >= 500 or exchange.error_type:
-            self.journal.failed(exchange, seconds)
-        self.journal.access(exchange, seconds)
+        try:
+            self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
+            if exchange.status >= 500 or exchange.error_type:
+                self.journal.failed(exchange, seconds)
+            self.journal.access(exchange, seconds)
+        except Exception as error:
+            # Whatever is wrong with its record, its client's connection has to go on or end in order.
+            context = {"message": "a request could not be counted or logged", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
 
     def refused(self, peer: Peer, refused: Refused) -> bytes:
         """Count and log what could not be read as a request; the id for its answer."""
-        correlation = os.urandom(16).hex().encode()
+        correlation = new_id()
         self.tally.request("INVALID", "_invalid", refused.status, 0.0)
         self.journal.refused(peer, refused, correlation)
         return correlation
@@ -141,6 +182,7 @@ class Dataplane:
             connection.check_deadlines(now)
         for pool in self._pools.values():
             pool.close_idle(now)
+        self.circuit_orders.tick(time.time())
 
     async def drain(self, timeout: float) -> int:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""
@@ -161,7 +203,7 @@ class Dataplane:
 def _refuse_unrouted(exchange: Exchange, found: NoRoute) -> None:
     if found.allowed:
         allow = b", ".join(found.allowed)
-        refused = Refused(405, "method_not_allowed", f"allowed here: {allow.decode()}")
-        exchange.refuse(refused, headers=((b"allow", allow),))
+        message = f"allowed here: {allow.decode()}"
+        exchange.refuse(Refused(405, "method_not_allowed", message, ((b"allow", allow),)))
     else:
         exchange.refuse(Refused(404, "no_route", "no route matches this path"))

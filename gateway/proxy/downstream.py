@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.peers import Peer
 from gateway.proxy.reader import RequestReader
 from gateway.proxy.replies import error_reply
-from gateway.proxy.rewriting import Peer, peer_of
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
@@ -54,7 +54,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
         address = transport.get_extra_info("peername")
-        self.peer = peer_of(address[0] if address else "127.0.0.1", self.plane.settings.server.trusted_proxies)
+        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1")
         self._idle_since = self.plane.clock()
         self._deadline = self._idle_since + self.plane.header_timeout
         if not self.plane.admit(self):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused
 from gateway.proxy.replies import Reply, json_reply
+from gateway.shared_pages import PUBLIC_PAGES, page_type
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
 
-_METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 Endpoint = Callable[[Exchange], None]
 
 
@@ -28,7 +29,8 @@ class OwnEndpoints:
             self._by_path[b"/health/live"] = ("_health", self._live)
             self._by_path[b"/health/ready"] = ("_health", self._ready)
         if plane.settings.observability.metrics_enabled:
-            self._by_path[b"/metrics"] = ("_metrics", self._metrics)
+            for path, name in PUBLIC_PAGES.items():
+                self._by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
 
     def serve(self, exchange: Exchange) -> bool:
         """Answer the exchange if its path is one of the gateway's own; says whether it was."""
@@ -37,8 +39,8 @@ class OwnEndpoints:
             return False
         exchange.label, endpoint = found
         if exchange.head.method not in (b"GET", b"HEAD"):
-            refused = Refused(405, "method_not_allowed", "this endpoint is read with GET")
-            exchange.refuse(refused, headers=((b"allow", b"GET, HEAD"),))
+            allow = ((b"allow", b"GET, HEAD"),)
+            exchange.refuse(Refused(405, "method_not_allowed", "this endpoint is read with GET", allow))
         else:
             endpoint(exchange)
         return True
@@ -61,13 +63,16 @@ class OwnEndpoints:
         draining = self._plane.draining
         exchange.reply(json_reply(503 if draining else 200, {"status": "draining" if draining else "ready"}))
 
-    def _metrics(self, exchange: Exchange) -> None:
+    def _page(self, exchange: Exchange, name: str) -> None:
+        """What the supervisor knows of all workers."""
+        content_type = page_type(name).encode()
+
         def answer(text: str | None) -> None:
             if exchange.over:
                 return
             if text is None:
-                exchange.refuse(Refused(503, "metrics_unavailable", "the supervisor did not answer in time"))
+                exchange.refuse(Refused(503, f"{name}_unavailable", "the supervisor did not answer in time"))
             else:
-                exchange.reply(Reply(200, text.encode(), _METRICS_TYPE))
+                exchange.reply(Reply(200, text.encode(), content_type))
 
-        self._plane.fetch_metrics(answer)
+        self._plane.fetch_page(name, answer)

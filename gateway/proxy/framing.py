@@ -14,7 +14,7 @@ from gateway.proxy.message import Headers, Refused
 _SPECIAL = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect", b"upgrade"})
 _IMITATED = frozenset({b"contentlength", b"transferencoding"})
 _DIGITS = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
@@ -99,7 +99,7 @@ def authority(special: Special, version: str) -> bytes:
         return b""
     if len(special.host) != 1:
         raise Refused(400, "bad_host", "exactly one Host header is required")
-    if special.host[0] and not _HOST.fullmatch(special.host[0]):
+    if special.host[0] and not HOST.fullmatch(special.host[0]):
         raise Refused(400, "bad_host", "the Host header is malformed")
     return special.host[0]
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+Header: TypeAlias = tuple[bytes, bytes]
+Headers: TypeAlias = list[Header]
 
 
 class Refused(Exception):  # noqa: N818 - the decision is what matters, not whose error it was
     """A request that the gateway answers itself, with an error, and does not pass on.
 
-    `status` is the HTTP status, `error` a short constant for machines, the message a sentence for people.
+    `status` is the HTTP status, `error` a short constant for machines, the message a sentence for people; `headers`
+    are added to the answer.
     """
 
-    def __init__(self, status: int, error: str, message: str) -> None:
+    def __init__(self, status: int, error: str, message: str, headers: tuple[Header, ...] = ()) -> None:
         super().__init__(message)
         self.status = status
         self.error = error
         self.message = message
+        self.headers = headers
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from gateway.proxy.breaker import CircuitBreaker
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.settings import UpstreamSettings
 
@@ -35,8 +36,11 @@ def address_of(base_url: str) -> Address:
 class UpstreamPool:
     """The connections of one worker to one upstream."""
 
-    def __init__(self, settings: UpstreamSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: UpstreamSettings, clock: Callable[[], float], breaker: CircuitBreaker | None = None
+    ) -> None:
         self.id = settings.id
+        self.breaker = breaker
         self.address = address_of(settings.base_url)
         self.timeout = settings.timeout_secs
         self._connect_timeout = settings.connect_timeout_secs
@@ -46,6 +50,8 @@ class UpstreamPool:
         self._tls = ssl.create_default_context() if self.address.tls else None
         self._idle: deque[UpstreamConnection] = deque()
         self.open = 0
+        self._made = 0
+        self._reused = 0
 
     @property
     def idle(self) -> int:
@@ -58,6 +64,7 @@ class UpstreamPool:
         while self._idle:
             connection = self._idle.pop()
             if connection.reusable and connection.idle_since >= oldest_allowed:
+                self._reused += 1
                 return connection
             connection.abandon()
         return None
@@ -74,6 +81,7 @@ class UpstreamPool:
                 self._new_connection, self.address.host, self.address.port, ssl=self._tls
             )
         self.open += 1
+        self._made += 1
         return connection
 
     def give_back(self, connection: UpstreamConnection) -> None:
@@ -84,6 +92,12 @@ class UpstreamPool:
             return
         connection.idle_since = self._clock()
         self._idle.append(connection)
+
+    def take_uses(self) -> tuple[int, int]:
+        """How many connections were made, and how often one was used again, since the last call."""
+        taken = self._made, self._reused
+        self._made = self._reused = 0
+        return taken
 
     def close_idle(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are on the left."""

@@ -9,6 +9,7 @@ import httptools
 
 from gateway.proxy import framing, target
 from gateway.proxy.message import Headers, Refused, RequestHead
+from gateway.proxy.plain_heads import plain_request
 
 _VERSIONS = ("1.1", "1.0")
 _NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
@@ -60,7 +61,9 @@ class RequestReader:
 
     def feed(self, chunk: bytes) -> None:
         """Read `chunk`; the sink is called for what it completes."""
-        if self.ended:
+        if self.in_head and not self.started:
+            chunk = self._without_plain(chunk)
+        if self.ended or not chunk:
             return
         self._count_raw(len(chunk))
         try:
@@ -73,6 +76,18 @@ class RequestReader:
             if not self.ended:
                 raise Refused(400, "bad_request", str(error) or "the request is malformed") from None
         self._check_raw()
+
+    def _without_plain(self, chunk: bytes) -> bytes:
+        """Read the requests of the plainest kind that `chunk` begins with; what is left is for the parser."""
+        start, limits = 0, self._limits
+        while not self.ended and start < len(chunk):
+            found = plain_request(chunk, start, most_head=limits.head, most_target=limits.target)
+            if found is None:
+                break
+            head, start = found
+            self._sink.request_started(head)
+            self._sink.request_ended()
+        return chunk[start:] if start else chunk
 
     def _count_raw(self, size: int) -> None:
         if self.in_head:

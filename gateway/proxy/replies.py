@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway.proxy.message import Refused
+from gateway.proxy.message import Header, Refused
 from gateway.proxy.rewriting import PSEUDONYM
 
 JSON = b"application/json"
@@ -19,13 +20,13 @@ class Reply:
     status: int
     body: bytes
     content_type: bytes = JSON
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: tuple[Header, ...] = ()
 
-    def encoded(self, *, correlation: bytes, close: bool, without_body: bool) -> bytes:
+    def encoded(self, *, correlation: bytes, close: bool, without_body: bool, added: Iterable[Header] = ()) -> bytes:
         """The bytes for the client; an answer to HEAD has the length and not the body."""
         lines = [b"HTTP/1.1 %d %s\r\n" % (self.status, _phrase(self.status))]
         lines += [b"content-type: ", self.content_type, b"\r\ncontent-length: %d\r\n" % len(self.body)]
-        for name, value in self.headers:
+        for name, value in (*self.headers, *added):
             lines += (name, b": ", value, b"\r\n")
         if close:
             lines.append(b"connection: close\r\n")
@@ -35,10 +36,10 @@ class Reply:
         return b"".join(lines)
 
 
-def error_reply(refused: Refused, correlation: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
+def error_reply(refused: Refused, correlation: bytes) -> Reply:
     """The small JSON body of every error: what, why, and the id to ask about."""
     body = {"error": refused.error, "message": refused.message, "correlation_id": correlation.decode()}
-    return Reply(refused.status, json.dumps(body).encode(), headers=headers)
+    return Reply(refused.status, json.dumps(body).encode(), headers=refused.headers)
 
 
 def json_reply(status: int, body: dict[str, object]) -> Reply:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
+import random
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from gateway.proxy.message import RequestHead, ResponseHead
+from gateway.proxy.message import Header, RequestHead, ResponseHead
+from gateway.proxy.peers import Peer
 
 HOP_BY_HOP = frozenset(
     {
@@ -26,8 +28,10 @@ HOP_BY_HOP = frozenset(
 # These are written anew, from what the gateway itself knows.
 _REQUEST_OWN = HOP_BY_HOP | {b"host", b"content-length", b"x-request-id", b"via"}
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
-_UNTRUSTED = _FORWARDED | {b"forwarded", b"x-real-ip"}
+_DROPPED_OF_TRUSTED = _REQUEST_OWN | _FORWARDED
+_DROPPED = _DROPPED_OF_TRUSTED | {b"forwarded", b"x-real-ip"}
 _RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}
+_NO_NAMES: frozenset[bytes] = frozenset()
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 PSEUDONYM = b"tocsin-gateway"
 
@@ -37,43 +41,59 @@ def correlation_id(head: RequestHead) -> bytes:
     for name, value in head.headers:
         if name == b"x-request-id" and _CORRELATION_ID.fullmatch(value):
             return value
-    return os.urandom(16).hex().encode()
+    return new_id()
+
+
+def new_id() -> bytes:
+    """A new random one. It names a request in logs and is no secret, so it need not cost a system call."""
+    return b"%032x" % random.getrandbits(128)
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """The client's side of a connection: its address, and whether its forwarding headers are believed."""
+class HeaderEdits:
+    """What the gateway changes of a request's end-to-end headers: those of its client are dropped, others are added.
 
-    address: bytes
-    trusted: bool
+    Names are lower case. What is added is not dropped, whoever names it: list it as dropped, too, where a client must
+    not be able to send one of its own.
+    """
 
-
-def peer_of(address: str, trusted_proxies: tuple[str, ...]) -> Peer:
-    """The peer at `address`; believed only when it lies in one of the trusted networks."""
-    if not trusted_proxies:
-        return Peer(address.encode(), trusted=False)
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or ip
-    networks = (ipaddress.ip_network(network, strict=False) for network in trusted_proxies)
-    return Peer(address.encode(), trusted=any(mapped in network for network in networks))
+    dropped: frozenset[bytes] = frozenset()
+    added: tuple[Header, ...] = ()
 
 
-def upstream_request(head: RequestHead, *, target: bytes, authority: bytes, peer: Peer, correlation: bytes) -> bytes:
+def upstream_request(
+    head: RequestHead,
+    *,
+    target: bytes,
+    authority: bytes,
+    peer: Peer,
+    correlation: bytes,
+    edits: HeaderEdits | None = None,
+) -> bytes:
     """The head to send to the upstream."""
     lines = [head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
-    named = head.connection_options
-    dropped = _REQUEST_OWN | _FORWARDED if peer.trusted else _REQUEST_OWN | _UNTRUSTED
+    dropped = _dropped(peer.trusted, _NO_NAMES if edits is None else edits.dropped)
+    if not head.connection_options <= dropped:
+        dropped |= head.connection_options
     vias: list[bytes] = []
     for name, value in head.headers:
         if name == b"via":
             vias.append(value)
-        elif name not in dropped and name not in named:
+        elif name not in dropped:
+            lines += (name, b": ", value, b"\r\n")
+    if edits is not None:
+        for name, value in edits.added:
             lines += (name, b": ", value, b"\r\n")
     _add_framing(lines, head)
     _add_forwarding(lines, head, peer)
     vias.append(head.version.encode() + b" " + PSEUDONYM)
     lines += (b"via: ", b", ".join(vias), b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
     return b"".join(lines)
+
+
+@lru_cache(maxsize=1000)  # There are few, and each request asks for one.
+def _dropped(trusted: bool, edited: frozenset[bytes]) -> frozenset[bytes]:
+    return (_DROPPED_OF_TRUSTED if trusted else _DROPPED) | edited
 
 
 def _add_framing(lines: list[bytes], head: RequestHead) -> None:
@@ -105,8 +125,16 @@ def _last_forwarding(head: RequestHead) -> dict[bytes, bytes]:
     return known
 
 
-def client_response(head: ResponseHead, *, correlation: bytes, chunked: bool, length: int | None, close: bool) -> bytes:
-    """The head to send to the client, with the framing that was chosen for it."""
+def client_response(
+    head: ResponseHead,
+    *,
+    correlation: bytes,
+    chunked: bool,
+    length: int | None,
+    close: bool,
+    added: Iterable[Header] = (),
+) -> bytes:
+    """The head to send to the client, with the framing that was chosen for it and what the gateway adds."""
     lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
     named = head.connection_options
     via = b"1.1 " + PSEUDONYM
@@ -115,6 +143,8 @@ def client_response(head: ResponseHead, *, correlation: bytes, chunked: bool, le
             via = value + b", " + via
         elif name not in _RESPONSE_OWN and name not in named:
             lines += (name, b": ", value, b"\r\n")
+    for name, value in added:
+        lines += (name, b": ", value, b"\r\n")
     if chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif length is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.proxy.admission import Policy, Rule
 from gateway.settings import RouteSettings
 
 
@@ -17,6 +18,8 @@ class Route:
     methods: frozenset[bytes]
     upstream_id: str
     strip_prefix: bool
+    rules: tuple[Rule, ...] = ()
+    """What is asked, in this order, before a request is forwarded."""
 
     def covers(self, path: bytes) -> bool:
         """Whether `path` is the prefix itself or lies below it."""
@@ -65,12 +68,12 @@ class RoutingTable:
         return NoRoute(tuple(sorted(allowed)))
 
 
-def table_from(settings: Iterable[RouteSettings]) -> RoutingTable:
-    """The routing table that the settings describe. GET includes HEAD."""
-    return RoutingTable(_route(item) for item in settings)
+def table_from(settings: Iterable[RouteSettings], policies: tuple[Policy, ...] = ()) -> RoutingTable:
+    """The routing table that the settings describe, with the policies' rules. GET includes HEAD."""
+    return RoutingTable(_route(item, policies) for item in settings)
 
 
-def _route(item: RouteSettings) -> Route:
+def _route(item: RouteSettings, policies: tuple[Policy, ...]) -> Route:
     methods = set(item.methods) | ({"HEAD"} if "GET" in item.methods else set())
     return Route(
         id=item.id,
@@ -78,4 +81,5 @@ def _route(item: RouteSettings) -> Route:
         methods=frozenset(method.encode() for method in methods),
         upstream_id=item.upstream_id,
         strip_prefix=item.strip_prefix,
+        rules=tuple(rule for policy in policies for rule in policy(item)),
     )

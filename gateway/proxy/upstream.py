@@ -10,6 +10,7 @@ import httptools
 
 from gateway.proxy import framing
 from gateway.proxy.message import Headers, Refused, ResponseHead
+from gateway.proxy.plain_heads import plain_answer
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
@@ -53,6 +54,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._until_eof = False
         self._ended = False
         self._renew = False
+        self._remaining = 0
+        """Bytes of the body that are still to come, of an answer that the parser does not see."""
         self._keep = True
         self._spoiled = False
         self._paused = False
@@ -71,7 +74,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = sink
         self._to_head_request = to_head_request
         self._until_eof = self._in_body = self._ended = self._renew = self.answer_began = False
-        self._head_bytes = 0
+        self._head_bytes = self._remaining = 0
         self.transport.write(head)
 
     @property
@@ -115,8 +118,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._spoiled = True
             self.transport.abort()
             return
-        self.answer_began = True
-        self._parse(data)
+        if self._remaining:
+            self._plain_body(data)
+        elif self.answer_began or self._to_head_request or not self._plain(data):
+            self.answer_began = True
+            self._parse(data)
 
     def eof_received(self) -> bool:
         return False
@@ -191,6 +197,29 @@ class UpstreamConnection(asyncio.Protocol):
         length = framing.content_length(special.lengths) if special.lengths else None
         options = framing.options(special.connection)
         return ResponseHead(status, self._reason, self._headers, length, chunked, options)
+
+    def _plain(self, data: bytes) -> bool:
+        """Read an answer of the plainest kind without the parser; says whether it was one."""
+        found = plain_answer(data)
+        if found is None or self._sink is None:
+            return False
+        head, end = found
+        self.answer_began = self._in_body = self._keep = True
+        self._remaining = head.content_length or 0
+        self._sink.answer_started(head)
+        self._plain_body(data[end:])
+        return True
+
+    def _plain_body(self, data: bytes) -> None:
+        if len(data) > self._remaining:
+            # More than was announced: that is nobody's.
+            self._spoiled = True
+            data = data[: self._remaining]
+        self._remaining -= len(data)
+        if data and self._sink is not None:
+            self._sink.answer_body(data)
+        if not self._remaining:
+            self._finish()
 
     def _parse(self, data: bytes) -> None:
         """Feed the parser, then act on what it found.

@@ -9,15 +9,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.background import Background, described
 from gateway.control import Message
 from gateway.settings import ProxySettings, Settings
 from gateway.supervisor.listeners import Listeners, assignment
-from gateway.supervisor.metrics_page import MetricsPage
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.questions import Questions
+from gateway.supervisor.shared_page import SharedPage
 
 _COLLECT_SECS = 0.4
 _POLL_SECS = 0.02
@@ -46,7 +47,8 @@ class Fleet:
         *,
         absorb: Absorb,
         log: Logger,
-        render: Callable[[], str],
+        pages: Mapping[str, Callable[[], str]],
+        revocations: Callable[[], dict[str, Any]],
     ) -> None:
         self.desired = 0
         self.crashes = 0
@@ -54,9 +56,10 @@ class Fleet:
         self._listeners = listeners
         self._absorb = absorb
         self._log = log
-        self._render = render
-        self._page = MetricsPage(self._rendered, time.monotonic)
-        self._faults: list[dict[str, Any]] = []
+        self._pages = {name: self._page(render) for name, render in pages.items()}
+        self._standing: dict[str, Message] = {}
+        self._revocations = revocations
+        self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
         self._failures: dict[int, int] = {}
@@ -88,10 +91,18 @@ class Fleet:
             FleetError: some did not become ready in time. They are still being started.
         """
         before, self.desired = self.desired, target
+        self._tell_share()
         if target > before:
             await self._fill(range(before + 1, target + 1), progress)
         else:
             await self._retire(range(target + 1, before + 1), progress)
+
+    def _tell_share(self) -> None:
+        """Have all workers know with how many they share what is limited for the gateway as a whole."""
+        for worker in self.workers:
+            # It is sent what it accepts on after its start, which has told it the number of then.
+            if worker.accepting:
+                worker.send({"type": "share", "workers": self.desired})
 
     async def _fill(self, slots: range, progress: Progress) -> None:
         for slot in slots:
@@ -207,8 +218,10 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        proxy = ProxySettings.of(self._settings).model_dump(mode="json")
-        worker.send({"type": "start", "name": worker.name, "settings": proxy, "faults": self._faults})
+        proxy = ProxySettings.of(self._settings).for_worker()
+        start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
+        worker.send({"type": "start", "name": worker.name, **start})
+        self._send_standing(worker)
         worker.accepting = {worker.slot}
         sock = self._listeners.for_slot(worker.slot)
         worker.send({"type": "listen", "add": [worker.slot], "drop": []}, [sock])
@@ -220,8 +233,8 @@ class Fleet:
         self._others.discard(worker)
         worker.state = "ready"
         worker.ready_at = asyncio.get_running_loop().time()
-        # Faults may have changed while it started.
-        worker.send({"type": "faults", "faults": self._faults})
+        # They may have changed while it started.
+        self._send_standing(worker)
         self._by_slot[worker.slot] = worker
         self._reassign()
         self._log("INFO", "worker_ready", f"{worker.name} is ready", worker=worker.name, pid=worker.pid)
@@ -266,15 +279,24 @@ class Fleet:
             worker.errors_total += errors
             worker.last_report = message
             self._complete_collections(worker, message["id"])
-        elif message["type"] == "metrics":
-            self._background.spawn(self._answer_metrics(worker, message["id"]))
+        elif message["type"] == "page":
+            self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
+        elif message["type"] == "answer":
+            self._questions.answered(worker, message)
 
-    async def _answer_metrics(self, worker: WorkerProcess, request_id: int) -> None:
-        worker.send({"type": "metrics", "id": request_id, "text": await self._page.text()})
+    async def _answer_page(self, worker: WorkerProcess, name: str, request_id: int) -> None:
+        worker.send({"type": "page", "id": request_id, "text": await self.page(name)})
 
-    async def _rendered(self) -> str:
-        await self.collect()
-        return self._render()
+    async def page(self, name: str) -> str:
+        """A page about all workers, a second old at most."""
+        return await self._pages[name].text()
+
+    def _page(self, render: Callable[[], str]) -> SharedPage:
+        async def rendered() -> str:
+            await self.collect()
+            return render()
+
+        return SharedPage(rendered, time.monotonic)
 
     async def watch_silence(self) -> None:
         """Kill workers that have said nothing for long: they hang, and a hanging worker answers nobody."""
@@ -287,7 +309,7 @@ class Fleet:
                     self._log("ERROR", "worker_hung", f"{worker.name} does not react", worker=worker.name)
                     worker.kill()
 
-    # Fresh numbers and faults.
+    # Fresh numbers, and what operators have ordered.
 
     async def collect(self) -> None:
         """Have every worker report now; a slow one is not waited for longer than a moment."""
@@ -314,12 +336,22 @@ class Fleet:
                 if not waiting:
                     arrived.set()
 
-    def broadcast_faults(self, faults: list[dict[str, Any]]) -> None:
-        """Have all workers, and those that start later, apply exactly these faults."""
-        self._faults = faults
+    def broadcast(self, message: Message) -> None:
+        """Tell all workers, and those that start later; of each type the last message holds."""
+        self._standing[message["type"]] = message
         for worker in self.workers:
-            if worker.hello.is_set():
-                worker.send({"type": "faults", "faults": faults})
+            # It is sent what it accepts on right after its start, and what stands before that.
+            if worker.accepting:
+                worker.send(message)
+
+    def _send_standing(self, worker: WorkerProcess) -> None:
+        for message in self._standing.values():
+            worker.send(message)
+
+    async def ask(self, message: Message) -> list[Any]:
+        """What the workers answer to a message; those that start later get the whole at their start."""
+        # It is sent what it accepts on right after its start, which has told it all until then.
+        return await self._questions.ask([worker for worker in self.workers if worker.accepting], message)
 
     # The end.
 

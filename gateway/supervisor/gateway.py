@@ -7,26 +7,30 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from gateway import __version__, config_file
+from gateway.background import Background
 from gateway.settings import Settings
+from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
 from gateway.supervisor.fleet import Fleet
-from gateway.supervisor.history import History
+from gateway.supervisor.history import UNNAMED, History
 from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
+from gateway.supervisor.pages import Pages
 from gateway.supervisor.process import WorkerProcess
-from gateway.telemetry.exposition import Moment, exposition
+from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
 from gateway.telemetry.window import RouteWindow, total_of
 
-# Removing a fault takes no body, so nobody is named.
-_UNNAMED = "admin-api"
+if TYPE_CHECKING:
+    from gateway.supervisor.shared_revocations import SharedRevocations
 
 Expected = dict[str, Any]
 
@@ -35,7 +39,14 @@ class Gateway:
     """The supervisor's state and the changes that operators make to it."""
 
     def __init__(
-        self, settings: Settings, *, path: Path, listeners: Listeners, history: History, writer: LogWriter
+        self,
+        settings: Settings,
+        *,
+        path: Path,
+        listeners: Listeners,
+        history: History,
+        revocations: RevocationRegistry,
+        writer: LogWriter,
     ) -> None:
         self.uid = str(uuid.uuid4())
         self.settings = settings
@@ -47,11 +58,30 @@ class Gateway:
         self.operations = Operations(history)
         self.ledger = Ledger(settings.logging.recent_records)
         self.faults = FaultRegistry()
+        upstreams = [upstream.id for upstream in settings.upstreams]
+        self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
         self.listeners = listeners
         self._writer = writer
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
-        self.fleet = Fleet(settings, listeners, absorb=self._absorb, log=self.log, render=self.metrics)
+        self._pages = Pages(self, self._clock)
+        self.fleet = Fleet(
+            settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
+            revocations=revocations.for_workers,
+        )  # fmt: skip
+        self._shared = self._sharing(revocations)
+        self.credentials = Credentials(
+            settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
+        )
+        self._background = Background(self.fleet.failed)
+
+    def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
+        settings = self.settings.auth.revocations
+        if settings.redis_url is None:
+            return None
+        from gateway.supervisor.shared_revocations import SharedRevocations
+
+        return SharedRevocations(settings, revocations, self.log)
 
     # Running.
 
@@ -63,12 +93,19 @@ class Gateway:
             f"Configuration loaded from {self.config_path}",
             version=self.config_version,
         )
+        if self._shared is not None:
+            # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
+            await self._shared.catch_up(self.credentials.apply)
+            self._background.spawn(self._shared.follow(self.credentials.apply))
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
 
     async def stop(self) -> None:
         """Drain and end all workers."""
+        self._background.cancel()
         self.log("INFO", "gateway_stopping", "draining all workers")
         await self.fleet.stop()
+        if self._shared is not None:
+            await self._shared.close()
         self.log("INFO", "gateway_stopped", "all workers are gone")
 
     def log(self, level: str, event_type: str, message: str, **fields: Any) -> None:
@@ -162,14 +199,14 @@ class Gateway:
         if len(self.faults.active()) >= MAX_FAULTS:
             raise OutOfLimitsError(f"there are {MAX_FAULTS} faults already; remove some first")
         fault = self.faults.drafted(actor=actor, reason=reason, **fields)
-        self._record_fault_change("fault_added", actor, reason, None, fault.described())
+        self._record_change("fault_added", actor, reason, None, fault.described())
         self.faults.add(fault)
         self._broadcast_faults()
         return fault
 
     def remove_fault(self, fault: InjectedFault) -> None:
         """Remove one fault."""
-        self._record_fault_change("fault_removed", _UNNAMED, "", fault.described(), None)
+        self._record_change("fault_removed", UNNAMED, "", fault.described(), None)
         self.faults.remove(fault.id)
         self._broadcast_faults()
 
@@ -177,15 +214,19 @@ class Gateway:
         """Remove all faults."""
         before = [fault.id for fault in self.faults.active()]
         if before:
-            self._record_fault_change("faults_cleared", _UNNAMED, "", {"faults": before}, None)
+            self._record_change("faults_cleared", UNNAMED, "", {"faults": before}, None)
             self.faults.clear()
             self._broadcast_faults()
 
     def _broadcast_faults(self) -> None:
         self.revision += 1
-        self.fleet.broadcast_faults([fault.for_workers() for fault in self.faults.active()])
+        self.fleet.broadcast({"type": "faults", "faults": [fault.for_workers() for fault in self.faults.active()]})
 
-    def _record_fault_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
+    def _tell_circuits(self) -> None:
+        self.revision += 1
+        self.fleet.broadcast({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
+
+    def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
         change = {
             "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "reason": reason,
@@ -251,34 +292,13 @@ class Gateway:
             "config": config_file.masked(self.settings),
         }
 
-    def metrics(self) -> str:
-        """The Prometheus page."""
-        reports = [worker.last_report for worker in self.fleet.workers if worker.last_report]
-        moment = Moment(
-            now=self._clock(),
-            uptime_seconds=self._clock() - self._begun,
-            config_version=self.config_version,
-            desired=self.fleet.desired,
-            ready=self.fleet.ready,
-            open_connections=sum(report["open_connections"] for report in reports),
-            in_flight=sum(report["in_flight"] for report in reports),
-            pools=_summed_pools(reports),
-            worker_restarts=self.fleet.crashes,
-        )
-        return exposition(self.ledger, moment)
+    def sample_resources(self) -> None:
+        """See what is used now; to be called each SAMPLE_SECS."""
+        self._pages.resources.sample()
 
 
 def _counts(piece: RouteWindow) -> dict[str, Any]:
     return {"requests": piece.requests, "errors": piece.errors, "error_rate": round(piece.error_rate, 6)}
-
-
-def _summed_pools(reports: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    pools: dict[str, tuple[int, int]] = {}
-    for report in reports:
-        for service, (active, idle) in report["pools"].items():
-            known = pools.get(service, (0, 0))
-            pools[service] = (known[0] + active, known[1] + idle)
-    return pools
 
 
 def _described(worker: WorkerProcess) -> dict[str, Any]:

@@ -12,6 +12,9 @@ _MAX_FILE_BYTES = 64 * 1024 * 1024
 
 Change = dict[str, Any]
 
+#: Who did what was asked for without a name: the token is one for all.
+UNNAMED = "admin-api"
+
 
 class History:
     """Changes in memory, and in the file at `path` when there is one.

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 
 from gateway.admin.app import admin_app
+from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
-from gateway.background import tell_of_failures
-from gateway.settings import Settings
+from gateway.background import Background, tell_of_failures
+from gateway.settings import ObservabilitySettings, Settings
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
+from gateway.supervisor.resources import SAMPLE_SECS
+from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
@@ -33,17 +38,28 @@ async def serve(settings: Settings, path: Path) -> None:
     try:
         listeners = Listeners(settings.server.bind_address, settings.server.port, settings.server.backlog)
         admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
+        metrics_socket = _metrics_socket(settings.observability)
     except PortUnavailableError as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
-    history = _history(settings)
-    gateway = Gateway(settings, path=path, listeners=listeners, history=history, writer=writer)
-    admin_url = url_of(settings.admin.bind_address, admin_socket.getsockname()[1])
-    admin = AdminServer(admin_app(gateway, settings.admin.token.get_secret_value()), admin_socket)
+    history, revocations = _history(settings), _revocations(settings)
+    gateway = Gateway(settings, path=path, listeners=listeners, history=history, revocations=revocations, writer=writer)
+    operators = [AdminServer(admin_app(gateway, settings.admin.token.get_secret_value()), admin_socket)]
+    urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
+    if metrics_socket is not None:
+        operators.append(AdminServer(metrics_app(gateway.fleet.page), metrics_socket))
+        address = settings.observability.metrics_bind_address
+        urls["metrics"] = url_of(address, metrics_socket.getsockname()[1])
     try:
-        await _run(gateway, admin, admin_url)
+        await _run(gateway, operators, urls)
     finally:
         writer.close()
+
+
+def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:
+    if settings.metrics_port is None:
+        return None
+    return listening_socket(settings.metrics_bind_address, settings.metrics_port, 128, reuse_port=False)
 
 
 def _history(settings: Settings) -> History:
@@ -53,26 +69,40 @@ def _history(settings: Settings) -> History:
         raise StartError(f"admin.history_path {settings.admin.history_path!r} cannot be written: {error}") from None
 
 
-async def _run(gateway: Gateway, admin: AdminServer, admin_url: str) -> None:
+def _revocations(settings: Settings) -> RevocationRegistry:
+    path = settings.auth.revocations.path
+    try:
+        return RevocationRegistry(Path(path) if path else None, settings.auth.revocations.max_kept, time.time)
+    except OSError as error:
+        raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
+
+
+async def _run(gateway: Gateway, operators: list[AdminServer], urls: dict[str, str]) -> None:
     stopping = _stop_on_signals()
     tell_of_failures(gateway.fleet.failed)
     try:
         # Operators are listened to when there is something to operate; until then their connections wait.
         if await _started(gateway, stopping):
-            await _serve_operators(gateway, admin, admin_url, stopping)
+            await _serve_operators(gateway, operators, urls, stopping)
     finally:
         await gateway.stop()
 
 
-async def _serve_operators(gateway: Gateway, admin: AdminServer, admin_url: str, stopping: asyncio.Event) -> None:
-    serving = asyncio.create_task(admin.serve())
-    watching = asyncio.create_task(gateway.fleet.watch_silence())
-    _announce(gateway, admin_url)
+async def _serve_operators(
+    gateway: Gateway, operators: list[AdminServer], urls: dict[str, str], stopping: asyncio.Event
+) -> None:
+    serving = [asyncio.create_task(one.serve()) for one in operators]
+    background = Background(gateway.fleet.failed)
+    background.spawn(gateway.fleet.watch_silence())
+    gateway.sample_resources()
+    background.repeat(SAMPLE_SECS, gateway.sample_resources)
+    _announce(gateway, urls)
     await stopping.wait()
-    watching.cancel()
+    background.cancel()
     await gateway.stop()
-    admin.stop()
-    await serving
+    for one in operators:
+        one.stop()
+    await asyncio.gather(*serving)
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -98,7 +128,7 @@ async def _started(gateway: Gateway, stopping: asyncio.Event) -> bool:
     return True
 
 
-def _announce(gateway: Gateway, admin_url: str) -> None:
+def _announce(gateway: Gateway, urls: dict[str, str]) -> None:
     """One line that programs wait for: the gateway serves, and where."""
     line = {
         "timestamp": iso(gateway.started_at),
@@ -107,7 +137,7 @@ def _announce(gateway: Gateway, admin_url: str) -> None:
         "event_type": "gateway_ready",
         "message": "the gateway is ready",
         "listen": gateway.listeners.url,
-        "admin": admin_url,
+        **urls,
         "workers": gateway.fleet.ready,
         "uid": gateway.uid,
     }

@@ -32,6 +32,7 @@ class Moment:
     open_connections: int = 0
     in_flight: int = 0
     pools: dict[str, tuple[int, int]] = field(default_factory=dict)
+    breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
     worker_restarts: int = 0
 
 
@@ -81,10 +82,79 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
         ["service", "failure_type"],
         ledger.upstream_failures.items(),
     )
+    yield _counter(
+        "connection_pool_uses_total",
+        "Requests sent to upstreams on a new connection, and on one that was used before.",
+        ["service", "connection"],
+        ledger.connection_uses.items(),
+    )
+    yield from _authentication(ledger)
+    yield from _rate_limits(ledger)
+
+
+def _authentication(ledger: Ledger) -> Iterator[Metric]:
+    failures = ledger.auth_failures
+    yield _counter(
+        "auth_attempts_total",
+        "Requests of routes that ask who sends them, by what came of it.",
+        ["result"],
+        [(("success",), ledger.auth_succeeded), (("failure",), sum(failures.values()))],
+    )
+    yield _counter(
+        "auth_failures_total",
+        "Requests that were not let in, by reason.",
+        ["reason"],
+        [((reason,), count) for reason, count in failures.items()],
+    )
+    yield _histogram(
+        "auth_duration_seconds",
+        "Time to look at a token or an API key; what is cached is not looked at.",
+        "scheme",
+        ledger.auth_durations,
+    )
+
+
+def _rate_limits(ledger: Ledger) -> Iterator[Metric]:
+    decisions = ledger.rate_limit_decisions
+    yield _counter(
+        "rate_limit_decisions_total",
+        "Decisions about rate limits: allowed, denied, or failed_open and failed_closed without the store.",
+        ["decision", "route", "key_type"],
+        decisions.items(),
+    )
+    yield _counter(
+        "rate_limit_exceeded_total",
+        "Requests that a rate limit did not let through.",
+        ["route", "key_type"],
+        [((route, key_type), count) for (what, route, key_type), count in decisions.items() if what == "denied"],
+    )
+    yield _histogram(
+        "rate_limit_duration_seconds",
+        "Time to decide about a request: all of those counted on Redis, one in 64 of those in the process.",
+        "counted_by",
+        ledger.rate_limit_durations,
+    )
+
+
+def _circuits(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
+    """The worst of the workers', each of which has its own."""
+    words = "Circuit breakers of upstreams: 0 closed, 1 half open, 2 open; the worst of the workers'."
+    state = GaugeMetricFamily("circuit_breaker_state", words, labels=["service"])
+    for service, (worst, _) in sorted(moment.breakers.items()):
+        state.add_metric([service], worst)
+    yield state
+    rejected = {service: ledger.circuit_rejected[service] for service in moment.breakers}
+    yield _counter(
+        "circuit_breaker_rejected_total",
+        "Requests that an open circuit breaker did not let through.",
+        ["service"],
+        [((service,), count) for service, count in rejected.items()],
+    )
 
 
 def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _recent(ledger, moment.now)
+    yield from _circuits(ledger, moment)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)
@@ -117,7 +187,7 @@ def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:
     latency = GaugeMetricFamily(
         "gateway_latency_seconds",
         "Quantiles of the request duration in the last minute.",
-        labels=["quantile"],
+        labels=["share"],  # "quantile" is for summaries only
     )
     for share in _QUANTILES:
         milliseconds = recent.milliseconds(share)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
-from gateway.proxy.rewriting import Peer
+from gateway.proxy.peers import Peer
 from gateway.settings import LoggingSettings
 from gateway.telemetry.log_writer import LogWriter
-from gateway.telemetry.records import LEVELS, as_json, as_text, clean, iso, record
+from gateway.telemetry.records import LEVELS, as_json, as_text, clean, failure_as_text, iso, record
 from gateway.telemetry.tally import OWN_LABELS
 
 if TYPE_CHECKING:
@@ -74,6 +74,12 @@ class Journal:
             latency_ms=round(verdict.delay * 1000, 3), status=verdict.status,
         )  # fmt: skip
 
+    def circuit_turned(self, service: str, state: str) -> None:
+        """Log that a circuit breaker of this worker has changed its state."""
+        level = "ERROR" if state == "open" else "WARNING" if state == "half_open" else "INFO"
+        words = f"the circuit breaker of {service} is {state.replace('_', ' ')}"
+        self.event(level, "upstream", "circuit_turned", words, service=service, state=state)
+
     def take_recent(self) -> list[list[Any]]:
         """[epoch, level, JSON line] of the newest that were logged since the last call, level by level."""
         taken = [entry for room in self._recent.values() for entry in room]
@@ -109,11 +115,12 @@ class Journal:
         return record(
             now, _level_of(exchange.status), "proxy", "request", f"{method} {path} {exchange.status}",
             correlation_id=exchange.correlation.decode(), method=method, path=path, http_version=head.version,
-            client_ip=exchange.client.peer.address.decode(),
+            client_ip=exchange.client_ip.decode(),
             user_agent=None if agent is None else clean(agent[:200]),
             request_size=exchange.received_bytes, response_size=exchange.sent_bytes, status=exchange.status,
             response_time=round(seconds * 1000, 3), route=exchange.label,
-            upstream=exchange.route.upstream_id if exchange.route else None,
+            upstream=exchange.service,
+            client_id=clean(exchange.identity.client.encode()) if exchange.identity else None,
             worker=self._worker, error_type=exchange.error_type, error_message=exchange.detail,
         )  # fmt: skip
 
@@ -137,7 +144,12 @@ class Journal:
         level, room = entry["level"], self._recent[entry["level"]]
         self._missed[level] += len(room) == room.maxlen
         room.append([now, level, line])
-        self._writer.write(line if self._settings.format == "json" else as_text(entry))
+        if self._settings.format == "json":
+            self._writer.write(line)
+            return
+        self._writer.write(as_text(entry))
+        if level == "ERROR" and entry["event_type"] == "request":
+            self._writer.write(failure_as_text(entry))
 
 
 def _level_of(status: int) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from gateway.telemetry.error_groups import ErrorGroups
+from gateway.telemetry.recent_counts import RecentCounts
 from gateway.telemetry.recent_records import RecentRecords
 from gateway.telemetry.tally import Distribution
 from gateway.telemetry.window import Window
@@ -21,6 +22,14 @@ class Ledger:
         self.upstream_durations: dict[str, Distribution] = {}
         self.upstream_requests: Counter[tuple[str, str]] = Counter()
         self.upstream_failures: Counter[tuple[str, str]] = Counter()
+        self.circuit_rejected: Counter[str] = Counter()
+        self.auth_succeeded = 0
+        self.auth_failures: Counter[str] = Counter()
+        self.auth_durations: dict[str, Distribution] = {}
+        self.rate_limit_decisions: Counter[tuple[str, str, str]] = Counter()
+        self.rate_limit_durations: dict[str, Distribution] = {}
+        self.connection_uses: Counter[tuple[str, str]] = Counter()
+        self.recent_uses = RecentCounts()
         self.window = Window()
         self.requests_total = 0
         self.errors_total = 0
@@ -32,6 +41,7 @@ class Ledger:
         """Add one worker's report, taken at `at` on the monotonic clock; its (requests, errors)."""
         counted = report["counted"]
         self._absorb_counters(counted)
+        self._absorb_uses(report.get("connection_uses", {}), at)
         self.window.add(at, counted["slices"])
         self._absorb_log(report, time.time())
         requests = sum(piece[0] for piece in counted["slices"].values())
@@ -48,6 +58,12 @@ class Ledger:
         for group in report["groups"]:
             self.groups.add(now, group)
 
+    def _absorb_uses(self, uses: dict[str, list[int]], at: float) -> None:
+        for service, (made, reused) in uses.items():
+            self.connection_uses[service, "new"] += made
+            self.connection_uses[service, "reused"] += reused
+            self.recent_uses.add(at, {"new": made, "reused": reused})
+
     def _absorb_counters(self, counted: dict[str, Any]) -> None:
         for method, route, status, count in counted["requests"]:
             self.requests[method, route, str(status)] += count
@@ -55,6 +71,13 @@ class Ledger:
             self.upstream_requests[service, status] += count
         for service, failure, count in counted["upstream_failures"]:
             self.upstream_failures[service, failure] += count
+        self.circuit_rejected.update(counted["circuit_rejected"])
+        self.auth_succeeded += counted["auth_succeeded"]
+        self.auth_failures.update(counted["auth_failures"])
+        _add(self.auth_durations, counted["auth_durations"])
+        for decision, route, key_type, count in counted["rate_limit_decisions"]:
+            self.rate_limit_decisions[decision, route, key_type] += count
+        _add(self.rate_limit_durations, counted["rate_limit_durations"])
         _add(self.durations, counted["durations"])
         _add(self.upstream_durations, counted["upstream_durations"])
 

@@ -50,7 +50,16 @@ def as_text(entry: dict[str, Any]) -> str:
     """One line of text: a request in the combined format, anything else with its event type as fifth word."""
     if entry["event_type"] == "request":
         return _combined(entry)
-    words = (entry["timestamp"], entry["level"], entry["service"], entry["component"], entry["event_type"])
+    return _event(entry, entry["event_type"])
+
+
+def failure_as_text(entry: dict[str, Any]) -> str:
+    """A request that failed as a second line of text, with its error type as fifth word: runbook 004 counts those."""
+    return _event(entry, entry.get("error_type", "upstream_status"))
+
+
+def _event(entry: dict[str, Any], fifth: str) -> str:
+    words = (entry["timestamp"], entry["level"], entry["service"], entry["component"], fifth)
     return " ".join((*words, _one_line(entry["message"])))
 
 

@@ -59,6 +59,12 @@ class Tally:
         self._upstream_durations: dict[str, Distribution] = {}
         self._upstream_requests: Counter[tuple[str, str]] = Counter()
         self._upstream_failures: Counter[tuple[str, str]] = Counter()
+        self._circuit_rejected: Counter[str] = Counter()
+        self._auth_succeeded = 0
+        self._auth_failures: Counter[str] = Counter()
+        self._auth_durations: dict[str, Distribution] = {}
+        self._rate_limit_decisions: Counter[tuple[str, str, str]] = Counter()
+        self._rate_limit_durations: dict[str, Distribution] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered (or abandoned by its client)."""
@@ -82,6 +88,30 @@ class Tally:
         """Count an upstream that did not answer properly."""
         self._upstream_failures[service, failure] += 1
 
+    def circuit_rejected(self, service: str) -> None:
+        """Count a request that an open circuit breaker did not let through."""
+        self._circuit_rejected[service] += 1
+
+    def auth_succeeded(self) -> None:
+        """Count a request whose sender is known and allowed to send it."""
+        self._auth_succeeded += 1
+
+    def auth_failed(self, reason: str) -> None:
+        """Count one that was not let in."""
+        self._auth_failures[reason] += 1
+
+    def auth_took(self, scheme: str, seconds: float) -> None:
+        """Count how long it took to look at a credential that is not cached."""
+        self._observe(self._auth_durations, scheme, seconds)
+
+    def rate_limit_decided(self, decision: tuple[str, str, str]) -> None:
+        """Count a decision about one limit: (what, route, key type)."""
+        self._rate_limit_decisions[decision] += 1
+
+    def rate_limit_took(self, counted_by: str, seconds: float) -> None:
+        """Count how long deciding took."""
+        self._observe(self._rate_limit_durations, counted_by, seconds)
+
     def take(self) -> dict[str, Any]:
         """Everything counted since the last call, as JSON values."""
         taken = {
@@ -93,6 +123,12 @@ class Tally:
             "upstream_durations": _distributions(self._upstream_durations),
             "upstream_requests": [[*key, count] for key, count in self._upstream_requests.items()],
             "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
+            "circuit_rejected": dict(self._circuit_rejected),
+            "auth_succeeded": self._auth_succeeded,
+            "auth_failures": dict(self._auth_failures),
+            "auth_durations": _distributions(self._auth_durations),
+            "rate_limit_decisions": [[*key, count] for key, count in self._rate_limit_decisions.items()],
+            "rate_limit_durations": _distributions(self._rate_limit_durations),
         }
         self._reset()
         return taken

@@ -22,6 +22,22 @@ def gateway(upstream: ControlledUpstream, tmp_path: Path) -> Iterator[RunningGat
         yield own
 
 
+@pytest.fixture(scope="module")
+def process(shared_upstream: ControlledUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway that tests may scale and restart; see `operated`."""
+    document = settings_for(shared_upstream.url, server={"drain_idle_secs": 0})
+    with running(document, tmp_path_factory.mktemp("operated")) as own:
+        yield own
+
+
+@pytest.fixture
+def operated(process: RunningGateway) -> RunningGateway:
+    """It has one worker, whatever was done with it before."""
+    if process.status()["replicas"] != {"desired": 1, "ready": 1}:
+        assert process.change("scale", replicas=1)["state"] == "done"
+    return process
+
+
 def scale_body(**changes: Any) -> dict[str, Any]:
     return {"replicas": 2, "operation_id": str(uuid.uuid4()), "actor": "ana", "reason": "more load", **changes}
 
@@ -59,59 +75,59 @@ def test_workers(shared: RunningGateway) -> None:
     assert worker["rss_bytes"] > 1_000_000
 
 
-def test_an_operation_is_done_once(gateway: RunningGateway) -> None:
+def test_an_operation_is_done_once(operated: RunningGateway) -> None:
     body = scale_body()
-    first = gateway.admin.post("/admin/scale", json=body)
+    first = operated.admin.post("/admin/scale", json=body)
     assert first.status_code == 202
-    assert gateway.finished(body["operation_id"])["state"] == "done"
-    gateway.change("scale", replicas=3)
-    again = gateway.admin.post("/admin/scale", json=body)
+    assert operated.finished(body["operation_id"])["state"] == "done"
+    operated.change("scale", replicas=3)
+    again = operated.admin.post("/admin/scale", json=body)
     assert again.status_code == 200
     assert again.json()["state"] == "done"
-    assert gateway.status()["replicas"]["desired"] == 3
-    other = gateway.admin.post("/admin/scale", json={**body, "replicas": 4})
+    assert operated.status()["replicas"]["desired"] == 3
+    other = operated.admin.post("/admin/scale", json={**body, "replicas": 4})
     assert (other.status_code, other.json()["error"]["code"]) == (409, "conflict")
     restart = {"operation_id": body["operation_id"], "actor": "ana", "reason": "more load"}
-    assert gateway.admin.post("/admin/restart", json=restart).status_code == 409
+    assert operated.admin.post("/admin/restart", json=restart).status_code == 409
 
 
-def test_what_was_expected_must_be_found(gateway: RunningGateway) -> None:
-    uid = gateway.status()["uid"]
+def test_what_was_expected_must_be_found(operated: RunningGateway) -> None:
+    uid = operated.status()["uid"]
     for expected in ({"uid": "another"}, {"replicas": 7}, {"uid": uid, "replicas": 2}):
-        answer = gateway.admin.post("/admin/scale", json=scale_body(expected=expected))
+        answer = operated.admin.post("/admin/scale", json=scale_body(expected=expected))
         assert answer.status_code == 409
         error = answer.json()["error"]
         assert (error["code"], error["found"]) == ("conflict", {"uid": uid, "replicas": 1})
-    answer = gateway.admin.post("/admin/restart", json={
+    answer = operated.admin.post("/admin/restart", json={
         "operation_id": "r1", "actor": "ana", "reason": "", "expected": {"uid": "another"},
     })  # fmt: skip
     assert answer.status_code == 409
-    assert gateway.change("scale", replicas=2, expected={"uid": uid, "replicas": 1})["state"] == "done"
+    assert operated.change("scale", replicas=2, expected={"uid": uid, "replicas": 1})["state"] == "done"
 
 
-def test_a_restart_may_be_of_some_workers(gateway: RunningGateway) -> None:
-    gateway.change("scale", replicas=2)
-    kept, replaced = gateway.workers("ready")
-    found = gateway.change("restart", operation_id="part", workers=[replaced["name"]])
+def test_a_restart_may_be_of_some_workers(operated: RunningGateway) -> None:
+    operated.change("scale", replicas=2)
+    kept, replaced = operated.workers("ready")
+    found = operated.change("restart", operation_id="part", workers=[replaced["name"]])
     assert (found["state"], found["progress"]) == ("done", {"done": 1, "total": 1})
     assert (found["before"], found["after"]) == ({"replicas": 2}, {"replicas": 2, "restarted": 1})
-    now = {worker["name"] for worker in gateway.workers("ready")}
+    now = {worker["name"] for worker in operated.workers("ready")}
     assert (kept["name"] in now, replaced["name"] in now, len(now)) == (True, False, 2)
     body = {"operation_id": "part", "actor": "ana", "reason": "test"}
-    other = gateway.admin.post("/admin/restart", json={**body, "workers": [kept["name"]]})
+    other = operated.admin.post("/admin/restart", json={**body, "workers": [kept["name"]]})
     assert other.status_code == 409
-    nobody = gateway.admin.post("/admin/restart", json={**body, "operation_id": "none", "workers": []})
+    nobody = operated.admin.post("/admin/restart", json={**body, "operation_id": "none", "workers": []})
     assert nobody.status_code == 422
 
 
-def test_one_operation_at_a_time(gateway: RunningGateway) -> None:
+def test_one_operation_at_a_time(operated: RunningGateway) -> None:
     first = scale_body(replicas=4)
-    assert gateway.admin.post("/admin/scale", json=first).status_code == 202
-    assert gateway.status()["operation"]["operation_id"] == first["operation_id"]
-    second = gateway.admin.post("/admin/scale", json=scale_body(replicas=5))
+    assert operated.admin.post("/admin/scale", json=first).status_code == 202
+    assert operated.status()["operation"]["operation_id"] == first["operation_id"]
+    second = operated.admin.post("/admin/scale", json=scale_body(replicas=5))
     assert second.status_code == 409
     assert first["operation_id"] in second.json()["error"]["message"]
-    assert gateway.finished(first["operation_id"])["state"] == "done"
+    assert operated.finished(first["operation_id"])["state"] == "done"
 
 
 @pytest.mark.parametrize("replicas", [0, 9, -1, 10**9])
@@ -208,19 +224,19 @@ def test_logs_and_errors_tell_what_failed_and_no_secret(gateway: RunningGateway)
     assert TOKEN not in everything + gateway.admin.get("/admin/config").text
 
 
-def test_faults_are_applied_counted_and_expire(gateway: RunningGateway) -> None:
-    admin = gateway.admin
+def test_faults_are_applied_counted_and_expire(operated: RunningGateway) -> None:
+    admin = operated.admin
     error = {"route": "default", "error_rate": 1, "status": 503, "expires_in_seconds": 600, "actor": "ana"}
     added = admin.post("/admin/faults", json={**error, "reason": "drill"})
     assert added.status_code == 201
     assert added.json()["expires_at"].endswith("Z")
-    with gateway.client() as client:
+    with operated.client() as client:
         wait_for(lambda: client.get("/x").status_code == 503, within=1.0)
         assert client.get("/x").json()["error"] == "fault_injected"
         assert client.get("/limited").status_code == 200
         assert client.get("/health").status_code == 200
-        gateway.change("scale", replicas=2)
-        gateway.change("restart")
+        operated.change("scale", replicas=2)
+        operated.change("restart")
         assert {client.get("/x").status_code for _ in range(10)} == {503}
         assert [fault["id"] for fault in admin.get("/admin/faults").json()["faults"]] == [added.json()["id"]]
         assert admin.delete(f"/admin/faults/{added.json()['id']}").status_code == 204
@@ -251,14 +267,14 @@ def test_bad_faults_are_refused(shared: RunningGateway, change: dict[str, Any]) 
 def test_the_history_survives_a_restart_of_the_gateway(upstream: ControlledUpstream, tmp_path: Path) -> None:
     document = settings_for(upstream.url, admin={"history_path": str(tmp_path / "history.jsonl")})
     with running(document, tmp_path / "one") as first:
-        first.change("scale", replicas=2, reason="peak")
         first.change("restart")
+        first.change("scale", replicas=2, reason="peak")
     with running(document, tmp_path / "two") as second:
         changes = second.admin.get("/admin/history").json()["changes"]
-        assert [(change["kind"], change["outcome"]) for change in changes] == [("restart", "done"), ("scale", "done")]
-        assert changes[1]["before"] == {"replicas": 1}
-        assert changes[1]["after"] == {"replicas": 2}
-        assert (changes[1]["actor"], changes[1]["reason"]) == ("ana", "peak")
+        assert [(change["kind"], change["outcome"]) for change in changes] == [("scale", "done"), ("restart", "done")]
+        assert changes[0]["before"] == {"replicas": 1}
+        assert changes[0]["after"] == {"replicas": 2}
+        assert (changes[0]["actor"], changes[0]["reason"]) == ("ana", "peak")
         assert second.admin.get("/admin/history", params={"limit": 1}).json()["changes"] == changes[:1]
 
 
@@ -267,3 +283,12 @@ def test_the_configuration_is_shown_without_the_token(shared: RunningGateway) ->
     assert shown["config"]["admin"]["token"] == "********"
     assert shown["version"] == shared.status()["config_version"]
     assert shown["path"] == str(shared.config_path)
+
+
+def test_the_pages_are_on_the_public_port_as_well(shared: RunningGateway) -> None:
+    with shared.client() as client:
+        for path in ("/metrics/performance", "/metrics/system", "/metrics/errors", "/alerts/active"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json"), path
+            assert answer.json() is not None
+        assert "metrics" not in shared.ready, "no port of their own"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from gateway.supervisor.fleet import Fleet, FleetError, pause_after
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
-from gateway.supervisor.metrics_page import MetricsPage
+from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.shared_page import SharedPage
 from gateway.telemetry.log_writer import LogWriter
 from tests.gateway.running import settings_for
 
@@ -54,7 +57,10 @@ def listeners() -> Any:
 
 def fleet_of(listeners: Listeners, told: Told) -> Fleet:
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
-    return Fleet(settings, listeners, absorb=lambda _: (0, 0), log=told.log, render=str)
+    revocations = RevocationRegistry(None, 10, time.time).for_workers
+    return Fleet(
+        settings, listeners, absorb=lambda _: (0, 0), log=told.log, pages={"metrics": str}, revocations=revocations
+    )
 
 
 def test_pauses_grow_and_have_an_end() -> None:
@@ -73,6 +79,29 @@ async def test_a_slot_without_a_socket_is_tried_again_and_leaves_no_ghost(listen
     assert "too many open files" in told.events[0][1]
     assert [worker.state for worker in fleet.workers] == ["ready"]
     await fleet.stop()
+
+
+class Process(WorkerProcess):
+    """No process: remembers what it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 0, lambda *_: None)
+        self.sent: list[Message] = []
+
+    def send(self, message: Message, sockets: list[socket.socket] | None = None) -> None:
+        self.sent.append(message)
+
+
+async def test_a_worker_is_told_nothing_before_its_start(listeners: NoMorePorts) -> None:
+    fleet, starting, serving = fleet_of(listeners, Told()), Process(), Process()
+    for worker in (starting, serving):
+        worker.hello.set()
+        fleet._others.add(worker)
+    serving.accepting = {1}
+    fleet.broadcast({"type": "faults", "faults": []})
+    assert (starting.sent, serving.sent) == ([], [{"type": "faults", "faults": []}])
+    fleet._send_standing(starting)
+    assert starting.sent == serving.sent, "what stands comes after its start"
 
 
 async def test_a_restart_does_not_start_workers_while_the_gateway_stops(listeners: NoMorePorts) -> None:
@@ -172,7 +201,7 @@ async def test_a_page_is_made_once_for_all_who_ask_within_a_second() -> None:
             raise OSError("no page")
         return f"page {len(made)}"
 
-    page = MetricsPage(make, lambda: now)
+    page = SharedPage(make, lambda: now)
     assert await asyncio.gather(*(page.text() for _ in range(20))) == ["page 1"] * 20
     now += 0.9
     assert await page.text() == "page 1"
@@ -187,7 +216,7 @@ async def test_one_who_no_longer_waits_takes_the_page_from_nobody() -> None:
         await asyncio.sleep(0.05)
         return "page"
 
-    page = MetricsPage(make, lambda: 100.0)
+    page = SharedPage(make, lambda: 100.0)
     first, second = asyncio.create_task(page.text()), asyncio.create_task(page.text())
     await asyncio.sleep(0.01)
     first.cancel()
@@ -197,7 +226,10 @@ async def test_one_who_no_longer_waits_takes_the_page_from_nobody() -> None:
 async def test_a_fault_that_is_refused_is_not_told_as_added(listeners: NoMorePorts, tmp_path: Path) -> None:
     path = tmp_path / "there" / "history.jsonl"
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
-    gateway = Gateway(settings, path=tmp_path, listeners=listeners, history=History(path), writer=LogWriter(None))
+    gateway = Gateway(
+        settings, path=tmp_path, listeners=listeners, history=History(path), writer=LogWriter(None),
+        revocations=RevocationRegistry(None, 10, time.time),
+    )  # fmt: skip
     path.unlink()
     path.mkdir()
     with pytest.raises(IsADirectoryError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import datetime
 from typing import Any
@@ -15,6 +14,7 @@ from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.recent_records import RecentRecords
 from gateway.telemetry.records import as_json, iso
 from gateway.telemetry.tally import Tally
+from tests.gateway.reports import report_of
 
 NOON = 1_800_000_000.0
 
@@ -33,8 +33,9 @@ def test_errors_of_many_workers_over_a_quarter_of_an_hour_are_all_counted() -> N
     for half_second in range(1800):
         at = NOON + half_second / 2
         for status in range(500, 505):
+            one = group(at, status=status)
             for _worker in range(10):
-                groups.add(at, group(at, status=status))
+                groups.add(at, dict(one))
     answer = groups.answer(NOON)
     assert answer["total"] == 90_000
     assert [one["count"] for one in answer["groups"]] == [18_000] * 5
@@ -64,8 +65,9 @@ def test_a_day_of_errors_is_kept_and_no_more() -> None:
 def test_very_many_kinds_are_forgotten_from_the_oldest_on_and_it_is_said() -> None:
     groups = ErrorGroups()
     for second in range(0, 600, 10):
+        one = group(NOON + second)
         for number in range(1000):
-            groups.add(NOON + second, group(NOON + second, route=f"r{number}"))
+            groups.add(NOON + second, one | {"route": f"r{number}"})
     answer = groups.answer(NOON)
     assert answer["since"] == answer["kept_since"] == iso(NOON + 100)
     assert answer["total"] == 50_000
@@ -74,10 +76,9 @@ def test_very_many_kinds_are_forgotten_from_the_oldest_on_and_it_is_said() -> No
 
 def test_no_report_is_too_many_for_the_count_of_errors() -> None:
     ledger = Ledger(100)
-    counted = json.loads(json.dumps(Tally().take()))
+    report = report_of(Tally().take())
     for _ in range(6000):
-        pieces = [group(time.time())]
-        ledger.absorb({"counted": counted, "records": [], "missed": {}, "groups": pieces, "log_dropped": 0}, at=1.0)
+        ledger.absorb(report | {"groups": [group(time.time())]}, at=1.0)
     assert ledger.groups.answer(time.time() - 900)["total"] == 6000
 
 

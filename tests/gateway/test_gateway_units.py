@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import resource
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +15,8 @@ from hypothesis import strategies as st
 from gateway.proxy import framing, target
 from gateway.proxy.faults import ActiveFaults
 from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.reader import Limits, RequestReader
-from gateway.proxy.rewriting import peer_of
 from gateway.proxy.routing import NoRoute, Route, RoutingTable
 from gateway.supervisor import listeners as listeners_module
 from gateway.supervisor.history import History
@@ -28,6 +27,7 @@ from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.records import as_text, clean, record
 from gateway.telemetry.tally import Tally
 from gateway.telemetry.window import total_of
+from tests.gateway.reports import report_of
 
 LIMITS = Limits(head=4096, target=512, body=1000)
 
@@ -143,12 +143,38 @@ def test_lengths_are_plain_digits(value: bytes) -> None:
 
 
 def test_only_trusted_proxies_are_believed() -> None:
-    networks = ("10.0.0.0/8", "::1/128")
-    assert peer_of("10.1.2.3", networks).trusted
-    assert peer_of("::ffff:10.1.2.3", networks).trusted
-    assert peer_of("::1", networks).trusted
-    assert not peer_of("11.1.2.3", networks).trusted
-    assert not peer_of("10.1.2.3", ()).trusted
+    proxies = TrustedProxies(("10.0.0.0/8", "::1/128"))
+    addresses = ("10.1.2.3", "::ffff:10.1.2.3", "::1", "11.1.2.3")
+    found = [proxies.peer(address).trusted for address in addresses]
+    assert found == [True, True, True, False]
+    assert not TrustedProxies(()).peer("10.1.2.3").trusted
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ([], "10.1.1.1"),
+        (["203.0.113.7"], "203.0.113.7"),
+        (["198.51.100.9, 203.0.113.7, 10.2.2.2"], "203.0.113.7"),
+        (["198.51.100.9", "203.0.113.7", "10.2.2.2"], "203.0.113.7"),
+        (["10.3.3.3, 10.2.2.2"], "10.3.3.3"),
+        (["203.0.113.7, unknown, 10.2.2.2"], "10.2.2.2"),
+        (["203.0.113.7:4711"], "203.0.113.7"),
+        (["[2001:db8::1]:4711, ::ffff:10.2.2.2"], "2001:db8::1"),
+        (["203.0.113.7," + "10.2.2.2," * 40 + "10.2.2.2"], "10.2.2.2"),
+    ],
+)
+def test_the_client_is_who_the_last_trusted_proxy_names(sent: list[str], expected: str) -> None:
+    proxies = TrustedProxies(["10.0.0.0/8"])
+    head = only_head(b"".join(b"X-Forwarded-For: " + value.encode() + b"\r\n" for value in sent))
+    assert proxies.client(Peer(b"10.1.1.1", trusted=True), head).decode() == expected
+    assert proxies.client(Peer(b"11.1.1.1", trusted=False), head) == b"11.1.1.1"
+
+
+def only_head(fields: bytes) -> RequestHead:
+    heard = Heard()
+    RequestReader(heard, LIMITS).feed(b"GET / HTTP/1.1\r\nHost: h\r\n" + fields + b"\r\n")
+    return heard.heads[0]
 
 
 @given(st.floats(2e-5, 60))
@@ -215,13 +241,7 @@ def test_text_lines_suit_awk() -> None:
 
 
 def report(tally: Tally) -> dict[str, Any]:
-    return {
-        "counted": json.loads(json.dumps(tally.take())),
-        "records": [],
-        "missed": {},
-        "groups": [],
-        "log_dropped": 0,
-    }
+    return report_of(tally.take(), connection_uses={"backend": [1, 3]})
 
 
 @given(
@@ -256,6 +276,8 @@ def test_the_exposition_names_the_catalogue() -> None:
         'upstream_requests_total{service="backend",status="503"} 1.0',
         'upstream_failures_total{failure_type="timeout",service="backend"} 1.0',
         'connection_pool_idle{service="backend"} 2.0',
+        'connection_pool_uses_total{connection="new",service="backend"} 1.0',
+        'connection_pool_uses_total{connection="reused",service="backend"} 3.0',
         "gateway_error_rate 1.0",
         "open_connections 0.0",
         "# TYPE http_requests_total counter",

@@ -1,4 +1,4 @@
-"""The page of `/metrics`. Anybody may ask, and for each page every worker reports, so it is made once a second."""
+"""A page about all workers, as `/metrics`. Anybody may ask, and every worker reports, so it is made once a second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 FRESH_SECS = 1.0
 
 
-class MetricsPage:
+class SharedPage:
     """Those who ask at the same time wait for the same page, and those who ask within a second get that one."""
 
     def __init__(self, make: Callable[[], Awaitable[str]], clock: Callable[[], float]) -> None:

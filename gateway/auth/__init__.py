@@ -1,0 +1,1 @@
+"""Who a request comes from: tokens, API keys, their revocation, and what a route asks for."""

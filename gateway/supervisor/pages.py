@@ -1,0 +1,98 @@
+"""The pages about all workers as one, made from the supervisor's sums and from what workers last reported."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.supervisor import circuits
+from gateway.supervisor.allowance import Allowance
+from gateway.supervisor.figures import FigurePages
+from gateway.supervisor.resources import Resources
+from gateway.telemetry.exposition import Moment, exposition
+
+if TYPE_CHECKING:
+    from gateway.supervisor.gateway import Gateway
+
+
+class Pages:
+    """Reads them off a gateway; `resources` are to be sampled every few seconds."""
+
+    def __init__(self, gateway: Gateway, clock: Callable[[], float]) -> None:
+        self._gateway = gateway
+        self._clock = clock
+        self._began = clock()
+        history = gateway.settings.admin.history_path
+        self.resources = Resources(
+            clock,
+            pids=self._pids,
+            connections=self._connections_percent,
+            disk=Path(history).parent if history else Path(),
+            allowance=Allowance(),
+        )
+
+    def by_name(self) -> dict[str, Callable[[], str]]:
+        """What workers and the metrics port ask for."""
+        settings = self._gateway.settings
+        figures = FigurePages(
+            self._gateway.ledger,
+            self.resources,
+            clock=self._clock,
+            worst_circuit=lambda: circuits.gauge(self._circuits()),
+            critical=settings.critical_metrics,
+            system=settings.system_metrics,
+        )
+        return {
+            "metrics": self.metrics,
+            "circuits": lambda: circuits.told(self._circuits(), self._gateway.circuit_overrides.of_upstreams()),
+            "performance": lambda: json.dumps(figures.performance()),
+            "system": lambda: json.dumps(figures.system()),
+            "errors": lambda: json.dumps(figures.errors()),
+            "error_groups": lambda: json.dumps(figures.error_groups()),
+            "alerts": lambda: json.dumps(figures.alerts()),
+        }
+
+    def metrics(self) -> str:
+        """The Prometheus page."""
+        fleet, reports = self._gateway.fleet, self._reports()
+        moment = Moment(
+            now=self._clock(),
+            uptime_seconds=self._clock() - self._began,
+            config_version=self._gateway.config_version,
+            desired=fleet.desired,
+            ready=fleet.ready,
+            open_connections=sum(report["open_connections"] for report in reports),
+            in_flight=sum(report["in_flight"] for report in reports),
+            pools=_summed_pools(reports),
+            breakers=self._circuits(),
+            worker_restarts=fleet.crashes,
+        )
+        return exposition(self._gateway.ledger, moment)
+
+    def _circuits(self) -> circuits.Circuits:
+        """Of the workers that take requests: what one knew that leaves is of no interest."""
+        workers = self._gateway.fleet.workers
+        return circuits.worst(one.last_report for one in workers if one.last_report and one.state == "ready")
+
+    def _reports(self) -> list[dict[str, Any]]:
+        return [worker.last_report for worker in self._gateway.fleet.workers if worker.last_report]
+
+    def _pids(self) -> list[int]:
+        return [os.getpid(), *(worker.pid for worker in self._gateway.fleet.workers if worker.pid)]
+
+    def _connections_percent(self) -> float:
+        """Of what all workers together allow."""
+        is_open: int = sum(report["open_connections"] for report in self._reports())
+        return 100 * is_open / (self._gateway.settings.server.max_connections * max(1, self._gateway.fleet.ready))
+
+
+def _summed_pools(reports: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    pools: dict[str, tuple[int, int]] = {}
+    for report in reports:
+        for service, (active, idle) in report["pools"].items():
+            known = pools.get(service, (0, 0))
+            pools[service] = (known[0] + active, known[1] + idle)
+    return pools

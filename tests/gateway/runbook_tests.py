@@ -1,0 +1,236 @@
+"""What runs each thing that the runbooks name: kept by hand, shown by `runbooks`, held to by its test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Runs:
+    """A test does what lines with this name ask for."""
+
+    test: str
+    sought: str = ""
+    """What of the name is in the test; its last part, if nothing else is said."""
+
+    def __str__(self) -> str:
+        return f"`{self.test}`"
+
+
+@dataclass(frozen=True)
+class Differs(Runs):
+    """The gateway can do it, but not as it is written."""
+
+    how: str = ""
+
+    def __str__(self) -> str:
+        return f"differs: {self.how}; `{self.test}`"
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """It waits for something that is not there."""
+
+    what: str
+
+    def __str__(self) -> str:
+        return f"not yet: {self.what}"
+
+
+Verdict = Runs | NotYet
+
+
+def _test(file: str, name: str) -> str:
+    return f"tests/gateway/test_gateway_{file}.py::test_{name}"
+
+
+_LINES = "runbook_lines"
+_CONFIGURATION = _test(_LINES, "the_keys_of_the_runbooks_mean_what_they_say")
+_WORDS = _test(_LINES, "what_logs_are_searched_for_is_in_them")
+_GREPPED = _test(_LINES, "what_is_looked_for_in_the_metrics_is_there")
+_OWN = _test("proxying", "own_endpoints")
+_FIGURES = _test("figures", "the_figures_are_bare_numbers_that_scripts_compare")
+_USED = _test("figures", "what_the_processes_use")
+_ON_A_PORT = _test("figures", "all_pages_are_on_a_port_of_their_own")
+_THRESHOLDS = _test("figures", "the_runbooks_own_lines_are_the_defaults")
+_REVOKED = _test("revocations", "operators_revoke_in_every_worker_and_over_restarts")
+_SAMPLED = _test("fleet", "good_requests_are_sampled_and_connections_have_a_limit")
+_BREAKER = _test("breaker", "an_upstream_that_fails_is_left_alone_and_then_trusted_again")
+_RULES = _test("alert_rules", "each_fires_when_it_should_and_only_then")
+_MASKED = _test("units", "credentials_in_text_are_masked")
+_SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
+_ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
+
+_DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
+_ALERTS = (
+    *(f"001 {name}" for name in ("GatewayDown", "HighErrorRate", "HighLatency", "PodCrashLooping")),
+    *(f"002 {name}" for name in ("GatewayPodsDown", "HighErrorRate", "HealthCheckFailing", "HighLatency", "HighCPU",
+                                 "HighMemory", "RedisDown", "UpstreamErrors", "AuthFailureSpike")),
+)  # fmt: skip
+
+CACHE, SINKS, TLS, HTTP2 = NotYet("cache"), NotYet("sinks"), NotYet("TLS"), NotYet("HTTP/2")
+CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
+READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
+FIELDS, REDACTION, DATABASE = NotYet("log fields"), NotYet("redaction"), NotYet("nothing; the gateway has no database")
+
+VERDICTS: dict[str, dict[str, Verdict]] = {
+    "endpoint": {
+        **dict.fromkeys(("/health", "/health/live", "/health/ready", "/metrics"), Runs(_OWN)),
+        **dict.fromkeys(
+            ("/metrics/performance", "/metrics/system", "/metrics/errors", "/alerts/active"),
+            Runs(_test("admin", "the_pages_are_on_the_public_port_as_well")),
+        ),
+        **dict.fromkeys(
+            ("/cache/stats", "/cache/invalidation-stats", "/cache/optimize", "/cache/snapshot", "/cache/restore"), CACHE
+        ),
+        "/circuit-breaker/status": Runs(_BREAKER),
+        "/api/errors": Runs(_ON_A_PORT),
+        "/admin/circuit-breaker/enable": Differs(
+            _test("forced", "an_operator_forces_one_and_undoes_it"),
+            how="on the admin listener, with `Authorization: Bearer <admin.token>`",
+        ),
+        "/api/token/{id}": Runs(_REVOKED, "/api/token/leaked"),
+        "/api/token/revoke": Differs(_REVOKED, how="with `Authorization: Bearer <admin.token>`, as its neighbours"),
+        "/api/clients/{id}/reset-secret": Runs(_REVOKED, "/reset-secret"),
+    },
+    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": TLS},
+    "figure": {
+        **dict.fromkeys(
+            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "requests_per_second"),
+            Runs(_FIGURES),
+        ),
+        **dict.fromkeys(
+            ("memory_usage", "cpu_usage", "disk_usage", "memory_usage_mb", "cpu_usage_percent"), Runs(_USED)
+        ),
+        **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), CACHE),
+        "http2_adoption_rate": HTTP2,
+        "errors_by_type": Runs(_test("figures", "errors_are_told_by_their_type")),
+        "circuit state": Runs(_BREAKER, "state"),
+        "failure_count": Runs(_BREAKER),
+        "health status": Runs(_OWN, '"status"'),
+        "name, severity": Runs(_test("figures", "alerts_are_by_the_thresholds_of_the_runbook"), 'one["severity"]'),
+    },
+    "figure of the cache": dict.fromkeys(
+        ("hit_ratio", "size", "memory_usage", "eviction_count", "recent_evictions", "default_ttl", "average_age",
+         "invalidation_rate"), CACHE,
+    ),
+    "comparison": {
+        "p95_latency compared": Runs(_FIGURES, 'bc(found["p95_latency"]'),
+        "error_rate compared": Runs(_FIGURES, 'bc(found["error_rate"]'),
+        "requests_per_second compared": Runs(_FIGURES, 'bc(found["requests_per_second"]'),
+        "cache_hit_ratio compared": CACHE,
+    },
+    "metric": {
+        **dict.fromkeys(
+            ("http_requests_total", "http_request_duration_seconds_bucket", "http_requests_per_second",
+             "circuit_breaker_state", "circuit_breaker_rejected_total", "upstream_request_duration_seconds",
+             "upstream_failures_total", "auth_failures_total", "gateway_error_rate", "gateway_latency_seconds"),
+            Runs(_GREPPED),
+        ),
+        "metrics with duration": Runs(_GREPPED, '"duration"'),
+    },
+    "label": {"status by route": Runs(_GREPPED, 'status="5')},
+    "log word": {
+        **dict.fromkeys(("ERROR", "authentication failed", "unauthorized"), Runs(_WORDS)),
+        "502, 503, 504": Runs(_WORDS, "502"),
+        "rate limit exceeded": Runs(_test("limits", "beyond_the_limit_it_is_429_until_its_time_has_come")),
+        "Configuration loaded": Runs(_test(_LINES, "a_start_says_that_the_configuration_is_loaded")),
+        "latency": NotYet("word"),
+        "attack patterns": NotYet("attack detection"),
+    },
+    "log format": {
+        "fifth word of text": Runs(_test(_LINES, "errors_are_grouped_by_the_fifth_word_of_text"), "split()[4]"),
+        "ninth word of text": Runs(_test("units", "text_lines_suit_awk"), "split()[8]"),
+    },
+    "log field": {
+        **dict.fromkeys(
+            ("timestamp", "level", "service", "component", "event_type", "correlation_id", "message", "method", "path",
+             "client_ip", "user_agent", "request_size", "status", "error_message", "response_time"), Runs(_WORDS),
+        ),
+        "client_id": Runs(_WORDS),
+        **dict.fromkeys(("api_name", "api_path", "src_ip"), FIELDS),
+    },
+    "redaction": {
+        "Session tokens": REDACTION,
+        "Authorization headers": Runs(_MASKED, "Bearer"),
+        "API keys": Runs(_MASKED, "api-key"),
+        "Passwords": Runs(_MASKED, "password"),
+        "Email addresses": REDACTION,
+    },
+    "sampling": {
+        "errors always": Runs(_SAMPLED, "/status-500"),
+        "good ones by a share": Runs(_SAMPLED, "sampling_rate"),
+        "health checks hardly": Runs(_SAMPLED, "/health"),
+        "authentication failures always": Runs(_WORDS, "sampling_rate"),
+    },
+    "alert rule": {name: Runs(_RULES) for name in _ALERTS},
+    "alert condition": {
+        **{name: Runs(_RULES) for name in _ALERTS},
+        "001 HighErrorRate": Differs(_RULES, how=_DIVIDED),
+        **dict.fromkeys(
+            ("001 HighLatency", "002 HighLatency"),
+            Differs(_RULES, how="over all instances and routes, with `sum by (le)`"),
+        ),
+        "002 HighMemory": Differs(_RULES, how="without containers that have no limit, which is 0 there"),
+        "002 AuthFailureSpike": Differs(_RULES, how="over all reasons, with `sum()`"),
+    },
+    "query": {"errors by requests": Differs(_RULES, "HighErrorRate", how=_DIVIDED)},
+    "switch": {
+        **dict.fromkeys(("RATE_LIMIT", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW"), Runs(_SWITCHES)),
+        "RATE_LIMIT_ENABLED": Runs(_ENABLED),
+        "LOG_LEVEL": Runs(_test(_LINES, "the_level_of_the_log_is_switched_in_the_environment")),
+        "AUDIT_MODE": NotYet("switch"),
+        "MAINTENANCE_MODE": MAINTENANCE,
+        **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), DATABASE),
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), SINKS),
+    },
+    "key": {
+        # A section that is not named here in full is as the nearest one above it that is.
+        **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
+                         "circuit_breaker"), Runs(_CONFIGURATION)),
+        "server.tls": TLS,
+        "logging.structured": SINKS,
+        "logging.redaction_enabled": REDACTION,
+        "logging.sinks": SINKS,
+        "observability.health_checks": READINESS,
+        "observability.tracing": TRACING,
+        **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
+        "critical_metrics.cache_hit_ratio": CACHE,
+        "cache_optimization": CACHE,
+        "http2_optimization": HTTP2,
+        **dict.fromkeys(("cacheEnabled", "cacheSize", "cacheTTL", "cache_size", "default_ttl"), CACHE),
+        **dict.fromkeys(("threadPoolSize", "queueSize", "maxConcurrency"), CONCURRENCY),
+        **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),
+        "max_connections": FLAT_KEYS,
+        "rate-limit-config": Differs(
+            _CONFIGURATION, "rate_limiting", "limits are in the gateway's own configuration, in `rate_limiting`"
+        ),
+        "maxConnections": Differs(_CONFIGURATION, "max_connections", "the key is `server.max_connections`"),
+        "connectionTimeout": Differs(
+            _CONFIGURATION, "connection_timeout_secs", "the key is `server.connection_timeout_secs`, in seconds"
+        ),
+        "connectionIdleTimeout": Differs(
+            _CONFIGURATION, "pool_idle_timeout_secs",
+            "the keys are `server.connection_timeout_secs` for clients and `upstreams[].pool_idle_timeout_secs`",
+        ),
+        "sunset header": NotYet("sunset header"),
+    },
+}  # fmt: skip
+
+
+def verdict_of(kind: str, name: str) -> Verdict:
+    """What runs it. A key without a line of its own is as the section that it is in."""
+    known = VERDICTS[kind]
+    while name not in known and kind == "key" and "." in name:
+        name = name.rpartition(".")[0]
+    return known[name]
+
+
+def sought_of(kind: str, name: str) -> str:
+    """What its test has to name."""
+    verdict = verdict_of(kind, name)
+    if isinstance(verdict, Runs) and verdict.sought:
+        return verdict.sought
+    return (
+        name.rpartition("." if kind == "key" else " ")[2] if kind in ("key", "alert rule", "alert condition") else name
+    )

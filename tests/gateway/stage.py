@@ -1,0 +1,104 @@
+"""One worker's data plane in the test's own process and loop, without a supervisor: rules and counters are at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from gateway.proxy.admission import Policy
+from gateway.proxy.dataplane import Dataplane
+from gateway.proxy.downstream import DownstreamConnection
+from gateway.settings import ProxySettings, Settings
+from gateway.telemetry.journal import Journal
+from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.tally import Tally
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    """Several fields of one name are joined by ", "."""
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Caller:
+    """A client's connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    def send(self, text: str | bytes) -> None:
+        self.writer.write(text.encode("latin-1") if isinstance(text, str) else text)
+
+    async def answer(self, *, to_head: bool = False) -> Answer:
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        line, *fields = head.rstrip("\r\n").split("\r\n")
+        headers: dict[str, str] = {}
+        for name, _, value in (one.partition(":") for one in fields):
+            known = headers.get(name.lower())
+            headers[name.lower()] = value.strip() if known is None else f"{known}, {value.strip()}"
+        size = 0 if to_head else int(headers.get("content-length", "0"))
+        return Answer(int(line.split(" ")[1]), headers, await self._reader.readexactly(size))
+
+    async def get(self, target: str = "/", **headers: str) -> Answer:
+        fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+        self.send(f"GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n")
+        return await self.answer()
+
+
+class Stage:
+    """The plane, its clients, and what it counted and logged."""
+
+    def __init__(self, plane: Dataplane, port: int) -> None:
+        self.plane = plane
+        self._port = port
+
+    @contextlib.asynccontextmanager
+    async def caller(self) -> AsyncIterator[Caller]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            yield Caller(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was logged since the last call."""
+        return [json.loads(line) for _, _, line in self.plane.journal.take_recent()]
+
+
+@contextlib.asynccontextmanager
+async def staged(document: dict[str, Any], *policies: Policy) -> AsyncIterator[Stage]:
+    """A plane for `document`, as `settings_for` makes it."""
+    settings = ProxySettings.of(Settings.model_validate(document))
+    journal = Journal(settings.logging, worker="gateway-1", writer=LogWriter(None))
+    plane = Dataplane(
+        settings,
+        worker_name="gateway-1",
+        tally=Tally(),
+        journal=journal,
+        fetch_page=lambda _name, answer: answer(None),
+        policies=policies,
+    )
+    server = await asyncio.get_running_loop().create_server(lambda: DownstreamConnection(plane), "127.0.0.1", 0)
+    try:
+        async with asyncio.timeout(20):
+            yield Stage(plane, server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        await plane.drain(0.0)
+
+
+async def until(condition: Any, what: str = "condition") -> None:
+    """Wait until `condition()` is true."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for is no event of this loop
+            await asyncio.sleep(0.005)
