@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 
@@ -38,6 +39,12 @@ def build(file: Path) -> FastAPI:
     @app.post("/api/messages")
     async def take(said: Said) -> dict[str, int]:
         """Write the row; answer after the commit."""
+        return {"id": await asyncio.get_running_loop().run_in_executor(writer, insert, said)}
+
+    @app.post("/alerts/bare")
+    async def hook(request: Request) -> dict[str, int]:
+        """A webhook: the body as it came, one row; answer after the commit."""
+        said = Said(channel="alerts", text=(await request.body()).decode(), id=uuid.uuid4().hex)
         return {"id": await asyncio.get_running_loop().run_in_executor(writer, insert, said)}
 
     @app.get("/healthz")

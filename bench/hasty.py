@@ -14,8 +14,9 @@ from pathlib import Path
 
 import uvloop
 
-from bot.app import outside, running
+from bot.app import running
 from bot.cli import set_up_logging
+from bot.outside import outside
 from bot.platforms.console.server import ConsoleServer
 from bot.settings import load
 

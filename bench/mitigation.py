@@ -33,7 +33,9 @@ from tests.contract.clusters import DEPLOYMENT, SPACE
 from tests.simulators.slack.control import RemoteSlack
 from tests.simulators.slack.control import process as simulator
 
-_ROOMS, _PATIENCE, _GLANCE = 12, 60.0, 0.02
+_ROOMS, _PATIENCE = 12, 60.0
+#: Seconds between two looks at what Slack shows. The servers tell when something came, so a look need not be soon.
+_GLANCE = 0.25
 _WORKERS, _BETWEEN = (10, 4), 7
 _SCALES = "update deployments/scale"
 

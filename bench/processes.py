@@ -20,13 +20,13 @@ PROGRAM = str(Path(sys.executable).with_name("tocsin"))
 
 
 @contextlib.contextmanager
-def process(directory: Path, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A server, ended on the way out; what it logs is kept in `name`.log."""
+def process(directory: Path, name: str, *command: str, environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """A server, ended on the way out, by its process id; what it logs is kept in `name`.log."""
     known = {"PYTHONPATH": str(ROOT), **(environment or {})}
     with (directory / f"{name}.log").open("wb") as log:
         running = subprocess.Popen(command, cwd=directory, stderr=log, env=os.environ | known)
         try:
-            yield
+            yield running.pid
         finally:
             running.terminate()
             running.wait(15)
@@ -43,7 +43,7 @@ async def up(port: int) -> None:
     """Wait until a server is healthy. Raises BenchError."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError):  # it may hang up while it starts
             connection = await Connection.open(port)
             status, _, _ = await connection.ask("GET", "/healthz")
             connection.close()

@@ -1,0 +1,225 @@
+"""`make bench-gateway`: the gateway beside nginx and Envoy, in turn, in one run, under a realistic load.
+
+Ten request headers and a token, an answer of two kilobytes from an nginx that is far faster than any gateway. Each
+gateway is alone on one core, with all of its processes; upstream and load are on the others. What counts is requests
+per processor second of the gateway. Latency is told with one connection, and at a constant rate where it counts from
+when each request was due. Rounds alternate, and ratios are of the same round, because a machine is never quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from bench import gateway_load, gateway_peers
+from bench.client import BenchError
+from bench.gateway_peers import Running
+from bench.gateway_policies import Policy, known, on_redis
+from bench.processes import beside
+
+KEYS = (
+    "policies_vs_envoy", "plain_vs_nginx", "added_p50_ms", "p99_ms_at_10k", "redis_vs_local", "replicas_2_vs_1",
+    "instance_rps", "rss_mb",
+)  # fmt: skip
+LOCAL, REDIS = "limits in the process", "limits on Redis"
+Start = Callable[[], contextlib.AbstractContextManager[Running]]
+PLAIN, GUARDED, NGINX, ENVOY, ENVOY_GUARDED = (
+    "ours", "ours with policies", "nginx", "envoy", "envoy with policies",
+)  # fmt: skip
+
+
+class Bench:
+    """One run: where things are, how long they are measured, and what was found, by name and round."""
+
+    def __init__(self, directory: Path, options: argparse.Namespace, programs: dict[str, Path]) -> None:
+        self.directory = directory
+        self.options = options
+        self.programs = programs
+        cores = sorted(os.sched_getaffinity(0))
+        self.own_core = str(cores[0])
+        self.other_cores = ",".join(str(core) for core in cores[1:]) or self.own_core
+        # What is started without a core of its own stays off the gateway's, too.
+        os.sched_setaffinity(0, cores[1:] or cores)
+        if len(cores) == 1:
+            print("there is one core only: load, upstream and gateway share it, and rates and latencies are not theirs")
+        self.per_second: dict[str, list[float]] = defaultdict(list)
+        self.rps: dict[str, list[float]] = defaultdict(list)
+        self.rss: dict[str, float] = {}
+        self.one: dict[str, gateway_load.Served] = {}
+        self.at_rate: dict[str, dict[str, float]] = {}
+
+    def servers(self, behind: int, policies: tuple[Policy, ...]) -> dict[str, Start]:
+        """What is measured, in this order."""
+        place, core = self.directory, self.own_core
+        nginx, envoy = self.programs["nginx"], self.programs["envoy"]
+        return {
+            PLAIN: lambda: gateway_peers.tocsin(place, PLAIN, core, behind, ()),
+            NGINX: lambda: gateway_peers.nginx(place, nginx, core, behind),
+            GUARDED: lambda: gateway_peers.tocsin(place, GUARDED, core, behind, policies),
+            ENVOY_GUARDED: lambda: gateway_peers.envoy(place, envoy, core, behind, policies),
+            ENVOY: lambda: gateway_peers.envoy(place, envoy, core, behind, ()),
+        }
+
+    def throughput(self, name: str, running: Running, others: tuple[Running, ...] = ()) -> None:
+        """As much as it takes, and what of the processor that costs."""
+        everyone = (running, *others)
+        self._load(everyone, seconds=1)
+        before = sum(one.cpu_seconds() for one in everyone)
+        served = self._load(everyone, seconds=self.options.seconds)
+        used = sum(one.cpu_seconds() for one in everyone) - before
+        requests = sum(one.requests for one in served)
+        self.per_second[name].append(requests / used)
+        self.rps[name].append(requests / max(one.seconds for one in served))
+        self.rss[name] = sum(one.rss_mb() for one in everyone)
+
+    def _load(self, everyone: tuple[Running, ...], *, seconds: int) -> list[gateway_load.Served]:
+        connections = self.options.connections // len(everyone)
+        with ThreadPoolExecutor(len(everyone)) as senders:
+            return list(
+                senders.map(
+                    lambda one: gateway_load.wrk(
+                        one.port, connections=connections, seconds=seconds, core=self.other_cores
+                    ),
+                    everyone,
+                )
+            )
+
+    def latency(self, name: str, port: int) -> None:
+        """With one connection, and at the constant rate."""
+        self.one[name] = gateway_load.wrk(port, connections=1, seconds=self.options.latency, core=self.other_cores)
+        try:
+            self.at_rate[name] = gateway_load.at_rate(
+                port, rate=self.options.rate, seconds=self.options.latency, connections=64, core=self.other_cores
+            )
+        except BenchError as error:
+            print(f"{name}: {error}")
+
+    def told(self, names: list[str]) -> None:
+        """A line for each."""
+        print(f"{'':22}{'req/CPU-s':>10}{'req/s':>9}{'RSS MB':>8}{'1 conn p50':>12}{'p99 ms':>8}", end="")
+        print(f"{f'at {self.options.rate}/s p50':>17}{'p99 ms':>8}")
+        for name in names:
+            cost, rate = _median(self.per_second, name), _median(self.rps, name)
+            rates = f"{cost:>10,.0f}{rate:>9,.0f}{self.rss.get(name, 0):>8.0f}"
+            one, steady = self.one.get(name), self.at_rate.get(name)
+            alone = f"{one.p50:>12.3f}{one.p99:>8.3f}" if one else f"{'-':>12}{'-':>8}"
+            rated = f"{steady['p50']:>17.2f}{steady['p99']:>8.2f}" if steady else f"{'-':>17}{'-':>8}"
+            print(f"{name:22}{rates}{alone}{rated}")
+
+    def ratio(self, one: str, other: str) -> float | None:
+        """Requests per processor second: the median over the rounds, each round by itself."""
+        pairs = zip(self.per_second[one], self.per_second[other], strict=False)
+        ratios = [mine / theirs for mine, theirs in pairs]
+        return round(statistics.median(ratios), 3) if ratios else None
+
+
+def _median(found: dict[str, list[float]], name: str) -> float:
+    return statistics.median(found[name]) if found[name] else 0.0
+
+
+def _measured(bench: Bench) -> dict[str, float | None]:
+    policies, missing = known()
+    print(f"policies: {', '.join(one.name for one in policies)}, metrics")
+    if missing:
+        print(f"not in the gateway yet, so on neither side: {', '.join(missing)}")
+    with gateway_peers.upstream(bench.directory, bench.programs["nginx"], bench.other_cores) as behind:
+        bench.latency("upstream alone", behind.port)
+        servers = bench.servers(behind.port, policies)
+        for number in range(bench.options.rounds):
+            for name, start in servers.items():
+                with start() as running:
+                    bench.throughput(name, running)
+                    if number == 0:
+                        bench.latency(name, running.port)
+        _replicas(bench, servers[GUARDED])
+        no_redis = _redis(bench, behind.port, policies)
+    if no_redis:
+        print(f"redis_vs_local is not measured: {no_redis}")
+    bench.told(["upstream alone", *servers, *([] if no_redis else [LOCAL, REDIS])])
+    return _result(bench, complete=not missing)
+
+
+def _redis(bench: Bench, behind: int, policies: tuple[Policy, ...]) -> str | None:
+    """Limits counted on Redis beside those in the process, in turn; why not, where they cannot be."""
+    if known((on_redis("redis://localhost"),))[1]:
+        return "rate limits are not kept on Redis yet"
+    place, core = bench.directory, bench.own_core
+    try:
+        with gateway_peers.valkey() as url:
+            for _ in range(bench.options.redis_rounds):
+                for name, more in ((LOCAL, ()), (REDIS, (on_redis(url),))):
+                    with gateway_peers.tocsin(place, name, core, behind, (*policies, *more)) as running:
+                        bench.throughput(name, running)
+    except BenchError as error:
+        return str(error)
+    return None
+
+
+def _replicas(bench: Bench, start: Start) -> None:
+    """Two of ours on the one core, and one again right before, because ratios are of the same moment."""
+    with start() as first:
+        bench.throughput("one replica", first)
+        with start() as second:
+            bench.throughput("two replicas", first, (second,))
+
+
+def _result(bench: Bench, *, complete: bool) -> dict[str, float | None]:
+    if not complete:
+        print("policies_vs_envoy is of the policies named above only")
+    added = bench.one[GUARDED].p50 - bench.one["upstream alone"].p50
+    steady = bench.at_rate.get(GUARDED)
+    if steady:
+        print(f"the sender at {bench.options.rate}/s was late by {steady['late_p99']:.2f} ms (p99); that is included")
+    values = (
+        bench.ratio(GUARDED, ENVOY_GUARDED),
+        bench.ratio(PLAIN, NGINX),
+        round(added, 3),
+        round(steady["p99"], 2) if steady else None,
+        bench.ratio(REDIS, LOCAL),
+        bench.ratio("two replicas", "one replica"),
+        round(_median(bench.rps, GUARDED)),
+        round(bench.rss[GUARDED], 1),
+    )
+    return dict(zip(KEYS, values, strict=True))
+
+
+def _skipped(why: str) -> dict[str, float | None]:
+    print(f"not measured: {why}")
+    return dict.fromkeys(KEYS)
+
+
+def _run(options: argparse.Namespace) -> dict[str, float | None]:
+    absent = [name for name in ("wrk", "taskset") if shutil.which(name) is None]
+    if absent or not hasattr(os, "sched_getaffinity"):
+        return _skipped(f"{', '.join(absent) or 'Linux'} is not here (Debian: apt-get install wrk util-linux)")
+    try:
+        programs = gateway_peers.installed()
+    except BenchError as error:
+        return _skipped(str(error))
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-", dir=beside()) as name:
+        return _measured(Bench(Path(name), options, programs))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="of throughput, for each")
+    parser.add_argument("--redis-rounds", type=int, default=2, help="of limits on Redis beside those in the process")
+    parser.add_argument("--seconds", type=int, default=3, help="of each such round")
+    parser.add_argument("--latency", type=int, default=3, help="seconds with one connection, and at the rate")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rate", type=int, default=10_000, help="requests a second, for the latency at a rate")
+    print(json.dumps(_run(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    main()
