@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
@@ -15,29 +15,36 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from bot import keeper
-from bot.adapters import Adapter
-from bot.adapters import discover as discover_adapters
-from bot.adapters.clock import SystemClock
-from bot.anchoring.anchoring import Anchoring
+from bot import drills, keeper
+from bot.alerts.receiving import AlertsDoor, Receiving
+from bot.alerts.rules_file import rules_of
+from bot.alerts.working import AlertWork
 from bot.anchoring.checking import Anchorage, anchorage
 from bot.anchoring.signing import AnchorError
+from bot.delivery import OwnIntake
 from bot.engine.durable import DbosDurable, Durable
 from bot.engine.leases import Leases
 from bot.engine.mitigate import Mitigate, Pace
 from bot.engine.postmortem import DraftPostmortem
+from bot.engine.report import MakeReport
+from bot.errands import Runners
+from bot.integrations import runners
 from bot.keeper import Keeper
+from bot.loops import loops
+from bot.outside import Outside
+from bot.paging.answering import Answers
+from bot.paging.pager import Pager
+from bot.papers import PaperDesk
 from bot.pipeline import Pipeline
 from bot.platforms import Connected, Parts
 from bot.platforms import discover as discover_platforms
 from bot.platforms.console.app import build as build_console
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.platform import ConsolePlatform
+from bot.platforms.console.public_page import Board, PublicPage
 from bot.platforms.console.settings import netloc
 from bot.policies import Policies, PolicyAudit
 from bot.policy_file import PolicyError, surroundings
-from bot.sending.outbox import Outbox
-from bot.sending.undelivered import Undelivered
 from bot.settings import Settings, SettingsError, sections
 from bot.signing import signing_secret
 from bot.store.audit import StoreAuditor
@@ -46,11 +53,13 @@ from bot.store.database import Database
 from bot.store.migrations import migrate
 from bot.store.plans import StoreLedger
 from bot.store.transaction import SqlTransaction, Store
-from bot.supervised import supervised
-from bot.watch import Watch
-from commands import drafting, policed
+from bot.texts import JinjaTexts
+from bot.world.connecting import notice
+from commands import drafting, drilling, policed, reporting
+from commands.alerts.grouping import Folding
+from commands.alerts.taking import Desk
 from commands.context import Limits, Services
-from commands.domain.incident import Status
+from commands.domain.errand import Integration
 from commands.domain.location import HERE
 from commands.errors import Conflict
 from commands.mitigation import deciding, leasing, proposing
@@ -58,40 +67,15 @@ from commands.people import Directory
 from commands.ports import (
     Alterations,
     Auditor,
-    ChatPlatform,
     Clock,
-    Deployments,
+    Faults,
     Ledger,
-    Logs,
-    OnCall,
     Policing,
     Room,
-    Telemetry,
 )
-from commands.postmortem import Report
 from commands.registry import Registry, discover
-from templates.render import render
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outside:
-    """The adapters of the outside; tests pass their own."""
-
-    deployments: Deployments
-    telemetry: Telemetry
-    logs: Logs
-    on_call: OnCall
-    clock: Clock
-
-
-class JinjaTexts:
-    """The Texts port: the templates of `templates/status/`."""
-
-    def status_update(self, status: Status, values: Mapping[str, Any]) -> str:
-        """See Texts."""
-        return render(f"status/{status.value}.txt.j2", **values).strip()
 
 
 @dataclass(frozen=True)
@@ -110,31 +94,20 @@ class App:
     keeper: Keeper
     policy: PolicyAudit
     anchorage: Anchorage | None
+    alerts: AlertWork | None
+    runners: Runners = field(default_factory=dict)
+    pager: Pager | None = None
     platforms: dict[str, Connected] = field(default_factory=dict)
 
 
-@contextlib.asynccontextmanager
-async def outside(settings: Settings) -> AsyncIterator[Outside]:
-    """The adapters that the settings choose. Raises SettingsError for a name that no adapter has."""
-    known = discover_adapters()
-    made: dict[Adapter, Any] = {}
-    chosen: dict[str, Any] = {}
-    for port, name in settings.adapters.model_dump().items():
-        adapter = known.get((port, name))
-        if adapter is None:
-            allowed = ", ".join(sorted(one for other, one in known if other == port))
-            raise SettingsError(f"adapters.{port} = {name!r}: there is no such adapter. Allowed: {allowed}.")
-        chosen[port] = made[adapter] = made.get(adapter) or adapter.build(settings)
-    try:
-        yield Outside(clock=SystemClock(), **chosen)
-    finally:
-        for one in made.values():
-            if hasattr(one, "close"):
-                await one.close()
-
-
 def services(
-    settings: Settings, found: Outside, registry: Registry, auditor: Auditor, ledger: Ledger, policy: Policing
+    settings: Settings,
+    found: Outside,
+    registry: Registry,
+    auditor: Auditor,
+    ledger: Ledger,
+    policy: Policing,
+    integrations: Iterable[Integration] = (),
 ) -> Services:
     """The core's view of the outside and of the configuration."""
     limits = Limits(**settings.policy.model_dump(exclude={"file"}))
@@ -157,6 +130,7 @@ def services(
         announce_in=settings.announce_in,
         postmortem_template=settings.postmortem_template,
         zone=settings.timezone,
+        pages_at=address_of(settings),
         bookmarks=settings.bookmarks,
         invited=settings.invite,
         inspection=getattr(found.deployments, "inspection", None),
@@ -165,6 +139,17 @@ def services(
         home=getattr(found.deployments, "home", HERE),
         alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
         offers=frozenset(getattr(found.deployments, "offers", ())),
+        pace=settings.clocks.pace(),
+        office_hours=settings.clocks.office_hours,
+        publicity=settings.status_page.publicity(),
+        integrations=tuple(integrations),
+        checklists=settings.checklists,
+        paging=settings.how_people_are_paged(),
+        stakeholders=settings.places(),
+        tickets=settings.tickets.desks(settings.scheme()),
+        address=settings.address,
+        scenarios=settings.drills.known(settings.scheme()),
+        breakable=settings.drills.inject and isinstance(found.deployments, Faults),
     )
 
 
@@ -198,7 +183,7 @@ async def running(settings: Settings, found: Outside) -> AsyncIterator[App]:
         for one in platforms.values():
             await one.load()
         app.platforms.update(platforms)
-        tasks = [asyncio.create_task(loop) for loop in _loops(app, database, platforms)]
+        tasks = [asyncio.create_task(loop) for loop in loops(app, database, platforms)]
         ending.push_async_callback(_stop, app, tasks)
         yield app
 
@@ -220,12 +205,18 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
     policies = policies_of(settings, registry, found.clock)
     anchored = _anchorage(settings)
     auditor = StoreAuditor(database, anchored.look if anchored else None)
-    known = services(settings, found, registry, auditor, StoreLedger(database), policies)
+    broken = drills.runners(store, found.deployments, found.clock.now, inject=settings.drills.inject)
+    told = runners(store, found.pages, found.pager, found.world, lambda: known, settings.confluence, broken)
+    known = services(settings, found, registry, auditor, StoreLedger(database), policies, told)
     pipeline = Pipeline(store, registry, known)
     record = ChatRecord(database, found.clock.now, store.committed)
     _register_workflows(durable, store, known, settings, executor)
+    notice(store, known)
+    drills.notice(store, known)
     store.on_commit(hub.wake)
+    store.on_commit(durable.committed)
     days = timedelta(days=settings.store.keep_finished_work_days)
+    console = _console(settings, pipeline, record, known, hub, store)
     return App(
         settings=settings,
         store=store,
@@ -233,13 +224,35 @@ def _assemble(settings: Settings, found: Outside, database: Database, durable: D
         pipeline=pipeline,
         registry=registry,
         services=known,
-        console=_console(settings, pipeline, record, known, hub),
+        console=console,
         hub=hub,
         durable=durable,
         keeper=Keeper(store, durable, pipeline, found.clock, keep=days),
         policy=PolicyAudit(store, policies),
         anchorage=anchored,
+        alerts=_alerts(settings, store, known, console, pipeline),
+        runners=told,
+        pager=found.pager,
     )
+
+
+def _alerts(settings: Settings, store: Store, known: Services, console: FastAPI, intake: OwnIntake) -> AlertWork | None:
+    """What works alerts off, where somebody may send them; the console's server takes them in."""
+    mine = settings.alerts
+    try:
+        rules = rules_of(mine.rules, settings.scheme(), known.registry)
+    except PolicyError as error:
+        raise SettingsError(f"alerts.rules: {error}") from None
+    if not mine.receivers:
+        return None
+    folding = Folding(timedelta(minutes=mine.window_minutes), mine.flaps, mine.most_groups)
+    desk = Desk(known, rules, folding, timedelta(seconds=mine.tell_every_seconds), mine.platform)
+    work = AlertWork(store, desk, intake, stale=timedelta(hours=mine.stale_hours))
+    now, service = known.clock.now, settings.gateway.name
+    answers = Answers(store, known)
+    receiving = Receiving(mine, store.database, answers, now=now, service=service, taken=work.wake)
+    console.add_middleware(AlertsDoor, receiving=receiving)
+    return work
 
 
 def _anchorage(settings: Settings) -> Anchorage | None:
@@ -258,10 +271,13 @@ def policies_of(settings: Settings, registry: Registry, clock: Clock) -> Policie
         raise SettingsError(str(error)) from None
 
 
-def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: Services, hub: Hub) -> FastAPI:
-    return build_console(
+def _console(
+    settings: Settings, pipeline: Pipeline, record: ChatRecord, known: Services, hub: Hub, store: Store
+) -> FastAPI:
+    console = build_console(
         intake=pipeline,
         record=record,
+        papers=PaperDesk(store, known),
         commands=lambda person: policed.visible_to(person, known),
         directory=known.directory,
         settings=settings.console,
@@ -269,6 +285,19 @@ def _console(settings: Settings, pipeline: Pipeline, record: ChatRecord, known: 
         secret=signing_secret(settings),
         version=version("tocsin"),
     )
+    if settings.status_page.enabled:
+        console.include_router(_public_page(settings, known, store).routes())
+    return console
+
+
+def _public_page(settings: Settings, known: Services, store: Store) -> PublicPage:
+    """What was published is all that it can reach."""
+
+    async def board() -> Board:
+        return await store.look(Board.of)
+
+    page = settings.status_page
+    return PublicPage(board, known.publicity, settings.timezone, page.history_days, address_of(settings))
 
 
 def _register_workflows(durable: Durable, store: Store, known: Services, settings: Settings, executor: str) -> None:
@@ -276,6 +305,7 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     pace = Pace(
         poll=verify.poll_seconds,
         effect_within=verify.effect_within_seconds,
+        effect_at_most=verify.effect_at_most_seconds,
         absent_for=verify.absent_for_seconds,
         verify_within=verify.within_seconds,
         verify_every=verify.every_seconds,
@@ -287,17 +317,23 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     leases = Leases(store, known, _from_threads())
     durable.register(leasing.NOTICE, leases.notice)
     durable.register(leasing.END, leases.end)
-    durable.register(drafting.WORKFLOW, DraftPostmortem(store, known, _postmortem_text))
-
-
-def _postmortem_text(report: Report, template: str) -> str:
-    return render(f"postmortem/{template}.md.j2", report=report)
+    durable.register(drilling.TIMER, drills.DrillTimer(store))
+    durable.register(drafting.WORKFLOW, DraftPostmortem(store, known))
+    durable.register(reporting.WORKFLOW, MakeReport(store, known))
 
 
 def _from_threads() -> Callable[[Coroutine[Any, Any, Any]], Any]:
     """Runs a coroutine on the main loop and waits for it in the calling thread of the engine."""
     loop = asyncio.get_running_loop()
-    return lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        except RuntimeError:
+            coroutine.close()  # the loop has ended: nobody awaits it any more
+            raise
+
+    return run
 
 
 def _standing_channels(tx: SqlTransaction, settings: Settings) -> None:
@@ -314,22 +350,6 @@ def connect(settings: Settings, parts: Parts) -> dict[str, Connected]:
     """The platforms beside the console that the settings have. Raises SettingsError for unknown or wrong ones."""
     known = discover_platforms()
     return {name: known[name].connect(parts, section) for name, section in sections(settings).items()}
-
-
-def _loops(app: App, database: Database, platforms: Mapping[str, Connected]) -> list[Coroutine[Any, Any, None]]:
-    chats: dict[str, ChatPlatform] = {ConsolePlatform.name: ConsolePlatform(app.hub)}
-    chats |= {name: one.chat for name, one in platforms.items()}
-    teller = Undelivered(app.store, app.services)
-    outbox = Outbox(database, chats, owner=app.store.owner, teller=teller, clock=app.services.clock)
-    app.store.on_commit(outbox.wake)
-    own = {"outbox": outbox.run, "keeper": app.keeper.run, "policy": app.policy.run}
-    if app.anchorage:
-        every = 60 * app.settings.audit.every_minutes
-        own["anchors"] = Anchoring(app.store, app.anchorage, teller, app.services.clock, every=every).run
-    loops = {**own, **{name: one.run for name, one in platforms.items()}}
-    if app.settings.watch.enabled:
-        loops["watch"] = Watch(app.store, app.services, app.pipeline, app.settings.watch).run
-    return [supervised(name, run) for name, run in loops.items()]
 
 
 async def _stop(app: App, tasks: list[asyncio.Task[None]]) -> None:

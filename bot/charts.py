@@ -263,6 +263,7 @@ def _name(axes: Axes, labels: _Labels, look: Look) -> None:
             va="center",
             fontsize=look.text - 1,
             color=one.colour,
+            bbox={"facecolor": look.ground, "edgecolor": "none", "pad": 1},  # not crossed by the lines of others
         )
 
 

@@ -21,6 +21,7 @@ from commands.registry import Registry
 
 #: A policy is written by hand; what is longer is no policy.
 _LONGEST = 256 * 1024
+_DEEPEST = 50
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -30,14 +31,8 @@ class PolicyError(Exception):
     """A policy or its cases cannot be used; the message names the file, line, key and value, and what is allowed."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the fast one, where it is there
     """YAML as people mean it: `17:30` and `2026-12-24` are text, `on` and `no` are words, and no key stands twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """No aliases: a set of people or a window has a name, and what repeats itself without end is no policy."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {self.line + 1}: aliases (*name) are not used here")
-        return super().compose_node(parent, index)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -66,15 +61,16 @@ def surroundings(registry: Registry, scheme: Scheme) -> Surroundings:
 
 def parse(text: str, name: str, around: Surroundings) -> Policy:
     """Read the text of a policy. Raises PolicyError."""
-    return _read(text, name, Policy, lambda content: read(content, around))
+    return read_document(text, name, Policy, lambda content: read(content, around))
 
 
 def parse_cases(text: str, name: str, around: Surroundings) -> Cases:
     """Read the text of the cases of a policy. Raises PolicyError."""
-    return _read(text, name, Cases, lambda content: Cases.model_validate(content, context=around))
+    return read_document(text, name, Cases, lambda content: Cases.model_validate(content, context=around))
 
 
-def _read(text: str, name: str, model: type[M], how: Callable[[Any], M]) -> M:
+def read_document(text: str, name: str, model: type[M], how: Callable[[Any], M]) -> M:
+    """Read a document of this kind: YAML whose mistakes are told with their line. Raises PolicyError."""
     content, lines = _loaded(text, name)
     try:
         return how(content)
@@ -89,6 +85,7 @@ def _loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
         raise PolicyError(f"{name} has {len(text):,} characters; at most {_LONGEST:,} are read.")
     lines: dict[Place, int] = {}
     try:
+        _refuse_aliases(text)
         loader = _Loader(text)
         node = loader.get_single_node()
         _note(node, (), lines, name)
@@ -98,6 +95,18 @@ def _loaded(text: str, name: str) -> tuple[Any, dict[Place, int]]:
     if not isinstance(content, dict):
         raise PolicyError(f"{name} must hold keys and values, not {_kind(content)}.")
     return content, lines
+
+
+def _refuse_aliases(text: str) -> None:
+    """A set of people or a window has a name, and what repeats or nests itself without end is no policy."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} deep")
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise yaml.YAMLError(f"line {line}: aliases (*name) are not used here")
 
 
 def _kind(content: Any) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 
-from bot.app import outside, running
+from bot.app import running
+from bot.outside import outside
 from bot.platforms.console.server import ConsoleServer
 from bot.platforms.console.settings import netloc
 from bot.settings import Settings, SettingsError

@@ -29,20 +29,33 @@ from pydantic_settings import SettingsError as UnreadableSource
 
 from bot.adapters.kubernetes.settings import KubernetesSettings
 from bot.adapters.prometheus import PrometheusSettings
+from bot.alerts.settings import AlertSettings
 from bot.anchoring.settings import AuditSettings
+from bot.drills import DrillSettings
 from bot.engine.settings import PolicySettings, VerifySettings
+from bot.errands import IntegrationSettings
 from bot.explaining import PREFIX, explain, of_kubernetes, where_from
+from bot.exporting.settings import ConfluenceSettings
+from bot.paging.settings import PAGERS, PagingSettings
 from bot.platforms.console.settings import ConsoleSettings
+from bot.public.settings import StatusPageSettings
+from bot.reports import ReportSettings
 from bot.sections import (
     AdapterSettings,
+    ClockSettings,
     GatewaySettings,
     Section,
     StoreSettings,
     WatchSettings,
 )
 from bot.store.database import check_url
-from commands.domain.severity import PRESETS, Scheme, Severity
+from bot.world.settings import MailSettings, StakeholderSettings, check_stakeholders
+from bot.world.ticket_settings import TicketSettings
+from commands.domain.page import Paging
+from commands.domain.period import ReportKind
+from commands.domain.severity import PRESETS, Figures, Scheme, Severity
 from commands.domain.sli import Objectives
+from commands.domain.stakeholder import Place
 from commands.errors import Malformed
 from commands.people import SYSTEM, OrgRole, Person
 from commands.ports import Bookmark
@@ -75,6 +88,7 @@ def _known_zone(zone: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
+PlaceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]{0,62}$")]
 ChannelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,78}$"), AfterValidator(_no_incident)]
 
 
@@ -88,6 +102,7 @@ class LevelSettings(Section):
     update_every_minutes: float | None = None
     escalate_after_minutes: float | None = None
     aliases: tuple[str, ...] = ()
+    figures: Figures | None = None
 
 
 class PersonSettings(Section):
@@ -121,6 +136,7 @@ class Settings(BaseSettings):
     on_call: dict[str, tuple[str, ...]] = {}
     bookmarks: tuple[Bookmark, ...] = ()
     invite: dict[str, tuple[str, ...]] = {}
+    checklists: dict[str, Annotated[tuple[str, ...], Field(max_length=20)]] = {}
     address: str = ""
     console: ConsoleSettings = ConsoleSettings()
     platforms: dict[str, dict[str, Any]] = {}
@@ -133,6 +149,17 @@ class Settings(BaseSettings):
     objectives: Objectives = Objectives()
     verify: VerifySettings = VerifySettings()
     watch: WatchSettings = WatchSettings()
+    alerts: AlertSettings = AlertSettings()
+    clocks: ClockSettings = ClockSettings()
+    paging: PagingSettings = PagingSettings()
+    status_page: StatusPageSettings = StatusPageSettings()
+    drills: DrillSettings = DrillSettings()
+    integrations: IntegrationSettings = IntegrationSettings()
+    stakeholders: dict[PlaceName, StakeholderSettings] = {}
+    mail: MailSettings = MailSettings()
+    tickets: TicketSettings = TicketSettings()
+    confluence: ConfluenceSettings = ConfluenceSettings()
+    reports: dict[ReportKind, ReportSettings] = {}
     store: StoreSettings = StoreSettings()
 
     @field_validator("secret")
@@ -177,6 +204,9 @@ class Settings(BaseSettings):
             missing = [person for person in duty if person not in ids]
             if missing:
                 raise ValueError(f"on_call.{service} names {', '.join(missing)}, who is not among people")
+        called = [one for level in self.clocks.escalation for one in level.people if one not in ids]
+        if called:
+            raise ValueError(f"clocks.escalation names {', '.join(called)}, who is not among people")
         strangers = [person for person in self.console.passwords if person not in ids]
         if strangers:
             raise ValueError(f"console.passwords names {', '.join(strangers)}, who is not among people")
@@ -196,6 +226,14 @@ class Settings(BaseSettings):
             scheme.parse(self.watch.severity or scheme.worst.id)
         except Malformed as refused:
             raise ValueError(f"watch.severity: {refused.words()}") from None
+        self.paging.check([person.id for person in self.people], scheme)
+        return self
+
+    @model_validator(mode="after")
+    def _stakeholders_fit(self) -> Settings:
+        check_stakeholders(self.stakeholders, self.mail, self.scheme())
+        self.tickets.desks(self.scheme())
+        self.drills.known(self.scheme())
         return self
 
     def scheme(self) -> Scheme:
@@ -207,6 +245,14 @@ class Settings(BaseSettings):
     def persons(self) -> list[Person]:
         """The people, as the core knows them."""
         return [Person.model_validate(one.model_dump(exclude={"accounts"})) for one in self.people]
+
+    def how_people_are_paged(self) -> Paging:
+        """As the core knows it; a pager that is the adapter of on_call says who is on duty."""
+        return self.paging.paging(self.on_call, self.scheme(), decides=self.adapters.on_call in PAGERS)
+
+    def places(self) -> tuple[Place, ...]:
+        """Who is told how incidents go, as the core knows them."""
+        return tuple(one.place(name, self.scheme()) for name, one in self.stakeholders.items())
 
     def accounts(self) -> dict[str, dict[str, str]]:
         """Whose account is whose, by platform: the account's id, the person's id."""
@@ -249,6 +295,7 @@ def _level(rank: int, one: LevelSettings) -> Severity:
         name=one.name,
         criteria=one.criteria,
         aliases=one.aliases,
+        figures=one.figures,
         respond_within=timedelta(minutes=one.respond_within_minutes),
         update_every=minutes(one.update_every_minutes),
         escalate_after=minutes(one.escalate_after_minutes),

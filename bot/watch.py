@@ -12,10 +12,12 @@ from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
 from bot.store.watched import Standing
-from commands.cards import Tone, card
+from commands.cards import Code, Tone, card, rich
 from commands.context import Services
 from commands.domain.incident import Incident, Measured
+from commands.domain.severity import Severity
 from commands.domain.sli import Reading
+from commands.drilling import breaking
 from commands.people import SYSTEM
 from commands.ports import Urgency
 from commands.reading import WINDOW
@@ -65,45 +67,65 @@ class Watch:
             await self._declare(now)
 
     def _keep(self, tx: SqlTransaction, reading: Reading) -> Standing:
-        tx.samples.add(self._service, reading)
+        drill = breaking(self._service, tx) is not None
+        tx.samples.add(self._service, reading.model_copy(update={"drill": drill}))
         if tx.now - self._pruned > _PRUNE_EVERY:
             self._pruned = tx.now
             tx.samples.prune(tx.now - timedelta(days=self._settings.keep_days))
-        return self._judge(tx, reading)
+        return watched.standing(tx.connection, self._service) if drill else self._judge(tx, reading)
 
     def _judge(self, tx: SqlTransaction, reading: Reading) -> Standing:
-        """A turn for the worse or the better, once it has lasted."""
-        wanted, objectives = self._settings.readings, self._services.objectives
+        """A turn for the worse or the better, once it has lasted. Of several levels in a row the mildest has lasted."""
+        wanted, scheme, objectives = self._settings.readings, self._services.scheme, self._services.objectives
         since = reading.at - timedelta(seconds=self._settings.every_seconds * _LATE * wanted)
-        recent = tx.samples.newest(self._service, since=since, limit=wanted)
+        recent = [one for one in tx.samples.newest(self._service, since=since, limit=wanted) if not one.drill]
         was = watched.standing(tx.connection, self._service)
-        if len(recent) < wanted or not all(map(objectives.met if was.bad else objectives.breached, recent)):
+        if len(recent) < wanted:
             return was
-        return self._turn(tx, reading, bad=not was.bad)
+        levels = [level for one in recent if (level := scheme.judged(one, objectives))]
+        if was.bad and not levels and all(one.up and one.requests for one in recent):
+            return self._turn(tx, reading, None, was)
+        lasting = max(levels, key=lambda level: level.rank) if len(levels) == wanted else None
+        if lasting and (not was.bad or lasting.rank < scheme.get(was.severity).rank):
+            return self._turn(tx, reading, lasting, was)
+        return was
 
-    def _turn(self, tx: SqlTransaction, reading: Reading, *, bad: bool) -> Standing:
-        open_ones = [one for one in tx.incidents.recent(open_only=True, limit=50) if one.service == self._service]
-        owed = f"watch-{self._service}-{reading.at:%Y%m%dT%H%M%S}" if self._settings.declare and bad else ""
-        now = Standing(bad, "" if open_ones else owed, reading.words())
+    def _turn(self, tx: SqlTransaction, reading: Reading, level: Severity | None, was: Standing) -> Standing:
+        """To this level; None: all is well again."""
+        open_ones = [one for one in tx.incidents.recent(open_only=True, limit=50) if self._is_of_it(one)]
+        wanted = self._settings.declare and level and not open_ones
+        owed = f"watch-{self._service}-{reading.at:%Y%m%dT%H%M%S}" if wanted else ""
+        now = Standing(bool(level), level.id if level else "", owed, reading.words())
         if not watched.turn(tx.connection, self._service, now):
             return watched.standing(tx.connection, self._service)
-        log.warning("watch: %s: %s", "outside the objectives" if bad else "recovered", reading.words())
+        log.warning("watch: %s: %s", f"as in {level.id}" if level else "recovered", reading.words())
         for incident in open_ones:
-            self._tell(tx, incident, reading, bad=bad)
+            if not was.bad or level is None or self._is_milder(incident, level):
+                self._tell(tx, incident, reading, level)
         return now
 
-    def _tell(self, tx: SqlTransaction, incident: Incident, reading: Reading, *, bad: bool) -> None:
+    def _is_of_it(self, incident: Incident) -> bool:
+        return incident.service == self._service and incident.drill is None
+
+    def _is_milder(self, incident: Incident, level: Severity) -> bool:
+        return self._services.scheme.get(incident.severity).rank > level.rank
+
+    def _tell(self, tx: SqlTransaction, incident: Incident, reading: Reading, level: Severity | None) -> None:
         """On the timeline, and to those who work on it; an answer that somebody waits for goes first."""
-        words = f"{'outside the objectives' if bad else 'recovered'}: {reading.words()}"
+        words = f"{'outside the objectives' if level else 'recovered'}: {reading.words()}"
         tx.incidents.record(incident.id, Measured(text=words), actor=SYSTEM.id)
-        title = "Outside the objectives" if bad else "Within the objectives again"
-        shown = card(title, reading.words(), tone=Tone.WARNING if bad else Tone.GOOD)
+        title = "Outside the objectives" if level else "Within the objectives again"
+        shown = card(title, reading.words(), tone=Tone.WARNING if level else Tone.GOOD)
+        if level and self._is_milder(incident, level):
+            raising = Code(text=f"/incident severity {level.id} {reading.words()}")
+            of_level = rich(f"That is {level.id}: {level.criteria}. If so: ", raising)
+            shown = card(f"The figures are those of {level.id}", reading.words(), of_level, tone=Tone.WARNING)
         key = f"{incident.id}:watch:{reading.at.isoformat()}"
         tx.messages.post(incident.channel, shown, key=key, urgency=Urgency.LATER)
 
     async def _declare(self, now: Standing) -> None:
         """Hand in what is owed, as often as it takes: the same id again is the same incident."""
-        severity = self._settings.severity or self._services.scheme.worst.id
+        severity = self._settings.severity or self._level(now)
         platform = await self._platform()
         channel = self._services.standing(self._services.announce_in, platform)
         text = f"/incident declare {severity} {self._service}: {now.words}"
@@ -111,6 +133,9 @@ class Watch:
         receipt = await self._intake.by_itself(delivery)
         if not receipt.accepted or (receipt.duplicate and receipt.reply_key):
             await self._store.transact(f"{now.owed}:settled", lambda tx: self._settle(tx, now, receipt))
+
+    def _level(self, now: Standing) -> str:
+        return now.severity or self._services.scheme.worst.id
 
     async def _platform(self) -> str:
         """With its workspace, where the settings name none and there is only one."""
@@ -127,7 +152,7 @@ class Watch:
             f"{self._service} is outside its objectives, and I could not open an incident",
             now.words,
             f"Why: {tx.messages.title(receipt.reply_key)}",
-            f"Open one: /incident declare {self._services.scheme.worst.id} {self._service}: {now.words}",
+            f"Open one: /incident declare {self._level(now)} {self._service}: {now.words}",
             tone=Tone.CRITICAL,
         )
         tx.messages.post(self._services.announce_in, shown, key=f"{now.owed}:refused", urgency=Urgency.ANSWER)

@@ -12,7 +12,8 @@ from typing import Literal
 
 from commands.cards import card
 from commands.context import Call
-from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, Incident, IncidentEvent
+from commands.domain.event import CaptureChanged, Captured, CaptureRemoved
+from commands.domain.incident import Incident, IncidentEvent
 from commands.drafting import order_draft
 from commands.errors import WrongPlace
 from commands.people import SYSTEM

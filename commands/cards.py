@@ -158,11 +158,12 @@ class Image(_Frozen):
 
 
 class Document(_Frozen):
-    """A text that belongs to a card and is too long for it: the postmortem of an incident, as Markdown."""
+    """A file that belongs to a card: what it holds, or else the postmortem of an incident, as Markdown."""
 
     incident: str
     name: str
     title: str
+    content: str = ""
 
 
 class Button(_Frozen):

@@ -6,13 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from commands import ports
+from commands.domain.drill import Scenario
+from commands.domain.errand import Integration
 from commands.domain.incident import Incident
 from commands.domain.location import HERE, Location
+from commands.domain.page import Paging
+from commands.domain.public import Publicity
+from commands.domain.reminder import Pace
 from commands.domain.severity import Scheme
 from commands.domain.sli import Objectives
+from commands.domain.stakeholder import Place
+from commands.domain.ticket import TicketDesk
 from commands.people import Directory, Person
+from commands.policy.windows import Window
 from commands.ports import Bookmark
 
 if TYPE_CHECKING:
@@ -40,7 +49,9 @@ class Services:
     """The outside, by port, and what the organisation has configured.
 
     `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern;
-    with `several_places` it is said which one is meant, and `home` is the one that is watched.
+    `pace` is that of the clocks of incidents; with `several_places` it is said which one is meant, and `home` is the
+    one that is watched. `pages_at` is where people reach our own pages, if only on this machine;
+    `address` is empty where nobody else can. `breakable`: drills can inject faults into the gateway, and may.
     """
 
     deployments: ports.Deployments
@@ -61,6 +72,7 @@ class Services:
     announce_in: str = "incidents"
     postmortem_template: str = "002"
     zone: str = "UTC"
+    pages_at: str = ""
     bookmarks: tuple[Bookmark, ...] = ()
     invited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     inspection: ports.Inspection | None = None
@@ -69,6 +81,21 @@ class Services:
     home: Location = HERE
     alterations: ports.Alterations | None = None
     offers: frozenset[str] = frozenset()
+    pace: Pace = field(default_factory=Pace)
+    office_hours: Window | None = None
+    publicity: Publicity = field(default_factory=Publicity)
+    integrations: tuple[Integration, ...] = ()
+    checklists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    paging: Paging = field(default_factory=Paging)
+    stakeholders: tuple[Place, ...] = ()
+    tickets: tuple[TicketDesk, ...] = ()
+    address: str = ""
+    scenarios: Mapping[str, Scenario] = field(default_factory=dict)
+    breakable: bool = False
+
+    def page_of(self, channel: str) -> str:
+        """Where a channel is read in a browser; nothing where the settings do not say under which address."""
+        return f"{self.address.rstrip('/')}/c/{quote(channel, safe='')}" if self.address else ""
 
     def standing(self, name: str, platform: str) -> str:
         """A standing channel of a platform: the console's have plain names, others say where they are."""

@@ -13,28 +13,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from commands.cards import Code, Part, Rich, coded, plain, rich
+from commands.cards import Code, Part, Rich, Who, coded, plain, rich
 
 
 class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault of the program
     """A request that is answered with what was wrong and what to do; nothing was changed.
 
     `message` is short and says what was wrong, `hint` what to do. `allowed` are the values that would do, perhaps with
-    what they mean: they follow the hint, which leads up to them. `example` is a command to copy.
+    what they mean: they follow the hint, which leads up to them. `example` is a command to copy. `who` is the id of a
+    person with whom the hint begins, named as the platform names people.
     """
 
     def __init__(
-        self, message: str, *, hint: str = "", allowed: Mapping[str, str] | Sequence[str] = (), example: str = ""
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        allowed: Mapping[str, str] | Sequence[str] = (),
+        example: str = "",
+        who: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.allowed = dict(allowed) if isinstance(allowed, Mapping) else dict.fromkeys(allowed, "")
         self.example = example
+        self.who = who
 
     @property
     def advice(self) -> Rich:
         """The hint and what is allowed: `Write it as 45s, 15m or 2h.`"""
+        if self.who:
+            return (Who(person=self.who), *coded(f" {self.hint}"))
         if not self.allowed:
             return coded(self.hint) if self.hint else ()
         parts: list[Part] = [f"{self.hint or 'Allowed:'} "]

@@ -33,6 +33,40 @@ class Impact:
     peak_p95_ms: float | None
     outside: timedelta
     unanswered: timedelta
+    lost: timedelta
+
+    @property
+    def unmeasured(self) -> timedelta:
+        """The time of which nothing is known."""
+        return max(self.until - self.since - self.covered, timedelta())
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a service may fail altogether in a period, and how much of that was spent.
+
+    A minute in which one request in ten failed spends six seconds, one in which nothing answered all of it.
+    """
+
+    availability: float
+    period: timedelta
+    spent: timedelta
+
+    @property
+    def whole(self) -> timedelta:
+        """All of it."""
+        return self.period * (1 - self.availability)
+
+    @property
+    def share(self) -> float:
+        """The part that was spent; more than 1 where the promise was broken by this alone."""
+        return self.spent / self.whole
+
+
+def budget_of(impact: Impact, objectives: Objectives) -> Budget | None:
+    """None where nothing was measured."""
+    period = timedelta(days=objectives.period_days)
+    return Budget(objectives.availability, period, impact.lost) if impact.readings else None
 
 
 @dataclass(frozen=True)
@@ -105,7 +139,15 @@ def impact_of(slices: list[Slice], *, since: datetime, until: datetime, objectiv
         peak_p95_ms=max(latencies, default=None),
         outside=_total(part for part in parts if objectives.breached(part.reading)),
         unanswered=_total(part for part in parts if not part.reading.up),
+        lost=sum((part.span * _failing(part.reading) for part in parts), timedelta()),
     )
+
+
+def _failing(reading: Reading) -> float:
+    """Which part of the traffic failed."""
+    if not reading.up:
+        return 1.0
+    return reading.error_rate if reading.requests else 0.0
 
 
 def _total(parts: Iterable[Slice]) -> timedelta:

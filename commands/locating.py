@@ -105,6 +105,17 @@ def placed(target: Target, services: Services) -> str:
     return target.location.words if services.several_places else ""
 
 
+def taken_back(undo: str, back: str, plan_id: str, target: Target, services: Services) -> str:
+    """How a plan is taken back. Where there are several places, a line without its own would mean another."""
+    if not placed(target, services):
+        return undo
+    named = undo.replace("/gw undo", f"/gw undo {plan_id}")
+    there = target.location.options
+    if ", or /gw " in named:
+        return f"{named} {there}"
+    return named.replace(back, f"{back} {there}") if back else named
+
+
 def summed_up(summary: str, target: Target, services: Services) -> str:
     """The title of a plan, with its place as far as that has to be said: `Scale … to 3 workers (staging/edge)`."""
     where = placed(target, services)

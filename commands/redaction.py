@@ -8,6 +8,7 @@ would stand still over them.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 # Words that tell a secret anywhere in a name, and words that do so as a whole part of it (`DB_PASS`, `dbPwd`).
@@ -42,6 +43,10 @@ _KEYS = re.compile(
         | whsec_\w{16,} | AIza[\w-]{35} | npm_\w{36} )
         | hooks\.slack\.com/services/[\w/]+"""
 )
+_KEY_HINTS = (
+    *("xox", "xapp-", "akia", "asia", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-"),
+    *("k_live_", "k_test_", "sk-", "whsec_", "aiza", "npm_", "hooks.slack.com/services/"),
+)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _URL = re.compile(r"(?i)(?<![a-z0-9+.-])(?P<user>[a-z][a-z0-9+.-]*+://[^\s:/@]*+):(?P<password>[^\s/]+)@")
 _EMAIL = re.compile(r"(?<![\w.+-])(?P<first>[\w.+-])[\w.+-]*+@(?P<domain>[\w-]++(?:\.[\w-]++)++)")
@@ -56,18 +61,21 @@ def redact(text: str) -> str:
 
     NUL, which no text needs and Postgres does not take, is dropped first: a secret must not hide behind one.
     """
-    text = _PEM.sub(MASK, text.replace("\x00", ""))
-    text = _URL.sub(rf"\g<user>:{MASK}@", text)
-    text = _BEARER.sub(_without_credential, text)
-    text = _JWT.sub(MASK, text)
-    text = _KEYS.sub(MASK, text)
-    text = _COOKIE.sub(rf"\g<name>{MASK}", text)
-    text = _SIGNATURE.sub(rf"\g<name>{MASK}", text)
-    text = _LOGIN.sub(_without_password, text)
-    text = _SHORT_OPTION.sub(_without_value, text)
-    text = _NAMED.sub(_without_value, text)
-    text = _OPTION.sub(_without_value, text)
-    return _EMAIL.sub(r"\g<first>***@\g<domain>", text)
+    text = text.replace("\x00", "")
+    here = _hints_in(text)
+    for hints, pattern, instead in STEPS if here else ():
+        if not here.isdisjoint(hints):
+            text = pattern.sub(instead, text)
+    return text
+
+
+def _hints_in(text: str) -> frozenset[str]:
+    """Most texts hold no secret: looking for a few words costs a fortieth of what the patterns do.
+
+    The patterns know no upper case, and to them the two other letters that are an `i` for somebody are one.
+    """
+    plain = text.replace("\u0130", "i").replace("\u0131", "i").casefold()
+    return frozenset([hint for hint in _HINTS if hint in plain])
 
 
 def _without_value(found: re.Match[str]) -> str:
@@ -122,3 +130,22 @@ def _secret(key: Any, item: Any) -> bool:
     if not item or item is True or not isinstance(key, str) or not _SECRET_WORD.search(key):
         return False
     return not _harmless(key, str(item))
+
+
+_NAMED_BY = ("pass", "pwd", "secret", "token", "key", "credential")
+#: In their order: the words without one of which the pattern finds nothing, the pattern, and what is put in its place.
+STEPS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (("-----begin",), _PEM, MASK),
+    (("://",), _URL, rf"\g<user>:{MASK}@"),
+    (("bearer", "basic", "oauth"), _BEARER, _without_credential),
+    (("eyj",), _JWT, MASK),
+    (_KEY_HINTS, _KEYS, MASK),
+    (("cookie",), _COOKIE, rf"\g<name>{MASK}"),
+    (("sig",), _SIGNATURE, rf"\g<name>{MASK}"),
+    (("-u",), _LOGIN, _without_password),
+    (("-p",), _SHORT_OPTION, _without_value),
+    (_NAMED_BY, _NAMED, _without_value),
+    (_NAMED_BY, _OPTION, _without_value),
+    (("@",), _EMAIL, r"\g<first>***@\g<domain>"),
+)
+_HINTS = tuple({hint for hints, _, _ in STEPS for hint in hints})

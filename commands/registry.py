@@ -56,7 +56,7 @@ class Access:
     def words(self) -> str:
         """Who may, as a sentence says it."""
         org = [f"{role.value}s" for role in OrgRole if role in self.org]
-        held = [f"the {role.title.lower()}" for role in Role if role in self.incident]
+        held = [f"the {role.full_name.lower()}" for role in Role if role in self.incident]
         everybody = ["whoever has a role in the incident"]
         return ", ".join(org + (everybody if len(held) == len(Role) else held))
 

@@ -60,7 +60,7 @@ def page_environment() -> Environment:
     )
     environment.filters.update(
         md=md, prose=prose, line=line, address=address, duration=duration, clock=clock, day=day, moment=moment,
-        percent=percent, number=number,
+        percent=percent, number=number, share=share,
     )  # fmt: skip
     return environment
 
@@ -145,6 +145,11 @@ def moment(at: datetime, zone: str = "UTC") -> str:
 def percent(ratio: float) -> str:
     """`24.7%`; a little is not shown as nothing."""
     return "less than 0.1%" if 0 < ratio < 0.001 else f"{ratio:.1%}"
+
+
+def share(ratio: float) -> str:
+    """`99.99%`: as many digits as it has."""
+    return f"{ratio * 100:.10g}%"
 
 
 def number(value: float) -> str:

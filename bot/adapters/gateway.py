@@ -11,6 +11,7 @@ import yaml
 
 from bot.adapters import Adapter
 from bot.settings import Settings, SettingsError
+from commands.domain.drill import Fault
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.domain.sli import Reading
@@ -20,7 +21,7 @@ from commands.ports import (
     ErrorCount,
     LogLine,
     LogPage,
-    LogSource,
+    LogQuery,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -28,7 +29,6 @@ from commands.ports import (
     RouteReading,
     Workload,
 )
-from commands.ports.outside import EVERYTHING
 from commands.reading import SECONDS
 
 _READ_TRIES = 2
@@ -58,7 +58,7 @@ class GatewayAdmin:
             raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self._name}.")
         return _workload(self._name, await self._get("/admin/status"))
 
-    async def pods(self, target: Target) -> Sequence[Pod]:
+    async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:  # noqa: ARG002 - all of them are
         """The worker processes."""
         self._check(target)
         return [_pod(worker) for worker in (await self._get("/admin/workers"))["workers"]]
@@ -140,32 +140,22 @@ class GatewayAdmin:
 
     # ------------------------------------------------------------ logs
 
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-        at: Location = HERE,
-    ) -> LogPage:
+    async def lines(self, service: str, query: LogQuery, at: Location = HERE) -> LogPage:
         """See Logs. Its workers write into one stream."""
         self._check_place(at)
-        if source.said:
+        if query.source.said:
             raise Conflict(
                 f"{self._name} runs as local processes, whose log is one: it has no pods and no containers.",
                 hint="Search for words in it instead.",
                 example="/gw logs worker 2 --level ERROR",
             )
         self._check_name(service)
-        query: dict[str, object] = {"limit": limit, "since_seconds": max(1, int(since.total_seconds()))}
-        if level != "DEBUG":
-            query["level"] = level
-        if grep:
-            query["grep"] = grep
-        found = await self._get("/admin/logs", query)
+        asked: dict[str, object] = {"limit": query.limit, "since_seconds": max(1, int(query.since.total_seconds()))}
+        if query.level != "DEBUG":
+            asked["level"] = query.level
+        if query.grep:
+            asked["grep"] = query.grep
+        found = await self._get("/admin/logs", asked)
         return LogPage(
             lines=tuple(_line(record) for record in found["records"]),
             total=found["total_matched"],
@@ -179,6 +169,24 @@ class GatewayAdmin:
         self._check_name(service)
         found = await self._get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
         return ErrorCount.model_validate({name: found[name] for name in ErrorCount.model_fields})
+
+    # ------------------------------------------------------------ faults
+
+    async def inject(self, fault: Fault, *, drill: str, actor: str, lasts: timedelta) -> None:
+        """See Faults. A fault is known by its reason, which is the drill's own."""
+        if await self._faults_of(drill):
+            return
+        said = {**fault.model_dump(), "expires_in_seconds": lasts.total_seconds(), "actor": actor, "reason": drill}
+        await self._send("POST", "/admin/faults", said)
+
+    async def mend(self, *, drill: str) -> None:
+        """See Faults."""
+        for fault_id in await self._faults_of(drill):
+            await self._send("DELETE", f"/admin/faults/{fault_id}")
+
+    async def _faults_of(self, drill: str) -> list[str]:
+        found = (await self._get("/admin/faults"))["faults"]
+        return [str(one["id"]) for one in found if one["reason"] == drill]
 
     # ------------------------------------------------------------ the wire
 
@@ -230,13 +238,20 @@ class GatewayAdmin:
 
     async def _change(self, path: str, operation: str, actor: str, **body: object) -> None:
         """Ask once. Raises Rejected when it was refused with certainty, OutcomeUnknown when nobody can tell."""
-        request = {"operation_id": operation, "actor": actor, "reason": f"{operation} by {actor}", **body}
+        await self._send(
+            "POST", path, {"operation_id": operation, "actor": actor, "reason": f"{operation} by {actor}", **body}
+        )
+
+    async def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
+        """As `_change`. What is to be removed and is not there is as it should be."""
         try:
-            answer = await self._http.post(path, json=request)
+            answer = await self._http.request(method, path, json=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Rejected(f"no connection ({type(error).__name__})") from error
         except httpx.TransportError as error:
             raise OutcomeUnknown(type(error).__name__) from error
+        if method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND:
+            return
         if answer.is_client_error:
             raise Rejected(_error(answer))
         if not answer.is_success:

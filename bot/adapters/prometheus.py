@@ -47,8 +47,9 @@ class Queries(BaseModel):
     errors: str = _ERRORS
     seconds: str = _SECONDS
     up: str = _UP
+    cache_hits: str = ""
 
-    @field_validator("requests", "errors", "seconds", "up")
+    @field_validator("requests", "errors", "seconds", "up", "cache_hits")
     @classmethod
     def _fillable(cls, query: str) -> str:
         known = {"selector": "", "window": "1m", "quantile": 0.5, "by": "", "and": ""}
@@ -110,10 +111,11 @@ class PrometheusTelemetry:
         now, seconds = self._now(), max(window, self.grain).total_seconds()
         queries, ask = self._settings.queries, self._asking(service, now, seconds)
         try:
-            up, requests, errors, *latency = await asyncio.gather(
+            up, requests, errors, hits, *latency = await asyncio.gather(
                 ask(queries.up),
                 ask(queries.requests),
                 ask(queries.errors),
+                ask(queries.cache_hits),
                 *(ask(queries.seconds, quantile=one) for one in _QUANTILES),
             )
         except NoAnswer as unknown:
@@ -134,6 +136,7 @@ class PrometheusTelemetry:
             p50_ms=p50,
             p95_ms=p95,
             p99_ms=p99,
+            cache_hit_ratio=_only(hits),
         )
 
     async def routes(
@@ -185,6 +188,8 @@ class PrometheusTelemetry:
         selector = Template(self._settings.selector).safe_substitute(service=service)
 
         async def ask(query: str, *, by: str = "", quantile: float = 0.0) -> dict[str, float]:
+            if not query:
+                return {}
             filled = Template(query).substitute(
                 selector=selector,
                 window=f"{seconds:.0f}s",

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -97,6 +96,8 @@ class InBucket:
         self.name = f"s3://{address}"
         self._bucket, _, prefix = address.partition("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        import boto3  # a fifth of a second to load, and most anchor in files
+
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=settings.s3_endpoint or None,

@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import psutil
 
-from bot.app import App, outside, running
+from bot.app import App, running
 from bot.demo.crew import Crew, DrillError, until
 from bot.demo.processes import Stack, stack
 from bot.demo.run import PER_SECOND, demo_settings
+from bot.outside import outside
 from bot.settings import Settings
 from commands.domain.incident import Incident, Role, Status
 from commands.reading import WINDOW
@@ -35,6 +36,8 @@ WRITTEN = (
     "gateway.yaml",
     "gateway-history.jsonl",
 )
+#: Errors over 50% (runbook 002, section 2.2).
+_SEVERITY = "SEV2"
 _FAULT = {
     "route": "*",
     "latency_ms": 350,
@@ -116,6 +119,7 @@ class Play:
             self._traffic,
             self._breakage,
             self._roles,
+            self._severity,
             self._diagnosis,
             self._scale,
             self._handover,
@@ -154,8 +158,8 @@ class Play:
 
         incident = await until("an incident declared from measurements", declared, within=60)
         assert isinstance(incident, Incident)
-        if incident.severity != "SEV1" or incident.source != "watch":
-            raise DrillError(f"expected a SEV1 from measurements, got {incident}")
+        if incident.source != "watch":
+            raise DrillError(f"expected an incident from measurements, got {incident}")
         self._channel = incident.channel
         self._crew.write(f"Tocsin declared {incident.id}, {incident.severity}: {incident.title}")
 
@@ -163,7 +167,19 @@ class Play:
         for person, role in (("ana", Role.COMMANDER), ("ben", Role.TECH), ("chloe", Role.COMMS)):
             await self._crew.say(person, self._channel, f"/incident role claim {role.value}")
             if (await self._incident()).holder(role) != person:
-                raise DrillError(f"{person} is not {role.title}")
+                raise DrillError(f"{person} is not {role.full_name}")
+
+    async def _severity(self) -> None:
+        """The first bad readings declared it; by now most requests fail, and Tocsin says what that is."""
+        if (await self._incident()).severity != _SEVERITY:
+            await until(f"Tocsin says that it is a {_SEVERITY}", self._worse, within=30)
+            await self._crew.say("ana", self._channel, f"/incident severity {_SEVERITY} most requests fail")
+        if (await self._incident()).severity != _SEVERITY:
+            raise DrillError(f"it is no {_SEVERITY}")
+
+    async def _worse(self) -> bool:
+        shown = await self._app.record.messages(self._channel, "ana")
+        return any(one.card and one.card.title == f"The figures are those of {_SEVERITY}" for one in shown)
 
     async def _diagnosis(self) -> None:
         for text in ("/gw status", "/gw errors --since 5m", "/gw pods", "/gw metrics"):
@@ -218,7 +234,7 @@ class Play:
         text = str(await until("the postmortem draft", drafted, within=30))
         (self._directory / "postmortem.md").write_text(text, encoding="utf-8")
         missing = [
-            word for word in ("SEV1", "Dev Patel", f"to {_WANTED} workers", "backend is slow") if word not in text
+            word for word in (_SEVERITY, "Dev Patel", f"to {_WANTED} workers", "backend is slow") if word not in text
         ]
         if missing:
             raise DrillError(f"the postmortem lacks {missing}")

@@ -9,9 +9,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from bot.app import outside, running
+from bot.app import running
 from bot.demo.people import ON_CALL, PEOPLE
 from bot.demo.processes import DemoError, Stack, stack
+from bot.outside import outside
 from bot.platforms.console.server import ConsoleServer
 from bot.settings import Settings, load
 

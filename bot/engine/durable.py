@@ -2,13 +2,15 @@
 
 The pitfalls of durable.md that are handled here: the application version is pinned (1), the executor id is
 unique per boot (2), a dead replica's work is recovered by our reaper (3), inputs are portable JSON (7),
-queues are polled calmly (8), finished work is collected (9), and nothing of dbos is seen outside (10).
+queues are polled calmly (8; what somebody waits for is looked for at once), finished work is collected (9), and nothing
+of dbos is seen outside (10).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,10 @@ from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
+from dbos._core import execute_dequeued_workflow
+from dbos._utils import GlobalParams
 
+from bot.engine.prompt import Prompt
 from bot.store.database import Database
 from bot.store.errors import StoreUnavailable
 
@@ -59,6 +64,9 @@ class Durable(Protocol):
     ) -> None: ...
 
     def launch(self) -> None: ...
+
+    def committed(self) -> None:
+        """A transaction was committed, perhaps one that enqueued. From any thread; does not block."""
 
     def recover(self, executors: list[str]) -> None:
         """Run on what dead executors had begun. May be called twice for the same."""
@@ -128,12 +136,12 @@ class _InFlight:
 class DbosDurable:
     """One per process: dbos keeps global state."""
 
-    def __init__(self, database: Database, *, executor: str, poll_seconds: float = 0.2) -> None:
+    def __init__(self, database: Database, *, executor: str, poll_seconds: float = 0.5) -> None:
         self._poll = poll_seconds
         self._ending = threading.Event()
         self._in_flight = _InFlight()
         logging.getLogger("dbos").setLevel(logging.WARNING)
-        self._url = database.url
+        self._url, self._database_is_sqlite = database.url, database.is_sqlite
         config = DBOSConfig(
             name="tocsin",
             system_database_url=database.url,
@@ -142,12 +150,12 @@ class DbosDurable:
             executor_id=executor,
             log_level="WARNING",
             use_listen_notify=not database.is_sqlite,
-            notification_listener_polling_interval_sec=0.25,  # an end waits for it
             max_executor_threads=32,
             sys_db_pool_size=8,  # of a Postgres that has a hundred connections for everybody
         )
         self._dbos = DBOS(config=config)
         self._client: DBOSClient | None = None
+        self._prompt = Prompt(self._take)
 
     def register(self, name: str, workflow: Workflow) -> None:
         """Make a workflow known; before `launch`."""
@@ -170,6 +178,7 @@ class DbosDurable:
             serializer=DBOSPortableJSONSerializer(),
             system_database_pool_size=2,
         )
+        self._prompt.start()
 
     def enqueue(
         self,
@@ -191,9 +200,38 @@ class DbosDurable:
         }
         if partition:
             options["queue_partition_key"] = partition
+            self._prompt.expect()
         if delay:
             options["delay_seconds"] = max(delay.total_seconds(), 0.001)
         self._client.enqueue_in_transaction(connection, options, payload)
+
+    def committed(self) -> None:
+        """See Durable."""
+        self._prompt.committed()
+
+    def _take(self) -> bool:
+        """What the engine's own worker does at each look; of two that look at once, one gets it."""
+        system, owner = self._dbos._sys_db, uuid.uuid4().hex
+        queue = system.get_queue(_SERIAL)
+        if queue is None or self._ending.is_set():
+            return False
+        claimed = system.start_queued_partitioned_workflows(
+            queue, GlobalParams.executor_id, GlobalParams.app_version, owner_xid=owner
+        )
+        for workflow in claimed:
+            self._dispatch(workflow, owner)
+        return bool(claimed)
+
+    def _dispatch(self, workflow: str, owner: str) -> None:
+        """Run what was claimed; what cannot be run now is put back, so that it holds up nothing."""
+        system = self._dbos._sys_db
+        try:
+            status = system.get_workflow_status(workflow)
+            if status is not None:
+                execute_dequeued_workflow(self._dbos, status, owner)
+        except Exception:
+            log.exception("work %s was taken and not begun; it is put back", workflow)
+            system.reenqueue_for_recovery(workflow, [GlobalParams.executor_id], _SERIAL)
 
     def recover(self, executors: list[str]) -> None:
         """See Durable."""
@@ -216,7 +254,19 @@ class DbosDurable:
     def close(self) -> None:
         """Stop taking work; what is in flight is given a moment, and goes on at the next start."""
         self._ending.set()
+        self._prompt.close()
         if self._client:
             self._client.destroy()
         self._in_flight.wait_for_none(_GRACE_SECONDS)
+        self._leave_the_listener()
         DBOS.destroy(destroy_registry=True)
+
+    def _leave_the_listener(self) -> None:
+        """Between its looks at a SQLite file for events, which nothing here uses, it sleeps: no end waits for that."""
+        if self._database_is_sqlite:
+            threads = self._dbos._background_threads
+            self._dbos._background_threads = [one for one in threads if not _listens(one)]
+
+
+def _listens(thread: threading.Thread) -> bool:
+    return getattr(getattr(thread, "_target", None), "__name__", "") == "run_notification_listener"

@@ -7,7 +7,6 @@ what has no effect is repeated, and what has one is read back, never repeated.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -15,21 +14,21 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from bot.engine.before import Before
 from bot.engine.durable import Steps
 from bot.store.transaction import SqlTransaction, Store
 from commands.actions.action import Observation
 from commands.actions.known import ACTIONS
 from commands.context import Services
-from commands.domain.evidence import Evidence
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.errors import Refusal, Unavailable
 from commands.locating import apart
-from commands.mitigation import deciding, evidence, running
+from commands.mitigation import deciding, running
 from commands.mitigation.running import Ending
 from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
-from commands.reading import WINDOW, window_since
+from commands.reading import window_since
 from commands.verdict import Verdict, judge, measured, undecided, worsened
 
 T = TypeVar("T")
@@ -43,6 +42,7 @@ class Pace:
 
     poll: float = 0.5
     effect_within: float = 120
+    effect_at_most: float = 1800
     absent_for: float = 60
     verify_within: float = 60
     verify_every: float = 2
@@ -58,15 +58,24 @@ class Mitigate:
         self._run = run
         self._executor = executor
         self._pace = pace
+        self._before = Before(services)
 
     def __call__(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The whole path of one plan."""
+        try:
+            self._whole(steps, payload)
+        finally:
+            self._before.forget(payload["plan"])
+
+    def _whole(self, steps: Steps, payload: dict[str, Any]) -> None:
         plan_id = payload["plan"]
 
         def run(name: str, step: Callable[[], None]) -> None:
             steps.run(name, step, otherwise=lambda error: self._stumbled(plan_id, error))
 
-        run("lock", lambda: self._tx(plan_id, "lock", lambda tx: self._lock(plan_id, tx)))
+        if not payload.get("aside") and steps.run("step aside", lambda: self._steps_aside(plan_id)):
+            return
+        run("lock", lambda: self._lock(plan_id))
         run("check", lambda: self._check(plan_id))
         for number in range(self._state(plan_id).parts):
             again = f" {number + 1}" if number else ""
@@ -93,8 +102,28 @@ class Mitigate:
     def _state(self, plan_id: str) -> Plan:
         return self._store.database.read_now(lambda c: self._store.open(c, "look").plans.get(plan_id))
 
-    def _lock(self, plan_id: str, tx: SqlTransaction) -> None:
-        running.lock(plan_id, self._services, tx)
+    def _steps_aside(self, plan_id: str) -> bool:
+        """What was taken over from a process that died comes back by the same queue, behind what waits for it here."""
+
+        def step_aside(tx: SqlTransaction) -> bool:
+            waits = running.must_wait(plan_id, tx)
+            if waits:
+                key = f"{plan_id}:aside"
+                tx.work.enqueue(deciding.WORKFLOW, key=key, payload={"plan": plan_id, "aside": True})
+            return waits
+
+        return self._must_wait(plan_id) and self._tx(plan_id, "aside", step_aside)
+
+    def _must_wait(self, plan_id: str) -> bool:
+        return self._store.look_now(lambda tx: running.must_wait(plan_id, tx))
+
+    def _lock(self, plan_id: str) -> None:
+        """Once nobody else is at the target; a freeze, a veto and the plan's own time end the wait."""
+        while self._must_wait(plan_id):
+            self._run(self._services.clock.sleep(self._pace.poll))
+        plan = self._tx(plan_id, "lock", lambda tx: running.lock(plan_id, self._services, tx))
+        if plan is not None and plan.state is PlanState.LOCKED:
+            self._run(self._before.begin(plan))
 
     # ------------------------------------------------------------ check again, then execute once
 
@@ -139,18 +168,12 @@ class Mitigate:
         plan = self._state(plan_id)
         if plan.state is not PlanState.LOCKED:
             return None
-        kept, baseline = self._run(self._before(plan))
+        kept, baseline = self._run(self._before.taken(plan))
 
         def begin(tx: SqlTransaction) -> Plan | None:
             return running.begin(plan_id, self._executor, baseline, kept, self._services, tx)
 
         return self._tx(plan_id, "begin", begin)
-
-    async def _before(self, plan: Plan) -> tuple[Evidence, Reading]:
-        """What is there, side by side: neither waits for the other."""
-        where = apart(plan.target, self._services)
-        baseline = self._services.telemetry.reading(plan.target.name, window=WINDOW, at=where)
-        return await asyncio.gather(evidence.capture(plan, self._services), baseline)
 
     def _next(self, plan_id: str, number: int) -> Plan | None:
         """The step after one that went well, if the target is as that one left it."""
@@ -173,15 +196,19 @@ class Mitigate:
         if plan.state is not PlanState.EXECUTING or plan.step != number:
             return
         clock, pace = self._services.clock, self._pace
-        began, present, seen = clock.now(), clock.now(), ""
+        present, seen = clock.now(), ""
+        until = present + timedelta(seconds=pace.effect_within)
+        # A target may give itself ever more time, such as a rollout whose pods come and go.
+        at_most = present + timedelta(seconds=pace.effect_at_most)
         while True:
             found = await self._observe(plan)
+            until = max(until, min(found.until or until, at_most))
             # A request whose answer was lost may still be on its way: its absence must last to be believed.
             present = present if found.state == "absent" else clock.now()
             late = clock.now() - present < timedelta(seconds=pace.absent_for)
             if not (found.state == "absent" and late) and self._settled(plan, found):
                 return
-            if clock.now() - began >= timedelta(seconds=pace.effect_within):
+            if clock.now() >= until:
                 self._end(plan, PlanState.UNKNOWN, f"no clear result in time; last seen: {found.detail}", found)
                 return
             if found.detail != seen:
@@ -200,7 +227,7 @@ class Mitigate:
             self._end(plan, to, "; ".join(filter(None, (found.detail, why))), found)
             return False
         try:
-            await ACTIONS[plan.action].pursue(self._services, plan)
+            await ACTIONS[plan.action].pursue(self._services, plan.part(plan.step))
         except (Rejected, OutcomeUnknown, Refusal) as unclear:
             log.warning("plan %s: a round was not made, reading back: %s", plan.id, unclear)
         return True
@@ -234,7 +261,8 @@ class Mitigate:
         self._tx(plan.id, "progress", lambda tx: running.progress(plan.id, words, tx))
 
     def _end(self, plan: Plan, to: PlanState, detail: str, found: Observation) -> None:
-        self._finish(plan, Ending(PlanState.EXECUTING, to, detail, took_effect=found.took_effect))
+        ending = Ending(PlanState.EXECUTING, to, detail, took_effect=found.took_effect, left=found.left)
+        self._finish(plan, ending)
 
     def _finish(self, plan: Plan, ending: Ending) -> None:
         self._tx(plan.id, f"end:{ending.to}", lambda tx: running.finish(plan.id, ending, self._services, tx))

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 from bot.engine.durable import Steps
 from bot.store.transaction import SqlTransaction, Store
 from commands.context import Services
-from commands.domain.incident import Incident
-from commands.domain.sli import Reading
+from commands.domain.paper import first_paper
+from commands.drafting import findings
 from commands.handlers.postmortem import postmortem_card
-from commands.postmortem import Report, draft
-from commands.presentation.measured import Window, measured_chart
-
-#: How far before the declaration the breach is looked for, and what of the time before it the chart shows.
-LEAD, BEFORE = timedelta(minutes=30), timedelta(minutes=5)
-
-Render = Callable[[Report, str], str]
+from commands.people import SYSTEM
+from templates.render import render
 
 
 class DraftPostmortem:
     """A workflow of one step. Resolving again drafts again: the text always tells the whole story so far."""
 
-    def __init__(self, store: Store, services: Services, render: Render) -> None:
+    def __init__(self, store: Store, services: Services) -> None:
         self._store = store
         self._services = services
-        self._render = render
 
     def __call__(self, steps: Steps, payload: dict[str, Any]) -> None:
         """Draft, keep, announce."""
@@ -38,28 +30,15 @@ class DraftPostmortem:
 
     def _draft(self, incident_id: str, tx: SqlTransaction) -> None:
         incident = tx.incidents.get(incident_id)
-        end = incident.resolved_at or tx.now
-        readings = tx.samples.between(incident.service, incident.declared_at - LEAD, end)
-        report = self._report(incident, readings, tx)
-        text = self._render(report, self._services.postmortem_template)
-        tx.postmortems.save(incident_id, markdown=text, template=self._services.postmortem_template)
-        window = Window(incident.service, report.impact.since - BEFORE, end, self._services.zone)
-        plans = tx.plans.of_incident(incident_id)
-        chart = measured_chart(window, readings, plans, self._services.objectives)
-        shown = postmortem_card(incident, tx.incidents.timeline(incident_id), tx.now, chart)
+        found = findings(incident, self._services, tx)
+        template = self._services.postmortem_template
+        text = render(f"postmortem/{template}.md.j2", report=found.report)
+        before = tx.postmortems.paper(incident_id)
+        if before is None:
+            tx.postmortems.put(first_paper(incident_id, text, template, found.chart), by=SYSTEM.id, what="drafted")
+        else:
+            tx.postmortems.put(before.redrafted(text, template, found.chart), by=SYSTEM.id, what="drafted anew")
+        shown = postmortem_card(incident, tx.incidents.timeline(incident_id), tx.now, found.chart)
         key = f"{incident_id}:postmortem:{incident.resolved_at}"
         tx.messages.edit(key, shown)  # where it was drafted before; else there is nothing to edit
         tx.messages.post(incident.channel, shown, key=key)
-
-    def _report(self, incident: Incident, readings: list[Reading], tx: SqlTransaction) -> Report:
-        return draft(
-            incident=incident,
-            entries=tx.incidents.timeline(incident.id),
-            plans=tx.plans.of_incident(incident.id),
-            readings=readings,
-            objectives=self._services.objectives,
-            scheme=self._services.scheme,
-            directory=self._services.directory,
-            zone=self._services.zone,
-            now=tx.now,
-        )

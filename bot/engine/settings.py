@@ -35,6 +35,7 @@ class VerifySettings(_Section):
 
     poll_seconds: float = Field(default=0.5, gt=0)
     effect_within_seconds: float = Field(default=120, gt=0)
+    effect_at_most_seconds: float = Field(default=1800, gt=0)
     absent_for_seconds: float = Field(default=60, gt=0)
     within_seconds: float = Field(default=60, gt=0)
     every_seconds: float = Field(default=2, gt=0)

@@ -126,7 +126,7 @@ class Turns:
         rung = self._bell.rung
         try:
             for number, row in enumerate(rows):
-                if rung != self._bell.rung and row.post and row.post.urgency is not Urgency.ANSWER:
+                if rung != self._bell.rung and row.post and row.post.urgency > Urgency.ANSWER:
                     return
                 if not await self._lease.held() or not here.course.sure:
                     return  # another may have said what comes next

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 from bot.store.transaction import SqlTransaction, Store
-from commands.cards import Card, Rich, Tone, card, coded, plain, rich
+from commands.cards import Card, Code, Rich, Tone, Who, card, coded, plain, rich
 from commands.context import Services
 from commands.domain.incident import Incident
+from commands.domain.page import page_of
 from commands.errors import NotFound
 from commands.ports import Post, Urgency
 from commands.presentation.words import cut
@@ -72,12 +73,22 @@ class Undelivered:
             coded(cut(why, 500)),
             tone=Tone.WARNING,
         )
+        if page_of(post.key.partition(":")[0]) and post.only_for:
+            tx.messages.post(
+                channel, _call_them(post.only_for, why), key=f"{_PREFIX}{post.key}", urgency=Urgency.ANSWER
+            )
         people = _audience(tx, post, incident)
         if not people:
             log.error("nobody waits for %s in #%s, which was not delivered: %s", post.key, channel, why)
         for person in people:
             key = f"{_PREFIX}{post.key}:{person}"
             tx.messages.post(where, shown, key=key, only_for=person, urgency=Urgency.ANSWER)
+
+
+def _call_them(person: str, why: str) -> Card:
+    """Somebody is called and cannot be told here: whoever waits for them has to know at once."""
+    words = rich(Who(person=person), " is called, and cannot be told here. Call them by phone: ", Code(text="/oncall"))
+    return card("A page does not reach somebody", words, coded(cut(why, 500)), tone=Tone.CRITICAL)
 
 
 def _told_of(tx: SqlTransaction, post: Post) -> Incident | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -121,13 +122,26 @@ def tried(connection: sa.Connection, arrival_id: str) -> None:
     connection.execute(_table.update().where(_table.c.id == arrival_id).values(attempts=_table.c.attempts + 1))
 
 
-def finish(connection: sa.Connection, arrival_id: str, at: datetime, *, rest: dict[str, Any] | None = None) -> None:
-    """It needs no more work. `rest`: all that is still to be known of it; the words are forgotten."""
-    values = {"sought": arrival_id, "finished_at": at}
-    if rest is None:
-        connection.execute(_FINISH, values)
-    else:
-        connection.execute(_FINISH_AND_FORGET, values | {"rest": json.dumps(rest)})
+@dataclass(frozen=True)
+class Finished:
+    """An arrival that needs no more work. `rest`: all that is still to be known of it; None: all of it."""
+
+    id: str
+    at: datetime
+    rest: dict[str, Any] | None = None
+
+
+def finish(connection: sa.Connection, finished: Sequence[Finished]) -> None:
+    """They need no more work; their words are forgotten."""
+    whole = [{"sought": one.id, "finished_at": one.at} for one in finished if one.rest is None]
+    short = [
+        {"sought": one.id, "finished_at": one.at, "rest": json.dumps(one.rest)}
+        for one in finished
+        if one.rest is not None
+    ]
+    for statement, rows in ((_FINISH, whole), (_FINISH_AND_FORGET, short)):
+        if rows:
+            connection.execute(statement, rows)
 
 
 def answered(connection: sa.Connection, arrival_id: str) -> int:

@@ -85,10 +85,6 @@ class ChatRecord:
         """Never moves backwards."""
         await self._database.write(lambda c: _mark_read(c, channel, person, message))
 
-    async def postmortem(self, incident: str, person: str) -> str:
-        """The draft. Raises NotFound where there is none in sight."""
-        return await self._database.read(lambda c: _postmortem(c, incident, person))
-
 
 def _select(person: str) -> sa.Select[Any]:
     replies = _table.alias()
@@ -210,15 +206,3 @@ def _mark_read(connection: sa.Connection, channel: str, person: str, message: in
         connection.execute(reads.insert().values(person=person, channel=channel, message=message))
     elif message > seen:
         connection.execute(reads.update().where(at).values(message=message))
-
-
-def _postmortem(connection: sa.Connection, incident: str, person: str) -> str:
-    table = schema.incidents
-    channel = connection.execute(sa.select(table.c.channel).where(table.c.id == incident)).scalar_one_or_none()
-    if channel is None or not may_read(connection, channel, person):
-        raise NotFound(f"There is no incident {incident[:60]} that you can see.")
-    drafts = schema.postmortems
-    text = connection.execute(sa.select(drafts.c.markdown).where(drafts.c.incident == incident)).scalar_one_or_none()
-    if text is None:
-        raise NotFound(f"{incident} has no postmortem yet.", hint="It is drafted when the incident is resolved.")
-    return str(text)

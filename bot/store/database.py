@@ -96,12 +96,12 @@ class Database:
         self._writers = Writers(1 if self.is_sqlite else 6, self.write_now, self.engine if self.is_sqlite else None)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
 
-    async def write(self, operation: Operation[T], *, urgent: bool = False) -> T:
+    async def write(self, operation: Operation[T], *, urgent: bool = False, later: bool = False) -> T:
         """Run in one transaction, in a worker thread; before all others where somebody waits for it at this moment.
 
-        Raises StoreUnavailable; refusals pass through.
+        `later`: after all others, for what comes in any number. Raises StoreUnavailable; refusals pass through.
         """
-        done: T = await asyncio.wrap_future(self._writers.submit(operation, urgent=urgent))
+        done: T = await asyncio.wrap_future(self._writers.submit(operation, urgent=urgent, later=later))
         return done
 
     async def read(self, operation: Operation[T]) -> T:

@@ -16,6 +16,7 @@ from commands.errors import NotFound
 
 _EVENT: TypeAdapter[IncidentEvent] = TypeAdapter(IncidentEvent)
 _OPEN = [status.value for status in Status if status.is_open]
+_OVER = [Status.RESOLVED.value, Status.POSTMORTEM.value]
 
 _table = schema.incidents
 _IS_IT = _table.c.id == sa.bindparam("incident")
@@ -31,7 +32,8 @@ _APPEND_EVENT = schema.events.insert()
 class SqlIncidents:
     """`next_key` gives each event of a transaction its idempotency key.
 
-    `touched` are the incidents that changed, as they are now; `before` how the transaction found them.
+    `touched` are the incidents that changed, as they are now; `before` how the transaction found them; `happened` the
+    events that the transaction has added to each.
     """
 
     def __init__(self, connection: sa.Connection, now: datetime, next_key: Callable[[], str]) -> None:
@@ -41,6 +43,7 @@ class SqlIncidents:
         self._seen: dict[str, Incident] = {}
         self.before: dict[str, Incident] = {}
         self.touched: dict[str, Incident] = {}
+        self.happened: dict[str, list[IncidentEvent]] = {}
 
     def get(self, incident_id: str) -> Incident:
         """The state, locked until the end of the transaction, so that a decision on it holds."""
@@ -66,7 +69,7 @@ class SqlIncidents:
 
     def forget(self) -> None:
         """What was read or changed is no longer so: it was rolled back."""
-        for known in (self._seen, self.before, self.touched):
+        for known in (self._seen, self.before, self.touched, self.happened):
             known.clear()
 
     def recent(self, *, open_only: bool, limit: int) -> list[Incident]:
@@ -74,6 +77,26 @@ class SqlIncidents:
         query = sa.select(_table.c.state).order_by(_table.c.declared_at.desc(), _table.c.id.desc()).limit(limit)
         if open_only:
             query = query.where(_table.c.status.in_(_OPEN))
+        return [Incident.model_validate_json(state) for state in self._connection.execute(query).scalars()]
+
+    def declared_between(self, since: datetime, until: datetime) -> list[Incident]:
+        """See Incidents."""
+        inside = (_table.c.declared_at >= since, _table.c.declared_at < until)
+        query = sa.select(_table.c.state).where(*inside).order_by(_table.c.declared_at.desc(), _table.c.id.desc())
+        return [Incident.model_validate_json(state) for state in self._connection.execute(query).scalars()]
+
+    def unfinished(self, *, over: int) -> list[Incident]:
+        """See Incidents."""
+        newest = sa.select(_table.c.state).order_by(_table.c.declared_at.desc())
+        still = self._connection.execute(newest.where(_table.c.status.in_(_OPEN))).scalars()
+        ended = self._connection.execute(newest.where(_table.c.status.in_(_OVER)).limit(over)).scalars()
+        return [Incident.model_validate_json(state) for state in (*still, *ended)]
+
+    def owing(self, *, limit: int) -> list[Incident]:
+        """See Incidents. The database picks those that may owe something, so that not all are read."""
+        ended = _table.c.status.in_([*_OVER, Status.CLOSED.value])
+        undone = _table.c.state.contains('"done_at":null', autoescape=True)
+        query = sa.select(_table.c.state).where(ended, undone).order_by(_table.c.declared_at.desc()).limit(limit)
         return [Incident.model_validate_json(state) for state in self._connection.execute(query).scalars()]
 
     def next_id(self, at: datetime) -> str:
@@ -100,6 +123,7 @@ class SqlIncidents:
 
     def _append(self, incident: Incident, event: IncidentEvent, actor: str) -> None:
         self.touched[incident.id] = self._seen[incident.id] = incident
+        self.happened.setdefault(incident.id, []).append(event)
         row = {
             "stream": incident.id,
             "sequence": incident.version,

@@ -184,6 +184,20 @@ class SqlMessages:
             return 1
         return int(value)
 
+    def read_until(self, channel: str, person: str) -> datetime | None:
+        """See Messages. Only the console tells what was read."""
+        reads = schema.reads
+        joined = _messages.join(reads, reads.c.message == _messages.c.id)
+        query = sa.select(_messages.c.at).select_from(joined)
+        found = self._connection.execute(query.where(reads.c.channel == channel, reads.c.person == person))
+        return found.scalar_one_or_none()
+
+    def newest(self, *, only_for: str, begins: str) -> datetime | None:
+        """See Messages."""
+        which = (_messages.c.key.startswith(begins, autoescape=True), _messages.c.only_for == only_for)
+        query = sa.select(_messages.c.at).where(*which).order_by(_messages.c.id.desc()).limit(1)
+        return self._connection.execute(query).scalar_one_or_none()
+
     def title(self, key: str) -> str:
         """The first line of a message of the bot's."""
         shown = self._connection.execute(sa.select(_messages.c.card).where(_messages.c.key == key)).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""Measurements and postmortem drafts."""
+"""Measurements."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ class SqlSamples:
             Reading.model_validate_json(text) for text in self._connection.execute(query.order_by(table.c.at)).scalars()
         ]
 
+    def spread(self, service: str, start: datetime, end: datetime, *, most: int) -> tuple[list[Reading], int]:
+        """See Samples. The database picks them, so that not all of a month are read."""
+        table = schema.samples
+        inside = (table.c.service == service, table.c.at.between(start, end))
+        there = self._connection.execute(sa.select(sa.func.count()).select_from(table).where(*inside)).scalar_one()
+        number = sa.func.row_number().over(order_by=table.c.at).label("number")
+        numbered = sa.select(table.c.at, table.c.reading, number).where(*inside).subquery()
+        each = max(-(-there // most), 1)
+        query = sa.select(numbered.c.reading).where(numbered.c.number % each == 0).order_by(numbered.c.at)
+        return [Reading.model_validate_json(text) for text in self._connection.execute(query).scalars()], there
+
     def newest(self, service: str, *, since: datetime, limit: int) -> list[Reading]:
         """Newest first, none older than `since`."""
         table = schema.samples
@@ -42,25 +53,3 @@ class SqlSamples:
     def prune(self, before: datetime) -> int:
         """Forget what is older; how many that were."""
         return self._connection.execute(schema.samples.delete().where(schema.samples.c.at < before)).rowcount
-
-
-class SqlPostmortems:
-    """See the Postmortems port."""
-
-    def __init__(self, connection: sa.Connection, now: datetime) -> None:
-        self._connection = connection
-        self._now = now
-
-    def save(self, incident_id: str, *, markdown: str, template: str) -> None:
-        """The current draft."""
-        table = schema.postmortems
-        values = {"markdown": markdown, "template": template, "drafted_at": self._now}
-        changed = self._connection.execute(table.update().where(table.c.incident == incident_id).values(values))
-        if changed.rowcount == 0:
-            self._connection.execute(table.insert().values(incident=incident_id, **values))
-
-    def get(self, incident_id: str) -> str | None:
-        """The draft's Markdown."""
-        table = schema.postmortems
-        query = sa.select(table.c.markdown).where(table.c.incident == incident_id)
-        return self._connection.execute(query).scalar_one_or_none()

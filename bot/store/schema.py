@@ -224,6 +224,7 @@ watched = _table(
     "watched",
     sa.Column("service", sa.Text, primary_key=True),
     sa.Column("bad", sa.Boolean, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False, server_default=""),
     sa.Column("owed", sa.Text, nullable=False, server_default=""),
     sa.Column("words", sa.Text, nullable=False, server_default=""),
 )
@@ -234,6 +235,18 @@ postmortems = _table(
     sa.Column("markdown", sa.Text, nullable=False),
     sa.Column("template", sa.Text, nullable=False),
     sa.Column("drafted_at", UtcTime, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("body", sa.Text, nullable=False, server_default=""),
+)
+
+postmortem_versions = _table(
+    "postmortem_versions",
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("markdown", sa.Text, nullable=False),
 )
 
 replicas = _table(
@@ -270,4 +283,106 @@ evidence = _table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("missing", sa.Text, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),
+)
+
+alert_arrivals = _table(
+    "alert_arrivals",
+    sa.Column("position", _ID, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("receiver", sa.Text, nullable=False),
+    sa.Column("alerts", sa.Integer, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime, index=True),
+    sa.Index("ix_tocsin_alert_arrivals_waiting", "position", **_where("finished_at IS NULL")),
+)
+
+alerts = _table(
+    "alerts",
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("fingerprint", sa.Text, nullable=False, index=True),
+    sa.Column("group", sa.Text, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("firing", sa.Boolean, nullable=False),
+    sa.Column("flapping_until", UtcTime),
+    sa.Column("first_at", UtcTime, nullable=False),
+    sa.Column("last_at", UtcTime, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_tocsin_alerts_group", "group"),
+    sa.Index("ix_tocsin_alerts_firing", "first_at", **_where("firing")),
+)
+
+alert_groups = _table(
+    "alert_groups",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("closed", sa.Boolean, nullable=False),
+    sa.Column("opened_at", UtcTime, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_tocsin_alert_groups_open", "opened_at", **_where("NOT closed")),
+)
+
+silences = _table(
+    "silences",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("until", UtcTime, nullable=False, index=True),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("over", sa.Boolean, nullable=False),
+)
+
+reminders = _table(
+    "reminders",
+    sa.Column("incident", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("due_at", UtcTime),
+    sa.Column("told_at", UtcTime),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("snoozed_until", UtcTime),
+    sa.Index("ix_tocsin_reminders_outstanding", "incident", **_where("message <> ''")),
+)
+
+asks = _table(
+    "asks",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("due_at", UtcTime, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Index("ix_asks_state_due_at", "state", "due_at"),
+    sa.Index("ix_asks_channel", "channel"),
+)
+
+public_updates = _table(
+    "public_updates",
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("incident", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("waits", sa.Boolean, nullable=False),
+    sa.Column("written_at", UtcTime, nullable=False),
+    sa.Column("published_at", UtcTime, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+errands = _table(
+    "errands",
+    sa.Column("id", _ID, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("integration", sa.Text, nullable=False),
+    sa.Column("incident", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, index=True),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("words", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("next_at", UtcTime, nullable=False),
 )

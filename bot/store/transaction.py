@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
+from bot.store.alerts import SqlAlerts
 from bot.store.audit import SqlAudit
 from bot.store.database import Database
+from bot.store.errands import SqlErrands
 from bot.store.evidence import SqlEvidences
 from bot.store.freezes import SqlFreezes
 from bot.store.inbox import Inbox
 from bot.store.incidents import SqlIncidents
 from bot.store.leases import SqlLeases
+from bot.store.maintenances import SqlMaintenances
 from bot.store.messages import SqlMessages
+from bot.store.pages import SqlPages
+from bot.store.papers import SqlPostmortems
 from bot.store.plans import SqlPlans
-from bot.store.samples import SqlPostmortems, SqlSamples
+from bot.store.public import SqlPublicUpdates
+from bot.store.reminders import SqlReminders
+from bot.store.samples import SqlSamples
+from bot.store.stakeholders import SqlStakeholderUpdates
+from bot.store.tickets import SqlTickets
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Enqueue(Protocol):
@@ -71,10 +82,18 @@ class SqlTransaction:
         self.evidence = SqlEvidences(connection)
         self.leases = SqlLeases(connection)
         self.freezes = SqlFreezes(connection, now)
+        self.reminders = SqlReminders(connection)
+        self.public = SqlPublicUpdates(connection, now)
+        self.pages = SqlPages(connection, now)
+        self.errands = SqlErrands(connection, now)
         self.work = SqlWork(connection, enqueue)
         self.audit = SqlAudit(connection, now)
         self.samples = SqlSamples(connection)
         self.postmortems = SqlPostmortems(connection, now)
+        self.alerts = SqlAlerts(connection, now)
+        self.tickets = SqlTickets(connection)
+        self.maintenances = SqlMaintenances(connection)
+        self.stakeholders = SqlStakeholderUpdates(connection, now)
         self.inbox = Inbox(connection, now, owner)
 
     def forget(self) -> None:
@@ -96,6 +115,14 @@ class Store:
         self._now = now
         self._enqueue = enqueue
         self._listeners: list[Callable[[], None]] = []
+        self._at_the_end: list[Callable[[SqlTransaction], None]] = []
+
+    def before_commit(self, work: Callable[[SqlTransaction], None]) -> None:
+        """Do this at the end of each unit of work that changed an incident, in its transaction: whole, or not at all.
+
+        Whatever is wrong with it is logged, and undoes nothing of what people did.
+        """
+        self._at_the_end.append(work)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call this after each commit, from any thread; it must not block."""
@@ -106,9 +133,9 @@ class Store:
         for listener in self._listeners:
             listener()
 
-    async def transact(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
-        """Run `work` in one transaction, and again from its start if it lost a race."""
-        done = await self.database.write(lambda connection: work(self.open(connection, cause)))
+    async def transact(self, cause: str, work: Callable[[SqlTransaction], T], *, later: bool = False) -> T:
+        """Run `work` in one transaction, and again from its start if it lost a race. `later`: after all others."""
+        done = await self.database.write(lambda connection: self._whole(connection, cause, work), later=later)
         self.committed()
         return done
 
@@ -116,12 +143,34 @@ class Store:
         """Run `work` on a snapshot; it must not write."""
         return await self.database.read(lambda connection: work(self.open(connection, "look")))
 
+    def look_now(self, work: Callable[[SqlTransaction], T]) -> T:
+        """As `look`, in the calling thread."""
+        return self.database.read_now(lambda connection: work(self.open(connection, "look")))
+
     def transact_now(self, cause: str, work: Callable[[SqlTransaction], T]) -> T:
         """As `transact`, in the calling thread."""
-        done = self.database.write_now(lambda connection: work(self.open(connection, cause)))
+        done = self.database.write_now(lambda connection: self._whole(connection, cause, work))
         self.committed()
+        return done
+
+    def _whole(self, connection: sa.Connection, cause: str, work: Callable[[SqlTransaction], T]) -> T:
+        tx = self.open(connection, cause)
+        done = work(tx)
+        for also in self._at_the_end if tx.incidents.happened else ():
+            _try(also, tx)
         return done
 
     def open(self, connection: sa.Connection, cause: str) -> SqlTransaction:
         """A unit of work on a connection that the caller commits."""
         return SqlTransaction(connection, now=self._now(), cause=cause, owner=self.owner, enqueue=self._enqueue)
+
+
+def _try(work: Callable[[SqlTransaction], None], tx: SqlTransaction) -> None:
+    try:
+        with tx.connection.begin_nested():
+            work(tx)
+    except sa.exc.SQLAlchemyError:
+        raise  # the whole unit of work is run again, or the store is gone
+    except Exception:
+        log.exception("what follows from a change of %s was not done", ", ".join(tx.incidents.happened))
+        tx.messages.forget()

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 Operation = Callable[[sa.Connection], Any]
 
 _MOST, _GATHER_SECONDS = 32, 0.004
-_URGENT, _USUAL = 0, 1
+_URGENT, _USUAL, _LATER = 0, 1, 2
 
 
 @dataclass(order=True)
@@ -57,9 +57,10 @@ class Writers:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
 
-    def submit(self, operation: Operation, *, urgent: bool) -> Future[Any]:
+    def submit(self, operation: Operation, *, urgent: bool, later: bool = False) -> Future[Any]:
         """Have it done."""
-        job = _Job(_URGENT if urgent else _USUAL, next(self._numbers), operation, Future())
+        urgency = _URGENT if urgent else _LATER if later else _USUAL
+        job = _Job(urgency, next(self._numbers), operation, Future())
         with self._lock:
             heapq.heappush(self._waiting, job)
         self.threads.submit(self._turn)  # one turn for each job: whoever has it does the most urgent one

@@ -51,7 +51,7 @@ class Preview:
     and its value, for the plan's card. `steps` are given for a change that is made gradually: what is to be there
     after each, the last being `after`; `execute` and `observe` are asked for one at a time. `rounds`: it takes many
     requests, and `pursue` asks for them until it is done or somebody stops it. `again` goes on from there;
-    `{left}` in it is what the last step that was made says there is `left`.
+    `{left}` in it is what the last read-back, or else the last step that was made, says there is `left`.
     `touches`: what it is about, where that is not the target itself but a node, a Service, an address.
     """
 
@@ -88,7 +88,9 @@ class Proposal:
 class Observation:
     """What a read-back found. `absent`: the request never arrived, and the target is as it was before.
 
-    `took_effect`: the target has been changed by the request, however far it has come.
+    `took_effect`: the target has been changed by the request, however far it has come. `until`: it has been given so
+    long, and nobody gives up before, within the longest that the settings allow.
+    `left`: what whoever goes on from here has to do, where that is known.
     """
 
     state: Literal["absent", "running", "done", "failed", "different"]
@@ -96,6 +98,8 @@ class Observation:
     done: int = 0
     total: int = 0
     took_effect: bool = False
+    until: datetime | None = None
+    left: int | None = None
 
 
 class Action(ABC, Generic[A]):

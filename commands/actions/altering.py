@@ -114,7 +114,8 @@ class Alteration(Action[A]):
         if operation.state == "failed":
             return Observation("failed", operation.error, done, total, took_effect=True)
         state: Any = operation.state
-        return Observation(state, self.course(done, total), done, total, took_effect=True)
+        course = self.course(done, total)
+        return Observation(state, course, done, total, took_effect=True, until=operation.until)
 
     def course(self, done: int, total: int) -> str:
         """How far it has come, in words."""

@@ -12,8 +12,26 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from commands.domain.event import ActionLeased, Event, EvidenceKept
+from commands.domain.drill import Drill, DrillEvent, FaultChanged
+from commands.domain.event import (
+    ActionDecided,
+    ActionFinished,
+    ActionLeased,
+    ActionPlanned,
+    ActionStarted,
+    Alerted,
+    Captured,
+    CaptureEvent,
+    CaptureRemoved,
+    Event,
+    EvidenceKept,
+    Paged,
+    PublicTold,
+    WorldEvent,
+)
+from commands.domain.moments import MomentSet
 from commands.domain.severity import Scheme
+from commands.domain.work import Work, WorkEvent, worked
 from commands.people import SYSTEM
 
 
@@ -44,8 +62,8 @@ class Role(StrEnum):
     COMMS = "comms"
 
     @property
-    def title(self) -> str:  # type: ignore[override]
-        """The role's full name."""
+    def full_name(self) -> str:
+        """`Incident commander`."""
         return _TITLES[self]
 
 
@@ -69,7 +87,10 @@ class NoteKind(StrEnum):
 
 
 class Declared(Event):
-    """The incident begins. `source`: a person's command, or the watch that measured a breach."""
+    """The incident begins. `source`: a person, the watch that measured a breach, or alerts and their rules.
+
+    `drill`: nothing is really wrong; it is practised.
+    """
 
     type: Literal["declared"] = "declared"
     incident: str
@@ -80,7 +101,8 @@ class Declared(Event):
     declared_by: str
     channel: str
     platform: str
-    source: Literal["person", "watch"] = "person"
+    source: Literal["person", "watch", "alerts"] = "person"
+    drill: Drill | None = None
 
 
 class StatusChanged(Event):
@@ -138,12 +160,22 @@ class Reopened(Event):
     reason: str = ""
 
 
+class Merged(Event):
+    """It is the same as another incident: it is closed, and work goes on there."""
+
+    type: Literal["merged"] = "merged"
+    into: str
+    channel: str
+    title: str
+
+
 class HandoverOffered(Event):
     type: Literal["handover_offered"] = "handover_offered"
     offer: str
     roles: tuple[Role, ...]
     outgoing: str
     incoming: str | None = None
+    words: str = ""
 
 
 class HandoverAnswered(Event):
@@ -153,76 +185,11 @@ class HandoverAnswered(Event):
     person: str
 
 
-class ActionPlanned(Event):
-    type: Literal["action_planned"] = "action_planned"
-    plan: str
-    summary: str
-
-
-class ActionDecided(Event):
-    """A plan was confirmed or approved, vetoed, cancelled, or ran out of time."""
-
-    type: Literal["action_decided"] = "action_decided"
-    plan: str
-    summary: str
-    decision: Literal["confirmed", "approved", "vetoed", "cancelled", "expired", "stopped", "undone"]
-
-
-class ActionStarted(Event):
-    type: Literal["action_started"] = "action_started"
-    plan: str
-    summary: str
-
-
-class ActionFinished(Event):
-    """The end of a mitigation: its outcome, what was read back and what the SLIs did."""
-
-    type: Literal["action_finished"] = "action_finished"
-    plan: str
-    summary: str
-    outcome: str
-    detail: str
-
-
 class Measured(Event):
     """A reading that matters to the story (a breach seen, a recovery seen)."""
 
     type: Literal["measured"] = "measured"
     text: str
-
-
-class Captured(Event):
-    """Somebody put a message of a conversation on the timeline.
-
-    `source` is the message's id at its platform, `at` its own time. `author` is the person who wrote it; who is nobody
-    here (another bot) has only a name.
-    """
-
-    type: Literal["captured"] = "captured"
-    source: str
-    at: AwareDatetime
-    text: str
-    author: str | None = None
-    author_name: str = ""
-    permalink: str = ""
-    files: tuple[str, ...] = ()
-
-
-class CaptureChanged(Event):
-    """A message on the timeline was edited: it reads so from now on."""
-
-    type: Literal["capture_changed"] = "capture_changed"
-    source: str
-    text: str
-    files: tuple[str, ...] = ()
-
-
-class CaptureRemoved(Event):
-    """A message is on the timeline no more; these events still tell what it said."""
-
-    type: Literal["capture_removed"] = "capture_removed"
-    source: str
-    how: Literal["taken_off", "deleted"] = "taken_off"
 
 
 IncidentEvent = Annotated[
@@ -235,6 +202,7 @@ IncidentEvent = Annotated[
     | Linked
     | Resolved
     | Reopened
+    | Merged
     | HandoverOffered
     | HandoverAnswered
     | ActionPlanned
@@ -244,15 +212,20 @@ IncidentEvent = Annotated[
     | ActionLeased
     | EvidenceKept
     | Measured
-    | Captured
-    | CaptureChanged
-    | CaptureRemoved,
+    | Alerted
+    | CaptureEvent
+    | PublicTold
+    | MomentSet
+    | Paged
+    | WorldEvent
+    | DrillEvent
+    | WorkEvent,
     Field(discriminator="type"),
 ]
 
 
 class Offer(BaseModel):
-    """A handover that waits for an answer. `incoming` None: anybody who may hold the roles."""
+    """A handover that waits for an answer, since `at`. `incoming` None: anybody who may hold the roles."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -260,10 +233,12 @@ class Offer(BaseModel):
     roles: tuple[Role, ...]
     outgoing: str
     incoming: str | None
+    at: AwareDatetime | None = None
+    words: str = ""
 
 
 class Incident(BaseModel):
-    """The state of one incident. Times are aware, in UTC."""
+    """The state of one incident. Times are aware, in UTC. `role_changed`: when each role was last taken or left."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -277,14 +252,20 @@ class Incident(BaseModel):
     declared_by: str
     declared_at: AwareDatetime
     source: str = "person"
+    drill: Drill | None = None
     status: Status = Status.INVESTIGATING
     roles: dict[Role, str] = {}
+    role_changed: dict[Role, AwareDatetime] = {}
+    reopened_at: AwareDatetime | None = None
+    severity_changed: AwareDatetime | None = None
     responders: tuple[str, ...] = ()
     updated_at: AwareDatetime
     resolved_at: AwareDatetime | None = None
     links: tuple[Linked, ...] = ()
     offer: Offer | None = None
     captured: tuple[str, ...] = ()
+    work: Work = Work()
+    merged: Merged | None = None
     version: int = 1
 
     def holder(self, role: Role) -> str | None:
@@ -294,6 +275,16 @@ class Incident(BaseModel):
     def held_by(self, person: str) -> tuple[Role, ...]:
         """The roles that somebody holds."""
         return tuple(role for role in Role if self.roles.get(role) == person)
+
+    @property
+    def opened_at(self) -> datetime:
+        """When its clocks began: it was declared, or opened again."""
+        return self.reopened_at or self.declared_at
+
+    @property
+    def severity_since(self) -> datetime:
+        """Since when it is as bad as it is."""
+        return max(self.opened_at, self.severity_changed or self.opened_at)
 
     @property
     def standing_offer(self) -> Offer | None:
@@ -313,7 +304,7 @@ class Incident(BaseModel):
 
 def begin(event: Declared, at: datetime) -> Incident:
     """The state after the first event."""
-    people = () if event.source == "watch" else (event.declared_by,)
+    people = () if event.source != "person" else (event.declared_by,)
     return Incident(
         id=event.incident,
         title=event.title,
@@ -325,6 +316,7 @@ def begin(event: Declared, at: datetime) -> Incident:
         declared_by=event.declared_by,
         declared_at=at,
         source=event.source,
+        drill=event.drill,
         responders=people,
         updated_at=at,
     )
@@ -335,43 +327,54 @@ def evolve(incident: Incident, event: IncidentEvent, *, actor: str, at: datetime
     changes: dict[str, object] = {"version": incident.version + 1}
     if actor not in incident.responders and actor != SYSTEM.id:
         changes["responders"] = (*incident.responders, actor)
+    if isinstance(event, WorkEvent):
+        return incident.model_copy(update=changes | {"work": worked(incident.work, event, actor=actor, at=at)})
     return incident.model_copy(update=changes | _changes(incident, event, at))
 
 
-def _changes(incident: Incident, event: IncidentEvent, at: datetime) -> dict[str, object]:
+def _changes(incident: Incident, event: IncidentEvent, at: datetime) -> dict[str, object]:  # noqa: C901 - a line an event
     match event:
         case StatusChanged(after=after):
             return {"status": after, "updated_at": at}
         case SeverityChanged(after=level):
-            return {"severity": level, "updated_at": at}
+            return {"severity": level, "severity_changed": at, "updated_at": at}
         case RoleAssigned(role=role, person=person):
-            return _with_roles(incident, {**incident.roles, role: person})
+            return _with_roles(incident, {**incident.roles, role: person}, role, at)
         case RoleReleased(role=role):
-            return _with_roles(incident, {held: who for held, who in incident.roles.items() if held != role})
+            return _with_roles(incident, {one: who for one, who in incident.roles.items() if one != role}, role, at)
         case Linked():
             return {"links": (*incident.links, event)}
         case Resolved():
             return {"status": Status.RESOLVED, "resolved_at": at, "updated_at": at, "offer": None}
         case Reopened():
-            return {"status": Status.INVESTIGATING, "resolved_at": None, "updated_at": at}
-        case HandoverOffered(offer=offer, roles=roles, outgoing=outgoing, incoming=incoming):
-            return {"offer": Offer(id=offer, roles=roles, outgoing=outgoing, incoming=incoming)}
+            opened = {"reopened_at": at, "merged": None}
+            return {"status": Status.INVESTIGATING, "resolved_at": None, "updated_at": at, **opened}
+        case HandoverOffered(offer=offer, roles=roles, outgoing=by, incoming=to, words=words):
+            return {"offer": Offer(id=offer, roles=roles, outgoing=by, incoming=to, at=at, words=words)}
         case HandoverAnswered():
             return {"offer": None}
+        case Merged():
+            return {"status": Status.CLOSED, "resolved_at": at, "updated_at": at, "offer": None, "merged": event}
         case _:
-            return _captures(incident, event)
+            return _around(incident, event, at)
 
 
-def _captures(incident: Incident, event: IncidentEvent) -> dict[str, object]:
+def _around(incident: Incident, event: IncidentEvent, at: datetime) -> dict[str, object]:
+    """What is said beside the responders' own words: to the public, which is an update too, and in conversations."""
     match event:
+        case PublicTold(what="published"):
+            return {"updated_at": at}
         case Captured(source=source):
             return {"captured": (*incident.captured, source)}
         case CaptureRemoved(source=source):
             return {"captured": tuple(one for one in incident.captured if one != source)}
+        case FaultChanged(what="ended") if incident.drill:
+            return {"drill": incident.drill.model_copy(update={"until": min(at, incident.drill.until)})}
         case _:
             return {}
 
 
-def _with_roles(incident: Incident, roles: dict[Role, str]) -> dict[str, object]:
+def _with_roles(incident: Incident, roles: dict[Role, str], changed: Role, at: datetime) -> dict[str, object]:
     """A handover of roles that the outgoing person no longer holds is void."""
-    return {"roles": roles, "offer": incident.model_copy(update={"roles": roles}).standing_offer}
+    offer = incident.model_copy(update={"roles": roles}).standing_offer
+    return {"roles": roles, "role_changed": {**incident.role_changed, changed: at}, "offer": offer}

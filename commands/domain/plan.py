@@ -121,9 +121,10 @@ class Plan(BaseModel):
     `needs` counts the people who must approve besides the one who asked; 0: a single Confirm decides. `named` is true
     once the target's name was typed, where that is asked for. `removes` is a share of ready capacity (0 to 1).
     `steps`: what is to be there after each step of a change that is made gradually, the last of them being `after`;
-    `step` counts those that were made, `again` is the command that goes on from there. `rounds`: it takes
-    many requests, and can be stopped between them. `lease`: how long the change
-    lasts, where it is temporary; `ends_lease`: this plan is the end of the lease of the one that it `undoes`. `run_at`:
+    `step` counts those that were made, `again` is the command that goes on from there, `left` what it has to do then,
+    where it ended within a step. `rounds`: it takes many requests, and can be stopped between them. `lease`: how long
+    the change lasts, where it is temporary; `ends_lease`: this plan ends the lease of the one that it `undoes`;
+    `tries_again`: the plan that tried this first and was held up, whose message tells of all tries. `run_at`:
     not before then. `facts` are pairs of a label and its value, as the card shows them. `decision` is the policy's, as
     it binds this plan; `asked_as` and `approved_as` are the people as the policy knew them, `approved_on` the platform
     where the yes was said. `touches`: what it is about, where that is not the target itself.
@@ -160,8 +161,10 @@ class Plan(BaseModel):
     step: int = 0
     rounds: bool = False
     again: str = ""
+    left: int | None = None
     lease: timedelta | None = None
     ends_lease: bool = False
+    tries_again: str | None = None
     state: PlanState = PlanState.PLANNED
     votes: tuple[Vote, ...] = ()
     named: bool = False
@@ -210,8 +213,9 @@ class Plan(BaseModel):
 
     @property
     def go_on(self) -> str:
-        """The command that goes on from where it is: `{left}` in `again` is what its last step has left to do."""
-        return self.again.replace("{left}", str(self.left_at.get("left", "")))
+        """The command that goes on from where it is, with what is left to do in it; none where nothing is."""
+        left = self.left_at.get("left", "") if self.left is None else self.left
+        return "" if left == 0 else self.again.replace("{left}", str(left))
 
     @property
     def can_be_stopped(self) -> bool:
@@ -243,10 +247,21 @@ class Plan(BaseModel):
         return self.in_force or self.unsure
 
     @property
+    def never_begun(self) -> bool:
+        """Whether it ended before anything was asked of its target."""
+        return self.state is PlanState.FAILED and self.executed_at is None
+
+    @property
     def outcome(self) -> str:
-        """The state as people are told it: a change that nobody could verify is not simply done."""
-        unverified = self.state is PlanState.DONE and self.verdict == "inconclusive"
-        return "done, not verified" if unverified else self.state.value
+        """The state as people are told it: what nobody could verify is not done, what never began has not failed."""
+        if self.state is PlanState.DONE and self.verdict == "inconclusive":
+            return "done, not verified"
+        return "not done" if self.never_begun else self.state.value
+
+    @property
+    def told_in(self) -> str:
+        """The plan whose message shows this one."""
+        return self.tries_again or self.id
 
     def waits(self, now: datetime) -> bool:
         """Whether it was approved and its hour has not come: it holds nothing, and can be stopped."""

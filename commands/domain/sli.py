@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Reading(BaseModel):
     """One reading over a short window.
 
     `error_rate` is a ratio (0 to 1), latencies are milliseconds (None without requests), `rps` is
-    requests per second, `requests` and `errors` count the window. `up` False: nothing answered. `trouble`: why there
-    are no figures, where that says nothing about the service.
+    requests per second, `requests` and `errors` count the window, `cache_hit_ratio` is that of all lookups, where there
+    is a cache that is measured. `up` False: nothing answered. `trouble`: why there
+    are no figures, where that says nothing about the service. `drill`: a fault was injected on purpose.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,7 +26,9 @@ class Reading(BaseModel):
     p50_ms: float | None = None
     p95_ms: float | None = None
     p99_ms: float | None = None
+    cache_hit_ratio: float | None = None
     trouble: str = ""
+    drill: bool = False
 
     def words(self) -> str:
         """One line: `errors 1.2%, p95 41 ms, 180 req/s`."""
@@ -33,7 +36,8 @@ class Reading(BaseModel):
             return "the gateway does not answer"
         if not self.requests:
             return f"no figures: {self.trouble}" if self.trouble else "no requests"
-        return f"errors {self.error_rate:.1%}, p95 {_ms(self.p95_ms)}, {self.rps:,.0f} req/s"
+        hits = "" if self.cache_hit_ratio is None else f", cache hits {self.cache_hit_ratio:.0%}"
+        return f"errors {self.error_rate:.1%}, p95 {_ms(self.p95_ms)}{hits}, {self.rps:,.0f} req/s"
 
     def change_to(self, now: Reading) -> str:
         """What became of it: `errors 12.4% → 0.3%, p95 900 ms → 40 ms`."""
@@ -48,12 +52,17 @@ def _ms(value: float | None) -> str:
 
 
 class Objectives(BaseModel):
-    """The line between good and bad: errors as a ratio, p95 in milliseconds."""
+    """The line between good and bad: errors as a ratio, p95 in milliseconds.
+
+    `availability` is what is promised over `period_days`: what is left of it is the error budget.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     error_rate: float = 0.05
     p95_ms: float = 500.0
+    availability: float = Field(default=0.9999, gt=0, lt=1)
+    period_days: float = Field(default=30, gt=0, le=366)
 
     def met(self, reading: Reading) -> bool:
         """Whether a reading is good. No requests is not good: it says nothing."""

@@ -26,10 +26,11 @@ from commands.people import Person
 
 @dataclass(frozen=True)
 class Word:
-    """One positional word. `as_type` overrides what the annotation would give."""
+    """One positional word. `as_type` overrides what the annotation would give; `lead` may stand before it: `in 10m`."""
 
     help: str
     as_type: click.ParamType[Any] | None = None
+    lead: str = ""
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,16 @@ def _apart(
         options.append(option)
         if option in valued:
             options.append(_value(command, option, next(rest, None), valued | flags))
-    return options, text
+    return options, _without_leads(command, text)
+
+
+def _without_leads(command: Command, text: list[lexer.Word]) -> list[lexer.Word]:
+    """`@ana in 10m` means `@ana 10m`, and `from 22:00 to 23:30` is `22:00 23:30`."""
+    for place, how in enumerate(_written(command).values()):
+        lead = how.lead if isinstance(how, arguments.Word) else ""
+        if lead and len(text) > place + 1 and text[place].casefold() == lead and not text[place].quoted:
+            text = [*text[:place], *text[place + 1 :]]
+    return text
 
 
 def _spelt_out(command: Command, words: list[lexer.Word], valued: set[str]) -> list[lexer.Word]:

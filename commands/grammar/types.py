@@ -173,3 +173,24 @@ def _instant(word: str, vocabulary: Vocabulary) -> datetime:
     at = datetime.fromisoformat(word)
     aware = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(vocabulary.zone))
     return aware.astimezone(vocabulary.now.tzinfo)
+
+
+class NextTimeType(ChatType):
+    """A time that is still to come."""
+
+    name = "time"
+
+    def read(self, word: str, vocabulary: Vocabulary | None) -> datetime:
+        """`08:00` in the reader's zone: the next one, on the clock of the wall; or ISO 8601."""
+        assert vocabulary is not None
+        at = TimeType().read(word, vocabulary)
+        if at <= vocabulary.now and len(word) <= 5:
+            zone = ZoneInfo(vocabulary.zone)
+            local = at.astimezone(zone)
+            at = datetime.combine(local.date() + timedelta(days=1), local.time(), tzinfo=zone).astimezone(at.tzinfo)
+        if at <= vocabulary.now:
+            raise Refusal(f"“{word[:40]}” is over.", hint="Say a time that is still to come, as", allowed=["08:00"])
+        return at
+
+
+UNTIL = NextTimeType()

@@ -32,10 +32,10 @@ FURTHEST = timedelta(days=1)
 PATIENCE_SECONDS = 8.0
 
 
-async def if_it_answers(question: Awaitable[T]) -> T | None:
+async def if_it_answers(question: Awaitable[T], *, within: float = PATIENCE_SECONDS) -> T | None:
     """The answer of another system, or None: one that is down, slow or broken never stops an incident's course."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(within):
             return await question
     except Exception as error:  # whatever goes wrong there is no reason to refuse here
         log.warning("going on without an answer: %s: %s", type(error).__name__, error)

@@ -16,7 +16,7 @@ from commands.grammar.arguments import Flag, Option, Rest
 from commands.handlers.common import FURTHEST, at_most_a_day, may_be_told_here, show_gathered
 from commands.locating import Somewhere, called, location_of, named, workload_of
 from commands.people import Person
-from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogSource, Transaction, Workload
+from commands.ports import Change, ErrorGroup, LogLine, LogPage, LogQuery, LogSource, Transaction, Workload
 from commands.presentation.words import counted, cut, cut_lines, dated, lasting
 from commands.reading import service_of
 from commands.redaction import redact
@@ -94,15 +94,9 @@ async def logs(args: LogsArgs, call: Call) -> Card:
         raise Malformed(f"Search for {_LONGEST_GREP} characters at most; those are {len(args.grep):,}.")
     at_most_a_day(args.since, "/gw logs --since 24h")
     limit = min(max(args.limit, 1), 200)
-    page = await call.services.logs.lines(
-        service_of(call),
-        limit=limit,
-        level=level,
-        grep=args.grep,
-        since=args.since,
-        source=LogSource(pod=args.pod, selector=args.selector, container=args.container, previous=args.previous),
-        at=location_of(args, call),
-    )
+    source = LogSource(pod=args.pod, selector=args.selector, container=args.container, previous=args.previous)
+    query = LogQuery(limit=limit, level=level, since=args.since, grep=args.grep, source=source)
+    page = await call.services.logs.lines(service_of(call), query, location_of(args, call))
     missed = (rich(f"{counted(page.missed, 'more line')} came too fast to be kept."),) if page.missed else ()
     searched = () if page.lines else _searched(args, level)
     return Card(

@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from commands.cards import Button, Card, Code, Fact, Part, Rich, Table, Tone, When, Who, card, fact, rich
+from commands.cards import Button, Card, Code, Part, Tone, Who, card, rich, strong
 from commands.context import Call
 from commands.domain.incident import HandoverAnswered, HandoverOffered, Incident, Role, RoleAssigned
-from commands.domain.plan import FINAL, Plan
 from commands.domain.sli import Reading
-from commands.errors import Conflict, NotAllowed
-from commands.grammar.arguments import Word
+from commands.errors import Conflict, Malformed, NotAllowed
+from commands.grammar.arguments import Rest, Word
 from commands.handlers.common import check_may_hold, measure, open_at_hand
 from commands.people import Person
 from commands.ports import Transaction
-from commands.presentation.incident import headline, role_facts
-from commands.presentation.words import cut, lasting
+from commands.presentation.incident import headline
+from commands.presentation.package import package_chart, package_facts, tried
+from commands.redaction import redact
 from commands.registry import Click, Command, Reply, Where
+
+_MOST_WORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -25,23 +27,27 @@ class HandoverArgs:
     """Arguments of `/handover`."""
 
     incoming: Annotated[Person | None, Word("who takes over; without it, whoever accepts first")] = None
+    words: Annotated[str, Rest("what matters, in your own words")] = ""
 
 
 def offer(args: HandoverArgs, call: Call, tx: Transaction, reading: Reading | None) -> Reply:
     """Post the summary, with the button that accepts."""
     incident = open_at_hand(call, tx)
     _check(incident, args.incoming, call.person)
+    if len(args.words) > _MOST_WORDS:
+        raise Malformed(f"That has {len(args.words):,} characters; at most {_MOST_WORDS:,} fit.", hint="Note the rest.")
     offered = HandoverOffered(
         offer=f"{incident.id}:handover:{incident.version}",
         roles=incident.held_by(call.person.id),
         outgoing=call.person.id,
         incoming=args.incoming.id if args.incoming else None,
+        words=redact(args.words),
     )
     if args.incoming:
         tx.messages.add_member(incident.channel, args.incoming.id)
-    plans = tx.plans.of_incident(incident.id)
+    shown = _summary(incident, offered, reading, call, tx)
     tx.incidents.record(incident.id, offered, actor=call.person.id)
-    return Reply(_summary(incident, offered, plans, reading, call), key=offered.offer)
+    return Reply(shown, key=offered.offer)
 
 
 def _check(incident: Incident, incoming: Person | None, outgoing: Person) -> None:
@@ -61,16 +67,20 @@ def _check(incident: Incident, incoming: Person | None, outgoing: Person) -> Non
 
 
 def _summary(
-    incident: Incident, offered: HandoverOffered, plans: list[Plan], reading: Reading | None, call: Call
+    incident: Incident, offered: HandoverOffered, reading: Reading | None, call: Call, tx: Transaction
 ) -> Card:
     to: tuple[Part, ...] = (Who(person=offered.incoming),) if offered.incoming else ("whoever accepts",)
-    titles = " and ".join(role.title.lower() for role in offered.roles)
+    titles = " and ".join(role.full_name.lower() for role in offered.roles)
     return Card(
         title=f"Handover: {headline(incident)}",
         tone=Tone.INFO,
-        paragraphs=(rich(Who(person=offered.outgoing), f" hands over as {titles} to ", *to, "."),),
-        facts=_facts(incident, plans, reading, call),
-        table=_done(plans),
+        paragraphs=(
+            rich(Who(person=offered.outgoing), f" hands over as {titles} to ", *to, "."),
+            *((rich(strong("What matters: "), offered.words),) if offered.words else ()),
+        ),
+        facts=package_facts(incident, tx.incidents.timeline(incident.id), reading, call, tx),
+        table=tried(tx.plans.of_incident(incident.id)),
+        chart=package_chart(incident, call, tx),
         buttons=(
             Button(
                 label="Accept",
@@ -81,36 +91,6 @@ def _summary(
             Button(label="Decline", action="handover.decline", subject=f"{incident.id} {offered.offer}"),
         ),
     )
-
-
-def _facts(incident: Incident, plans: list[Plan], reading: Reading | None, call: Call) -> tuple[Fact, ...]:
-    due = incident.next_update_due(call.services.scheme)
-    return (
-        fact("Status", incident.status.value),
-        fact("Open for", lasting(incident.duration(call.now))),
-        *role_facts(incident),
-        *((fact("Now", reading.words()),) if reading else ()),
-        Fact(label="Pending", value=_pending(plans)),
-        *((fact("Next update due", When(at=due)),) if due else ()),
-    )
-
-
-def _pending(plans: list[Plan]) -> Rich:
-    waiting = [f"{plan.summary} ({plan.state.value})" for plan in plans if plan.state not in FINAL]
-    return rich("; ".join(waiting) or "nothing")
-
-
-def _done(plans: list[Plan]) -> Table | None:
-    rows = tuple(
-        (
-            rich(When(at=plan.created_at)),
-            rich(plan.summary),
-            rich(cut(f"{plan.outcome}: {plan.result}".rstrip(": "), 200)),
-        )
-        for plan in plans
-        if plan.state in FINAL
-    )
-    return Table(columns=("At", "Tried", "Result"), rows=rows) if rows else None
 
 
 def accept(subject: str, call: Call, tx: Transaction) -> Reply:
@@ -126,7 +106,7 @@ def accept(subject: str, call: Call, tx: Transaction) -> Reply:
         incident = tx.incidents.record(incident.id, moved, actor=call.person.id)
     tx.messages.add_member(incident.channel, call.person.id)
     _settle(offered, incident, f"Handover accepted by {call.person.name}", Tone.GOOD, call, tx)
-    titles = " and ".join(role.title.lower() for role in moving)
+    titles = " and ".join(role.full_name.lower() for role in moving)
     return Reply(
         card(
             "Handover done",
@@ -160,7 +140,11 @@ def _waiting(subject: str, tx: Transaction) -> tuple[Incident, HandoverOffered]:
     if waiting is None or waiting.id != offer_id:
         raise Conflict("This handover was answered already, or the incident is over.")
     return incident, HandoverOffered(
-        offer=waiting.id, roles=waiting.roles, outgoing=waiting.outgoing, incoming=waiting.incoming
+        offer=waiting.id,
+        roles=waiting.roles,
+        outgoing=waiting.outgoing,
+        incoming=waiting.incoming,
+        words=waiting.words,
     )
 
 
@@ -178,11 +162,13 @@ def _answer(incident: Incident, offered: HandoverOffered, call: Call, tx: Transa
 
 
 def _settle(offered: HandoverOffered, incident: Incident, title: str, tone: Tone, call: Call, tx: Transaction) -> None:
-    """The summary stays readable; its buttons go."""
-    plans = tx.plans.of_incident(incident.id)
-    standing = tuple(one for one in _facts(incident, plans, None, call) if one.label != "Next update due")
-    shown = card(title, headline(incident), tone=tone).model_copy(update={"facts": standing, "table": _done(plans)})
-    tx.messages.edit(offered.offer, shown)
+    """The summary stays readable; its buttons go, and what will not be true for long."""
+    facts = package_facts(incident, tx.incidents.timeline(incident.id), None, call, tx)
+    said = (rich(strong("What matters: "), offered.words),) if offered.words else ()
+    shown = card(title, headline(incident), *said, tone=tone)
+    standing = tuple(one for one in facts if one.label != "Next")
+    table = tried(tx.plans.of_incident(incident.id))
+    tx.messages.edit(offered.offer, shown.model_copy(update={"facts": standing, "table": table}))
 
 
 COMMANDS = (

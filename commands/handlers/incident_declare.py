@@ -9,9 +9,11 @@ from commands.cards import Card, Channel, Code, Tone, Who, card, rich
 from commands.context import HOME, Call, Services
 from commands.domain.incident import Declared, Incident, Noted, NoteKind
 from commands.domain.severity import Severity
+from commands.duty import effective
 from commands.errors import Malformed
 from commands.grammar.arguments import Flag, Option, Rest, Word
 from commands.handlers.common import if_it_answers
+from commands.paging import at_declaration
 from commands.people import SYSTEM
 from commands.ports import Contact, Transaction
 from commands.presentation.incident import card_key, headline, incident_card, incident_room, incident_tone
@@ -69,7 +71,9 @@ def decide(args: Declare, call: Call, tx: Transaction, on_duty: list[Contact]) -
         platform=call.platform,
         source="watch" if call.person.id == SYSTEM.id else "person",
     )
+    on_duty = effective(on_duty, service, call.services, tx)
     incident = open_incident(declared, call, tx, on_duty)
+    at_declaration(incident, on_duty, call, tx)
     _note_impact(incident, args.impact.strip(), call, tx)
     return Reply(_opened(incident), private=incident.private, channel=call.channel)
 
@@ -79,7 +83,7 @@ def open_incident(declared: Declared, call: Call, tx: Transaction, on_duty: list
     services = call.services
     declared = declared.model_copy(update={"channel": declared.incident})
     incident = tx.incidents.declare(declared, actor=call.person.id)
-    members = (call.person.id, *(contact.person for contact in on_duty))
+    members = (call.person.id, *(contact.person for contact in on_duty if contact.person))
     tx.messages.open_channel(incident_room(incident, services, members))
     tx.messages.post(incident.channel, incident_card(incident, services), key=card_key(incident.id), pinned=True)
     tx.messages.post(incident.channel, _first_steps(incident, services, on_duty), key=f"{incident.id}:first-steps")
@@ -113,7 +117,7 @@ _STEPS = (
 
 def _first_steps(incident: Incident, services: Services, on_duty: list[Contact]) -> Card:
     level = services.scheme.get(incident.severity)
-    called = [part for contact in on_duty for part in (Who(person=contact.person), " ")]
+    called = [part for one in on_duty for part in (Who(person=one.person) if one.person else one.name, " ")]
     lines = [rich("On duty: ", *called)] if called else []
     escalate = f", escalate after {lasting(level.escalate_after)}" if level.escalate_after else ""
     lines.append(rich(f"{level.id}: respond within {lasting(level.respond_within)}{escalate}."))
@@ -123,10 +127,13 @@ def _first_steps(incident: Incident, services: Services, on_duty: list[Contact])
     return card("First steps", *lines, tone=Tone.INFO)
 
 
+_BY_ITSELF = {"watch": "Tocsin, from its measurements,", "alerts": "Tocsin, because of alerts,"}
+
+
 def _announce(incident: Incident, services: Services, tx: Transaction) -> None:
     if incident.private:
         return
-    who = "Tocsin, from its measurements," if incident.source == "watch" else Who(person=incident.declared_by)
+    who = _BY_ITSELF.get(incident.source) or Who(person=incident.declared_by)
     by = rich(who, " opened ", Channel(name=incident.channel))
     shown = card(headline(incident), by, tone=incident_tone(incident, services))
     tx.messages.post(services.announce_in, shown, key=f"{incident.id}:announcement")

@@ -46,7 +46,7 @@ def list_incidents(args: ListArgs, call: Call, tx: Transaction, _facts: None) ->
         nothing = "No incident is open." if not args.all else "There has been no incident yet."
         return Reply(Card(title=nothing), private=True)
     title = counted(len(seen), "incident" if args.all else "open incident") + _left_out(found, seen)
-    return Reply(card(title, *(_line(one, call.now) for one in seen[:_SHOWN])), private=True)
+    return Reply(card(title, *(incident_line(one, call.now) for one in seen[:_SHOWN])), private=True)
 
 
 def _left_out(found: list[Incident], seen: list[Incident]) -> str:
@@ -55,7 +55,7 @@ def _left_out(found: list[Incident], seen: list[Incident]) -> str:
     return f", or more{shown}" if len(found) == _LOOKED_AT else shown
 
 
-def _line(incident: Incident, now: datetime) -> Rich:
+def incident_line(incident: Incident, now: datetime) -> Rich:
     """First what people know it by, then how it stands, then where to go. A line, since phones show no wide tables."""
     commander = incident.holder(Role.COMMANDER)
     stands = f" · {incident.status.value} · {lasting(incident.duration(now))} · "

@@ -40,7 +40,7 @@ def assign(args: Assign, call: Call, tx: Transaction, _facts: None) -> Reply:
     incident = open_at_hand(call, tx)
     check_may_hold(args.person)
     if incident.holder(args.role) == args.person.id:
-        raise Conflict(f"{args.person.name} is {args.role.title.lower()} already.")
+        raise Conflict(f"{args.person.name} is {args.role.full_name.lower()} already.")
     return _give(incident, args.role, args.person, call, tx)
 
 
@@ -60,7 +60,7 @@ def _give(incident: Incident, role: Role, person: Person, call: Call, tx: Transa
     close_void_offer(incident, changed, tx)
     if role is Role.COMMS:
         offer_public_text(changed, call.services, tx)
-    return Reply(card(f"{role.title}: {person.name}", _how_given(given, call), tone=Tone.INFO))
+    return Reply(card(f"{role.full_name}: {person.name}", _how_given(given, call), tone=Tone.INFO))
 
 
 def _how_given(given: RoleAssigned, call: Call) -> Rich:
@@ -79,11 +79,11 @@ def claim(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
 def _claim(incident: Incident, role: Role, call: Call, tx: Transaction) -> Reply:
     holder = incident.holder(role)
     if holder == call.person.id:
-        raise Conflict(f"You are {role.title.lower()} already.")
+        raise Conflict(f"You are {role.full_name.lower()} already.")
     if holder is not None:
         name = call.services.directory.names().get(holder, holder)
         raise Conflict(
-            f"{name} is {role.title.lower()}.",
+            f"{name} is {role.full_name.lower()}.",
             hint="They can hand over to you, or anybody can reassign the role.",
             example=f"/incident role {role.value} @{call.person.mention}",
         )
@@ -102,11 +102,11 @@ def release(args: One, call: Call, tx: Transaction, _facts: None) -> Reply:
     """Step down."""
     incident = at_hand(call, tx)
     if incident.holder(args.role) != call.person.id:
-        raise Conflict(f"You are not {args.role.title.lower()}.", hint="Only who holds a role can release it.")
+        raise Conflict(f"You are not {args.role.full_name.lower()}.", hint="Only who holds a role can release it.")
     released = RoleReleased(role=args.role, person=call.person.id)
     close_void_offer(incident, tx.incidents.record(incident.id, released, actor=call.person.id), tx)
     tone = Tone.WARNING if args.role is Role.COMMANDER else Tone.NEUTRAL
-    return Reply(card(f"{args.role.title} is free", rich(Who(person=call.person.id), " stepped down."), tone=tone))
+    return Reply(card(f"{args.role.full_name} is free", rich(Who(person=call.person.id), " stepped down."), tone=tone))
 
 
 COMMANDS = (

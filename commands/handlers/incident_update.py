@@ -61,8 +61,13 @@ def status(args: StatusArgs, call: Call, tx: Transaction, _facts: None) -> Reply
     incident = at_hand(call, tx)
     if args.status is None:
         return _say_status(incident, call)
-    _check_move(incident, args.status)
-    change = StatusChanged(before=incident.status, after=args.status, note=redact(args.note))
+    return set_status(incident, args.status, args.note, call, tx)
+
+
+def set_status(incident: Incident, to: Status, note: str, call: Call, tx: Transaction) -> Reply:
+    """Move it, or say the same status again."""
+    _check_move(incident, to)
+    change = StatusChanged(before=incident.status, after=to, note=redact(note))
     changed = tx.incidents.record(incident.id, change, actor=call.person.id)
     offer_public_text(changed, call.services, tx)
     title = (

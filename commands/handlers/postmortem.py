@@ -99,9 +99,7 @@ def _command(path: tuple[str, ...], summary: str, example: str, decide: Decide) 
 
 
 COMMANDS = (
-    _command(("postmortem",), "Show where the postmortem draft is, and what it lacks.", "/postmortem", show),
-    _command(
-        ("postmortem", "show"), "Show where the postmortem draft is, and what it lacks.", "/postmortem show", show
-    ),
+    _command(("postmortem",), "Show where the postmortem is, and what it lacks.", "/postmortem", show),
+    _command(("postmortem", "show"), "Show where the postmortem is, and what it lacks.", "/postmortem show", show),
     _command(("postmortem", "export"), "Get the draft as a Markdown file.", "/postmortem export", export),
 )

@@ -45,7 +45,7 @@ def thaw(_args: Nothing, call: Call, tx: Transaction, _facts: None) -> Reply:
     if on is None:
         raise Conflict("Nothing is frozen.", example="/tocsin freeze something is wrong with the deployments")
     if on.by != call.person.id and not ADMINS.allows(call.person, call.incident):
-        raise NotAllowed(f"@{on.by} froze all changes.", hint="They can end it, or an admin.")
+        raise NotAllowed("You did not freeze them, and you are no admin.", hint="did, and can end it.", who=on.by)
     tx.freezes.end()
     tx.audit.append("thaw", actor=call.person.id, subject="all", detail={"reason": on.reason, "frozen_by": on.by})
     shown = card("Changes are possible again", rich("Thawed by ", Who(person=call.person.id)), tone=Tone.GOOD)

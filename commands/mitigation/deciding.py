@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from commands import policed
 from commands.context import Call
-from commands.domain.incident import ActionDecided
+from commands.domain.event import ActionDecided
 from commands.domain.plan import FINAL, Plan, PlanState, Vote
 from commands.errors import Conflict, Malformed
 from commands.mitigation import leasing
-from commands.mitigation.following import follower
+from commands.mitigation.following import follower, undoable
 from commands.mitigation.glass import tell_of_broken_glass
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import show, tell_timeline
@@ -128,11 +128,7 @@ def stop(plan_id: str, call: Call, tx: Transaction) -> None:
     """A gradual change goes no further than the step that is under way; it says what had already happened."""
     plan = tx.plans.get(plan_id)
     if not plan.can_be_stopped:
-        raise Conflict(
-            f"This plan is {plan.outcome} already." if plan.state in FINAL else "Its last step is under way.",
-            hint="A change that was made can be taken back.",
-            example="/gw undo",
-        )
+        raise _too_late(plan, "" if plan.state in FINAL else "Its last step is under way.")
     decided(tx, tx.plans.move(plan_id, plan.state, plan.state, stopped_by=call.person.id), "stopped", call.person.id)
 
 
@@ -146,17 +142,25 @@ def _stop(plan_id: str, to: PlanState, call: Call, tx: Transaction) -> None:
         return
     if plan.state not in _STOPPABLE:
         asked = plan.state in {PlanState.EXECUTING, PlanState.VERIFYING}
-        raise Conflict(
-            f"It was asked of {plan.target.name} already, and cannot be called back."
-            if asked
-            else f"This plan is {plan.state.value} already.",
-            hint="A change that was made can be taken back.",
-            example="/gw undo",
+        raise _too_late(
+            plan, f"It was asked of {plan.target.name} already, and cannot be called back." if asked else ""
         )
     stopped = tx.plans.move(plan_id, plan.state, to, stopped_by=call.person.id)
     tx.plans.unlock(plan.target.key, plan.id)
     leasing.reverted(stopped, call.services, tx)
     decided(tx, stopped, to.value, call.person.id)
+
+
+def _too_late(plan: Plan, why: str) -> Conflict:
+    """It is not to be stopped any more; what helps instead, where anything does."""
+    why = why or f"This plan is {plan.outcome} already."
+    if plan.state in FINAL:
+        made, told = plan, "Its message says what came of it."
+    else:
+        made, told = plan.model_copy(update={"state": PlanState.DONE}), "Its message tells how it goes."
+    if not undoable([made]):
+        return Conflict(why, hint=told)
+    return Conflict(why, hint="A change that was made can be taken back.", example="/gw undo")
 
 
 def expire(seen: Plan, tx: Transaction) -> None:
@@ -167,7 +171,7 @@ def expire(seen: Plan, tx: Transaction) -> None:
     """
     if seen.state is not PlanState.PLANNED:
         return
-    tx.messages.edit(plan_card_key(seen.id), plan_card(seen.model_copy(update={"state": PlanState.EXPIRED})))
+    tx.messages.edit(plan_card_key(seen.told_in), plan_card(seen.model_copy(update={"state": PlanState.EXPIRED})))
     plan = tx.plans.get(seen.id)
     if plan.state is PlanState.PLANNED:
         decided(tx, tx.plans.move(plan.id, PlanState.PLANNED, PlanState.EXPIRED), "expired", SYSTEM.id)

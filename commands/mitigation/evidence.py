@@ -16,7 +16,7 @@ from commands.context import Services
 from commands.domain.evidence import Evidence
 from commands.domain.plan import Plan
 from commands.locating import apart
-from commands.ports import LogLine
+from commands.ports import LogLine, LogQuery
 from commands.presentation.words import cut_lines
 from commands.reading import WINDOW
 from commands.redaction import redact, redact_value
@@ -79,7 +79,7 @@ def _parts(plan: Plan, services: Services) -> Iterator[tuple[str, Part]]:
         return [f"{e.count}x {e.route} {e.status} {e.error_type}, last {_time(e.last_seen)}" for e in found]
 
     async def lines() -> list[str]:
-        page = await services.logs.lines(service, limit=200, level="INFO", grep="", since=_BACK, at=where)
+        page = await services.logs.lines(service, LogQuery(limit=200, level="INFO", since=_BACK), where)
         return [_line(line) for line in page.lines]
 
     async def events() -> list[str]:

@@ -44,7 +44,7 @@ def review(plan: Plan, words: str, call: Call, tx: Transaction) -> None:
     if not plan.broke_glass or not plan.approver:
         raise Conflict(f"{plan.id} was not run without approval.", example="/reviews")
     if plan.reviewed_by:
-        raise Conflict(f"@{plan.reviewed_by} has reviewed {plan.id} already.", example="/reviews")
+        raise Conflict(f"{plan.id} was reviewed already.", hint="did it.", who=plan.reviewed_by, example="/reviews")
     if call.person.id in {plan.requester, plan.approver}:
         raise NotAllowed("Whoever ran it does not review it.", hint="Ask somebody else.")
     tx.plans.move(plan.id, plan.state, plan.state, reviewed_by=call.person.id)

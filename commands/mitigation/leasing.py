@@ -22,7 +22,7 @@ from commands.domain.event import ActionLeased
 from commands.domain.lease import HELD, Lease, LeaseState
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
-from commands.locating import summed_up
+from commands.locating import summed_up, taken_back
 from commands.mitigation.following import follower
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
@@ -131,11 +131,16 @@ def renew(plan_id: str, span: timedelta | None, call: Call, tx: Transaction) -> 
         _refuse_longer(span, bound, plan)
     until = tx.now + min(span or plan.lease or bound, bound)
     _settle(lease, settled_card(plan, "Renewed", call.person.id, until), tx)
-    lease = tx.leases.move(lease, LeaseState.RUNNING, until=until, term=lease.term + 1, ended_by=None, why="")
+    lease = tx.leases.move(lease, LeaseState.RUNNING, **_anew(lease), until=until, ended_by=None)
     _set_timers(lease, tx)
     _tell(plan, lease, "renewed", call.person.id, tx)
     show(plan, tx, chart=course(plan, call.services, tx))
     return plan, lease
+
+
+def _anew(lease: Lease) -> dict[str, Any]:
+    """Somebody decided: the timers that were set and the tries that were made count no more."""
+    return {"term": lease.term + 1, "revert": None, "why": ""}
 
 
 def end_now(plan_id: str, call: Call, tx: Transaction) -> Plan:
@@ -143,7 +148,7 @@ def end_now(plan_id: str, call: Call, tx: Transaction) -> Plan:
     plan, lease = held(plan_id, call, tx)
     policed.check_may_take_back(plan, call, tx)
     _settle(lease, settled_card(plan, "Taking back", call.person.id), tx)
-    moved = tx.leases.move(lease, LeaseState.RUNNING, term=lease.term + 1, ended_by=call.person.id, why="")
+    moved = tx.leases.move(lease, LeaseState.RUNNING, **_anew(lease), ended_by=call.person.id)
     work = {"plan": moved.plan, "term": moved.term, "try": 1}
     tx.work.enqueue(END, key=f"{moved.plan}:lease:{moved.term}:end", payload=work)
     _tell(plan, moved, "ended early", call.person.id, tx)
@@ -223,7 +228,10 @@ def end(plan_id: str, term: int, found: Proposal, services: Services, tx: Transa
     tx.plans.add(revert)
     detail = {"plan": revert.id, "digest": revert.digest, "summary": revert.summary, "ends": plan.id}
     tx.audit.append("lease end", actor=revert.requester, subject=plan.target.key, detail=detail)
-    tx.messages.post(revert.channel, plan_card(revert), key=plan_card_key(revert.id), urgency=Urgency.ANSWER)
+    if revert.tries_again:
+        show(revert, tx)
+    else:
+        _post(revert, plan_card(revert), plan_card_key(revert.id), tx)
     tx.work.enqueue("mitigate", key=revert.id, payload={"plan": revert.id}, partition=revert.target.key)
 
 
@@ -241,12 +249,13 @@ def _revert(plan: Plan, lease: Lease, found: Proposal, services: Services, tx: T
         fingerprint=found.fingerprint,
         before=preview.before,
         after=preview.after,
-        undo=preview.undo,
+        undo=taken_back(preview.undo, preview.back, plan.id, found.target, services),
         diff=preview.diff,
         findings=found.findings,
         removes=preview.removes,
         undoes=plan.id,
         ends_lease=True,
+        tries_again=tx.plans.get(lease.revert).told_in if lease.revert else None,
         state=PlanState.APPROVED,
         history=(f"{tx.now:%Y-%m-%dT%H:%M:%S.%f}Z {PlanState.APPROVED.value}",),
         requester=lease.ended_by or SYSTEM.id,

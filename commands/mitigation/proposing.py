@@ -9,10 +9,10 @@ from typing import Any
 from commands import policed
 from commands.actions.action import Action, Options, Proposal, planned
 from commands.context import Call
-from commands.domain.incident import ActionPlanned
+from commands.domain.event import ActionPlanned
 from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed
-from commands.locating import placed, summed_up
+from commands.locating import placed, summed_up, taken_back
 from commands.mitigation import leasing
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import tell_timeline
@@ -73,8 +73,7 @@ def _plan(proposal: Proposal, call: Call, tx: Transaction) -> Plan:
         fingerprint=proposal.fingerprint,
         before=preview.before,
         after=preview.after,
-        # Elsewhere, `/gw undo` alone would mean another place.
-        undo=preview.undo.replace("/gw undo", f"/gw undo {plan_id}") if where else preview.undo,
+        undo=taken_back(preview.undo, preview.back, plan_id, proposal.target, call.services),
         facts=preview.facts,
         diff=preview.diff,
         findings=proposal.findings,
@@ -118,6 +117,7 @@ def _refuse_second(plan: Plan, tx: Transaction) -> None:
         if other.state in _RUNNING and not other.waits(tx.now):
             raise Conflict(
                 f"{plan.target.name} is busy: {other.summary} is {other.state.value}.",
-                hint=f"@{other.approver or other.requester} started it; wait for its result.",
+                hint="started it; wait for its result.",
+                who=other.approver or other.requester,
                 example="/locks",
             )

@@ -13,9 +13,8 @@ from typing import Any
 from commands import policed
 from commands.actions.known import ACTIONS
 from commands.context import Services
-from commands.domain.event import EvidenceKept
+from commands.domain.event import ActionDecided, ActionFinished, ActionStarted, EvidenceKept
 from commands.domain.evidence import Evidence
-from commands.domain.incident import ActionDecided, ActionFinished, ActionStarted
 from commands.domain.plan import Plan, PlanState, VerdictValue
 from commands.domain.sli import Reading
 from commands.drafting import order_draft
@@ -32,7 +31,7 @@ from commands.presentation.words import cut
 class Ending:
     """How a plan ends: from where to where, in what words, and what is known of its effect by then.
 
-    `passing`: what stood in its way may be gone in a moment.
+    `passing`: what stood in its way may be gone in a moment. `left`: what is left to do, within a step.
     """
 
     source: PlanState
@@ -42,9 +41,24 @@ class Ending:
     verdict: VerdictValue | None = None
     measured: Reading | None = None
     passing: bool = False
+    left: int | None = None
 
 
 _UNDER_WAY = {PlanState.LOCKED, PlanState.EXECUTING, PlanState.VERIFYING}
+
+
+def must_wait(plan_id: str, tx: Transaction) -> bool:
+    """Whether another change holds the target, and this one has time to wait for its end.
+
+    The queue lets one after the other begin; what was taken over from a process that died may come after it. What was
+    to run at an hour, and what is taken back, is not late in silence: `lock` says so.
+    """
+    plan = tx.plans.get(plan_id)
+    if plan.state is not PlanState.APPROVED or plan.run_at or plan.undoes or tx.now >= plan.execute_by:
+        return False
+    if frozen_words(plan, tx):
+        return False
+    return any(held.target == plan.target.key and held.plan != plan.id for held in tx.plans.held())
 
 
 def lock(plan_id: str, services: Services, tx: Transaction) -> Plan | None:
@@ -225,7 +239,8 @@ def finish(plan_id: str, ending: Ending, services: Services, tx: Transaction) ->
     step = _steps_made(plan, ending)
     steps = f"{step} of {len(plan.steps)} steps were made: " if step < len(plan.steps) else ""
     known = {"detail": f"{steps}{ending.detail}", "took_effect": took_effect, "verdict": ending.verdict, "step": step}
-    plan = tx.plans.move(plan_id, ending.source, ending.to, **known, measured=ending.measured)
+    known |= {"measured": ending.measured, "left": ending.left}
+    plan = tx.plans.move(plan_id, ending.source, ending.to, **known)
     tx.plans.unlock(plan.target.key, plan.id)
     leasing.reverted(plan, services, tx, passing=ending.passing or ending.to is PlanState.INTERRUPTED)
     if plan.undoes and took_effect:

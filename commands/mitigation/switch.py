@@ -12,14 +12,15 @@ def frozen_words(plan: Plan, tx: Transaction) -> str:
     freeze = tx.freezes.current()
     if freeze is None or plan.undoes:
         return ""
-    return f"all changes are frozen by @{freeze.by}: {freeze.reason}"
+    return f"all changes are frozen: {freeze.reason}"
 
 
 def refuse_frozen(plan: Plan, tx: Transaction) -> None:
     """Raises Conflict while changes are frozen."""
-    words = frozen_words(plan, tx)
-    if words:
+    words, freeze = frozen_words(plan, tx), tx.freezes.current()
+    if words and freeze:
         raise Conflict(
             f"{words[0].upper()}{words[1:]}.",
-            hint="Reading and /gw undo work. An admin, or who froze it, ends it with /tocsin thaw.",
+            hint="froze them, and ends it with `/tocsin thaw`, or an admin does. Reading and `/gw undo` work.",
+            who=freeze.by,
         )

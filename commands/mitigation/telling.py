@@ -20,7 +20,7 @@ _LEAD = timedelta(minutes=10)
 def show(plan: Plan, tx: Transaction, *, progress: str = "", chart: Chart | None = None) -> None:
     """Bring the plan's message up to date (rule 15)."""
     lease = tx.leases.find(plan.id) if plan.lease else None
-    tx.messages.edit(plan_card_key(plan.id), plan_card(plan, progress=progress, chart=chart, lease=lease))
+    tx.messages.edit(plan_card_key(plan.told_in), plan_card(plan, progress=progress, chart=chart, lease=lease))
 
 
 def tell_timeline(tx: Transaction, plan: Plan, event: IncidentEvent, actor: str) -> None:

@@ -70,6 +70,8 @@ def who_could(policy: Policy, question: Question) -> People | None:
                 break
             continue
         people = policy.people(rule.who)
+        if people.is_the_bot:
+            continue
         found = people if found is None else found.joined(people)
     return found
 

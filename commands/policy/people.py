@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from commands.domain.incident import Incident, Role
-from commands.people import OrgRole, Person
+from commands.people import SYSTEM, OrgRole, Person
 
 T = TypeVar("T")
 PersonId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
@@ -42,6 +42,11 @@ class People(Section):
         """Whether nobody is named."""
         return not (self.people or self.roles or self.incident_roles or self.groups or self.anyone)
 
+    @property
+    def is_the_bot(self) -> bool:
+        """Whether nobody but Tocsin itself is named."""
+        return self == People(people=(SYSTEM.id,))
+
     def covers(self, person: Person, incident: Incident | None) -> bool:
         """Whether somebody is one of them, given the incident at hand."""
         held = set(incident.held_by(person.id)) if incident and incident.status.is_open else set()
@@ -68,7 +73,7 @@ class People(Section):
         if self.anyone:
             return "anyone"
         roles = [f"{role.value}s" for role in OrgRole if role in self.roles]
-        held = [f"the {role.title.lower()}" for role in Role if role in self.incident_roles]
+        held = [f"the {role.full_name.lower()}" for role in Role if role in self.incident_roles]
         groups = [f"the group {group}" for group in self.groups]
         return ", ".join([*roles, *held, *groups, *(f"@{person}" for person in self.people)])
 

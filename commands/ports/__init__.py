@@ -10,10 +10,15 @@ raises `Rejected`; one that cannot know whether its request had an effect raises
 
 from commands.ports.altering import Alterations, Draft, Drafted
 from commands.ports.chat import Bookmark, ChatPlatform, NoAccess, Post, Room, Undeliverable, Unfinished, Urgency
+from commands.ports.drilling import Faults
+from commands.ports.errands import Errands, Overloaded
 from commands.ports.inspecting import Inspection
-from commands.ports.outside import Clock, Deployments, Logs, OnCall, StatusPage, Telemetry, Texts
+from commands.ports.outside import Clock, Deployments, Logs, OnCall, Telemetry, Texts
+from commands.ports.paging import Pages
 from commands.ports.policing import Policing, Standing
+from commands.ports.publishing import PublicUpdates, StatusPage
 from commands.ports.record import (
+    Alerts,
     Audit,
     Auditor,
     Evidences,
@@ -24,6 +29,7 @@ from commands.ports.record import (
     Messages,
     Plans,
     Postmortems,
+    Reminders,
     Samples,
     Transaction,
     Work,
@@ -39,8 +45,8 @@ from commands.ports.values import (
     Held,
     LogLine,
     LogPage,
+    LogQuery,
     LogSource,
-    Notice,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -48,8 +54,10 @@ from commands.ports.values import (
     RouteReading,
     Workload,
 )
+from commands.ports.world import Maintenances, StakeholderUpdates, Tickets
 
 __all__ = [
+    "Alerts",
     "Alterations",
     "Audit",
     "AuditEntry",
@@ -63,9 +71,11 @@ __all__ = [
     "Deployments",
     "Draft",
     "Drafted",
+    "Errands",
     "ErrorCount",
     "ErrorGroup",
     "Evidences",
+    "Faults",
     "Freeze",
     "Freezes",
     "Held",
@@ -75,27 +85,34 @@ __all__ = [
     "Ledger",
     "LogLine",
     "LogPage",
+    "LogQuery",
     "LogSource",
     "Logs",
+    "Maintenances",
     "Messages",
     "NoAccess",
-    "Notice",
     "OnCall",
     "Operation",
     "OutcomeUnknown",
+    "Overloaded",
+    "Pages",
     "Plans",
     "Pod",
     "Policing",
     "Post",
     "Postmortems",
+    "PublicUpdates",
     "Rejected",
+    "Reminders",
     "Room",
     "RouteReading",
     "Samples",
+    "StakeholderUpdates",
     "Standing",
     "StatusPage",
     "Telemetry",
     "Texts",
+    "Tickets",
     "Transaction",
     "Undeliverable",
     "Unfinished",

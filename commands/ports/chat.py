@@ -33,6 +33,7 @@ class NoAccess(Exception):  # noqa: N818 - a state of the other side
 class Urgency(IntEnum):
     """What goes first where a platform lets only so much through."""
 
+    PAGE = -1  # somebody is called: what is for them alone is told directly, where it stays
     ANSWER = 0  # somebody asked, or has to decide
     NORMAL = 1
     LATER = 2  # reminders, measurements

@@ -15,16 +15,12 @@ from commands.ports.values import (
     Contact,
     ErrorCount,
     LogPage,
-    LogSource,
-    Notice,
+    LogQuery,
     Operation,
     Pod,
     RouteReading,
     Workload,
 )
-
-#: Every line there is.
-EVERYTHING = LogSource()
 
 
 class Clock(Protocol):
@@ -49,7 +45,8 @@ class Deployments(Protocol):
             Unavailable: no answer.
         """
 
-    async def pods(self, target: Target) -> Sequence[Pod]: ...
+    async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:
+        """Its copies, and what else carries its labels; `workers`: its own that have not ended. Raises Unavailable."""
 
     async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
         """Ask once for `replicas` copies, if there are `expected` now. Never retries.
@@ -62,6 +59,7 @@ class Deployments(Protocol):
         """Ask once for a rolling restart. Never retries. Raises as `scale`.
 
         `only`: of these copies, by the names of `pods`; without it, of all. One that is gone by now has been replaced.
+        Where that takes many requests, asking again under the same name asks for what is left. Raises Unavailable then.
         """
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
@@ -99,18 +97,8 @@ class Telemetry(Protocol):
 class Logs(Protocol):
     """Recent log lines."""
 
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-        at: Location = HERE,
-    ) -> LogPage:
-        """The newest `limit` lines of at least this level with this text, and how many there are."""
+    async def lines(self, service: str, query: LogQuery, at: Location = HERE) -> LogPage:
+        """The newest lines that were asked for, and how many there are."""
 
     async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """Like errors counted together."""
@@ -130,12 +118,5 @@ class Texts(Protocol):
 
         `values`: `title` (required), `impact`, `symptom`, `cause`, `resolution`, `service`, `normal_again`
         (whether measurements say so; only for resolved), `update_every` (timedelta), `next_update` (aware) and
-        `zone`; what is missing is worded around.
+        `zone`; what is missing is worded around. The first two lines are the title and the status.
         """
-
-
-class StatusPage(Protocol):
-    """The public page."""
-
-    async def publish(self, notice: Notice, *, key: str) -> str:
-        """Publish once for a key; the address where it can be read."""

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from commands.cards import Card
+from commands.domain.alert import Group, Heard, Known, Silence, Tally
 from commands.domain.evidence import Evidence
 from commands.domain.incident import Declared, Incident, IncidentEvent
 from commands.domain.lease import Lease, LeaseState
+from commands.domain.paper import Paper, Revision
 from commands.domain.plan import Plan, PlanState
+from commands.domain.reminder import Ask, AskState, Told
 from commands.domain.sli import Reading
 from commands.domain.timeline import Entry
 from commands.ports.chat import Bookmark, Room, Urgency
+from commands.ports.errands import Errands
+from commands.ports.paging import Pages
+from commands.ports.publishing import PublicUpdates
 from commands.ports.values import (
     AuditEntry,
     AuditReport,
     Freeze,
     Held,
 )
+from commands.ports.world import Maintenances, StakeholderUpdates, Tickets
 
 
 class Incidents(Protocol):
@@ -31,6 +38,15 @@ class Incidents(Protocol):
     def in_channel(self, channel: str) -> Incident | None: ...
 
     def recent(self, *, open_only: bool, limit: int) -> list[Incident]: ...
+
+    def declared_between(self, since: datetime, until: datetime) -> list[Incident]:
+        """Newest first, without the end of the span."""
+
+    def unfinished(self, *, over: int) -> list[Incident]:
+        """All that are open, and of those that are over and not closed the newest so many."""
+
+    def owing(self, *, limit: int) -> list[Incident]:
+        """Those that are over and have tasks that are not done, newest first."""
 
     def next_id(self, at: datetime) -> str:
         """`incident-YYYYMMDD-NNN` (runbook 002, section 2.4.2), unique under concurrency."""
@@ -78,6 +94,12 @@ class Messages(Protocol):
 
     def edit(self, key: str, card: Card) -> None:
         """Replace a message; its old buttons are void."""
+
+    def read_until(self, channel: str, person: str) -> datetime | None:
+        """When the newest was said that somebody has read there; None where the platform does not tell."""
+
+    def newest(self, *, only_for: str, begins: str) -> datetime | None:
+        """When somebody was last told, alone, a message whose key begins so."""
 
 
 class Plans(Protocol):
@@ -150,6 +172,35 @@ class Freezes(Protocol):
         """False where nothing was frozen."""
 
 
+class Reminders(Protocol):
+    """What people were told of the clocks of incidents, and what somebody asked to be reminded of."""
+
+    def of(self, incident_id: str) -> dict[str, Told]:
+        """By the deadline's key."""
+
+    def all_of(self, incident_ids: Sequence[str]) -> dict[str, dict[str, Told]]:
+        """By the incident, then by the deadline's key."""
+
+    def outstanding(self) -> list[str]:
+        """The incidents with a reminder that asks for something."""
+
+    def put(self, incident_id: str, told: Told) -> None: ...
+
+    def prune(self, before: datetime) -> None:
+        """Forget what asks for nothing and is older than that."""
+
+    def ask(self, ask: Ask) -> None: ...
+
+    def get(self, ask_id: str) -> Ask:
+        """Raises NotFound."""
+
+    def asks(self, *, channel: str | None = None, due: datetime | None = None) -> list[Ask]:
+        """Those that are neither done nor cancelled, what is due first comes first; `due`: that wait for it no more."""
+
+    def move(self, ask: Ask, to: AskState, **changes: Any) -> Ask:
+        """Compare and swap. Raises Conflict."""
+
+
 class Work(Protocol):
     """Durable work, enqueued with the decision that asks for it."""
 
@@ -195,15 +246,78 @@ class Samples(Protocol):
 
     def between(self, service: str, start: datetime, end: datetime) -> list[Reading]: ...
 
+    def spread(self, service: str, start: datetime, end: datetime, *, most: int) -> tuple[list[Reading], int]:
+        """At most so many of them, evenly spread, oldest first; and how many there are."""
+
     def add(self, service: str, reading: Reading) -> None: ...
 
 
 class Postmortems(Protocol):
-    """Drafts, one current version an incident."""
+    """Postmortems, each with its versions."""
 
-    def save(self, incident_id: str, *, markdown: str, template: str) -> None: ...
+    def get(self, incident_id: str) -> str | None:
+        """Its text as it reads now."""
 
-    def get(self, incident_id: str) -> str | None: ...
+    def paper(self, incident_id: str) -> Paper | None: ...
+
+    def put(self, paper: Paper, *, by: str, what: str) -> Paper:
+        """Store it, as a new version where its text is another. Raises Conflict when it was changed meanwhile."""
+
+    def revisions(self, incident_id: str) -> list[Revision]:
+        """Newest first, without their texts."""
+
+    def revision(self, incident_id: str, number: int) -> Revision:
+        """One with its text. Raises NotFound."""
+
+
+class Alerts(Protocol):
+    """Alerts of other systems, their groups, and silences."""
+
+    def known(self, keys: Collection[str]) -> dict[str, Known]:
+        """Those of these alerts that were heard of before."""
+
+    def keep(self, alerts: Collection[Known]) -> None: ...
+
+    def firing(self, *, incident: str = "", limit: int) -> tuple[list[Known], int]:
+        """The newest that fire, of an incident or all, and how many there are."""
+
+    def named(self, fingerprint: str) -> list[Known]: ...
+
+    def group(self, group_id: str) -> Group:
+        """Raises NotFound."""
+
+    def open_groups(self, *, look: bool = False) -> list[Group]:
+        """Oldest first. `look`: nothing depends on their staying so."""
+
+    def next_group(self) -> str:
+        """The id of a new group."""
+
+    def save(self, group: Group) -> None: ...
+
+    def release(self, group_id: str) -> None:
+        """Its alerts belong to no group: heard of again, they are looked at anew."""
+
+    def tally(self, group_id: str) -> Tally: ...
+
+    def heard(self, incident_id: str, *, since: datetime, until: datetime) -> Heard | None:
+        """The first of the alerts that were attached to an incident, of those whose groups opened in that time."""
+
+    def silence(self, silence: Silence) -> None: ...
+
+    def silences(self) -> list[Silence]:
+        """Those that last; what ends first comes first."""
+
+    def end_silence(self, silence_id: str) -> bool:
+        """False where there is none that lasts."""
+
+    def ended_silences(self) -> list[Silence]:
+        """Those that are over, while what still fires is to be told of."""
+
+    def close_silences(self, ids: Collection[str]) -> None:
+        """It was told of."""
+
+    def loose(self, *, after: str, limit: int) -> list[Known]:
+        """Alerts that fire and belong to no group, by their keys, after this one."""
 
 
 class Transaction(Protocol):
@@ -232,13 +346,37 @@ class Transaction(Protocol):
     def freezes(self) -> Freezes: ...
 
     @property
+    def reminders(self) -> Reminders: ...
+
+    @property
+    def public(self) -> PublicUpdates: ...
+
+    @property
+    def pages(self) -> Pages: ...
+
+    @property
+    def errands(self) -> Errands: ...
+
+    @property
     def work(self) -> Work: ...
 
     @property
     def audit(self) -> Audit: ...
 
     @property
+    def alerts(self) -> Alerts: ...
+
+    @property
     def samples(self) -> Samples: ...
 
     @property
     def postmortems(self) -> Postmortems: ...
+
+    @property
+    def tickets(self) -> Tickets: ...
+
+    @property
+    def maintenances(self) -> Maintenances: ...
+
+    @property
+    def stakeholders(self) -> StakeholderUpdates: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -22,7 +23,11 @@ class _Value(BaseModel):
 
 
 class Workload(_Value):
-    """What runs: identity, wished and ready copies, the limits it enforces itself."""
+    """What runs: identity, wished and ready copies, the limits it enforces itself.
+
+    `missing`: how many a rolling restart takes away before their successors are ready. `paused`: somebody holds its
+    rollouts back, and `busy_with` says so.
+    """
 
     target: Target
     version: str
@@ -33,10 +38,15 @@ class Workload(_Value):
     revision: str
     started_at: AwareDatetime
     busy_with: str = ""
+    paused: bool = False
+    missing: int = 0
 
 
 class Pod(_Value):
-    """One running copy. What its platform does not know is None or empty. `ended`: why it was restarted last."""
+    """One running copy. What its platform does not know is None or empty.
+
+    `ended`: why it was restarted last.
+    """
 
     name: str
     state: str
@@ -64,13 +74,18 @@ class Change(_Value):
 
 
 class Operation(_Value):
-    """How far a requested change has come, as the target itself reports it."""
+    """How far a requested change has come, as the target itself reports it. `until`: how long it is given there.
+
+    `left`: how many nobody has told to go, where it knows; those between have been told, and are not yet `done`.
+    """
 
     id: str
     state: str  # running, done, failed
     done: int
     total: int
     error: str = ""
+    until: AwareDatetime | None = None
+    left: int | None = None
 
 
 class LogLine(_Value):
@@ -94,6 +109,16 @@ class LogSource(_Value):
     def said(self) -> bool:
         """Whether it narrows anything."""
         return bool(self.pod or self.selector or self.container or self.previous)
+
+
+class LogQuery(_Value):
+    """The newest `limit` lines since then, of at least this level, with this text in them, from this source."""
+
+    limit: int
+    level: str
+    since: timedelta
+    grep: str = ""
+    source: LogSource = LogSource()
 
 
 class LogPage(_Value):
@@ -136,21 +161,13 @@ class RouteReading(_Value):
 
 
 class Contact(_Value):
-    """Somebody on duty."""
+    """Somebody on duty, until another is. Whom only the pager knows has no id here, and a name."""
 
     person: str
     level: int
     until: AwareDatetime | None = None
-
-
-class Notice(_Value):
-    """One public status update. `impact`: none, minor, major or critical."""
-
-    incident: str
-    at: AwareDatetime
-    status: str
-    title: str
-    body: str
+    after: str = ""
+    name: str = ""
 
 
 class Freeze(_Value):

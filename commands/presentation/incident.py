@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from commands.cards import Button, Card, Fact, Link, Tone, When, Who, fact, rich, strong
+from commands.cards import Button, Card, Channel, Fact, Link, Tone, When, Who, fact, rich, strong
 from commands.context import Services
 from commands.domain.incident import Incident, Role, Status
 from commands.ports import Bookmark, Messages, Room
 from commands.presentation.words import cut, lasting
+from commands.presentation.work import joined, work_facts
 
 _SHORT = {Role.COMMANDER: "IC", Role.TECH: "Tech", Role.COMMS: "Comms"}
 
@@ -42,7 +43,10 @@ def incident_card(incident: Incident, services: Services) -> Card:
             fact("Service", incident.service),
             _clock(incident),
             *_update_due(incident, services),
+            *work_facts(incident.work, settled=False),
+            *related_facts(incident),
             *_links(incident),
+            *_drill(incident),
         ),
         buttons=_next_steps(incident),
         footer=rich(incident.id, " · private" if incident.private else ""),
@@ -51,16 +55,25 @@ def incident_card(incident: Incident, services: Services) -> Card:
 
 def role_facts(incident: Incident) -> tuple[Fact, ...]:
     """Who holds each role, and in one line what nobody holds yet."""
-    held = tuple(fact(role.title, Who(person=who)) for role in Role if (who := incident.holder(role)))
+    held = tuple(fact(role.full_name, Who(person=who)) for role in Role if (who := incident.holder(role)))
     if not held:
         return (fact("Roles", "nobody yet" if incident.status.is_open else "nobody"),)
     free = free_roles(incident)
-    return (*held, fact("Free roles", ", ".join(role.title.lower() for role in free))) if free else held
+    return (*held, fact("Free roles", ", ".join(role.full_name.lower() for role in free))) if free else held
 
 
 def free_roles(incident: Incident) -> list[Role]:
     """What somebody could take; of an incident that is over, nothing."""
     return [role for role in Role if incident.status.is_open and incident.holder(role) is None]
+
+
+def related_facts(incident: Incident) -> tuple[Fact, ...]:
+    """What it has to do with others."""
+    merged = [Channel(name=one.channel) for one in incident.work.related if one.merged]
+    beside = [Channel(name=one.channel) for one in incident.work.related if not one.merged]
+    into = [Channel(name=incident.merged.channel)] if incident.merged else []
+    found = (("Duplicate of", into), ("Duplicates", merged), ("Related", beside))
+    return tuple(Fact(label=label, value=joined([rich(one) for one in ones], ", ")) for label, ones in found if ones)
 
 
 def _clock(incident: Incident) -> Fact:
@@ -78,6 +91,15 @@ def _links(incident: Incident) -> tuple[Fact, ...]:
     return tuple(fact("Link", Link(url=link.url, text=cut(link.label or link.url, 80))) for link in incident.links[-5:])
 
 
+def _drill(incident: Incident) -> tuple[Fact, ...]:
+    if incident.drill is None:
+        return ()
+    if not incident.status.is_open:
+        return (fact("DRILL", "nobody outside was told"),)
+    until = rich(", the fault ends by ", When(at=incident.drill.until)) if incident.drill.fault else ()
+    return (fact("DRILL", "nobody outside is told", *until),)
+
+
 def _next_steps(incident: Incident) -> tuple[Button, ...]:
     if incident.status.is_open:
         return tuple(_claim(incident, role) for role in free_roles(incident))
@@ -89,7 +111,7 @@ def _next_steps(incident: Incident) -> tuple[Button, ...]:
 def _claim(incident: Incident, role: Role) -> Button:
     first = role is Role.COMMANDER
     return Button(
-        label=f"Be {role.title.lower()}",
+        label=f"Be {role.full_name.lower()}",
         action="role.claim",
         subject=f"{incident.id} {role.value}",
         style="primary" if first else "plain",
@@ -118,9 +140,14 @@ def incident_room(incident: Incident, services: Services, members: Sequence[str]
         topic=topic_of(incident, services.directory.names()),
         purpose=cut(f"{incident.id}: {incident.title} ({incident.service})", 250),
         members=tuple(members),
-        invite=services.invited.get(incident.severity, ()),
+        invite=invited(incident, services),
         bookmarks=bookmarks_of(incident, services),
     )
+
+
+def invited(incident: Incident, services: Services) -> tuple[str, ...]:
+    """The groups that are called in because of the severity; into a drill, none."""
+    return () if incident.drill else services.invited.get(incident.severity, ())
 
 
 #: What an incident knows and its card does not show.
@@ -140,5 +167,5 @@ def refresh(incident: Incident, messages: Messages, services: Services) -> None:
         incident.channel,
         topic=topic,
         bookmarks=bookmarks_of(incident, services),
-        invite=services.invited.get(incident.severity, ()),
+        invite=invited(incident, services),
     )

@@ -6,6 +6,7 @@ from commands.cards import Button, Card, Code, Fact, Rich, Tone, When, Who, fact
 from commands.charts import Chart
 from commands.domain.lease import STANDING, Lease
 from commands.domain.plan import FINAL, Plan, PlanState
+from commands.people import SYSTEM
 from commands.presentation.lease import lease_words
 from commands.presentation.words import counted, lasting
 
@@ -62,13 +63,13 @@ def plan_card(plan: Plan, *, progress: str = "", chart: Chart | None = None, lea
 
 
 def _title(plan: Plan) -> str:
-    if _unverified(plan):
+    if _unverified(plan) or plan.never_begun:
         return f"{plan.outcome.capitalize()}: {plan.summary}"
     return _TITLES[plan.state].format(plan.summary)
 
 
 def _tone(plan: Plan) -> Tone:
-    if _unverified(plan):
+    if _unverified(plan) or plan.never_begun:
         return Tone.WARNING
     return _TONES.get(plan.state, Tone.NEUTRAL if plan.state in FINAL else Tone.INFO)
 
@@ -99,7 +100,7 @@ def _what_now(plan: Plan) -> tuple[Rich, ...]:
     if plan.state is PlanState.UNKNOWN:
         return (rich("Look before you try again: ", Code(text="/gw pods"), ", ", Code(text="/gw history")),)
     was_stopped = plan.step < len(plan.steps) or plan.state is PlanState.CANCELLED
-    if plan.in_force and was_stopped and plan.state in FINAL:
+    if plan.in_force and was_stopped and plan.state in FINAL and plan.go_on:
         back = rich(". To take it back: ", Code(text="/gw undo")) if "/gw undo" in plan.undo else ()
         return (rich("To go on: ", Code(text=plan.go_on), *back),)
     return ()
@@ -122,8 +123,11 @@ def _asked_of_people(plan: Plan) -> tuple[Rich, ...]:
 
 def _still_needed(plan: Plan) -> Rich:
     who = plan.decision.approver_words() if plan.decision else ""
+    needed = f"Needs {counted(plan.lacks, 'more approval')}"
+    if plan.requester == SYSTEM.id:
+        return rich(f"{needed} by one of: {who}" if who else needed)
     by = f" by one of: {who}; not" if who else " by somebody else than"
-    return rich(f"Needs {counted(plan.lacks, 'more approval')}{by} ", Who(person=plan.requester))
+    return rich(f"{needed}{by} ", Who(person=plan.requester))
 
 
 def _facts(plan: Plan) -> tuple[Fact, ...]:

@@ -20,8 +20,8 @@ ACCOUNT = "tocsin"
 class Access:
     """One verb on one resource, and why. `versions`: as the API has them, the newest first.
 
-    `whole_cluster`: it is in no namespace. `how`: the option of `tocsin k8s rbac` that grants it, where it is not given
-    to everybody.
+    `whole_cluster`: it is in no namespace, or in any. `how`: the option of `tocsin k8s rbac` that grants it, where it
+    is not given to everybody.
     """
 
     verb: str
@@ -50,7 +50,7 @@ class Access:
         """Where it is asked."""
         root = f"/apis/{self.group}/{version or self.versions[0]}" if self.group else "/api/v1"
         plural, slash, sub = self.resource.partition("/")
-        within = "" if self.whole_cluster else f"/namespaces/{namespace}"
+        within = "" if self.whole_cluster and not namespace else f"/namespaces/{namespace}"
         return f"{root}{within}/{plural}{f'/{name}' if name else ''}{slash}{sub}"
 
 
@@ -100,12 +100,23 @@ PATCH_NODE = Access(
     "patch", "", "nodes", "/gw node cordon, uncordon and drain", method="PATCH", whole_cluster=True, how="--drain"
 )
 LIST_ALL_PODS = Access("list", "", "pods", "/gw node drain: who is on the node", whole_cluster=True, how="--drain")
-CREATE_EVICTION = Access("create", "", "pods/eviction", "/gw node drain", method="POST", how="--drain")
+EVICT_ANYWHERE = Access(
+    "create",
+    "",
+    "pods/eviction",
+    "/gw node drain, in whichever namespace a pod is",
+    method="POST",
+    whole_cluster=True,
+    how="--drain",
+)
 LIST_SECRETS = Access("list", "", "secrets", "/gw certs: until when TLS certificates last", how="--certs")
 LIST_NETWORK_POLICIES = Access("list", "networking.k8s.io", "networkpolicies", "/gw block: what lets traffic in")
 PATCH_CONFIG_MAP = Access("patch", "", "configmaps", "/gw config set", method="PATCH")
 PATCH_SERVICE = Access("patch", "", "services", "/gw switch and /gw maintenance", method="PATCH")
 PATCH_POD = Access("patch", "", "pods", "/gw pod quarantine", method="PATCH")
+CREATE_EVICTION = Access(
+    "create", "", "pods/eviction", "/gw restart --gradual, as the disruption budgets allow", method="POST"
+)
 DELETE_POD = Access("delete", "", "pods", "/gw pod delete", method="DELETE")
 PATCH_AUTOSCALER = Access(
     "patch", "autoscaling", "horizontalpodautoscalers", "/gw hpa bounds", versions=("v2", "v1"), method="PATCH"
@@ -118,12 +129,12 @@ PATCH_NETWORK_POLICY = Access(
 TABLE = (
     GET_DEPLOYMENT, LIST_DEPLOYMENTS, PATCH_DEPLOYMENT, GET_SCALE, PUT_SCALE, LIST_REPLICA_SETS, LIST_PODS, GET_LOG,
     GET_CONFIG_MAP, LIST_AUTOSCALERS, LIST_BUDGETS, LIST_SCALED_OBJECTS, LIST_EVENTS, LIST_SERVICES, LIST_SLICES,
-    LIST_POD_METRICS, LIST_NETWORK_POLICIES, PATCH_CONFIG_MAP, PATCH_SERVICE, PATCH_POD, DELETE_POD, PATCH_AUTOSCALER,
-    CREATE_NETWORK_POLICY, PATCH_NETWORK_POLICY,
+    LIST_POD_METRICS, LIST_NETWORK_POLICIES, PATCH_CONFIG_MAP, PATCH_SERVICE, PATCH_POD, CREATE_EVICTION, DELETE_POD,
+    PATCH_AUTOSCALER, CREATE_NETWORK_POLICY, PATCH_NETWORK_POLICY,
 )  # fmt: skip
 """All that everybody grants."""
 
-ON_REQUEST = (LIST_NODES, LIST_NODE_METRICS, LIST_SECRETS, PATCH_NODE, LIST_ALL_PODS, CREATE_EVICTION)
+ON_REQUEST = (LIST_NODES, LIST_NODE_METRICS, LIST_SECRETS, PATCH_NODE, LIST_ALL_PODS, EVICT_ANYWHERE)
 """What is granted by an option of `tocsin k8s rbac` only: it reaches beyond the namespace, or to keys."""
 
 
@@ -175,7 +186,7 @@ def manifest(
 
 
 _NODES = rules((LIST_NODES, LIST_NODE_METRICS))
-_DRAINS = rules((LIST_NODES, PATCH_NODE, LIST_ALL_PODS, CREATE_EVICTION))
+_DRAINS = rules((LIST_NODES, PATCH_NODE, LIST_ALL_PODS, EVICT_ANYWHERE))
 _IMPERSONATION = [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bot.adapters.kubernetes import configuring, detectors, history, rollout
+from bot.adapters.kubernetes import batches, configuring, detectors, history, rollout
 from bot.adapters.kubernetes.access import (
     GET_CONFIG_MAP,
     GET_SCALE,
@@ -19,6 +19,7 @@ from bot.adapters.kubernetes.ledger import Note, arrived, noted, owner_of_replic
 from bot.adapters.kubernetes.place import MOST_PODS, Place
 from bot.adapters.kubernetes.pods import counted, pod_of, selector_of
 from bot.adapters.kubernetes.wire import MERGE_PATCH, Conflicted
+from bot.adapters.kubernetes.workers import workers as owned
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
 from commands.errors import NotFound, Refusal
@@ -46,6 +47,7 @@ class KubernetesDeployments:
         self._limits = limits
         self._people = people
         self._now = now
+        self._batches = batches.Batches(place, now)
 
     # ------------------------------------------------------------ as it is
 
@@ -54,10 +56,11 @@ class KubernetesDeployments:
         self._place.check(name, at)
         return self._workload(await self._place.read(), await self._place.space())
 
-    async def pods(self, target: Target) -> Sequence[Pod]:
-        """Its pods, without those that stop in time."""
+    async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:
+        """See Deployments. Those that stop in time are left out."""
         self._place.check(target.name)
-        return [pod_of(one) for one in await self._place.pods() if counted(one, self._now())]
+        found = await (owned(self._place, await self._place.read()) if workers else self._place.pods())
+        return [pod_of(one) for one in found if counted(one, self._now())]
 
     async def config(self, target: Target) -> str:
         """Environment and mounted ConfigMaps of its template."""
@@ -89,6 +92,8 @@ class KubernetesDeployments:
         note = noted(deployment, operation)
         if note is None:
             return None
+        if note.kind == batches.KIND:
+            return await self._batches.became(deployment, note)
         return of_restart(deployment, note) if note.kind == "restart" else _of_scale(deployment, note)
 
     async def _config_map(self, name: str) -> dict[str, Any] | None:
@@ -117,6 +122,8 @@ class KubernetesDeployments:
             revision=str(history.revision_of(deployment)),
             started_at=since,
             busy_with=rollout.busy_with(deployment),
+            paused=bool(spec.get("paused")),
+            missing=rollout.missing_at_most(deployment),
         )
 
     # ------------------------------------------------------------ changed
@@ -152,15 +159,31 @@ class KubernetesDeployments:
     async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments. One patch, with the note; its time is the note's, so asking twice finds it there."""
         if only:
-            raise Rejected("a rollout restarts every pod: a cluster does not restart some of them")
+            await self._restart_some(target, only, operation, actor)
+            return
 
         def note(deployment: dict[str, Any]) -> Note:
             if deployment["spec"].get("paused"):
                 raise Rejected("its rollout is paused: nothing would be restarted until somebody resumes it")
-            generation = deployment["metadata"]["generation"]
-            return Note(id=operation, kind="restart", actor=actor, at=self._now(), generation=generation)
+            return Note.of("restart", operation, actor, self._now(), deployment)
 
         await self._write(target, operation, note, self._person(actor))
+
+    async def _restart_some(self, target: Target, only: Sequence[str], operation: str, actor: str) -> None:
+        """First the note, then evictions; where the note is there already, of those that are left."""
+        person = self._person(actor)
+
+        def note(deployment: dict[str, Any]) -> Note:
+            if rollout.replacing(deployment):
+                raise Rejected("a rollout is under way, which replaces every worker")
+            made = Note.of(batches.KIND, operation, actor, self._now(), deployment)
+            return made.model_copy(update={"pods": tuple(only)})
+
+        await self._write(target, operation, note, person)
+        deployment = await self._place.read()
+        mine = noted(deployment, operation)
+        if mine:
+            await self._batches.further(deployment, mine, person)
 
     async def _write(self, target: Target, operation: str, note: Callable[[dict[str, Any]], Note], person: str) -> bool:
         """Patch the deployment with the note, and a restart with its annotation; False: it was asked for before."""
@@ -232,7 +255,7 @@ def _check_count(known: dict[str, Any], expected: int, *, absent: int = 1) -> No
 def of_restart(deployment: dict[str, Any], note: Note) -> Operation:
     """How far a restart has come. Our restart is in the template, or another change of it came later."""
     annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-    progress = rollout.of_rollout(deployment)
+    progress = rollout.of_rollout(deployment, note.at)
     if annotations.get(history.RESTARTED) != note.at.isoformat():
         error = "its template was changed again since, by another restart or a rollback"
         return Operation(id=note.id, state="failed", done=0, total=progress.total, error=error)
@@ -247,4 +270,4 @@ def _of_scale(deployment: dict[str, Any], note: Note) -> Operation | None:
 
 
 def _as_operation(note: Note, progress: rollout.Progress) -> Operation:
-    return Operation(id=note.id, state=progress.state, done=progress.done, total=progress.total, error=progress.error)
+    return progress.operation(note.id)

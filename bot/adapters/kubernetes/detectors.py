@@ -17,7 +17,7 @@ from bot.adapters.kubernetes.listing import listed
 from bot.adapters.kubernetes.place import Place
 from bot.adapters.kubernetes.wire import NotAllowed
 
-SCALE, RESTART = "scale", "restart"
+SCALE, RESTART, BATCHES = "scale", "restart", "restart pods"
 #: What a pause holds back: the change would be taken, and nothing would come of it.
 _ROLLS = (RESTART, "rollback", "image", "resources", "env")
 KEDAS = "scaledobject.keda.sh/name"
@@ -105,17 +105,17 @@ def by_gitops(deployment: dict[str, Any]) -> Iterator[Detected]:
 
 
 def rolling(deployment: dict[str, Any]) -> Iterator[Detected]:
-    """A pause holds a restart back; a second restart starts the first one over."""
+    """A pause holds a restart back, and no evictions; a second restart starts the first one over."""
     if deployment["spec"].get("paused"):
         yield Detected("its rollout is paused", "resume it: /gw resume", _ROLLS)
         return
     busy = rollout.busy_with(deployment)
     if busy:
-        yield Detected(f"it is busy with {busy}", "wait for its end", (RESTART,))
+        yield Detected(f"it is busy with {busy}", "wait for its end", (RESTART, BATCHES))
 
 
 def budgeted(deployment: dict[str, Any], budgets: list[dict[str, Any]]) -> Iterator[Detected]:
-    """A budget holds for evictions, not for rollouts and scales: it is told, and stops nothing."""
+    """A budget holds for evictions, not for rollouts and scales: it is told, and stops nothing for good."""
     labels = deployment["spec"]["template"]["metadata"].get("labels") or {}
     for one in budgets:
         if selects(one["spec"].get("selector"), labels):

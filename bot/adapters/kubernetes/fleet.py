@@ -22,13 +22,12 @@ from commands.ports import (
     Draft,
     ErrorCount,
     LogPage,
-    LogSource,
+    LogQuery,
     Operation,
     Pod,
     RouteReading,
     Workload,
 )
-from commands.ports.outside import EVERYTHING
 from commands.reading import SECONDS
 from commands.registry import KUBERNETES
 
@@ -103,9 +102,9 @@ class KubernetesFleet:
         """See Deployments."""
         return await (await self._at(name, at)).find(name)
 
-    async def pods(self, target: Target) -> Sequence[Pod]:
+    async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:
         """See Deployments."""
-        return await self._of(target).pods(target)
+        return await self._of(target).pods(target, workers=workers)
 
     async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
         """See Deployments."""
@@ -166,20 +165,10 @@ class KubernetesFleet:
         """See Telemetry."""
         return await (await self._at(service, at)).health(service)
 
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-        at: Location = HERE,
-    ) -> LogPage:
+    async def lines(self, service: str, query: LogQuery, at: Location = HERE) -> LogPage:
         """See Logs."""
         there = await self._at(service, at)
-        return await there.lines(service, limit=limit, level=level, grep=grep, since=since, source=source)
+        return await there.lines(service, query)
 
     async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """See Logs."""

@@ -12,8 +12,7 @@ from bot.adapters.kubernetes.place import Place
 from commands.domain.location import HERE, Location
 from commands.domain.sli import Reading
 from commands.errors import NotFound, Unavailable
-from commands.ports import ErrorCount, LogPage, LogSource, RouteReading
-from commands.ports.outside import EVERYTHING
+from commands.ports import ErrorCount, LogPage, LogQuery, RouteReading
 
 
 class KubernetesGateway(KubernetesAlterations):
@@ -67,20 +66,10 @@ class KubernetesGateway(KubernetesAlterations):
 
     # ------------------------------------------------------------ logs
 
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-        at: Location = HERE,
-    ) -> LogPage:
+    async def lines(self, service: str, query: LogQuery, at: Location = HERE) -> LogPage:
         """See Logs."""
         self._place.check(service, at)
-        return await self._logs.lines(service, limit=limit, level=level, grep=grep, since=since, source=source)
+        return await self._logs.lines(service, query)
 
     async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         """See Logs."""

@@ -6,6 +6,8 @@ resourceVersion that was read, so of two bots with the same operation one writes
 
 *Restart*: the note and the change are one patch. The note is there exactly when the restart is.
 
+*Restart of some pods*: the note goes first, with their names. Evictions follow, and a pod that is gone has had its own.
+
 *Scale*: the scale subresource takes no annotations, so the note goes before the request. It says that the request was
 about to be sent, from which generation of the spec, and who owned `spec.replicas` then (`metadata.managedFields`). With
 that, the object tells later what became of it:
@@ -44,6 +46,7 @@ class Note(BaseModel):
     before: int | None = None
     after: int | None = None
     owner: str = ""
+    pods: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, kind: str, operation: str, actor: str, at: datetime, known: dict[str, Any]) -> Note:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,8 +17,7 @@ from bot.adapters.kubernetes.access import GET_LOG
 from bot.adapters.kubernetes.place import Place
 from bot.adapters.kubernetes.wire import Declined
 from commands.errors import NotFound
-from commands.ports import ErrorCount, ErrorGroup, LogLine, LogPage, LogSource
-from commands.ports.outside import EVERYTHING
+from commands.ports import ErrorCount, ErrorGroup, LogLine, LogPage, LogQuery, LogSource
 
 TAIL, BYTES = 2000, 4 * 2**20
 _AT_ONCE, _SHORTER, _TRIES, _FEW = 4, 8, 3, 10
@@ -42,25 +41,16 @@ class PodLogs:
         self._tail = tail
         self._bytes = most_bytes
 
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-    ) -> LogPage:
+    async def lines(self, service: str, query: LogQuery) -> LogPage:
         """See Logs."""
-        found, kept_since = await self._all(service, since, source)
-        least, wanted = _LEVELS[level], grep.casefold()
+        found, kept_since = await self._all(service, query.since, query.source)
+        least, wanted = _LEVELS[query.level], query.grep.casefold()
         fitting = [one for one in found if _LEVELS[one.level] >= least and wanted in _searched(one)]
-        return LogPage(lines=tuple(fitting[-limit:]), total=len(fitting), kept_since=kept_since)
+        return LogPage(lines=tuple(fitting[-query.limit :]), total=len(fitting), kept_since=kept_since)
 
     async def errors(self, service: str, *, since: timedelta) -> ErrorCount:
         """See Logs."""
-        found, kept_since = await self._all(service, since)
+        found, kept_since = await self._all(service, since, LogSource())
         groups: dict[tuple[str, int, str], tuple[int, datetime]] = {}
         for one in found:
             if _is_error(one):
@@ -72,9 +62,7 @@ class PodLogs:
         )
         return ErrorCount(groups=listed, total=sum(one.count for one in listed), kept_since=kept_since)
 
-    async def _all(
-        self, service: str, since: timedelta, source: LogSource = EVERYTHING
-    ) -> tuple[list[LogLine], datetime | None]:
+    async def _all(self, service: str, since: timedelta, source: LogSource) -> tuple[list[LogLine], datetime | None]:
         """Every container's lines, oldest first, and since when they are whole."""
         self._place.check(service)
         gate = asyncio.Semaphore(_AT_ONCE)
@@ -170,9 +158,8 @@ def _json(said: str) -> dict[str, Any] | None:
 
 def _guess(said: str) -> str:
     """The level that a plain line names near its beginning."""
-    words: Callable[[str], str] = lambda word: word.strip("[]:|()<>").upper()  # noqa: E731
-    named = next((_LEVELS[words(word)] for word in said.split()[:4] if words(word) in _LEVELS), 1)
-    return _NAMES[named]
+    words = (word.strip("[]:|()<>").upper() for word in said.split()[:4])
+    return _NAMES[next((_LEVELS[word] for word in words if word in _LEVELS), 1)]
 
 
 def _moment(stamp: str) -> datetime | None:

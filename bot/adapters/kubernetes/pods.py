@@ -28,6 +28,11 @@ def counted(pod: dict[str, Any], now: datetime) -> bool:
     return not ends or datetime.fromisoformat(ends) < now
 
 
+def serves(pod: dict[str, Any]) -> bool:
+    """Whether it is ready, and nobody has told it to stop."""
+    return not pod["metadata"].get("deletionTimestamp") and condition(pod, "Ready").get("status") == "True"
+
+
 def pod_of(pod: dict[str, Any]) -> Pod:
     """One pod."""
     meta, status = pod["metadata"], pod.get("status") or {}

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from commands.ports import Operation
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` copies are as they should be."""
+    """`done` of `total` copies are as they should be. `until`: how long the Deployment gives it, counted from its last
+    step."""
 
     state: Literal["running", "done", "failed"]
     done: int
     total: int
     error: str = ""
+    until: datetime | None = None
+
+    def operation(self, operation: str) -> Operation:
+        """As the port tells it."""
+        return Operation(
+            id=operation, state=self.state, done=self.done, total=self.total, error=self.error, until=self.until
+        )
 
 
-def of_rollout(deployment: dict[str, Any]) -> Progress:
-    """Whether every copy is of the newest template, available, and no old one is left."""
+#: Between a deadline that is over and the status that says so.
+SLACK = timedelta(minutes=1)
+#: What Kubernetes gives where nothing is said, in seconds. "No deadline" is written as 68 years: above a day is none.
+_NOT_SAID, _NONE = 600, 86_400
+
+
+def given(deployment: dict[str, Any]) -> timedelta:
+    """How long new pods may take without a step forward. No deadline is none that was said: somebody waits for it."""
+    said = deployment["spec"].get("progressDeadlineSeconds", _NOT_SAID)
+    return timedelta(seconds=said if said <= _NONE else _NOT_SAID)
+
+
+def of_rollout(deployment: dict[str, Any], asked_at: datetime | None = None) -> Progress:
+    """Whether every copy is of the newest template, available, and no old one is left.
+
+    `asked_at` is where its time begins if the controller counts no steps, as without a deadline.
+    """
     counts = _Counts.of(deployment)
     late = condition(deployment, "Progressing")
     if not counts.observed:
@@ -27,7 +53,9 @@ def of_rollout(deployment: dict[str, Any]) -> Progress:
     if late.get("reason") == "ProgressDeadlineExceeded":
         why = f"{counts.new} of {counts.total} new copies are available, and its progress deadline is over"
         return Progress("failed", counts.new, counts.total, f"{why}: {late.get('message', '')}".rstrip(": "))
-    return _unless_refused(deployment, counts.new, counts.total)
+    stepped = datetime.fromisoformat(late["lastUpdateTime"]) if "lastUpdateTime" in late else asked_at
+    until = stepped + given(deployment) + SLACK if stepped else None
+    return replace(_unless_refused(deployment, counts.new, counts.total), until=until)
 
 
 def of_scale(deployment: dict[str, Any]) -> Progress:
@@ -88,6 +116,17 @@ def busy_with(deployment: dict[str, Any]) -> str:
         return "a rollout that is stuck" if progress.state == "failed" else ""
     stuck = " that is stuck" if progress.state == "failed" else ""
     return f"a rollout{stuck}: {counts.new} of {counts.total} new copies available"
+
+
+def replacing(deployment: dict[str, Any]) -> bool:
+    """Whether a rollout is under way: there are workers of an older template, and nobody has paused it."""
+    counts = _Counts.of(deployment)
+    return counts.observed and counts.updated < counts.replicas and not deployment["spec"].get("paused")
+
+
+def settled(deployment: dict[str, Any]) -> bool:
+    """Whether its own status says that nothing is going on; a pause is nothing."""
+    return bool(deployment["spec"].get("paused")) or not busy_with(deployment)
 
 
 @dataclass(frozen=True)

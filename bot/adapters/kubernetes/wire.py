@@ -3,7 +3,8 @@
 The client builds the connection (kubeconfig, plugins that fetch tokens, TLS, the service account of a pod) and signs
 the requests; bodies stay JSON, since its typed models drop the fields that they do not know.
 
-    reads        tried twice when the connection breaks; no answer: Unavailable
+    reads        tried twice when the connection breaks; no answer: Unavailable;
+                 the same question of several at the same moment is asked once
     changes      sent once; nothing was sent, or refused by name (4xx): Rejected, a 409 Conflicted;
                  sent, and then silence, a broken connection or a 5xx: OutcomeUnknown
 """
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.adapters.kubernetes.access import Access
 from bot.adapters.kubernetes.settings import ClusterSettings
+from bot.adapters.kubernetes.sharing import Shared
 from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import OutcomeUnknown, Rejected
 
@@ -53,6 +55,10 @@ class Forbidden(Rejected):
 
 class Declined(Unavailable):
     """The server is there, and does not answer this question (4xx)."""
+
+
+class NotNow(Rejected):
+    """The same for a while (429): nothing happened, and it may be asked again later."""
 
 
 class NotSent(Exception):  # noqa: N818 - a state of the request
@@ -98,6 +104,7 @@ class Cluster:
         self._making = threading.Lock()
         self._client: ApiClient | None = None
         self._namespace = how.namespace
+        self._shared = Shared[Answer]()
 
     async def close(self) -> None:
         """Let go of threads and connections; calls under way end by their own timeout."""
@@ -120,10 +127,15 @@ class Cluster:
 
     async def ask(self, path: str, query: Mapping[str, object] | None = None, body: Any = None) -> Answer:
         """A request that changes nothing, once more after a broken connection. Raises Unavailable."""
-        method = "GET" if body is None else "POST"
+        if body is not None:
+            return await self._ask("POST", path, query or {}, body)
+        question = (path, *sorted((name, str(value)) for name, value in (query or {}).items()))
+        return await self._shared.ask(question, lambda: self._ask("GET", path, query or {}))
+
+    async def _ask(self, method: str, path: str, query: Mapping[str, object], body: Any = None) -> Answer:
         for attempt in range(_READ_TRIES):
             try:
-                return await self._in_thread(lambda: self._send(method, path, query or {}, body))
+                return await self._in_thread(lambda: self._send(method, path, query, body))
             except (NotSent, NoAnswer) as gone:
                 if attempt + 1 == _READ_TRIES:
                     raise self._gone(str(gone)) from gone
@@ -135,12 +147,15 @@ class Cluster:
         """Ask once. Raises Conflicted, Rejected, OutcomeUnknown."""
         headers = {"Content-Type": kind or "application/json", **({"Impersonate-User": person} if person else {})}
         path = access.path(namespace, name)
+        self._shared.forget()
         try:
             answer = await self._in_thread(lambda: self._send(access.method, path, _STRICT, body, headers))
         except NotSent as never:
             raise Rejected(f"no connection to the cluster {self.name} ({never})") from never
         except NoAnswer as silence:
             raise OutcomeUnknown(f"the cluster {self.name} did not answer ({silence})") from silence
+        finally:
+            self._shared.forget()
         if answer.good:
             return json.loads(answer.body)
         if answer.status == 409:
@@ -149,7 +164,7 @@ class Cluster:
             why = self.refused(answer, access, namespace, name, person).words()
             raise (Rejected if answer.status == 404 or _WEBHOOK in answer.words else Forbidden)(why)
         if answer.status < 500:
-            raise Rejected(answer.words)
+            raise (NotNow if answer.status == 429 else Rejected)(answer.words)
         raise OutcomeUnknown(f"the cluster {self.name} answered {answer.status}: {answer.words}")
 
     async def rehearse(self, access: Access, namespace: str, name: str, body: Any, kind: str) -> dict[str, Any] | str:

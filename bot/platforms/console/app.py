@@ -10,13 +10,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from bot.delivery import Intake
-from bot.platforms.console import api, faults, login, pages, stream
+from bot.platforms.console import api, faults, login, pages, papers_pages, reports_pages, stream
 from bot.platforms.console.channels import ChannelList
 from bot.platforms.console.console import STATIC, Console, TheConsole, assets_path
 from bot.platforms.console.fences import BodyLimit, OwnNames, SecurityHeaders
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.passwords import Doorkeeper
-from bot.platforms.console.record import ConsoleRecord
+from bot.platforms.console.record import ConsoleRecord, Papers
 from bot.platforms.console.rendering import Renderer
 from bot.platforms.console.sessions import Sessions
 from bot.platforms.console.settings import ConsoleSettings
@@ -24,10 +24,11 @@ from commands.people import Directory, Person
 from commands.registry import Command
 
 
-def build(
+def build(  # noqa: PLR0913 - what the console is made of
     *,
     intake: Intake,
     record: ConsoleRecord,
+    papers: Papers,
     commands: Callable[[Person], list[Command]],
     directory: Directory,
     settings: ConsoleSettings,
@@ -41,6 +42,7 @@ def build(
     console = Console(
         intake=intake,
         record=record,
+        papers=papers,
         commands=commands,
         directory=directory,
         settings=settings,
@@ -57,7 +59,7 @@ def _application(console: Console, assets: str) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
     app.mount(assets, KeptFiles(directory=STATIC))
-    for router in (pages.routes, login.routes, api.routes, stream.routes):
+    for router in (pages.routes, papers_pages.routes, reports_pages.routes, login.routes, api.routes, stream.routes):
         app.include_router(router)
     app.add_api_route("/healthz", health, methods=["GET"])
     faults.install(app)

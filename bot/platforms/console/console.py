@@ -15,7 +15,7 @@ from bot.delivery import Intake
 from bot.platforms.console.channels import ChannelList
 from bot.platforms.console.hub import Hub
 from bot.platforms.console.passwords import Doorkeeper
-from bot.platforms.console.record import ConsoleRecord
+from bot.platforms.console.record import ConsoleRecord, Papers
 from bot.platforms.console.rendering import Renderer
 from bot.platforms.console.sessions import Session, Sessions
 from bot.platforms.console.settings import ConsoleSettings
@@ -36,6 +36,7 @@ class Console:
 
     intake: Intake
     record: ConsoleRecord
+    papers: Papers
     commands: Callable[[Person], list[Command]]
     directory: Directory
     settings: ConsoleSettings

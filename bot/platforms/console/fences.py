@@ -41,7 +41,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # the public page has a stricter policy of its own
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

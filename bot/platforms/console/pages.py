@@ -1,14 +1,13 @@
-"""The pages that people open: a channel, a postmortem, and the switch of who they are in a demo."""
+"""The pages that people open: a channel, and the switch of who they are in a demo."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bot.platforms.console.api import PAGE
 from bot.platforms.console.console import (
@@ -20,7 +19,7 @@ from bot.platforms.console.console import (
     TheConsole,
     reader_of,
 )
-from bot.platforms.console.rendering import iso, markdown
+from bot.platforms.console.rendering import iso
 from bot.platforms.console.spoken import is_own
 from bot.platforms.console.wire import Asked
 from bot.store.views import MessageView
@@ -34,7 +33,7 @@ async def front(request: Request, console: TheConsole) -> Response:
     """The first channel: standing ones come first."""
     reader = enter(request, console)
     if reader is None:
-        return _bounce(console)
+        return bounce(console)
     channels = await console.record.channels(reader.person.id)
     if not channels:
         raise NotFound("There is no channel yet.", hint="Ask an administrator to add one to the settings.")
@@ -46,7 +45,7 @@ async def channel(name: Asked, request: Request, console: TheConsole) -> Respons
     """A channel with its newest messages. What happens after the cursor comes by the stream."""
     reader = enter(request, console)
     if reader is None:
-        return _bounce(console)
+        return bounce(console)
     cursor = await console.record.cursor()
     view = await console.channel_in_sight(name, reader.person)
     found = await console.record.messages(name, reader.person.id, limit=PAGE)
@@ -76,36 +75,6 @@ async def postmortem_of(name: Asked, console: TheConsole, reader: AReader) -> Re
     if view.incident is None:
         raise NotFound(f"{name[:80]} is no incident's channel.")
     return RedirectResponse(f"/postmortems/{quote(view.incident, safe='')}", status_code=303)
-
-
-@routes.get("/postmortems/{incident}.md")
-async def postmortem_file(incident: Asked, console: TheConsole, reader: AReader) -> Response:
-    """A postmortem's Markdown, to keep."""
-    text = await console.record.postmortem(incident, reader.person.id)
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", incident)[:80]
-    return PlainTextResponse(
-        text,
-        media_type="text/markdown",
-        headers={"Content-Disposition": f'attachment; filename="postmortem-{name}.md"'},
-    )
-
-
-@routes.get("/postmortems/{incident}")
-async def postmortem(incident: Asked, request: Request, console: TheConsole) -> Response:
-    """A postmortem as a page."""
-    reader = enter(request, console)
-    if reader is None:
-        return _bounce(console)
-    text = await console.record.postmortem(incident, reader.person.id)
-    values = await frame(console, reader, cursor=await console.record.cursor())
-    home = await _channel_of(console, incident, reader)
-    html = console.renderer.page("postmortem", incident=incident, home=home, document=markdown(text), **values)
-    return keep(console, reader, HTMLResponse(html))
-
-
-async def _channel_of(console: Console, incident: str, reader: Reader) -> str:
-    channels = await console.record.channels(reader.person.id)
-    return next((one.name for one in channels if one.incident == incident), "")
 
 
 @routes.post("/whoami")
@@ -151,7 +120,8 @@ def enter(request: Request, console: Console) -> Reader | None:
     return next_person(console, first.id)
 
 
-def _bounce(console: Console) -> Response:
+def bounce(console: Console) -> Response:
+    """Ask again from here, with the cookie."""
     return HTMLResponse(console.renderer.page("bounce"))
 
 

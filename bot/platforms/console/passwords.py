@@ -6,12 +6,13 @@ import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
+from contextlib import suppress
 
 import anyio
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from bot.platforms.console.settings import ConsoleSettings, hash_password
+from bot.platforms.console.settings import ConsoleSettings
 
 #: Attempts in a window that are let through before one succeeds, for one person and for one address.
 PER_PERSON, PER_ADDRESS, WINDOW_SECONDS = 5, 20, 300.0
@@ -67,7 +68,7 @@ class Doorkeeper:
         self._limiter = Limiter(now=now)
         self._hasher = PasswordHasher()
         # Checked for people who do not exist, so that the time taken does not tell who does.
-        self._nobody = hash_password(secrets.token_hex()) if settings.authentication == "password" else ""
+        self._nobody = _hash_of_nobody(settings) if settings.authentication == "password" else ""
         # A check takes 64 MB by design; a flood of them must not take the machine.
         self._places = anyio.CapacityLimiter(2)
         self._under_way = 0
@@ -102,3 +103,12 @@ class Doorkeeper:
             return self._hasher.verify(expected, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _hash_of_nobody(settings: ConsoleSettings) -> str:
+    """As costly as those that there are: a cheaper or a dearer one would tell."""
+    for hashed in settings.passwords.values():
+        with suppress(InvalidHashError):
+            like = extract_parameters(hashed.get_secret_value())
+            return PasswordHasher.from_parameters(like).hash(secrets.token_hex())
+    return PasswordHasher().hash(secrets.token_hex())

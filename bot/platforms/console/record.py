@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from bot.store.views import ChannelView, MessageView
+from commands.charts import Chart
+from commands.domain.paper import Paper, Revision
+from commands.domain.period import ReportKind
+from commands.people import Person
+from commands.reporting import PeriodReport
 
 
 class ConsoleRecord(Protocol):
@@ -48,5 +54,29 @@ class ConsoleRecord(Protocol):
     async def mark_read(self, channel: str, person: str, message: int) -> None:
         """The person has seen a channel up to a message."""
 
-    async def postmortem(self, incident: str, person: str) -> str:
-        """The draft's Markdown. Raises NotFound where there is none in sight."""
+    async def message(self, key: str, person: str) -> MessageView:
+        """One message. Raises NotFound when it is not there or out of sight."""
+
+
+class Papers(Protocol):
+    """Postmortems and reports. What a person may not read does not exist for them: all raise NotFound then."""
+
+    async def paper(self, incident: str, person: str) -> Paper: ...
+
+    async def revisions(self, incident: str, person: str) -> list[Revision]:
+        """Newest first, without their texts."""
+
+    async def revision(self, incident: str, number: int, person: str) -> Revision: ...
+
+    async def review(self, incident: str, person: str) -> str:
+        """The meeting that is planned, as a calendar file."""
+
+    async def report(
+        self, kind: ReportKind, since: datetime, until: datetime, person: str
+    ) -> tuple[PeriodReport, Chart | None]:
+        """What happened in a span of time; of what that person may not read, how many."""
+
+    def may_edit(self, person: Person) -> bool: ...
+
+    async def edit(self, incident: str, person: Person, text: str, *, version: int, section: str) -> Paper:
+        """Save the whole text, or one section. Raises Overtaken, NotAllowed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -13,7 +15,7 @@ from bot.platforms.console.hub import Hub
 from bot.platforms.console.settings import ConsoleSettings, netloc
 
 #: Streams end at once when the hub closes; anything else that is still running gets this long.
-GRACE_SECONDS = 3
+GRACE_SECONDS = 10
 
 
 class ConsoleServer(uvicorn.Server):
@@ -53,6 +55,11 @@ class ConsoleServer(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, then stop as uvicorn does."""
+        """End the streams, then stop as uvicorn does; of what is cut off it tells how many, without tracebacks."""
         self._hub.close()
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
         await super().shutdown(sockets)
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))

@@ -24,6 +24,8 @@ DeliveryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(legible)]
 #: Part of an address, or of its query.
 Asked = Annotated[str, AfterValidator(legible)]
+#: A long text that somebody wrote.
+Written = Annotated[str, Field(max_length=200_000), AfterValidator(legible)]
 Number = Annotated[int, Field(ge=0, le=LARGEST)]
 
 

@@ -19,7 +19,7 @@ from bot.platforms.slack.said import Said, content
 from bot.platforms.slack.web import Barred, Busy, Refused, Web
 from commands.cards import channels_of, people_of
 from commands.people import Directory
-from commands.ports import Post, Room, Undeliverable
+from commands.ports import Post, Room, Undeliverable, Urgency
 from commands.presentation import relayed
 
 log = logging.getLogger(__name__)
@@ -161,9 +161,12 @@ class SlackChat:
             raise refused from None
 
     async def _whisper(self, spot: Spot, post: Post, shown: Shown, person: str) -> str:
-        """To one person: where they asked, else in the channel, else directly."""
-        if post.thread is None and await self._responses.answer(
-            platform_of(spot.team), post.key, shown, everybody=False
+        """To one person: where they asked, else in the channel, else directly; somebody who is called, directly."""
+        called = post.urgency is Urgency.PAGE
+        if (
+            post.thread is None
+            and not called
+            and await self._responses.answer(platform_of(spot.team), post.key, shown, everybody=False)
         ):
             return f"{_FLEETING}{post.key}"
         user = self._people.user(spot.team, person)
@@ -173,7 +176,8 @@ class SlackChat:
             raise Undeliverable(f"{self._name(person)} has no account in this Slack workspace.")
         with final():
             try:
-                return await self._ephemeral(spot, user, post, shown)
+                if not called:
+                    return await self._ephemeral(spot, user, post, shown)
             except Refused as refused:
                 if refused.code not in _NOT_SEEN:
                     raise

@@ -30,7 +30,9 @@ class Documents:
 
     async def attach(self, spot: Spot, thread: str, document: Document) -> None:
         """Upload a document into the thread of its message, unless it is there."""
-        text = await self._store.look(lambda tx: tx.postmortems.get(document.incident))
+        text: str | None = document.content
+        if not text:
+            text = await self._store.look(lambda tx: tx.postmortems.get(document.incident))
         if text is not None:
             await self.upload(spot, thread, document.name, text.encode(), title=document.title)
 

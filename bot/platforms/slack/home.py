@@ -72,7 +72,7 @@ class Home:
     def _plans(self, tx: SqlTransaction, person: Person) -> list[Waiting]:
         """Plans that wait for a confirmation which this person may give."""
         waiting = [
-            self._waiting(tx, plan_card_key(plan.id), plan.channel, person)
+            self._waiting(tx, plan_card_key(plan.told_in), plan.channel, person)
             for plan in tx.plans.recent(target=None, limit=_LOOKED_AT)
             if plan.state is PlanState.PLANNED
             and tx.now < plan.approve_by
@@ -149,5 +149,5 @@ def _short(waiting: Waiting) -> Card:
 
 
 def _roles(incident: Incident, person: Person) -> Rich:
-    held = " and ".join(role.title.lower() for role in incident.held_by(person.id))
+    held = " and ".join(role.full_name.lower() for role in incident.held_by(person.id))
     return rich(f": you are {held}") if held else ()

@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
@@ -23,14 +24,14 @@ from bot.platforms.slack.arriving import arrival_of, is_chatter, rest_of
 from bot.platforms.slack.places import PLATFORM
 from bot.platforms.slack.web import Barred, Busy, Unclear
 from bot.store import arrivals
-from bot.store.arrivals import Arrival, Keeping
+from bot.store.arrivals import Arrival, Finished, Keeping
 from bot.store.errors import StoreUnavailable
 from bot.store.transaction import Store
 from commands.ports import Clock
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS, _SILENT_SECONDS, _ATTEMPTS = 2.0, 10.0, 6
+_LOOK_SECONDS, _SILENT_SECONDS, _LAST_SECONDS, _ATTEMPTS = 2.0, 10.0, 1.0, 6
 #: Slack waits for three seconds; an answer needs its way.
 PATIENCE_SECONDS = 2.4
 #: While Slack, or the way to it, is out of order: nothing is given up for that, and it is asked at least this often.
@@ -56,6 +57,7 @@ def front(receive: Callable[[dict[str, Any]], Awaitable[BoltResponse]], signing_
     quiet = logging.getLogger("slack_bolt.front")
     quiet.setLevel(logging.WARNING)  # below, Bolt writes the body of each request that it refuses
     return AsyncApp(
+        name="front",
         logger=quiet,
         signing_secret=signing_secret or "socket mode is not signed",
         before_authorize=take,
@@ -81,6 +83,8 @@ class Intake:
         self._lanes: dict[str, deque[Arrival]] = defaultdict(deque)
         self._working: dict[str, asyncio.Task[None]] = {}
         self._here: set[str] = set()
+        self._finished: list[Finished] = []
+        self._marking: asyncio.Task[None] | None = None
         self._pruned = clock.now()
 
     async def receive(self, body: dict[str, Any]) -> BoltResponse:
@@ -122,8 +126,9 @@ class Intake:
                 arrival = self._lanes[lane].popleft()
                 try:
                     await self._finish(arrival)
-                finally:
+                except BaseException:
                     self._here.discard(arrival.id)
+                    raise
         finally:  # what is left here, whatever happened, is found again in the store
             self._here.difference_update(left.id for left in self._lanes.pop(lane, ()))
             self._working.pop(lane, None)
@@ -137,7 +142,7 @@ class Intake:
         while True:
             try:
                 await self._try(arrival, attempt)
-                await self._mark(arrival)
+                self._mark(arrival)
                 return
             except Exception as error:
                 if _is_from(error, StoreUnavailable):
@@ -162,9 +167,29 @@ class Intake:
         elif attempt == _ATTEMPTS:
             await self._give_up(arrival)
 
-    async def _mark(self, arrival: Arrival) -> None:
-        now, rest = self._clock.now(), rest_of(arrival.payload)
-        await self._store.database.write(lambda c: arrivals.finish(c, arrival.id, now, rest=rest))
+    def _mark(self, arrival: Arrival) -> None:
+        """Its lane goes on meanwhile: what a crash leaves unmarked is worked again, and found to be done."""
+        self._finished.append(Finished(arrival.id, self._clock.now(), rest_of(arrival.payload)))
+        if self._marking is None:
+            self._marking = asyncio.create_task(self._mark_all())
+
+    async def _mark_all(self) -> None:
+        """In one transaction all that were finished while the last one was written."""
+        try:
+            while self._finished:
+                batch = tuple(self._finished)
+                try:
+                    await self._store.database.write(partial(arrivals.finish, finished=batch))
+                except StoreUnavailable as gone:
+                    log.warning("%d deliveries are done and wait to be marked: %s", len(batch), gone)
+                    await asyncio.sleep(_LOOK_SECONDS)
+                    continue
+                except Exception:
+                    log.exception("%d deliveries are done, could not be marked, and are looked at again", len(batch))
+                del self._finished[: len(batch)]
+                self._here.difference_update(one.id for one in batch)
+        finally:
+            self._marking = None
 
     async def _count(self, arrival: Arrival) -> None:
         with contextlib.suppress(StoreUnavailable):
@@ -201,9 +226,10 @@ class Intake:
             await self._store.database.write(lambda c: arrivals.prune(c, now - arrivals.KEEP))
 
     async def drain(self) -> None:
-        """Wait for what is being worked on."""
-        while self._working:
-            await asyncio.gather(*self._working.values(), return_exceptions=True)
+        """Wait for what is being worked on, and until it is marked."""
+        while self._working or self._marking:
+            marking = [self._marking] if self._marking else []
+            await asyncio.gather(*self._working.values(), *marking, return_exceptions=True)
 
     async def close(self) -> None:
         """Stop working; what is not finished is taken up by the next process."""
@@ -211,6 +237,11 @@ class Intake:
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
+        if self._marking is not None:
+            _, late = await asyncio.wait({self._marking}, timeout=_LAST_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
 
 def _is_from(error: BaseException, kinds: type[Exception] | tuple[type[Exception], ...]) -> bool:

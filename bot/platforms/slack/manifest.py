@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from bot.platforms.slack.own import SLACKS_OWN
 from bot.platforms.slack.subscriptions import EVENTS, SHORTCUTS, scopes
 from bot.settings import Settings
 from commands.grammar.parser import usage
@@ -27,7 +28,7 @@ _LONG = (
 )
 _LONGEST_HINT = 100
 #: Slack's own, and the name under which everything can be asked: ours is `/tocsin help`.
-_SLACKS_OWN, _OWN = "help", "tocsin"
+_OWN = "tocsin"
 _FAMILIES = {
     "incident": "Declare an incident, or work on one",
     "gw": "Look at the gateway, or change it",
@@ -111,7 +112,7 @@ def slash_commands(registry: Registry) -> Iterator[dict[str, Any]]:
     """One for each family of the registry, and Tocsin's own."""
     known = sorted(registry.commands.values(), key=lambda command: command.path)
     for root, family in groupby(known, key=lambda command: command.path[0]):
-        if root not in {_SLACKS_OWN, _OWN}:
+        if root not in {*SLACKS_OWN, _OWN}:
             yield _slash(root, list(family))
     own = [path[1] for path in sorted(registry.commands) if path[0] == _OWN and len(path) > 1]
     yield {

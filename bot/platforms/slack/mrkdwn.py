@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from bot.platforms.slack.own import as_typed
 from bot.platforms.slack.render.measure import clean
 from bot.platforms.slack.render.naming import Names
 from bot.platforms.slack.render.richtext import mrkdwn_date
@@ -53,7 +54,9 @@ def _word(span: Part, names: Names) -> Text | Link | When | Channel:
             return Link(url=names.url(url) or text, text=text) if url.startswith("/") else span
         case When() | Channel():
             return span
-        case Text(text=text) | Code(text=text):
+        case Code(text=text):
+            return Text(text=as_typed(text))
+        case Text(text=text):
             return Text(text=text)
         case str():
             return Text(text=span)
@@ -77,7 +80,7 @@ def _piece(span: Part, names: Names) -> _Piece | None:
             found = names.channel_id(name)
             return (f"<#{found}>", "") if found else (escaped(f"#{name}"), "")
         case Code(text=text):
-            return escaped(text), "`"
+            return escaped(as_typed(text)), "`"
         case Text(text=text, strong=bold):
             return escaped(text), "*" if bold and text.strip() else ""
         case _:

@@ -82,6 +82,7 @@ def workshop(bench: Bench, wire: Wire) -> AsyncApp:
     quiet = logging.getLogger("slack_bolt.workshop")
     quiet.setLevel(logging.ERROR)  # events of no interest are no reason for a warning each
     app = AsyncApp(
+        name="workshop",  # without one, Bolt looks through the sources of all callers for it
         logger=quiet,
         authorize=authorize,  # type: ignore[arg-type] # None is "not installed" for Bolt, which its types leave out
         client=wire.client(),

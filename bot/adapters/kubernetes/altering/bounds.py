@@ -119,7 +119,7 @@ class Wake(Change):
     async def became(self, scene: Scene, thought: Thought, note: Note) -> Operation:  # noqa: ARG002
         """How many are there."""
         found = of_scale(scene.deployment)
-        return Operation(id=note.id, state=found.state, done=found.done, total=found.total, error=found.error)
+        return found.operation(note.id)
 
 
 CHANGES: tuple[Change, ...] = (Autoscaler(), Zero(), Wake())

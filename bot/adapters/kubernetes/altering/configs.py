@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from bot.adapters.kubernetes.access import GET_CONFIG_MAP, PATCH_CONFIG_MAP
@@ -58,13 +59,12 @@ class ConfigSet(Change):
             return await super().became(scene, thought, note)
         restart = noted(scene.deployment, note.id)
         template = scene.deployment["spec"]["template"]["metadata"].get("annotations") or {}
-        found, error = of_rollout(scene.deployment), ""
+        found, error = of_rollout(scene.deployment, note.at), ""
         if restart is None:
             error = "the ConfigMap was changed, and the restart never arrived: /gw restart"
         elif template.get(RESTARTED) != restart.at.isoformat():
             error = "the ConfigMap was changed; the template was changed again since"
-        state, why = ("failed", error) if error else (found.state, found.error)
-        return Operation(id=note.id, state=state, done=found.done, total=found.total, error=why)
+        return (replace(found, state="failed", error=error) if error else found).operation(note.id)
 
 
 async def _read(scene: Scene, name: str) -> tuple[dict[str, Any], Refusal | None]:

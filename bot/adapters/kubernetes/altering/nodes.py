@@ -9,24 +9,23 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from bot.adapters.kubernetes.access import CREATE_EVICTION, LIST_ALL_PODS, LIST_NODES, PATCH_NODE
+from bot.adapters.kubernetes.access import EVICT_ANYWHERE, LIST_ALL_PODS, LIST_NODES, PATCH_NODE
 from bot.adapters.kubernetes.altering.asking import there
 from bot.adapters.kubernetes.altering.single_pods import QUARANTINE
 from bot.adapters.kubernetes.altering.thought import Change, Said, Scene, Thought, put
+from bot.adapters.kubernetes.evicting import AT_ONCE, TRIED, evict, held, staying
 from bot.adapters.kubernetes.ledger import Note, notes
 from bot.adapters.kubernetes.rollout import condition
 from bot.adapters.kubernetes.wire import Forbidden
 from commands.errors import Conflict, NotFound, Unavailable
-from commands.ports import Operation, OutcomeUnknown, Rejected
+from commands.ports import Operation
 from commands.presentation.words import counted
 
 _MIRROR = "kubernetes.io/config.mirror"
 _OVER = {"Succeeded", "Failed"}
-#: How long evictions are asked for, and how many in one round: a budget gives way when a new pod is ready.
-WITHIN, _AT_ONCE = timedelta(seconds=60), 5
+#: How long evictions are asked for.
+WITHIN = timedelta(seconds=60)
 _SHOWN = 3
-#: How many evictions are tried dry for a plan, and how many of them at once.
-_TRIED, _DRY_AT_ONCE = 20, 4
 _NAME, _KNOWN = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}"), 10
 
 
@@ -48,7 +47,7 @@ async def _pods(scene: Scene, node: str) -> tuple[list[dict[str, Any]], list[dic
     """
     found = [one for one in await there(scene, LIST_ALL_PODS, fieldSelector=f"spec.nodeName={node}") if not _stays(one)]
     alone = [one for one in found if not _controller(one) or QUARANTINE in (one["metadata"].get("labels") or {})]
-    return [one for one in found if one not in alone], _staying(alone)
+    return [one for one in found if one not in alone], staying(alone)
 
 
 def _stays(pod: dict[str, Any]) -> bool:
@@ -132,11 +131,12 @@ class Drain(Change):
     async def further(self, scene: Scene, thought: Thought, person: str) -> None:
         """A few evictions. What is held is asked for again in the next round; the read-back says what is left."""
         mine = [one for one in notes(thought.known) if one.kind == self.name][-1]
+        self._stopped.pop(mine.id, None)
         asked, until = 0, asyncio.get_running_loop().time() + (mine.at + self._within - scene.now).total_seconds()
         try:
-            for pod in _staying((await _pods(scene, thought.settled["node"]))[0]):
-                if asked < _AT_ONCE and asyncio.get_running_loop().time() < until:
-                    asked += await _evict(scene, pod, person)
+            for pod in staying((await _pods(scene, thought.settled["node"]))[0]):
+                if asked < AT_ONCE and asyncio.get_running_loop().time() < until:
+                    asked += await evict(scene.place, pod, person, by=EVICT_ANYWHERE) == "taken"
         except Forbidden as refused:
             self._stopped[mine.id] = str(refused)
 
@@ -146,7 +146,7 @@ class Drain(Change):
         if not thought.known["spec"].get("unschedulable"):
             return Operation(id=note.id, state="failed", done=0, total=0, error=f"somebody has uncordoned {name} since")
         left, alone = await _pods(scene, name)
-        kept, stopped = _staying(left), self._stopped.get(note.id, "")
+        kept, stopped = staying(left), self._stopped.get(note.id, "")
         total = max(thought.settled["pods"], len(left))
         done = total - len(left)
         if kept and (stopped or scene.now >= note.at + self._within):
@@ -157,6 +157,10 @@ class Drain(Change):
             return Operation(id=note.id, state="running" if left else "done", done=done, total=total)
         error = f"{counted(len(kept), 'pod')} left on {name}: {why}"
         return Operation(id=note.id, state="failed", done=done, total=total, error=error)
+
+
+async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
+    return await held(scene.place, pods, by=EVICT_ANYWHERE)
 
 
 async def _why(scene: Scene, kept: list[dict[str, Any]]) -> str:
@@ -171,71 +175,12 @@ def _name(pod: dict[str, Any]) -> str:
     return str(pod["metadata"]["name"])
 
 
-def _staying(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that nobody has told to stop."""
-    return [one for one in pods if not one["metadata"].get("deletionTimestamp")]
-
-
 def _facts(pods: list[dict[str, Any]]) -> tuple[tuple[str, str], ...]:
     local = [one for one in pods if any("emptyDir" in volume for volume in one["spec"].get("volumes") or ())]
     lost = (("Is lost", f"the local data of {_names(local)}"),) if local else ()
-    untried = max(len(pods) - _TRIED, 0)
+    untried = max(len(pods) - TRIED, 0)
     more = (("Not tried", f"whether a budget holds the other {untried}"),) if untried else ()
     return (("Evicts", f"{counted(len(pods), 'pod')}: {_names(pods)}" if pods else "nobody"), *lost, *more)
-
-
-def _eviction(pod: dict[str, Any], version: str) -> dict[str, Any]:
-    meta = pod["metadata"]
-    known = {"name": meta["name"], "namespace": meta["namespace"]}
-    guards = {"preconditions": {"uid": meta["uid"]}}
-    return {"apiVersion": f"policy/{version}", "kind": "Eviction", "metadata": known, "deleteOptions": guards}
-
-
-async def _evict(scene: Scene, pod: dict[str, Any], person: str) -> bool:
-    """Whether it was taken, or may have been; what is refused is seen in the next list.
-
-    Raises Forbidden: nobody needs to ask again.
-    """
-    meta = pod["metadata"]
-    for version in ("v1", "v1beta1"):
-        body = _eviction(pod, version)
-        try:
-            await scene.place.cluster.change(CREATE_EVICTION, meta["namespace"], meta["name"], body, person=person)
-        except Forbidden:
-            raise
-        except Rejected as refused:
-            if "no kind" in str(refused):
-                continue
-            return False
-        except OutcomeUnknown:
-            return True
-        return True
-    return False
-
-
-async def _held(scene: Scene, pods: list[dict[str, Any]]) -> list[str]:
-    """What the budgets say to an eviction of the first of them now; nothing is evicted."""
-    few = asyncio.Semaphore(_DRY_AT_ONCE)
-
-    async def asked(pod: dict[str, Any]) -> str:
-        async with few:
-            return await _tried(scene, pod)
-
-    found: dict[str, str] = {}
-    for pod, why in zip(pods, await asyncio.gather(*map(asked, pods[:_TRIED])), strict=False):
-        if why:
-            found.setdefault(why, _name(pod))
-    return [f"{name}: {why}" for why, name in found.items()][:_SHOWN]
-
-
-async def _tried(scene: Scene, pod: dict[str, Any]) -> str:
-    meta, why = pod["metadata"], ""
-    for version in ("v1", "v1beta1"):
-        body = _eviction(pod, version)
-        why = await scene.place.cluster.would(CREATE_EVICTION, meta["namespace"], meta["name"], body)
-        if "no kind" not in why:
-            break
-    return why
 
 
 async def _share(scene: Scene, pods: list[dict[str, Any]]) -> float:

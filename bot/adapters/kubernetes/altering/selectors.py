@@ -16,7 +16,7 @@ from bot.adapters.kubernetes.access import (
 from bot.adapters.kubernetes.altering.asking import listed, there
 from bot.adapters.kubernetes.altering.thought import Change, Patch, Said, Scene, Thought, pointer
 from bot.adapters.kubernetes.ledger import Note, notes
-from bot.adapters.kubernetes.rollout import condition
+from bot.adapters.kubernetes.pods import serves
 from commands.errors import Conflict, NotFound
 from commands.ports import Operation
 
@@ -86,8 +86,7 @@ async def _ready(scene: Scene, selector: Labels) -> list[str]:
     """The names of the pods that could take requests."""
     said = ",".join(f"{key}={value}" for key, value in selector.items())
     pods = await there(scene, LIST_PODS, labelSelector=said) if said else []
-    staying = [one for one in pods if not one["metadata"].get("deletionTimestamp")]
-    return [one["metadata"]["name"] for one in staying if condition(one, "Ready").get("status") == "True"]
+    return [one["metadata"]["name"] for one in pods if serves(one)]
 
 
 def _written(selector: Labels) -> str:
@@ -186,7 +185,9 @@ class Switch(_Selection):
         if not thought.already:
             _refuse_maintenance(service)
         _refuse_nobody(thought)
-        return thought
+        whose = {"Now": before["to"], "Then": to}
+        named = ((key, f"{whose[key]}, {text}" if whose.get(key) else text) for key, text in thought.facts)
+        return replace(thought, facts=tuple(named))
 
 
 class MaintenanceOn(_Selection):
@@ -245,6 +246,8 @@ class MaintenanceOff(_Selection):
             live={key: value for key, value in thought.live.items() if key != _READY},
             patch=[*thought.patch, *(forget if kept else [])],
             already="" if kept else thought.already,
+            # The page's pods are none of the gateway's capacity.
+            removes=0.0,
         )
 
 

@@ -10,7 +10,7 @@ from bot.adapters.kubernetes.access import DELETE_POD, LIST_PODS, PATCH_POD
 from bot.adapters.kubernetes.altering.asking import there
 from bot.adapters.kubernetes.altering.thought import Change, Request, Said, Scene, Thought
 from bot.adapters.kubernetes.ledger import Note
-from bot.adapters.kubernetes.pods import pod_of
+from bot.adapters.kubernetes.pods import pod_of, serves
 from bot.adapters.kubernetes.rollout import condition, of_scale
 from commands.errors import NotFound
 from commands.ports import Operation
@@ -45,16 +45,14 @@ def _share(scene: Scene, pod: dict[str, Any]) -> float:
 async def _replaced(scene: Scene, note: Note) -> Operation:
     """Whether as many are ready as are wanted. The Deployment's own status may be from before: the pods are counted."""
     total, found = int(scene.deployment["spec"].get("replicas", 1)), of_scale(scene.deployment)
-    done = sum(_serves(one) for one in await scene.place.pods(scene.deployment))
+    done = sum(_counts(one) for one in await scene.place.pods(scene.deployment))
     if done < total and found.state == "failed":
         return Operation(id=note.id, state="failed", done=done, total=total, error=found.error)
     return Operation(id=note.id, state="done" if done >= total else "running", done=min(done, total), total=total)
 
 
-def _serves(pod: dict[str, Any]) -> bool:
-    meta = pod["metadata"]
-    gone = meta.get("deletionTimestamp") or QUARANTINE in (meta.get("labels") or {})
-    return not gone and condition(pod, "Ready").get("status") == "True"
+def _counts(pod: dict[str, Any]) -> bool:
+    return serves(pod) and QUARANTINE not in (pod["metadata"].get("labels") or {})
 
 
 class PodDelete(Change):

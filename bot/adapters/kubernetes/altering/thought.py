@@ -112,8 +112,8 @@ class Change(ABC):
         if not thought.already:
             total, error = scene.deployment["spec"].get("replicas", 1), "its template was changed again since"
             return Operation(id=note.id, state="failed", done=0, total=total, error=error)
-        found = rollout.of_rollout(scene.deployment)
-        return Operation(id=note.id, state=found.state, done=found.done, total=found.total, error=found.error)
+        found = rollout.of_rollout(scene.deployment, note.at)
+        return found.operation(note.id)
 
 
 def _annotated(thought: Thought, note: Note) -> Patch:

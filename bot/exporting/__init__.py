@@ -1,0 +1,1 @@
+"""Postmortems as files: HTML that needs nothing else, and PDF."""

@@ -1,0 +1,1 @@
+"""Calling people: the settings, and what a pager outside is told."""

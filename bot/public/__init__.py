@@ -1,0 +1,1 @@
+"""What the public is told, on its way to the pages outside."""

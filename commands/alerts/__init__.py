@@ -1,0 +1,1 @@
+"""What becomes of alerts: rules, grouping, silences; pure decisions."""

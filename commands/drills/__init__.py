@@ -1,0 +1,1 @@
+"""The drills that Tocsin comes with: `default.yaml`."""

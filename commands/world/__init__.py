@@ -1,0 +1,1 @@
+"""What is told outside of an incident's own channel: to stakeholders, and to ticket systems."""
