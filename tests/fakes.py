@@ -16,7 +16,7 @@ from commands.ports import (
     ErrorGroup,
     LogLine,
     LogPage,
-    LogSource,
+    LogQuery,
     Operation,
     OutcomeUnknown,
     Pod,
@@ -24,7 +24,6 @@ from commands.ports import (
     RouteReading,
     Workload,
 )
-from commands.ports.outside import EVERYTHING
 from commands.reading import SECONDS
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -84,6 +83,8 @@ class FakeGateway:
         self.lose_answer = False
         self.never_arrives = False
         self.stuck = False
+        self.given: datetime | None = None
+        self.missing = 0
 
     # deployments
     async def find(self, name: str, at: Location = HERE) -> Workload:
@@ -96,10 +97,10 @@ class FakeGateway:
         target = Target(kind="gateway", name="gateway", uid=self.uid)
         return Workload(
             target=target, version="1.2.3", desired=self.desired, ready=self.desired, minimum=1, maximum=20,
-            revision="7", started_at=START - timedelta(hours=5),
+            revision="7", started_at=START - timedelta(hours=5), missing=self.missing,
         )  # fmt: skip
 
-    async def pods(self, target: Target) -> Sequence[Pod]:
+    async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:
         return [
             Pod(
                 name=f"gateway-{n}",
@@ -130,7 +131,8 @@ class FakeGateway:
         if self.never_arrives:
             raise OutcomeUnknown("ReadTimeout")
         state = "running" if self.stuck else "done"
-        self.operations[operation] = Operation(id=operation, state=state, done=0 if self.stuck else total, total=total)
+        done = 0 if self.stuck else total
+        self.operations[operation] = Operation(id=operation, state=state, done=done, total=total, until=self.given)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:
         """See Deployments."""
@@ -162,19 +164,10 @@ class FakeGateway:
         return dict.fromkeys(("/health", "/health/live", "/health/ready"), answer)
 
     # logs
-    async def lines(
-        self,
-        service: str,
-        *,
-        limit: int,
-        level: str,
-        grep: str,
-        since: timedelta,
-        source: LogSource = EVERYTHING,
-        at: Location = HERE,
-    ) -> LogPage:
-        found = [line for line in self.log_lines if grep in line.message]
-        return LogPage(lines=tuple(found[-limit:]), total=len(found), kept_since=self.kept_since, missed=self.missed)
+    async def lines(self, service: str, query: LogQuery, at: Location = HERE) -> LogPage:
+        found = [line for line in self.log_lines if query.grep in line.message]
+        newest = tuple(found[-query.limit :])
+        return LogPage(lines=newest, total=len(found), kept_since=self.kept_since, missed=self.missed)
 
     async def errors(self, service: str, *, since: timedelta, at: Location = HERE) -> ErrorCount:
         total = sum(group.count for group in self.groups)

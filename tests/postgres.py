@@ -14,7 +14,9 @@ from typing import Any
 
 import psycopg
 
-_CONNECTIONS = "400"
+from tests.migrated import make_tables
+
+_CONNECTIONS, _TABLES = "400", "with_tables"
 
 
 @contextmanager
@@ -28,6 +30,7 @@ def server(run: str) -> Iterator[str]:
     with _alone(directory):
         handle = get_server(directory, cleanup_mode="stop")
         _for_many(handle)
+        _with_tables(handle.get_uri())
     try:
         yield handle.get_uri()
     finally:
@@ -52,7 +55,21 @@ def _for_many(handle: Any) -> None:
         if connection.execute("SHOW max_connections").fetchone() == (_CONNECTIONS,):
             return
         connection.execute(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
+        connection.execute("ALTER SYSTEM SET fsync = off")  # the machine does not lose its power in a test
     pg_ctl(["-w", "restart"], pgdata=handle.pgdata, user=handle.system_user)
+
+
+def _with_tables(address: str) -> None:
+    """A database with all tables, to be copied."""
+    with psycopg.connect(address, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TABLES,)).fetchone():
+            return
+        connection.execute(f"CREATE DATABASE {_TABLES}")
+    make_tables(_named(address, _TABLES))
+
+
+def _named(address: str, name: str) -> str:
+    return address.replace("/postgres?", f"/{name}?")
 
 
 @contextmanager
@@ -60,9 +77,9 @@ def database(address: str) -> Iterator[str]:
     """A fresh database; its address."""
     name = f"t{uuid.uuid4().hex[:16]}"
     with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TABLES}")
     try:
-        yield address.replace("/postgres?", f"/{name}?")
+        yield _named(address, name)
     finally:
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

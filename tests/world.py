@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +14,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.app import App, Outside, running
+from bot.app import App, running
 from bot.delivery import ClickDelivery, Receipt, TextDelivery
 from bot.demo.people import ON_CALL, PEOPLE
+from bot.outside import Outside
+from bot.paging.pager import Pager
 from bot.settings import Settings, load
 from bot.store import schema
 from bot.store.transaction import SqlTransaction
 from bot.store.views import MessageView
+from bot.world.connecting import World as Told
 from commands.cards import transcript
 from commands.domain.incident import Incident
 from commands.domain.plan import Plan
 from commands.people import SYSTEM
-from commands.ports import AuditEntry
+from commands.ports import AuditEntry, OnCall, StatusPage
 from tests.fakes import FakeClock, FakeGateway, FakeOnCall
 
 NO_FILE = Path("/dev/null")
@@ -35,7 +38,8 @@ def settings_for(database_url: str, **overrides: Any) -> Settings:
     """The demo's people on a database, at a test's pace."""
     values: dict[str, Any] = {
         "database_url": database_url, "people": PEOPLE, "on_call": ON_CALL, "secret": "for-the-tests-only",
-        "gateway": {"admin_token": "unused"}, "watch": {"enabled": False},
+        "gateway": {"admin_token": "unused"}, "watch": {"enabled": False}, "clocks": {"enabled": False},
+        "integrations": {"enabled": False},
         "verify": {
             "poll_seconds": 0.01, "every_seconds": 1, "within_seconds": 20, "effect_within_seconds": 30,
             "absent_for_seconds": 1,
@@ -50,9 +54,9 @@ def audited(tx: SqlTransaction, limit: int = 1000) -> list[AuditEntry]:
     return [AuditEntry.model_validate(dict(row._mapping) | {"detail": json.loads(row.detail)}) for row in rows]
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
-    """One running bot with what surrounds it."""
+    """One running bot with what surrounds it; asyncio writes out what a test is given, each time that it runs one."""
 
     app: App
     clock: FakeClock
@@ -149,12 +153,28 @@ class World:
 
 @asynccontextmanager
 async def world(
-    settings: Settings, *, clock: FakeClock | None = None, gateway: FakeGateway | None = None
+    settings: Settings,
+    *,
+    clock: FakeClock | None = None,
+    gateway: FakeGateway | None = None,
+    pages: Mapping[str, StatusPage] | None = None,
+    duty: OnCall | None = None,
+    pager: Pager | None = None,
+    told: Told | None = None,
 ) -> AsyncIterator[World]:
     """The bot, running with fakes; ended on the way out."""
     clock = clock or FakeClock()
     gateway = gateway or FakeGateway(clock)
     on_call = FakeOnCall()
-    outside = Outside(deployments=gateway, telemetry=gateway, logs=gateway, on_call=on_call, clock=clock)
+    outside = Outside(
+        deployments=gateway,
+        telemetry=gateway,
+        logs=gateway,
+        on_call=duty or on_call,
+        clock=clock,
+        pages=pages or {},
+        pager=pager,
+        world=told or Told(),
+    )
     async with running(settings, outside) as app:
         yield World(app=app, clock=clock, gateway=gateway, on_call=on_call, names=app.services.directory.names())

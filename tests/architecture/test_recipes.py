@@ -87,7 +87,7 @@ async def test_an_adapter_is_found_chosen_and_keeps_its_contract(
 ) -> None:
     import yaml
 
-    from bot.app import outside
+    from bot.outside import outside
 
     recipe = follow("add-an-adapter.md")
     chosen = yaml.safe_load(recipe.settings[0])
@@ -102,7 +102,7 @@ async def test_an_adapter_is_found_chosen_and_keeps_its_contract(
 
 
 async def test_an_adapter_that_does_not_exist_is_named(sqlite_url: str) -> None:
-    from bot.app import outside
+    from bot.outside import outside
     from bot.settings import SettingsError
 
     with pytest.raises(SettingsError, match="nosuch"):
@@ -202,6 +202,7 @@ async def test_a_platform_keeps_the_contract_of_the_outbox(follow: Any, sqlite_u
         assert len(await tocsin.app.store.look(lambda tx: tx.incidents.recent(open_only=False, limit=9))) == 1
 
         await folder.arranged(incident.channel)
+        await folder.reads(incident.channel, "First steps")
         files = {file.name for file in (path / "out" / incident.channel).iterdir()}
         again = schema.messages.update().where(schema.messages.c.channel == incident.channel)
         await tocsin.app.store.database.write(lambda c: c.execute(again.values(delivered=0, reference=None)))

@@ -13,6 +13,7 @@ import yaml
 from pydantic import SecretStr, ValidationError
 
 from bot.adapters.kubernetes.settings import ClusterSettings
+from bot.alerts.settings import ReceiverSettings
 from bot.explaining import explain
 from bot.platforms.slack.settings import SlackSettings
 from bot.settings import LevelSettings, PersonSettings, Settings, load, shown
@@ -73,6 +74,11 @@ def test_examples_load(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.delenv("TOCSIN_PLATFORMS__SLACK__BOT_TOKEN")
         monkeypatch.delenv("TOCSIN_PLATFORMS__SLACK__APP_TOKEN")
     assert load(file)
+
+
+def test_the_keys_of_a_receiver_are_shown_in_an_example() -> None:
+    shown = next(one["alerts"]["receivers"] for one in map(yaml.safe_load, _examples()) if "alerts" in one)
+    assert {name for receiver in shown.values() for name in receiver} == set(ReceiverSettings.model_fields)
 
 
 def test_the_keys_of_a_cluster_are_shown_in_an_example() -> None:

@@ -9,6 +9,7 @@ from bot.delivery import CaptureDelivery, ClickDelivery, Receipt, TextDelivery
 from bot.store.errors import StoreUnavailable
 from bot.store.views import ChannelView, MessageView
 from commands.cards import Card
+from commands.domain.paper import Paper, Revision, first_paper
 from commands.errors import NotFound
 from commands.people import Directory, OrgRole, Person
 
@@ -135,11 +136,31 @@ class FakeRecord:
         self._check(channel, person)
         self.seen[channel, person] = max(message, self.seen.get((channel, person), 0))
 
-    async def postmortem(self, incident: str, person: str) -> str:
+    async def message(self, key: str, person: str) -> MessageView:
+        self._answer()
+        return next(view for view in self.list if view.key == key and view.only_for in {None, person})
+
+    async def paper(self, incident: str, person: str) -> Paper:
         self._answer()
         if incident not in self.drafts:
             raise NotFound(f"{incident} has no postmortem yet.", hint="It is drafted when the incident is resolved.")
-        return self.drafts[incident]
+        return first_paper(incident, self.drafts[incident], "002", None)
+
+    async def revisions(self, incident: str, person: str) -> list[Revision]:
+        return [await self.revision(incident, 1, person)]
+
+    async def revision(self, incident: str, number: int, person: str) -> Revision:
+        text = (await self.paper(incident, person)).markdown
+        return Revision(number=number, at=NOON, by="tocsin", what="drafted", markdown=text)
+
+    async def review(self, incident: str, person: str) -> str:
+        raise NotFound(f"{incident} has no review that {person} can see.")
+
+    def may_edit(self, person: Person) -> bool:
+        return OrgRole.VIEWER not in person.roles
+
+    async def edit(self, incident: str, person: Person, text: str, *, version: int, section: str) -> Paper:
+        raise NotImplementedError("what is saved is tested with the record itself")
 
     def _answer(self) -> None:
         if self.trouble:

@@ -35,7 +35,8 @@ def build_console(
 ) -> FastAPI:
     """The real application on fakes."""
     return build(
-        intake=intake, record=record, commands=lambda person: registry.visible(person, None), directory=people,
+        intake=intake, record=record, papers=record,
+        commands=lambda person: registry.visible(person, None), directory=people,
         settings=settings, hub=hub, secret=SECRET, version="0.0",
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from commands.actions.altering import Alteration
 from commands.actions.known import ACTIONS
 from commands.domain.plan import Plan
 from commands.ports import Draft, Operation, OutcomeUnknown, Rejected
-from tests.contract.clusters import reset
 from tests.contract.gateways import NAME
 from tests.fakes import START
 from tests.simulators.kubernetes import Kubernetes
@@ -54,7 +53,6 @@ class Trial:
     @classmethod
     def of(cls, case: Case, cluster: Kubernetes, gateway: KubernetesGateway) -> Trial:
         """As it is before anybody asks."""
-        reset(cluster)
         case.prepare(cluster)
         cluster.settle()
         return cls(case, cluster, gateway)

@@ -75,15 +75,6 @@ def still(**options: Any) -> Iterator[Kubernetes]:
         yield cluster
 
 
-def reset(cluster: Kubernetes) -> None:
-    """The gateway anew, without faults, and with nobody else's rights."""
-    cluster.faults.clear()
-    cluster.delete("deployments", DEPLOYMENT, SPACE)
-    cluster.settle()
-    cluster.apply(deployment(), namespace=SPACE)
-    cluster.settle()
-
-
 def adapter(
     cluster: Kubernetes, folder: Path, *, token: str = "", timeout: float = 8, **said: Any
 ) -> KubernetesGateway:

@@ -21,7 +21,7 @@ from commands.context import Call
 from commands.domain.plan import Target
 from commands.errors import NotFound, Unavailable
 from commands.handlers.gw_logs import LogsArgs, logs
-from commands.ports import Deployments, Logs, Operation, Rejected, Telemetry
+from commands.ports import Deployments, LogQuery, Logs, Operation, Rejected, Telemetry
 
 NAME, SECRET = "gateway", "a-token-for-tests"
 MINUTES = timedelta(minutes=5)
@@ -196,30 +196,30 @@ class LogsContract:
     async def test_lines_are_searched(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
         ask = {"level": "DEBUG", "since": MINUTES}
-        lines = (await gateway.lines(NAME, limit=200, grep="broken", **ask)).lines  # type: ignore[arg-type]
+        lines = (await gateway.lines(NAME, LogQuery(limit=200, grep="broken", **ask))).lines
         assert lines
         assert all("broken" in f"{line.message} {line.fields}" for line in lines)
         assert [line.at for line in lines] == sorted(line.at for line in lines)
-        nothing = await gateway.lines(NAME, limit=200, grep="no line has this", **ask)  # type: ignore[arg-type]
+        nothing = await gateway.lines(NAME, LogQuery(limit=200, grep="no line has this", **ask))
         assert (nothing.lines, nothing.total) == ((), 0)
 
     async def test_lines_are_bounded_to_the_newest(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
-        found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
+        found = await gateway.lines(NAME, LogQuery(limit=200, level="DEBUG", since=MINUTES))
         assert len(found.lines) == found.total > 1
-        newest = await gateway.lines(NAME, limit=1, level="DEBUG", grep="", since=MINUTES)
+        newest = await gateway.lines(NAME, LogQuery(limit=1, level="DEBUG", since=MINUTES))
         assert newest.lines == found.lines[-1:]
         assert newest.total == found.total
 
     async def test_a_level_leaves_out_what_is_less(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
-        found = await gateway.lines(NAME, limit=200, level="WARNING", grep="", since=MINUTES)
+        found = await gateway.lines(NAME, LogQuery(limit=200, level="WARNING", since=MINUTES))
         assert found.lines
         assert {line.level for line in found.lines} <= {"WARNING", "ERROR"}
 
     async def test_fields_that_nest_are_shown(self, gateway: GatewayPorts, traffic: Traffic) -> None:
         await traffic()
-        found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="", since=MINUTES)
+        found = await gateway.lines(NAME, LogQuery(limit=200, level="DEBUG", since=MINUTES))
         assert any(isinstance(value, dict) for line in found.lines for value in line.fields.values())
         services = SimpleNamespace(default_service=NAME, logs=gateway, usual={}, several_places=False)
         call = cast("Call", SimpleNamespace(incident=None, services=services, now=datetime.now(UTC), channel="ops"))
@@ -238,6 +238,6 @@ class LogsContract:
 
     async def test_a_log_that_nobody_answers_for_is_unavailable(self, dead: GatewayPorts) -> None:
         with pytest.raises(Unavailable):
-            await dead.lines(NAME, limit=1, level="DEBUG", grep="", since=MINUTES)
+            await dead.lines(NAME, LogQuery(limit=1, level="DEBUG", since=MINUTES))
         with pytest.raises(Unavailable):
             await dead.errors(NAME, since=MINUTES)

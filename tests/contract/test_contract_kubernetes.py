@@ -12,7 +12,8 @@ from bot.adapters.kubernetes.gateway import KubernetesGateway
 from bot.adapters.kubernetes.place import Place
 from bot.adapters.kubernetes.settings import ClusterSettings
 from bot.adapters.kubernetes.wire import Cluster
-from tests.contract.clusters import DEPLOYMENT, LIMITS, SPACE, adapter, furnished, write_logs
+from commands.ports import LogQuery
+from tests.contract.clusters import DEPLOYMENT, LIMITS, SPACE, furnished, write_logs
 from tests.contract.gateways import MINUTES, NAME, DeploymentsContract, LogsContract, TelemetryContract, Traffic
 from tests.simulators.kubernetes import Kubernetes
 from tests.simulators.kubernetes.core import Pace
@@ -38,14 +39,6 @@ def cluster() -> Iterator[Kubernetes]:
     """It lives by itself, quickly."""
     with furnished(pace=_QUICK) as running:
         yield running
-
-
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
-    assert not cluster.violations
 
 
 @pytest.fixture
@@ -104,7 +97,7 @@ class TestLogs(LogsContract):
 
     async def test_a_line_says_whose_it_is(self, gateway: KubernetesGateway, traffic: Traffic) -> None:
         await traffic()
-        found = await gateway.lines(NAME, limit=200, level="DEBUG", grep="listening", since=MINUTES)
+        found = await gateway.lines(NAME, LogQuery(limit=200, level="DEBUG", grep="listening", since=MINUTES))
         assert found.lines[-1].fields["container"] == "gateway"
         assert str(found.lines[-1].fields["pod"]).startswith(DEPLOYMENT)
         assert found.lines[-1].message == "listening on :8080"

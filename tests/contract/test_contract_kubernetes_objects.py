@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from bot.adapters.kubernetes.gateway import KubernetesGateway
 from commands.errors import Conflict, NotFound
 from commands.ports import OutcomeUnknown, Rejected
 from tests.contract.altering import AlterationsContract, Case, Trial
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, deployment, grant_nodes, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
 
@@ -171,19 +170,12 @@ CASES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[Kubernetes]:
+    """With the rights that a drain needs."""
     with still() as running:
         grant_nodes(running)
         yield running
-
-
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
-    assert not cluster.violations
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -219,7 +211,6 @@ def pod(cluster: Kubernetes) -> dict[str, Any]:
 
 
 async def test_a_pod_is_deleted_once_and_by_its_identity(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     name = pod(cluster)["metadata"]["name"]
     found = await drafted(gateway, "pod delete", pod=name)
     assert found.removes == 0.5
@@ -241,7 +232,6 @@ async def test_a_pod_is_deleted_once_and_by_its_identity(cluster: Kubernetes, ga
 async def test_a_pod_in_quarantine_runs_on_and_nobody_counts_it(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     name = pod(cluster)["metadata"]["name"]
     found = await drafted(gateway, "pod quarantine", pod=name)
     await asked(gateway, "pod quarantine", found)
@@ -258,7 +248,6 @@ async def test_a_pod_in_quarantine_runs_on_and_nobody_counts_it(
 async def test_a_restart_that_never_came_is_told_from_the_change_that_did(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     fresh_config(cluster)
     found = await drafted(gateway, "config set", map="gateway", key="NEW", value="1", restart=True)
     cluster.faults.fail("patch deployments", 403)
@@ -272,7 +261,6 @@ async def test_a_restart_that_never_came_is_told_from_the_change_that_did(
 
 
 async def test_what_would_send_to_nobody_is_refused(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     served(cluster)
     cluster.change("deployments", "green", lambda old: old["spec"].update(replicas=0), SPACE)
     cluster.settle()
@@ -299,7 +287,6 @@ async def test_what_would_send_to_nobody_is_refused(cluster: Kubernetes, gateway
 async def test_what_cannot_be_is_refused_before_anybody_confirms(
     cluster: Kubernetes, gateway: KubernetesGateway, prepare: Any, change: str, said: dict[str, Any], why: str
 ) -> None:
-    reset(cluster)
     prepare(cluster)
     with pytest.raises(Conflict, match=why):
         await drafted(gateway, change, **said)
@@ -309,15 +296,17 @@ async def test_what_cannot_be_is_refused_before_anybody_confirms(
 async def test_what_would_stop_a_change_does_not_stop_who_looks_whether_it_was_made(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     fresh_config(cluster)
     found = await drafted(gateway, "config set", map="gateway", key="NEW", value="1", restart=True)
-    pause = set_by_hand("deployments", DEPLOYMENT, lambda old: old["spec"].update(paused=True))
+    pause, go_on = (
+        set_by_hand("deployments", DEPLOYMENT, lambda old, paused=paused: old["spec"].update(paused=paused))
+        for paused in (True, False)
+    )
     pause(cluster)
     with pytest.raises(Rejected, match="is paused, so nothing would be restarted"):
         await asked(gateway, "config set", found)
     assert await became(gateway, "config set", found) is None
-    reset(cluster)
+    go_on(cluster)
     await asked(gateway, "config set", found)
     pause(cluster)
     assert (await became(gateway, "config set", found)).state == "running"
@@ -326,7 +315,6 @@ async def test_what_would_stop_a_change_does_not_stop_who_looks_whether_it_was_m
 async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     fresh_config(cluster)
     file = "a: b\n" * 2000
     set_by_hand("configmaps", "gateway", lambda old: old["data"].update(file=file))(cluster)
@@ -340,7 +328,6 @@ async def test_a_file_of_a_configmap_is_neither_kept_nor_told_whole(
 
 
 async def test_what_takes_workers_away_is_counted(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     scaled(cluster)
     served(cluster)
     cluster.settle()
@@ -351,7 +338,6 @@ async def test_what_takes_workers_away_is_counted(cluster: Kubernetes, gateway: 
 
 
 async def test_a_pod_that_somebody_replaced_is_left(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     found = await drafted(gateway, "pod quarantine", pod=pod(cluster)["metadata"]["name"])
     cluster.change("pods", found.settled["pod"], lambda old: old["metadata"]["labels"].update(extra="1"), SPACE)
     with pytest.raises(Rejected, match="labels was 2, and is 3 by now"):

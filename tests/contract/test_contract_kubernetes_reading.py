@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,10 @@ from bot.adapters.kubernetes.settings import ClusterSettings
 from bot.adapters.kubernetes.wire import Cluster
 from bot.cli import app
 from commands.errors import Unavailable
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
+from commands.ports import LogQuery
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment
 from tests.contract.gateways import MINUTES, NAME, SECRET
 from tests.simulators.kubernetes import Kubernetes
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Kubernetes]:
-    with still() as running:
-        yield running
-
-
-@pytest.fixture
-def cluster(shared: Kubernetes) -> Kubernetes:
-    reset(shared)
-    return shared
-
-
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
 
 
 def _running(cluster: Kubernetes, tag: str, **pod: Any) -> None:
@@ -93,13 +74,13 @@ async def test_logs_are_bounded_by_lines_and_say_since_when_they_are_whole(
         cluster.advance(1)
     cluster.log(second, "another", namespace=SPACE)
     asked = {"limit": 200, "level": "DEBUG", "grep": "", "since": MINUTES}
-    whole = await PodLogs(gateway._place).lines(NAME, **asked)  # type: ignore[arg-type]
+    whole = await PodLogs(gateway._place).lines(NAME, LogQuery(**asked))
     assert (whole.total, whole.kept_since) == (11, None)
-    cut = await PodLogs(gateway._place, tail=3).lines(NAME, **asked)  # type: ignore[arg-type]
+    cut = await PodLogs(gateway._place, tail=3).lines(NAME, LogQuery(**asked))
     assert [one.message for one in cut.lines] == ["line 7", "line 8", "line 9", "another"]
     assert cut.kept_since == cut.lines[0].at
     # The limit of bytes cuts off what is newest, so fewer lines are asked for.
-    small = await PodLogs(gateway._place, tail=16, most_bytes=120).lines(NAME, **asked)  # type: ignore[arg-type]
+    small = await PodLogs(gateway._place, tail=16, most_bytes=120).lines(NAME, LogQuery(**asked))
     assert [one.message for one in small.lines] == ["line 8", "line 9", "another"]
     assert small.kept_since is not None
     for call in cluster.calls_of("get pods/log"):
@@ -113,7 +94,7 @@ async def test_lines_that_are_no_json_have_the_level_that_they_name(
     nested = {"severity": "warn", "msg": "slow", "after": {"ms": 900}}
     for text in ("[ERROR] no upstream", "2026-03-01 12:00:00 WARN slow", "{ not json", json.dumps(nested)):
         cluster.log(pod, text, namespace=SPACE)
-    page = await gateway.lines(NAME, limit=9, level="DEBUG", grep="", since=MINUTES)
+    page = await gateway.lines(NAME, LogQuery(limit=9, level="DEBUG", since=MINUTES))
     assert [one.level for one in page.lines] == ["ERROR", "WARNING", "INFO", "WARNING"]
     assert page.lines[-1].message == "slow"
     assert page.lines[-1].fields["after"] == {"ms": 900}
@@ -127,7 +108,7 @@ async def test_pods_that_have_written_nothing_yet_do_not_hide_the_others(
     cluster.log(cluster.list("pods", SPACE)[0]["metadata"]["name"], "listening", namespace=SPACE)
     cluster.apply(deployment(image="example.com/gateway:missing"), namespace=SPACE)
     cluster.settle()
-    page = await gateway.lines(NAME, limit=9, level="DEBUG", grep="", since=MINUTES)
+    page = await gateway.lines(NAME, LogQuery(limit=9, level="DEBUG", since=MINUTES))
     assert [one.message for one in page.lines] == ["listening"]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from bot.adapters.kubernetes.gateway import KubernetesGateway
 from commands.errors import Conflict, NotFound
 from commands.redaction import MASK
 from tests.contract.altering import AlterationsContract, Case, Trial
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE
 from tests.contract.gateways import NAME, SECRET
 from tests.simulators.kubernetes import Kubernetes
 
@@ -125,20 +123,6 @@ CASES = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Kubernetes]:
-    with still() as running:
-        yield running
-
-
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
-    assert not cluster.violations
-
-
 @pytest.fixture(params=CASES, ids=str)
 def trial(request: pytest.FixtureRequest, cluster: Kubernetes, gateway: KubernetesGateway) -> Trial:
     return Trial.of(request.param, cluster, gateway)
@@ -153,7 +137,6 @@ async def drafted(gateway: KubernetesGateway, change: str, **said: Any) -> Any:
 
 
 async def test_a_diff_shows_what_changes_and_no_secret(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     found = await drafted(gateway, "env", variable="A", value="b")
     assert "+            A: b" in found.diff
     assert "ADMIN_TOKEN: '[redacted]'" in found.diff
@@ -166,7 +149,6 @@ async def test_a_diff_shows_what_changes_and_no_secret(cluster: Kubernetes, gate
 
 
 async def test_a_secret_is_left_alone_and_not_shown(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     with pytest.raises(Conflict, match="ADMIN_TOKEN of gateway looks like a secret") as refused:
         await drafted(gateway, "env", variable="ADMIN_TOKEN", unset=True)
     assert SECRET not in refused.value.words()
@@ -177,7 +159,6 @@ async def test_a_secret_is_left_alone_and_not_shown(cluster: Kubernetes, gateway
 
 
 async def test_a_webhook_with_side_effects_leaves_no_dry_run(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     hook = cluster.webhook("audit.example.com", resources="deployments", side_effects=True)
     found = await drafted(gateway, "image", image="2")
     cluster.cluster.objects.admissions.remove(hook)
@@ -190,13 +171,11 @@ async def test_a_webhook_with_side_effects_leaves_no_dry_run(cluster: Kubernetes
 async def test_what_the_server_would_refuse_is_said_before_anybody_confirms(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     with pytest.raises(Conflict, match=r"The cluster production would refuse that: .*must be less than or equal to"):
         await drafted(gateway, "resources", memory="2Gi", memory_limit="1Gi")
 
 
 async def test_a_revision_that_is_gone_is_named(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     with pytest.raises(Conflict, match="There is no earlier revision"):
         await drafted(gateway, "rollback", revision=0)
     with pytest.raises(NotFound, match=r"There is no revision 7\."):
@@ -205,7 +184,6 @@ async def test_a_revision_that_is_gone_is_named(cluster: Kubernetes, gateway: Ku
 
 
 async def test_of_several_containers_one_is_named(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
 
     def changed(old: dict[str, Any]) -> None:
         old["spec"]["template"]["spec"]["containers"].append({"name": "proxy", "image": "proxy:1"})
@@ -231,8 +209,8 @@ async def test_of_several_containers_one_is_named(cluster: Kubernetes, gateway: 
 async def test_a_rollout_counts_who_is_missing_meanwhile(
     cluster: Kubernetes, gateway: KubernetesGateway, strategy: dict[str, Any] | None, removes: float, words: str
 ) -> None:
-    reset(cluster)
     wanted = {"type": "RollingUpdate", "rollingUpdate": strategy} if strategy else {"type": "Recreate"}
     cluster.change("deployments", DEPLOYMENT, lambda old: old["spec"].update(strategy=wanted), SPACE)
     found = await drafted(gateway, "image", image="1.5.0")
     assert (found.removes, dict(found.facts)["Will happen"]) == (removes, words)
+    assert (await gateway.find(NAME)).missing == 2 * removes, "a restart's rollout is the same"

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from bot.adapters.gateway import GatewayAdmin
+from commands.domain.drill import Fault
 from commands.errors import NotFound, Unavailable
+from commands.ports import Faults, LogQuery, Rejected
 from tests.contract.gateways import (
     MINUTES,
     NAME,
@@ -112,10 +114,16 @@ class TestTelemetry(TelemetryContract):
     """See the contract."""
 
     async def test_routes_are_named_by_their_id(self, gateway: GatewayAdmin, traffic: Traffic) -> None:
+        before = await self._errors(gateway, "good")
         await traffic()
         routes = {route.route: route for route in await gateway.routes(NAME, window=timedelta(minutes=5))}
         assert routes["broken"].error_rate == 1
-        assert routes["good"].error_rate == 0
+        assert await self._errors(gateway, "good") == before
+
+    async def _errors(self, gateway: GatewayAdmin, route: str) -> int:
+        """So far: other tests have had faults on it."""
+        routes = await gateway.routes(NAME, window=timedelta(minutes=5))
+        return sum(round(one.requests * one.error_rate) for one in routes if one.route == route)
 
     async def test_a_service_that_is_not_watched_is_not_found(self, gateway: GatewayAdmin) -> None:
         with pytest.raises(NotFound):
@@ -127,12 +135,12 @@ class TestLogs(LogsContract):
 
     async def test_a_question_that_the_gateway_refuses_is_not_taken_for_silence(self, gateway: GatewayAdmin) -> None:
         with pytest.raises(Unavailable) as refused:
-            await gateway.lines(NAME, limit=1, level="INFO", grep="x" * 300, since=timedelta(minutes=1))
+            await gateway.lines(NAME, LogQuery(limit=1, level="INFO", grep="x" * 300, since=timedelta(minutes=1)))
         assert refused.value.message.startswith("The admin API of gateway does not answer that: grep: ")
 
     async def test_since_when_they_are_kept_is_told(self, gateway: GatewayAdmin, process: RunningGateway) -> None:
         started = (await gateway.find(NAME)).started_at
-        page = await gateway.lines(NAME, limit=1, level="INFO", grep="", since=timedelta(hours=1))
+        page = await gateway.lines(NAME, LogQuery(limit=1, level="INFO", since=timedelta(hours=1)))
         count = await gateway.errors(NAME, since=timedelta(hours=1))
         for kept_since in (page.kept_since, count.kept_since):
             assert kept_since is not None
@@ -143,5 +151,49 @@ class TestLogs(LogsContract):
         fault = {"route": "good", "expires_in_seconds": 1, "actor": "Zoë Überall", "reason": 'said "später"'}
         assert process.admin.post("/admin/faults", json=fault).status_code == 201
         for grep in ("zoë", "ÜBERALL", 'said "SPÄTER"'):
-            page = await gateway.lines(NAME, limit=5, level="WARNING", grep=grep, since=timedelta(minutes=5))
+            page = await gateway.lines(NAME, LogQuery(limit=5, level="WARNING", grep=grep, since=timedelta(minutes=5)))
             assert [line.fields["actor"] for line in page.lines] == ["Zoë Überall"]
+
+
+async def test_a_fault_is_injected_once_ends_with_its_drill_and_expires_by_itself(
+    gateway: GatewayAdmin, process: RunningGateway
+) -> None:
+    fault, drill = Fault(route="good", error_rate=1, status=502), "incident-20260301-001"
+    process.admin.delete("/admin/faults").raise_for_status()  # of another test of this gateway
+    with process.client() as client:
+
+        async def answers(status: int) -> None:
+            what = f"requests are answered with {status}"
+            await asyncio.to_thread(eventually, lambda: client.get("/good").status_code == status, what)
+
+        for _ in range(2):
+            await gateway.inject(fault, drill=drill, actor="ana", lasts=timedelta(minutes=10))
+        assert [(one["reason"], one["actor"], one["route"]) for one in _faults(process)] == [(drill, "ana", "good")]
+        await answers(502)
+        await gateway.mend(drill="incident-20260301-002")
+        assert len(_faults(process)) == 1
+        for _ in range(2):
+            await gateway.mend(drill=drill)
+        assert _faults(process) == []
+        await answers(200)
+        await gateway.inject(fault, drill=drill, actor="ana", lasts=timedelta(seconds=1))
+        await asyncio.to_thread(eventually, lambda: not _faults(process), "the fault is over by itself")
+        await answers(200)
+
+
+def _faults(process: RunningGateway) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = process.admin.get("/admin/faults").json()["faults"]
+    return found
+
+
+async def test_a_fault_of_no_route_is_refused_and_a_gateway_that_is_gone_breaks_nothing(
+    gateway: GatewayAdmin, dead: GatewayAdmin
+) -> None:
+    fault = Fault(route="no-such-route", latency_ms=100)
+    with pytest.raises(Rejected, match="allowed"):
+        await gateway.inject(fault, drill="one", actor="ana", lasts=timedelta(minutes=1))
+    with pytest.raises(Unavailable):
+        await dead.inject(fault, drill="one", actor="ana", lasts=timedelta(minutes=1))
+    with pytest.raises(Unavailable):
+        await dead.mend(drill="one")
+    assert isinstance(gateway, Faults)

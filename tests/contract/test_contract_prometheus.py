@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ import yaml
 
 from bot.adapters.prometheus import PrometheusSettings, PrometheusTelemetry, build
 from bot.settings import SettingsError
+from tests import prometheus as real
 from tests.faults.processes import free_port
 from tests.waiting import eventually
 from tests.world import settings_for
@@ -72,31 +71,20 @@ def telemetry(url: str, **settings: Any) -> PrometheusTelemetry:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Prometheus, which scrapes a page of figures that grow by 100 requests a second, a tenth of them 502."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("Prometheus is not installed here")
     begun = time.monotonic()
 
     def page(_: str) -> tuple[int, bytes]:
         seconds = time.monotonic() - begun
         return 200, LINES.format(good=seconds * 90, bad=seconds * 10, all=seconds * 100).encode()
 
-    folder, port, gateway = tmp_path_factory.mktemp("prometheus"), free_port(), Answers(page)
+    gateway = Answers(page)
     scraped = {"job_name": "gateway", "static_configs": [{"targets": [gateway.url.removeprefix("http://")]}]}
     settings = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scraped]}
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen(
-            [program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-             f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log,
-        )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: _has_figures(url), "Prometheus has scraped", within=60)
-        yield url
+        with real.prometheus(tmp_path_factory.mktemp("prometheus"), settings) as url:
+            eventually(lambda: _has_figures(url), "Prometheus has scraped", within=60)
+            yield url
     finally:
-        running.kill()
-        running.wait(20)
         gateway.close()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +15,13 @@ from bot.adapters.kubernetes.ledger import ANNOTATION
 from commands.errors import NotFound, Unavailable
 from commands.people import SYSTEM
 from commands.ports import Operation, OutcomeUnknown, Rejected, Workload
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
 from tests.simulators.kubernetes.http.calls import Call
 
 SCALE = "update deployments/scale"
 NOTE = "patch deployments"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Kubernetes]:
-    with still() as running:
-        yield running
-
-
-@pytest.fixture
-def cluster(shared: Kubernetes) -> Kubernetes:
-    """Two copies, and time that stands still."""
-    reset(shared)
-    return shared
-
-
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
-    assert not cluster.violations
 
 
 async def scale(gateway: KubernetesGateway, replicas: int = 3, *, operation: str = "op") -> Workload:
@@ -303,6 +283,11 @@ async def test_a_rollout_that_never_finishes_fails_by_its_deadline(
     assert states["1.4.2"] == "ready"
     assert states["missing"].startswith(("ErrImagePull", "ImagePullBackOff"))
     await gateway.restart(found.target, operation="op", actor="ana")
+    cluster.settle()
+    going = await became(gateway)
+    assert going is not None
+    assert going.until is not None
+    assert (going.state, going.until >= cluster.core.now() + timedelta(seconds=300)) == ("running", True)
     cluster.advance(400)
     over = await became(gateway)
     assert over is not None

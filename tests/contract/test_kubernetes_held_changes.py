@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from commands.actions.known import ACTIONS
 from commands.errors import Conflict, NotFound, Unavailable
 from commands.ports import Drafted, Rejected
 from tests.contract.altering import plan_of
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, grant_nodes, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, deployment, grant_nodes, still
 from tests.contract.gateways import NAME
 from tests.contract.test_contract_kubernetes_objects import (
     BLUE,
@@ -39,23 +38,15 @@ from tests.contract.test_contract_kubernetes_objects import (
 from tests.simulators.kubernetes import Kubernetes
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cluster() -> Iterator[Kubernetes]:
+    """With the rights that a drain needs."""
     with still() as running:
         grant_nodes(running)
         yield running
 
 
-@pytest.fixture
-async def gateway(cluster: Kubernetes, tmp_path: Path) -> AsyncIterator[KubernetesGateway]:
-    one = adapter(cluster, tmp_path)
-    yield one
-    await one.close()
-    assert not cluster.violations
-
-
 async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
     spec = {"minAvailable": 2, "selector": {"matchLabels": BLUE}}
     made(cluster, "PodDisruptionBudget", "strict", spec, "policy/v1")
@@ -64,7 +55,8 @@ async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gatew
     held = "The disruption budget strict needs 2 healthy pods and has 2 currently"
     assert (found.facts[-1][0], held in found.facts[-1][1], found.removes) == ("Held now", True, 0.5)
     await asked(gateway, "node drain", found)
-    assert (await evicted(gateway, found)).state == "running"
+    got = await evicted(gateway, found)
+    assert got.state == "running", got
     short = Drain(timedelta(0))
     scene, thought = await gateway._thought(short, (await gateway.find(NAME)).target, found.settled)
     evictions = len(cluster.calls_of("create pods/eviction"))
@@ -79,7 +71,6 @@ async def test_a_drain_that_a_budget_holds_says_which(cluster: Kubernetes, gatew
 async def test_a_drain_skips_what_stays_and_refuses_what_nobody_would_start_again(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
     meta = {"name": "mirror", "namespace": SPACE, "annotations": {"kubernetes.io/config.mirror": "x"}}
     known = {"containers": [{"name": "a", "image": "a:1"}], "nodeName": node}
@@ -109,7 +100,6 @@ async def evicted(gateway: KubernetesGateway, found: Any) -> Any:
 async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
     fresh_node(False, node)(cluster)
     found = await drafted(gateway, "node drain", node=node)
@@ -134,7 +124,6 @@ async def test_a_drain_leaves_a_pod_that_nobody_would_start_again(
 async def test_evictions_go_on_after_a_list_that_failed_and_end_with_a_right_that_is_missing(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
     fresh_node(False, node)(cluster)
     found = await drafted(gateway, "node drain", node=node)
@@ -161,7 +150,6 @@ async def test_evictions_go_on_after_a_list_that_failed_and_end_with_a_right_tha
 
 
 async def test_an_undo_leaves_the_cordon_that_was_there_before(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     node = pod(cluster)["spec"]["nodeName"]
     workload = await gateway.find(NAME)
     action = ACTIONS["node drain"]
@@ -210,7 +198,6 @@ def half_ended(cluster: Kubernetes) -> None:
 async def test_a_service_of_others_is_left_and_what_a_maintenance_kept_is_not_lost(
     cluster: Kubernetes, gateway: KubernetesGateway, prepare: Any, change: str, said: dict[str, Any], why: str
 ) -> None:
-    reset(cluster)
     prepare(cluster)
     cluster.settle()
     with pytest.raises(Conflict, match=why):
@@ -220,10 +207,18 @@ async def test_a_service_of_others_is_left_and_what_a_maintenance_kept_is_not_lo
             cluster.delete(plural, name, SPACE)
 
 
+async def test_the_end_of_a_maintenance_takes_no_capacity_however_large_the_page_is(
+    cluster: Kubernetes, gateway: KubernetesGateway
+) -> None:
+    in_maintenance(cluster)
+    cluster.change("deployments", "page", lambda old: old["spec"].update(replicas=4), SPACE)
+    cluster.settle()
+    assert (await drafted(gateway, "maintenance off")).removes == 0
+
+
 async def test_a_page_that_is_gone_keeps_nobody_from_ending_the_maintenance(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     served(cluster)
     cluster.settle()
     found = await drafted(gateway, "maintenance on")
@@ -241,7 +236,6 @@ async def test_a_page_that_is_gone_keeps_nobody_from_ending_the_maintenance(
 async def test_another_policy_after_the_block_says_nothing_against_what_was_done(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     unblocked(cluster)
     found = await drafted(gateway, "block", cidr="203.0.113.7/32")
     await asked(gateway, "block", found)
@@ -254,7 +248,6 @@ async def test_another_policy_after_the_block_says_nothing_against_what_was_done
 async def test_a_pod_is_replaced_once_the_new_one_is_ready_whatever_the_status_says(
     cluster: Kubernetes, gateway: KubernetesGateway
 ) -> None:
-    reset(cluster)
     for change in ("pod delete", "pod quarantine"):
         found = await drafted(gateway, change, pod=pod(cluster)["metadata"]["name"])
         await asked(gateway, change, found)
@@ -265,7 +258,6 @@ async def test_a_pod_is_replaced_once_the_new_one_is_ready_whatever_the_status_s
 
 
 async def test_what_comes_after_the_first_page_counts_too(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     unblocked(cluster)
     other_policy(cluster)
     spec = {"podSelector": {"matchLabels": {"app": "other"}}, "policyTypes": ["Ingress"]}
@@ -278,7 +270,6 @@ async def test_what_comes_after_the_first_page_counts_too(cluster: Kubernetes, g
 
 
 async def test_a_node_is_asked_for_by_its_name(cluster: Kubernetes, gateway: KubernetesGateway) -> None:
-    reset(cluster)
     fresh_node(False)(cluster)
     assert (await drafted(gateway, "node cordon", node="node-1")).settled["node"] == "node-1"
     assert cluster.calls_of("list nodes")[-1].query["fieldSelector"] == "metadata.name=node-1"

@@ -21,7 +21,7 @@ from commands.domain.plan import Target
 from commands.errors import NotFound, Unavailable
 from commands.ports import Inspection
 from commands.redaction import MASK
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, deployment, still
 from tests.contract.gateways import NAME
 from tests.simulators.kubernetes import Kubernetes
 
@@ -43,17 +43,11 @@ LOOKS: dict[str, tuple[str, Look]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["current", "old"])
-def shared(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
+@pytest.fixture(params=["current", "old"])
+def cluster(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
     with still(age=request.param) as running:
         running.apply(manifest(SPACE, nodes=True, certs=True), namespace=SPACE)
         yield running
-
-
-@pytest.fixture
-def cluster(shared: Kubernetes) -> Kubernetes:
-    reset(shared)
-    return shared
 
 
 @pytest.fixture
@@ -107,7 +101,9 @@ async def test_what_is_not_served_is_none_of_it(cluster: Kubernetes, fleet: Kube
     assert (await fleet.inspection.autoscalers(target), await fleet.inspection.served(target)) == ([], [])
 
 
-async def test_changes_are_told_without_what_cannot_be_looked_at(cluster: Kubernetes, fleet: KubernetesFleet) -> None:
+async def test_changes_are_told_without_what_cannot_be_looked_at(
+    cluster: Kubernetes, fleet: KubernetesFleet, tmp_path: Path
+) -> None:
     target = await target_of(fleet)
     for what in ("list nodes", "list events"):
         cluster.faults.fail(what, 503, times=None)
@@ -115,8 +111,11 @@ async def test_changes_are_told_without_what_cannot_be_looked_at(cluster: Kubern
     assert [one.partition(".")[0] for one in found.missing] == ["autoscaling", "nodes"]
     assert any(one.kind == "rollout" for one in found.changes)
     cluster.faults.fail("get deployments", 503, times=None)
+    # Another reader: of the first one's, a look that had no use any more may still be under way, and be shared.
+    other = KubernetesFleet([adapter(cluster, tmp_path)], now=cluster.core.now)
     with pytest.raises(Unavailable):
-        await fleet.inspection.changes(target, since=HOUR)
+        await other.inspection.changes(target, since=HOUR)
+    await other.close()
 
 
 async def test_an_autoscaler_is_read_in_either_version(cluster: Kubernetes, fleet: KubernetesFleet) -> None:

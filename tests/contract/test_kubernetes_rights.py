@@ -18,7 +18,7 @@ from bot.adapters.kubernetes.building import build
 from bot.adapters.kubernetes.detectors import Detected
 from bot.settings import Settings, SettingsError, load
 from tests.architecture.reading import ROOT
-from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, reset, still
+from tests.contract.clusters import DEPLOYMENT, SPACE, adapter, still
 from tests.simulators.kubernetes import Kubernetes
 
 MODULES = sorted((ROOT / "bot" / "adapters" / "kubernetes").glob("*.py"))
@@ -27,7 +27,7 @@ WHERE = {"cluster": "production", "namespace": SPACE, "deployment": DEPLOYMENT}
 CHOSEN = {"deployments": "kubernetes", "logs": "kubernetes"}
 
 
-@pytest.fixture(scope="module", params=["current", "old"])
+@pytest.fixture(params=["current", "old"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Kubernetes]:
     with still(age=request.param, keda=request.param == "current") as running:
         yield running
@@ -102,7 +102,6 @@ async def test_the_doctor_says_what_is_not_reached(cluster: Kubernetes, tmp_path
 
 
 async def test_those_who_have_a_say_are_found(cluster: Kubernetes, tmp_path: Path) -> None:
-    reset(cluster)
     version = "v1beta1" if cluster.core.age == "old" else "v1"
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": DEPLOYMENT}
     scaler = {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 8, "targetCPUUtilizationPercentage": 70}

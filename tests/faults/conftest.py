@@ -1,9 +1,13 @@
-"""Bots as processes. Starting one takes seconds, so the tests of a run share them where that weakens nothing."""
+"""Bots as processes. Starting one takes a while, so the tests of a module share them where that weakens nothing.
+
+Not those of a run: a bot that idles takes a twentieth of a core from everybody else.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,17 +62,21 @@ class Pool:
         raise AssertionError("unreachable")
 
 
-@pytest.fixture(scope="session")
-def sqlite_bots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
-    """The bots of this run on SQLite."""
-    pool = Pool(tmp_path_factory.mktemp, lambda path: contextlib.nullcontext(f"sqlite:///{path / 'tocsin.db'}"))
+@pytest.fixture(scope="module")
+def sqlite_bots(tmp_path_factory: pytest.TempPathFactory, sqlite_with_tables: Path) -> Iterator[Pool]:
+    """The bots of a module on SQLite."""
+
+    def new(path: Path) -> AbstractContextManager[str]:
+        return contextlib.nullcontext(f"sqlite:///{shutil.copy(sqlite_with_tables, path / 'tocsin.db')}")
+
+    pool = Pool(tmp_path_factory.mktemp, new)
     yield pool
     pool.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres_bots(tmp_path_factory: pytest.TempPathFactory, postgres_server: str) -> Iterator[Pool]:
-    """The bots of this run on Postgres."""
+    """The bots of a module on Postgres."""
     pool = Pool(tmp_path_factory.mktemp, lambda _: postgres.database(postgres_server))
     yield pool
     pool.close()

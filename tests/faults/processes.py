@@ -53,6 +53,7 @@ class BotProcess:
             "console": {"port": self.port},
             "gateway": {"admin_url": gateway_url, "admin_token": TOKEN, "timeout_seconds": 30},
             "watch": {"enabled": False},
+            "clocks": {"enabled": False},
             "verify": PACE,
         }
         self._process: subprocess.Popen[bytes] | Forked | None = None

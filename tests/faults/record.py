@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -15,7 +15,9 @@ from bot.store.database import make_engine, read_on, snapshot
 from bot.store.incidents import rebuild
 from bot.store.transaction import SqlTransaction
 from commands.cards import Card, transcript
-from commands.domain.incident import ActionFinished, ActionStarted, Incident
+from commands.domain.event import ActionFinished, ActionStarted
+from commands.domain.incident import Incident
+from commands.domain.lease import Lease, LeaseState
 from commands.domain.plan import FINAL, Plan, PlanState
 from commands.domain.timeline import Entry
 from commands.ports import AuditEntry
@@ -58,6 +60,12 @@ class Record:
             mine = table.c.process.like(f"%:{process}")
             connection.execute(table.update().where(mine).values(seen_at=table.c.seen_at - 60))
 
+    def hasten(self) -> None:
+        """As if half a minute had passed: what held up the end of a lease is looked at again."""
+        with self._engine.begin() as connection:
+            tries = "UPDATE dbos.workflow_status SET delay_until_epoch_ms = 0 WHERE status = 'DELAYED' "
+            connection.execute(sa.text(tries + "AND workflow_uuid LIKE '%:lease:%:end:%'"))
+
     # ------------------------------------------------------------ what is there
 
     def plan(self, plan_id: str) -> Plan:
@@ -72,6 +80,19 @@ class Record:
     def plans(self) -> list[Plan]:
         """All, newest first."""
         return self.look(lambda tx: tx.plans.recent(target=None, limit=1000))
+
+    def leases(self) -> list[Lease]:
+        """All, the one that ends last first."""
+        rows = self.rows("SELECT plan FROM tocsin_temporary ORDER BY until DESC")
+        found = self.look(lambda tx: [tx.leases.find(row.plan) for row in rows])
+        return [lease for lease in found if lease]
+
+    def has_late_lease(self) -> bool:
+        """Whether something temporary is there past its end, or in its last minute, and nobody was told it stays."""
+        soon, leases = datetime.now(UTC) + timedelta(minutes=1), self.leases()
+        running = (lease for lease in leases if lease.state is LeaseState.RUNNING)
+        ending = any(lease.state is LeaseState.ENDING for lease in leases)
+        return ending or any(lease.until <= soon or lease.ended_by for lease in running)
 
     def incidents(self) -> list[Incident]:
         """All, newest first."""
@@ -135,4 +156,4 @@ class Record:
             started = [one for one in events if isinstance(one, ActionStarted) and one.plan == plan.id]
             results = [one for one in events if isinstance(one, ActionFinished) and one.plan == plan.id]
             seen = (len(started), [one.outcome for one in results])
-            assert seen == (int(began), [plan.state.value]), (seen, plan.history, events)
+            assert seen == (int(began), [plan.outcome]), (seen, plan.history, events)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import yaml
 
+from commands.domain.lease import STANDING, Lease, LeaseState
 from commands.domain.plan import FINAL, Plan, PlanState
 from tests.faults.client import Refused
 from tests.faults.processes import BotProcess
@@ -87,7 +89,7 @@ class Loop:
 
 @dataclass
 class Site:
-    """What people and misfortune may do. `tokens`: of all buttons that were ever seen."""
+    """What people and misfortune may do. `tokens`: of all buttons that were ever seen. `meddled`: when others did."""
 
     bots: list[BotProcess]
     gateway: GatewaySimulator
@@ -95,6 +97,7 @@ class Site:
     loop: Loop
     record: Record
     tokens: list[str] = field(default_factory=list)
+    meddled: list[datetime] = field(default_factory=list)
     _typed: int = 0
 
     # ------------------------------------------------------------ people
@@ -124,20 +127,40 @@ class Site:
         """Newest first; their buttons are remembered."""
         plans = self.record.plans()
         for plan in plans[:3]:
-            self.tokens += [one.token for one in self.record.card(f"{plan.id}:card").buttons]
+            self.tokens += [one.token for one in self.record.card(f"{plan.told_in}:card").buttons]
         return plans
+
+    def leases(self) -> list[Lease]:
+        """Those that stand, the one that ends last first; what people were asked about them is remembered."""
+        standing = [lease for lease in self.record.leases() if lease.state in STANDING]
+        for lease in standing:
+            asked = self.record.rows("SELECT key FROM tocsin_messages WHERE key LIKE :of", of=f"{lease.plan}:lease:%")
+            self.tokens += [one.token for row in asked for one in self.record.card(row.key).buttons]
+        return standing
 
     # ------------------------------------------------------------ misfortune
 
-    def strike(self, when: str, who: list[int]) -> None:
+    def meddle(self, change: Callable[[], None]) -> None:
+        """Somebody changes the gateway past the bots."""
+        self.meddled.append(datetime.now(UTC))
+        change()
+
+    def strike(self, when: str, who: list[int], request: str = "POST /admin/") -> None:
         """If something is on its way to the gateway, it is held there, and bots are killed; it never arrives again."""
-        held = self.gateway.faults.hold("POST /admin/", "after" if when == "after" else "before")
-        if any(plan.state in _UNDER_WAY for plan in self.record.plans()):
-            held.arrived.wait(1)
+        held = self.gateway.faults.hold(request, "after" if when == "after" else "before")
+        if self._something_comes():
+            held.arrived.wait(2)
         for number in who:
             self.bots[number].kill()
         self.gateway.faults.clear()
         held.abandon()
+
+    def _something_comes(self) -> bool:
+        """A change is under way, or something temporary ends now."""
+        soon = datetime.now(UTC) + timedelta(seconds=2)
+        ends = [lease for lease in self.record.leases() if lease.state in {LeaseState.RUNNING, LeaseState.ENDING}]
+        under_way = any(plan.state in _UNDER_WAY for plan in self.record.plans())
+        return under_way or any(lease.until < soon or lease.ended_by for lease in ends)
 
     def revive(self) -> None:
         """Start what was killed; a minute has passed for its lease."""
@@ -153,15 +176,20 @@ class Site:
             eventually(self.record.at_rest, f"it comes to rest; {[bot.said()[-800:] for bot in alive]}", within=60)
 
     def settle(self) -> list[Plan]:
-        """Everything runs again, nothing fails any more; all plans, once each has ended."""
+        """Everything runs again, nothing fails any more; all plans, once each has ended and no lease is late."""
         self.gateway.faults.clear()
         self.revive()
         self.type("root", "/tocsin thaw", 0)
 
         def ended() -> bool:
-            return self.record.at_rest() and all(plan.state in FINAL for plan in self.record.plans())
+            if not self.record.at_rest() or not all(plan.state in FINAL for plan in self.record.plans()):
+                return False
+            self.record.hasten()
+            return not self.record.has_late_lease() and self.record.at_rest()
 
-        eventually(ended, f"every plan ends; {[bot.said()[-800:] for bot in self.bots]}", within=90)
+        eventually(
+            ended, f"every plan ends; {self.record.leases()}, {[bot.said()[-800:] for bot in self.bots]}", within=90
+        )
         return self.record.plans()
 
 

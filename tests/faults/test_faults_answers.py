@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from bot.store import schema
 from bot.store.audit import verify
 from bot.store.transaction import SqlTransaction
+from commands.domain.event import ActionFinished
 from commands.domain.evidence import Evidence
-from commands.domain.incident import ActionFinished
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Plan, PlanState, Target
 from commands.mitigation import running
@@ -70,7 +70,7 @@ async def test_what_cannot_be_written_into_the_audit_is_not_done(tocsin: World) 
     plan = await confirmed(tocsin, key)
     assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
     assert NOTHING in plan.detail
-    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["failed"])
+    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["not done"])
 
 
 async def test_a_request_that_arrives_after_it_was_looked_for_is_no_failure(tocsin: World) -> None:
@@ -131,7 +131,7 @@ async def test_a_gateway_that_died_before_the_check_is_not_asked(tocsin: World) 
     plan = await confirmed(tocsin, key)
     assert (plan.state, tocsin.gateway.asked) == (PlanState.FAILED, [])
     assert plan.detail == "The admin API of gateway does not answer (ConnectError). Nothing was changed"
-    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["failed"])
+    assert await traces(tocsin, plan) == (["confirmed", "outcome"], ["not done"])
 
 
 async def test_drift_between_plan_and_execution_voids_the_confirmation(tocsin_on: World) -> None:
@@ -189,7 +189,7 @@ async def test_a_second_plan_is_refused_while_one_runs(tocsin_on: World) -> None
     tocsin_on.gateway.find = find  # type: ignore[method-assign]
     told = await tocsin_on.say("ben", channel, "/gw scale 12")
     assert "gateway is busy: Scale gateway up from 3 to 10 workers is locked." in told
-    assert "@ana started it" in told
+    assert "@Ana Ruiz started it" in told
     hold.set()
     plan = await tocsin_on.settled()
     assert (plan.state, tocsin_on.gateway.asked) == (PlanState.DONE, ["scale"])

@@ -15,10 +15,12 @@ from bot.demo.drill import WRITTEN, _clear
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
+#: Under nohup a hangup would be ignored, and what is started here would take that over.
 STACK = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from bot.demo.processes import stack
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with stack(Path(sys.argv[1]), workers=1, per_second=5):
     print("up", flush=True)
     time.sleep(120)

@@ -44,12 +44,14 @@ def enqueue(database: Database, durable: DbosDurable, name: str, key: str, delay
 
 
 @contextmanager
-def life(url: str, executor: str, **works: Workflow) -> Iterator[tuple[Database, DbosDurable]]:
+def life(
+    url: str, executor: str, poll_seconds: float = 0.2, **works: Workflow
+) -> Iterator[tuple[Database, DbosDurable]]:
     """An engine from launch to close, on a database of its own; `works` are its workflows by name."""
     database = Database(url)
     try:
         migrate(database.engine)
-        durable = DbosDurable(database, executor=executor)
+        durable = DbosDurable(database, executor=executor, poll_seconds=poll_seconds)
         for name, work in works.items():
             durable.register(name, work)
         try:
@@ -59,6 +61,36 @@ def life(url: str, executor: str, **works: Workflow) -> Iterator[tuple[Database,
             durable.close()
     finally:
         database.close()
+
+
+def put_in(database: Database, durable: DbosDurable, name: str, key: str) -> None:
+    """Work that somebody waits for, in a partition of its own."""
+    database.write_now(lambda c: durable.enqueue(c, name, key=key, payload={"plan": key}, partition=key, delay=None))
+    durable.committed()
+
+
+def test_what_somebody_waits_for_does_not_wait_for_the_next_look(database_url: str) -> None:
+    seen: list[str] = []
+    works: dict[str, Workflow] = {"some_work": lambda steps, payload: seen.append(payload["plan"])}
+    with life(database_url, "prompt", poll_seconds=3600, **works) as (database, durable):
+        for key in ("first", "second"):
+            put_in(database, durable, "some_work", key)
+            eventually(lambda key=key: key in seen, "it is taken")
+    assert seen == ["first", "second"]
+
+
+def test_work_that_cannot_be_begun_is_put_back_and_holds_up_no_other(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+    works: dict[str, Workflow] = {"some_work": lambda steps, payload: seen.append(payload["plan"])}
+    with life(database_url, "prompt", poll_seconds=3600, **works) as (database, durable):
+        put_in(database, durable, "of a later version", "unknown")
+        eventually(lambda: "unknown was taken and not begun" in caplog.text, "it is told")
+        put_in(database, durable, "some_work", "known")
+        eventually(lambda: seen == ["known"], "the other is done")
+        state = _of(database_url, "status", "workflow_uuid = 'unknown'")
+        eventually(lambda: rows(database_url, state)[0][0] == "ENQUEUED", "it is put back")
 
 
 def test_work_that_an_older_program_left_is_done_by_a_newer_one(database_url: str) -> None:
@@ -116,7 +148,7 @@ async def test_the_engine_keeps_json_and_no_pickles(tocsin_on: World, database_u
     assert {row[0] for row in rows(database_url, _of(database_url, "serialization"))} == {"portable_json"}
     outputs = rows(database_url, _of(database_url, "output", "output IS NOT NULL", table="operation_outputs"))
     assert outputs
-    assert all(json.loads(row[0]) is None for row in outputs)
+    assert {json.loads(row[0]) for row in outputs} == {None, False}, "of steps only whether one has stepped aside"
 
 
 async def test_every_connection_to_sqlite_is_durable_and_patient(tocsin: World, sqlite_url: str) -> None:

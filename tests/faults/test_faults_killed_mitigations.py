@@ -163,7 +163,7 @@ def test_what_was_approved_and_waited_behind_another_is_carried_out_after_it(sql
     held.abandon()
     acting.bot.restart_after_kill(acting.record)
     ends = [_ended(acting, one) for one in (first, second)]
-    assert [one.state for one in ends] == [PlanState.INTERRUPTED, PlanState.DONE], ends
+    assert [one.state for one in ends] == [PlanState.INTERRUPTED, PlanState.DONE], [one.detail for one in ends]
     assert (acting.gateway.state.desired, acting.gateway.state.effects[second]) == (6, 1)
     for plan in ends:
         acting.record.check_plan(plan, began=True)

@@ -26,9 +26,9 @@ def watch(world: World, intake: OwnIntake | None = None, **settings: Any) -> Wat
     return Watch(app.store, app.services, intake or app.pipeline, SETTINGS.model_copy(update=settings))
 
 
-async def measures(world: World, watching: Watch, times: int, *, bad: bool) -> None:
+async def measures(world: World, watching: Watch, times: int, *, bad: bool, errors: float = 0.5) -> None:
     """Some readings in a row; whoever fails is asked again, as `run` does."""
-    world.gateway.reading_now = world.gateway.reading_now.model_copy(update={"error_rate": 0.5 if bad else 0.0})
+    world.gateway.reading_now = world.gateway.reading_now.model_copy(update={"error_rate": errors if bad else 0.0})
     for _ in range(times):
         world.clock.advance(timedelta(seconds=5))
         try:
@@ -60,7 +60,7 @@ async def test_a_breach_that_lasts_is_declared_once(tocsin_on: World) -> None:
     assert await opened(tocsin_on) == []
     await measures(tocsin_on, watching, 6, bad=True)
     (incident,) = await opened(tocsin_on)
-    assert (incident.severity, incident.source) == ("SEV1", "watch")
+    assert (incident.severity, incident.source) == ("SEV3", "watch")
     assert incident.title.startswith("gateway: errors 50.0%")
 
 
@@ -151,6 +151,24 @@ async def test_a_breach_and_a_recovery_are_told_once_where_people_work_on_it(toc
     assert len(await opened(tocsin_on)) == 1
 
 
+async def test_what_gets_worse_is_told_with_the_severity_that_it_is(tocsin: World) -> None:
+    watching = watch(tocsin)
+    await measures(tocsin, watching, 3, bad=True, errors=0.2)
+    (incident,) = await opened(tocsin)
+    for errors, times in ((0.6, 2), (0.99, 3), (0.6, 5)):  # the mildest of three in a row has lasted
+        await measures(tocsin, watching, times, bad=True, errors=errors)
+    titles = [title for title in await said(tocsin, incident.channel) if "figures" in title]
+    assert titles == ["The figures are those of SEV2", "The figures are those of SEV1"]
+    text = await tocsin.read((await tocsin.app.record.messages(incident.channel, "ana"))[-1].key)
+    assert "That is SEV1: Complete service outage. If so: /incident severity SEV1 errors 99.0%" in text
+
+
+async def test_with_a_severity_of_the_settings_that_one_is_declared(tocsin: World) -> None:
+    await measures(tocsin, watch(tocsin, severity="sev1"), 4, bad=True)
+    (incident,) = await opened(tocsin)
+    assert incident.severity == "SEV1"
+
+
 async def test_of_two_that_watch_at_once_one_tells(tocsin_on: World) -> None:
     import asyncio
 
@@ -171,7 +189,7 @@ async def test_a_refusal_of_its_own_incident_is_told_to_everybody(tocsin: World)
     text = await tocsin.read((await tocsin.app.record.messages("incidents", "ana"))[-1].key)
     assert "Why: " in text
     assert "sev9" in text
-    assert "Open one: /incident declare SEV1 gateway: errors 50.0%" in text
+    assert "Open one: /incident declare SEV3 gateway: errors 50.0%" in text
 
 
 async def test_nothing_is_declared_where_nobody_asked_for_it(tocsin: World) -> None:

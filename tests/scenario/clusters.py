@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.adapters.kubernetes.access import ACCOUNT
-from bot.app import outside
+from bot.outside import outside
 from commands.domain.plan import FINAL
 from tests.contract.clusters import DEPLOYMENT, SPACE, furnished
 from tests.fakes import FakeClock

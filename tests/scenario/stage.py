@@ -22,7 +22,15 @@ from tests.world import World
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_RANDOM = ((re.compile(r"plan-(\d{8})-[0-9a-f]{8}"), r"plan-\1-…"), (re.compile(r"\b[0-9a-f]{16}\b"), "(hash)"))
+_RANDOM = (
+    (re.compile(r"plan-(\d{8})-[0-9a-f]{8}"), r"plan-\1-…"),
+    (re.compile(r"ask-[0-9a-f]{12}"), "ask-…"),
+    (re.compile(r"silence-[0-9a-f]{8}"), "silence-…"),
+    (re.compile(r"pub-[0-9a-f]{8}"), "pub-…"),
+    (re.compile(r"page-[0-9a-f]{12}"), "page-…"),
+    (re.compile(r"maint-[0-9a-f]{8}"), "maint-…"),
+    (re.compile(r"\b[0-9a-f]{16}\b"), "(hash)"),
+)
 
 
 def transcript(*commands: str) -> Callable[[F], F]:
@@ -50,7 +58,7 @@ class Still(FakeClock):
         await super().sleep(seconds)
 
 
-@dataclass
+@dataclass(repr=False)
 class Stage:
     """The world, and the last change that everybody has read."""
 
@@ -108,16 +116,23 @@ class Stage:
 
     async def news(self) -> str:
         """Everything that was said or edited since the last time, and who sees it."""
+        people = [person.id for person in self.world.app.services.directory]
+        found = {person: await self._changes(person) for person in people}
+        while await self._changes(people[0]) != found[people[0]]:  # something was said while they were asked in turn
+            found = {person: await self._changes(person) for person in people}
         views: dict[int, MessageView] = {}
         readers: dict[int, set[str]] = {}
-        for person in self.world.app.services.directory:
-            for view in await self.world.app.record.changes(self.read_to, person.id, limit=1000):
+        for person in people:
+            for view in found[person]:
                 views[view.id] = view
-                readers.setdefault(view.id, set()).add(person.id)
+                readers.setdefault(view.id, set()).add(person)
         ordered = sorted(views.values(), key=lambda view: (view.change, view.id))
         said = [self._shown(view, readers[view.id]) for view in ordered]
         self.read_to = max((view.change for view in ordered), default=self.read_to)
         return "\n".join(said)
+
+    async def _changes(self, person: str) -> list[MessageView]:
+        return await self.world.app.record.changes(self.read_to, person, limit=1000)
 
     def _shown(self, view: MessageView, readers: set[str]) -> str:
         everybody = {person.id for person in self.world.app.services.directory}
@@ -133,6 +148,12 @@ class Stage:
                 lambda: self.world.app.store.look(lambda tx: tx.postmortems.get(incident.id)), within=20
             )
         )
+
+    async def resolves(self, person: str, incident: Incident, text: str = "") -> None:
+        """End an incident for the first time; all that is said because of it is read, its draft too."""
+        await self.quietly(person, incident.channel, f"/incident resolve {text}".rstrip())
+        await self.drafted(incident)
+        await self.news()
 
     async def runs(self, person: str, channel: str, text: str, *, by: str = "") -> str:
         """Type a mitigation, have it confirmed, wait for its end; the card of its result."""
@@ -165,6 +186,17 @@ async def answered(stage: Stage, person: str, channel: str, text: str) -> tuple[
     assert "Something went wrong" not in said
     assert "Traceback" not in said
     return receipt.accepted, said
+
+
+def message_with(words: str, said: str) -> str:
+    """The one that holds these words; others may have come meanwhile."""
+    return next(one for one in re.split(r"\n(?=\[#)", said) if words in one)
+
+
+def without_card(said: str) -> str:
+    """What was said beside the pinned card, which follows everything."""
+    messages = re.split(r"\n(?=\[#)", said)
+    return "\n".join(one for one in messages if ", pinned" not in one.partition("\n")[0])
 
 
 def stable(text: str) -> str:

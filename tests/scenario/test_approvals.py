@@ -212,7 +212,8 @@ async def test_what_was_run_without_approval_is_reviewed_by_somebody_else(guarde
           @Ana Ruiz: it was right
         """)
     assert await guarded.asks("ana", "general", f"/review {plan.id} again") == golden("""
-        @ana has reviewed plan-20260301-… already.
+        plan-20260301-… was reviewed already.
+          @Ana Ruiz did it.
           Try: /reviews
           (You typed: /review plan-20260301-… again)
         """)

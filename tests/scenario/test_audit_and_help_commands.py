@@ -57,25 +57,41 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
     assert await stage.types("ben", "general", "/help") == golden("""
         [#general, only ben]
         What you can ask
-          Command      What follows
-          /again       Look again: repeat the last command of yours here that only reads.
-          /approve     Approve a plan that waits, as its button does.
-          /audit       verify
-          /deny        Stop a plan: before it runs, or before its next step.
-          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, top, undo
-          /handover    Hand your roles over, with a summary of everything so far.
-          /help        Show what you can ask, the commands of a family, or one in full.
-          /incident    declare, link, list, note, reopen, resolve, role, severity, show, status, timeline
-          /lease       keep, renew, revert
-          /leases      Show what is temporary, whose it is, and when it ends.
-          /locks       Show what is being changed now, and by whom.
-          /plans       Show the plans that wait for people, or for their hour.
-          /policy      explain, show
-          /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
-          /review      Say that you have looked at a change that was made without approval.
-          /reviews     Show what was changed without approval and nobody has looked at.
-          /tocsin      freeze, thaw
-          (More: /help gw or /help gw changes)
+          Command        What follows
+          /actions       Show the open action items of all incidents that are over, overdue ones first.
+          /again         Look again: repeat the last command of yours here that only reads.
+          /alerts        Show the alerts that fire: of this incident, or all. Or: attach
+          /approve       Approve a plan that waits, as its button does.
+          /audit         verify
+          /catchup       Tell you alone how the incident stands, and what is new since you last looked.
+          /checklist     Show what is not to be forgotten at this severity, with a button to tick off each item.
+          /deny          Stop a plan: before it runs, or before its next step.
+          /drill         list, review, start, stop
+          /gw            changes, config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, top, undo
+          /handover      Hand your roles over, with a summary of everything so far. Or: shift
+          /help          Show what you can ask, the commands of a family, or one in full.
+          /incident      declare, hypothesis, link, list, merge, note, related, reopen, resolve, role, severity, show, status, timeline
+          /lease         keep, renew, revert
+          /leases        Show what is temporary, whose it is, and when it ends.
+          /locks         Show what is being changed now, and by whom.
+          /maintenance   Show planned maintenance windows. The page at the gateway is /gw maintenance on. Or: announce, cancel, end, extend, plan, start
+          /oncall        Show who is on call, until when, who is next, and how to reach them. Or: end, list, override
+          /page          Call a person, whoever is on call for a service, or a level of escalation.
+          /plans         Show the plans that wait for people, or for their hour.
+          /policy        explain, show
+          /postmortem    Show where the postmortem is, and what it lacks. Or: actions, edit, export, meeting, moment, moments, publish, review, show, versions
+          /remind        Remind somebody of something in this channel. Or: cancel
+          /reminders     Show what is due next in this channel, and who was asked for what.
+          /report        Report on incidents, response times and objectives: of a day, a week, a month, a quarter.
+          /review        Say that you have looked at a change that was made without approval.
+          /reviews       Show what was changed without approval and nobody has looked at.
+          /silence       Tell nobody of the alerts of a service, or with a label, for a while. Or: end
+          /silences      Show what is silenced, by whom, why, and until when.
+          /stakeholders  Show who is told how incidents go, in which form, and when they were told last. Or: send
+          /status        Show what the public reads, what waits for a yes, and what is overdue. Or: edit, post, retract
+          /task          add, assign, done, list
+          /tocsin        freeze, integrations, thaw
+          (More: /help incident or /help incident declare)
         """)  # noqa: E501
 
 
@@ -83,18 +99,31 @@ async def test_help_shows_a_viewer_what_they_may_run_and_no_more(stage: Stage) -
     assert await stage.types("eve", "general", "/help") == golden("""
         [#general, only eve]
         What you can ask
-          Command      What follows
-          /again       Look again: repeat the last command of yours here that only reads.
-          /audit       verify
-          /gw          changes, config, errors, evidence, health, history, logs, metrics, pods, status, top
-          /help        Show what you can ask, the commands of a family, or one in full.
-          /incident    list, show, timeline
-          /leases      Show what is temporary, whose it is, and when it ends.
-          /locks       Show what is being changed now, and by whom.
-          /plans       Show the plans that wait for people, or for their hour.
-          /policy      explain, show
-          /postmortem  Show where the postmortem draft is, and what it lacks. Or: export, show
-          /reviews     Show what was changed without approval and nobody has looked at.
+          Command        What follows
+          /actions       Show the open action items of all incidents that are over, overdue ones first.
+          /again         Look again: repeat the last command of yours here that only reads.
+          /alerts        Show the alerts that fire: of this incident, or all.
+          /audit         verify
+          /catchup       Tell you alone how the incident stands, and what is new since you last looked.
+          /drill         list, review
+          /gw            changes, config, errors, evidence, health, history, logs, metrics, pods, status, top
+          /help          Show what you can ask, the commands of a family, or one in full.
+          /incident      list, show, timeline
+          /leases        Show what is temporary, whose it is, and when it ends.
+          /locks         Show what is being changed now, and by whom.
+          /maintenance   Show planned maintenance windows. The page at the gateway is /gw maintenance on.
+          /oncall        Show who is on call, until when, who is next, and how to reach them. Or: list
+          /plans         Show the plans that wait for people, or for their hour.
+          /policy        explain, show
+          /postmortem    Show where the postmortem is, and what it lacks. Or: export, moments, show, versions
+          /reminders     Show what is due next in this channel, and who was asked for what.
+          /report        Report on incidents, response times and objectives: of a day, a week, a month, a quarter.
+          /reviews       Show what was changed without approval and nobody has looked at.
+          /silences      Show what is silenced, by whom, why, and until when.
+          /stakeholders  Show who is told how incidents go, in which form, and when they were told last.
+          /status        Show what the public reads, what waits for a yes, and what is overdue.
+          /task          list
+          /tocsin        integrations
           (More: /help gw or /help gw changes)
         """)
     assert await stage.asks("eve", "general", "/help gw scale") == golden("""

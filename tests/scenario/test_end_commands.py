@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from commands.domain.incident import Incident
-from tests.scenario.stage import Stage, golden, stable, transcript
+from tests.scenario.stage import Stage, golden, message_with, stable, transcript
 
 
 @transcript("/incident resolve")
@@ -45,6 +45,19 @@ async def test_resolve_stops_the_clock_and_orders_the_draft(stage: Stage) -> Non
           Try: /incident reopen errors are back
           (You typed: /incident severity sev2)
         """)
+
+
+async def test_resolve_names_the_temporary_changes_that_are_still_there(stage: Stage) -> None:
+    incident = await stage.declares()
+    for line in ("/gw scale 10 --for 30m", "/gw scale 12 --for 1h"):
+        await stage.runs("ben", incident.channel, line)
+        stage.later(seconds=1)
+    await stage.news()
+    said = await stage.types("ana", incident.channel, "/incident resolve --anyway")
+    shown = said[said.index("Resolved after") :].splitlines()
+    first = "Scale gateway up from 3 to 10 workers (until 12:30 UTC)"
+    second = "Scale gateway up from 10 to 12 workers (until 13:00 UTC)"
+    assert shown[1] == f"  2 temporary changes are still there: {first}; {second}. All: /leases"
 
 
 @transcript("/incident resolve")
@@ -105,7 +118,8 @@ async def test_reopen_runs_the_clock_on_by_command_and_by_button(stage: Stage) -
         """)
     await stage.quietly("ana", incident.channel, "/incident resolve")
     said = await stage.presses("chloe", incident.channel, "Reopen")
-    assert said.split("[#incident-20260301-001, all]")[-1].strip() == golden("""
+    assert message_with("Reopened", said) == golden("""
+        [#incident-20260301-001, all]
         Reopened
           The clock runs on from the declaration.
           (by @Chloé Martin)
@@ -156,9 +170,24 @@ _DRAFT = golden("""
     | Figure | Value |
     |--------|-------|
     | Impact | no measurements |
-    | First bad reading to declaration | not known |
     | Declaration to first role taken | 0 seconds (asked for: 15 minutes) |
-    | Declaration to resolution | 30 minutes |
+
+    ### Key moments
+
+    | Moment | When | From |
+    |--------|------|------|
+    | Began: the trouble began | not known | `/postmortem moment began 14:05` |
+    | Detected: an alert, the watch or somebody saw it | 2026-03-01 12:00 UTC | declared by Ana Ruiz |
+    | Acknowledged: somebody was at work on it | 2026-03-01 12:00 UTC | first worked on by Ana Ruiz |
+    | Mitigated: it stopped hurting | not known | `/postmortem moment mitigated 14:05` |
+    | Resolved: it was over | 2026-03-01 12:30 UTC | resolved by Ana Ruiz |
+
+    | Time | | From | To |
+    |------|---|------|----|
+    | TTD, time to detect | not known | began | detected |
+    | TTA, time to acknowledge | 0 seconds | detected | acknowledged |
+    | TTM, time to mitigate | not known | began | mitigated |
+    | TTR, time to resolve | not known | began | resolved |
 
     ### People
 
@@ -231,7 +260,8 @@ async def test_a_marked_note_after_the_end_is_drafted_in(stage: Stage) -> None:
     incident = await stage.declares()
     await stage.quietly("ana", incident.channel, "/incident resolve")
     first = await stage.drafted(incident)
-    await stage.quietly("ana", incident.channel, "/incident note --as cause a cable was cut")
+    await stage.news()
+    await stage.world.command("ana", incident.channel, "/incident note --as cause a cable was cut")
 
     async def redrafted() -> bool:
         return "a cable was cut" in await stage.drafted(incident)

@@ -10,7 +10,7 @@ from bot.store import schema
 from commands.domain.location import HERE, Location
 from commands.errors import Unavailable
 from commands.mitigation.evidence import capture
-from commands.ports import LogLine
+from commands.ports import LogLine, LogPage, LogQuery
 from tests.scenario.stage import Stage, golden, transcript
 from tests.world import audited
 
@@ -22,9 +22,9 @@ async def test_logs_beside_a_cluster_are_not_asked_for_its_places(stage: Stage) 
     there = plan.target.model_copy(update={"cluster": "production", "namespace": "edge"})
     places: list[Location] = []
 
-    async def lines(*args: Any, **kwargs: Any) -> Any:
-        places.append(kwargs["at"])
-        return await original(*args, **kwargs)
+    async def lines(service: str, query: LogQuery, at: Location = HERE) -> LogPage:
+        places.append(at)
+        return await original(service, query, at)
 
     original, gateway.lines = gateway.lines, lines  # type: ignore[method-assign]
     kept = await capture(plan.model_copy(update={"target": there}), stage.world.app.services)

@@ -201,8 +201,7 @@ async def test_the_last_step_and_a_change_in_one_cannot_be_called_back(stage: St
     await stage.world.until(executing)
     assert await stage.asks("ana", "general", f"/deny {plan.id}") == golden("""
         It was asked of gateway already, and cannot be called back.
-          A change that was made can be taken back.
-          Try: /gw undo
+          Its message tells how it goes.
           (You typed: /deny plan-20260301-…)
         """)
     running = stage.world.gateway.operations

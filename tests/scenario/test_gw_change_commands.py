@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from commands.domain.plan import PlanState
+from tests.fakes import START
 from tests.scenario.stage import Stage, Still, golden, transcript
 from tests.world import settings_for, world
 
@@ -272,7 +273,7 @@ async def test_a_target_that_drifted_voids_the_confirmation(stage: Stage) -> Non
     await stage.presses("ben", "general", "Confirm")
     await stage.world.settled()
     assert await stage.asks_card() == golden("""
-        Failed: Scale gateway up from 3 to 10 workers
+        Not done: Scale gateway up from 3 to 10 workers
           The target changed since it was planned (workers 3 → 4), so Tocsin did nothing. Ask again.
           (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
         """)
@@ -307,11 +308,15 @@ async def test_a_request_that_never_arrived_is_reported_and_not_asked_again(stag
     assert stage.world.gateway.asked == ["scale"]
 
 
-async def test_an_effect_that_does_not_come_in_time_is_unknown(sqlite_url: str) -> None:
-    pace = {"poll_seconds": 0.5, "effect_within_seconds": 5}
+@pytest.mark.parametrize(("given", "waits"), [(0, 5), (20, 20), (2**31 - 1, 30)])
+async def test_an_effect_that_does_not_come_in_time_is_unknown(sqlite_url: str, given: int, waits: int) -> None:
+    """In the time of the settings, or in what the target itself gives it, where that is longer and not too long."""
+    pace = {"poll_seconds": 0.5, "effect_within_seconds": 5, "effect_at_most_seconds": 30}
     async with world(settings_for(sqlite_url, verify=pace), clock=Still()) as running:
         running.gateway.stuck = True
+        running.gateway.given = START + timedelta(seconds=given)
         shown = await Stage(running).runs("ben", "general", "/gw restart")
+        assert running.clock.at >= START + timedelta(seconds=waits)
     assert shown == golden("""
         Outcome unknown: Restart gateway: 3 workers, one by one
           No clear result in time; last seen: 0 of 2 workers restarted
@@ -366,7 +371,7 @@ async def test_while_a_change_runs_another_is_refused_and_so_is_resolving(stage:
     await stage.world.until(executing)
     assert await stage.asks("ana", incident.channel, "/gw scale 9") == golden("""
         gateway is busy: Restart gateway: 3 workers, one by one is executing.
-          @ben started it; wait for its result.
+          @Ben Okafor started it; wait for its result.
           Try: /locks
           (You typed: /gw scale 9)
         """)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.adapters.kubernetes.access import ACCOUNT, manifest
-from bot.app import outside
+from bot.outside import outside
 from tests.contract.clusters import DEPLOYMENT, SPACE, deployment, furnish
 from tests.scenario.stage import Stage, golden
 from tests.simulators.kubernetes import Kubernetes
@@ -149,7 +149,8 @@ async def test_a_change_is_made_where_it_was_planned_and_nowhere_else(stage: Sta
     nothing = await stage.asks("ana", "general", "/gw undo")
     assert nothing.startswith("There is nothing to undo")
     assert f"/gw undo {plan.id} puts back 2 workers" in done
-    await _carried_out(stage.world, "general", f"/gw undo {plan.id}")
+    back = await _carried_out(stage.world, "general", f"/gw undo {plan.id}")
+    assert "Undo: /gw scale 3 --cluster staging --namespace edge puts it back" in back
     assert (_copies(clusters["staging"]), _copies(clusters["production"])) == (2, 2)
     await _carried_out(stage.world, "staging", "/gw scale 3 --for 30m")
     await stage.quietly("ana", "staging", f"/lease revert {(await stage.world.plan()).id}")

@@ -14,19 +14,20 @@ async def test_a_handover_sums_up_and_moves_the_roles_when_it_is_accepted(stage:
     await stage.world.command("ana", incident.channel, "/gw restart")
     stage.later(minutes=12)
     await stage.news()
-    said = await stage.types("ana", incident.channel, "/handover @ben")
+    said = await stage.types("ana", incident.channel, "/handover @ben the database is next")
     assert said == golden("""
         [#incident-20260301-001, all]
         Handover: SEV1 · API answers 502
           @Ana Ruiz hands over as incident commander and technical lead to @Ben Okafor.
+          What matters: the database is next
           Status: monitoring
           Open for: 12 min
+          Now: errors 0.2%, p95 40 ms, 100 req/s
           Incident commander: @Ana Ruiz
           Technical lead: @Ana Ruiz
           Free roles: communications lead
-          Now: errors 0.2%, p95 40 ms, 100 req/s
+          Next: The next update is due (12:15 UTC)
           Pending: Restart gateway: 5 workers, one by one (planned)
-          Next update due: 12:15 UTC
           At         Tried                                 Result
           12:00 UTC  Scale gateway up from 3 to 5 workers  done: 5 of 5 workers ready; verified; errors 0.2% → 0.2%, p95 40 ms → 40 ms
           [Accept] [Decline]
@@ -48,6 +49,7 @@ async def test_a_handover_sums_up_and_moves_the_roles_when_it_is_accepted(stage:
         [#incident-20260301-001, all, edited]
         Handover accepted by Ben Okafor
           SEV1 · API answers 502
+          What matters: the database is next
           Status: monitoring
           Open for: 12 min
           Incident commander: @Ben Okafor

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.adapters.kubernetes.access import ACCOUNT
-from bot.app import outside
+from bot.outside import outside
 from tests.contract.clusters import DEPLOYMENT, SPACE, furnished, write_logs
 from tests.simulators.kubernetes import Kubernetes
 from tests.simulators.kubernetes.core import Pace
@@ -67,9 +67,6 @@ async def test_a_deployment_is_looked_at_and_changed_like_local_processes(sqlite
                 assert cluster.get("deployments", DEPLOYMENT, SPACE)["spec"]["replicas"] == 4
                 assert "2 of 2 workers ready" in await _carried_out(bot, "/gw undo")
                 assert "2 of 2 workers restarted" in await _carried_out(bot, "/gw restart")
-                batches = await bot.say("ana", "general", "/gw restart --gradual")
-                assert "whose rollout replaces all pods by its own strategy" in batches
-                assert "held with /gw pause and goes on with /gw resume" in batches
                 cluster.apply(_AUTOSCALER)
                 refused = await bot.say("ana", "general", "/gw scale 4")
                 assert f"the autoscaler {DEPLOYMENT} keeps it at 2 to 9 replicas and would undo this" in refused

@@ -277,12 +277,32 @@ async def test_an_end_that_something_held_up_is_tried_again_and_its_message_says
         return await stage.news() if (lease.state, lease.term) == (LeaseState.RUNNING, 3) else ""
 
     said = await stage.world.until(waits)
-    assert "Failed: locked by “Scale gateway up from 3 to 10 workers”; nothing was changed. It is tried again" in said
+    assert "Not done: locked by “Scale gateway up from 3 to 10 workers”; nothing was changed. It is tried again" in said
+    assert await comes_again(stage, plan_id, term=3) == golden("""
+        [#general, all, edited]
+        Not done: Revert: scale gateway down from 10 to 3 workers
+          Locked by “Scale gateway up from 3 to 10 workers”; nothing was changed
+          (asked by @Ben Okafor · plan-20260301-…)
+        """)
     await store.transact("other", lambda tx: tx.plans.unlock(target, plan_id))
     await stage.quietly("ben", "general", f"/lease revert {plan_id}")
     assert (await over(stage, plan_id)).state is LeaseState.REVERTED
     assert stage.world.gateway.desired == 3
     assert "Taken back: Scale gateway up from 3 to 10 workers" in await stage.news()
+
+
+async def comes_again(stage: Stage, plan_id: str, term: int) -> str:
+    """The timer of the next try has come, and it was held up as the one before; what people read then."""
+    plan, services = await stage.world.plan(plan_id), stage.world.app.services
+    found = await leasing.way_back(plan, services)
+    await stage.world.app.store.transact("timer", lambda tx: leasing.end(plan_id, term, found, services, tx))
+
+    async def held_up() -> bool:
+        lease = await lease_of(stage, plan_id)
+        return (lease.state, lease.term) == (LeaseState.RUNNING, term + 1)
+
+    await stage.world.until(held_up)
+    return await stage.news()
 
 
 @pytest.mark.parametrize("tries", [1, leasing.TRIES])

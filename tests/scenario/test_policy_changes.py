@@ -238,7 +238,7 @@ async def test_breaking_the_glass_skips_no_budget_no_denial_and_no_freeze(govern
     governed.write(policy(BUDGET))
     assert "it would remove 50% of the ready capacity" in await stage.asks("ben", "general", f"/gw scale 5 {why}")
     await stage.quietly("dev", "general", "/tocsin freeze looking")
-    assert "All changes are frozen by @dev: looking." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
+    assert "All changes are frozen: looking." in await stage.asks("ben", "general", f"/gw scale 9 {why}")
     await stage.quietly("dev", "general", "/tocsin thaw")
     governed.write("rules:\n- {name: not-now, effect: deny, commands: [gw scale], reason: Not now.}\n")
     assert "refused by the rule not-now: Not now." in await stage.asks("ben", "general", f"/gw scale 9 {why}")

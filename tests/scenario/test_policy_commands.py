@@ -15,6 +15,7 @@ async def test_the_policy_is_shown_and_each_rule_in_full(shared: Stage) -> None:
           dangerous · allow dangerous · operators, admins, the incident commander, the technical lead · 1 other person (operators, admins, the incident commander, the technical lead)
           undo · allow gw undo · operators, admins, the incident commander, the technical lead
           mitigations · allow mitigation · operators, admins, the incident commander, the technical lead · replicas 1 to 50
+          proposals · allow mitigation · @tocsin · replicas 1 to 50; 1 other person (operators, admins, the incident commander, the technical lead)
           Version: (hash)
           From: the default that Tocsin comes with
           In force since: 2026-03-01 12:00 UTC
@@ -30,7 +31,7 @@ async def test_the_policy_is_shown_and_each_rule_in_full(shared: Stage) -> None:
         """)
     assert await shared.asks("eve", "general", "/policy show nosuch") == golden("""
         The policy has no rule nosuch.
-          Its rules: dangerous, undo, mitigations.
+          Its rules: dangerous, undo, mitigations, proposals.
           Try: /policy show
           (You typed: /policy show nosuch)
         """)
@@ -48,6 +49,7 @@ async def test_a_command_is_explained_for_oneself_and_for_others(shared: Stage) 
           dangerous    allow   does not fit  it is about what is dangerous; this is mitigation
           undo         allow   does not fit  it is about gw undo, not gw scale
           mitigations  allow   decides       it fits
+          proposals    allow   does not fit  it is for @tocsin; Ben Okafor is none of them
           (policy (hash))
         """)
     assert await shared.asks("ben", "general", "/policy explain gw scale 60") == golden("""
@@ -58,6 +60,7 @@ async def test_a_command_is_explained_for_oneself_and_for_others(shared: Stage) 
           dangerous    allow   does not fit  it is about what is dangerous; this is mitigation
           undo         allow   does not fit  it is about gw undo, not gw scale
           mitigations  allow   decides       it fits, but replicas is 60
+          proposals    allow   does not fit  it is for @tocsin; Ben Okafor is none of them
           (policy (hash))
         """)
     assert await shared.asks("ben", "general", "/policy explain /gw scale 10 --as @chloe") == golden("""
@@ -68,6 +71,7 @@ async def test_a_command_is_explained_for_oneself_and_for_others(shared: Stage) 
           dangerous    allow   does not fit  it is about what is dangerous; this is mitigation
           undo         allow   does not fit  it is about gw undo, not gw scale
           mitigations  allow   does not fit  it is for operators, admins, the incident commander, the technical lead; Chloé Martin is none of them
+          proposals    allow   does not fit  it is for @tocsin; Chloé Martin is none of them
           (policy (hash))
         """)  # noqa: E501
 

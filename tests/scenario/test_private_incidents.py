@@ -68,7 +68,8 @@ async def test_a_private_declaration_is_answered_in_private_and_announced_nowher
 async def test_nothing_that_an_outsider_can_read_tells_of_it(hidden: tuple[Stage, Incident]) -> None:
     stage, incident = hidden
     for outsider in OUTSIDERS:
-        record = stage.world.app.record
+        record, papers = stage.world.app.record, stage.world.app.console.state.console.papers
+        person = next(one for one in stage.world.app.services.directory if one.id == outsider)
         channels = await record.channels(outsider)
         assert incident.channel not in {view.name for view in channels}
         read = [view.topic for view in channels]
@@ -82,7 +83,9 @@ async def test_nothing_that_an_outsider_can_read_tells_of_it(hidden: tuple[Stage
         for read_it in (
             record.messages(incident.channel, outsider),
             record.message(f"{incident.id}:card", outsider),
-            record.postmortem(incident.id, outsider),
+            papers.paper(incident.id, outsider),
+            papers.revisions(incident.id, outsider),
+            papers.edit(incident.id, person, "mine", version=1, section=""),
             record.say(incident.channel, outsider, "hello?", key="knock"),
             record.mark_read(incident.channel, outsider, 1),
         ):

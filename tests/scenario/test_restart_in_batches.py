@@ -18,6 +18,24 @@ def test_batches_double_up_to_a_quarter(workers: int, sizes: list[int]) -> None:
     assert [len(batch) for batch in _batches([str(n) for n in range(workers)])] == sizes
 
 
+@pytest.mark.parametrize(
+    ("missing", "title", "words"),
+    [
+        (0, "3 workers, one by one", "each worker is replaced once its successor is ready; no request is lost"),
+        (1, "3 workers, a few at a time", "workers are replaced step by step, with up to 1 missing at a time"),
+        (3, "3 workers, all at once", "all 3 workers stop before new ones start"),
+    ],
+)
+async def test_a_rolling_restart_says_who_is_missing_meanwhile(
+    stage: Stage, missing: int, title: str, words: str
+) -> None:
+    stage.world.gateway.missing = missing
+    said = await stage.types("ben", "general", "/gw restart")
+    assert f"Restart gateway: {title}?" in said
+    assert f"Will happen: {words}\n" in said
+    assert (await stage.world.plan()).removes == missing / 3
+
+
 async def test_each_batch_is_asked_for_once_and_looked_at(stage: Stage) -> None:
     stage.world.gateway.desired = 8
     assert await stage.types("ben", "general", "/gw restart --gradual") == golden("""
@@ -78,6 +96,26 @@ async def test_the_first_bad_reading_stops_it_and_the_rest_can_be_gone_on_with(s
     assert len(asked) == 2
     stage.later(seconds=1)
     assert "Restart gateway: 5 workers, in 5 batches?" in await stage.types("ana", "general", "/gw restart --oldest 5")
+
+
+async def test_a_batch_that_fails_half_way_leaves_only_those_that_are_still_the_old_ones(stage: Stage) -> None:
+    gateway = stage.world.gateway
+    gateway.desired = 8
+
+    async def restart(*args: Any, **kwargs: Any) -> None:
+        await original(*args, **kwargs)
+        if len(kwargs["only"]) == 2:
+            half = {"state": "failed", "done": 1, "error": "gateway-3 does not start"}
+            operation = kwargs["operation"]
+            gateway.operations[operation] = gateway.operations[operation].model_copy(update=half)
+
+    original, gateway.restart = gateway.restart, restart  # type: ignore[method-assign]
+    assert await stage.runs("ben", "general", "/gw restart --gradual") == golden("""
+        Failed: Restart gateway: 8 workers, in 5 batches
+          1 of 5 steps were made: 2 of 8 workers restarted; gateway-3 does not start
+          To go on: /gw restart --oldest 6
+          (asked by @Ben Okafor, confirmed by @Ben Okafor · plan-20260301-…)
+        """)
 
 
 async def test_a_person_stops_it_after_the_batch_that_is_under_way(stage: Stage) -> None:

@@ -138,7 +138,9 @@ async def test_the_communications_lead_alone_is_given_the_words_for_the_status_p
     assert whispered == golden("""
         [#incident-20260301-001, only chloe]
         Status page: investigating
-          Check it for names, hosts and numbers that are not for the public, then post it on the status page.
+          The public will read exactly this.
+          Impact: critical
+          Goes to: the status page (/status)
           | Title: [INVESTIGATING] Gateway issues
           | Status: Investigating
           | Impact: Being assessed
@@ -147,6 +149,8 @@ async def test_the_communications_lead_alone_is_given_the_words_for_the_status_p
           |
           | Updates will be provided every 15 minutes.
           | The next update is due by 12:15 UTC.
+          [Publish] [Discard]
+          (To say it otherwise: /status edit pub-… TEXT)
         """)  # noqa: E501
     await stage.quietly("ana", incident.channel, "/incident note --as impact logins fail for one user in ten")
     said = await stage.types("ana", incident.channel, "/incident status identified")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
+from bot.store.views import MessageView
+from commands.domain.incident import Incident
 from commands.domain.location import HERE, Location
 from commands.domain.plan import PlanState
 from commands.mitigation import running
@@ -74,14 +77,8 @@ async def test_an_hour_that_has_passed_is_refused_and_so_is_a_double_one(stage: 
         """)
 
 
-@transcript("/tocsin freeze", "/tocsin thaw", "/locks")
-async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None:
-    incident = await stage.declares()
-    await stage.runs("ben", incident.channel, "/gw scale 7")
-    stage.later(seconds=1)
-    await stage.types("ben", incident.channel, "/gw scale 9")
-    waiting = await stage.message_with("Confirm", incident.channel)
-    await stage.news()
+async def frozen(stage: Stage) -> None:
+    """Everybody is told."""
     assert await stage.types("chloe", "general", "/tocsin freeze two regions disagree") == golden("""
         [#incidents, all]
         All changes are frozen
@@ -96,14 +93,18 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
           @Chloé Martin: two regions disagree
           Reading works, and so does /gw undo. To end it: /tocsin thaw
         """)
+
+
+async def refused_while_frozen(stage: Stage, incident: Incident, waiting: MessageView) -> None:
+    """A click, a command and a second freeze; undo works."""
     refused = await stage.clicks("ben", waiting, "Confirm")
     assert await stage.world.read(refused.reply_key, "ben") == golden("""
-        All changes are frozen by @chloe: two regions disagree.
-          Reading and /gw undo work. An admin, or who froze it, ends it with /tocsin thaw.
+        All changes are frozen: two regions disagree.
+          @Chloé Martin froze them, and ends it with /tocsin thaw, or an admin does. Reading and /gw undo work.
         """)
     assert await stage.asks("ben", "general", "/gw restart") == golden("""
-        All changes are frozen by @chloe: two regions disagree.
-          Reading and /gw undo work. An admin, or who froze it, ends it with /tocsin thaw.
+        All changes are frozen: two regions disagree.
+          @Chloé Martin froze them, and ends it with /tocsin thaw, or an admin does. Reading and /gw undo work.
           (You typed: /gw restart)
         """)
     assert await stage.asks("eve", "general", "/locks") == golden("""
@@ -119,9 +120,13 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
     stage.later(seconds=1)
     undone = await stage.runs("ben", incident.channel, "/gw undo")
     assert undone.startswith("Done: Undo: scale gateway down from 7 to 3 workers")
+
+
+async def thawed(stage: Stage) -> None:
+    """By an admin alone, and once."""
     assert await stage.asks("ben", "general", "/tocsin thaw") == golden("""
-        @chloe froze all changes.
-          They can end it, or an admin.
+        You did not freeze them, and you are no admin.
+          @Chloé Martin did, and can end it.
           (You typed: /tocsin thaw)
         """)
     await stage.news()
@@ -147,6 +152,19 @@ async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None
         """)
 
 
+@transcript("/tocsin freeze", "/tocsin thaw", "/locks")
+async def test_the_kill_switch_stops_every_change_but_undo(stage: Stage) -> None:
+    incident = await stage.declares()
+    await stage.runs("ben", incident.channel, "/gw scale 7")
+    stage.later(seconds=1)
+    await stage.types("ben", incident.channel, "/gw scale 9")
+    waiting = await stage.message_with("Confirm", incident.channel)
+    await stage.news()
+    await frozen(stage)
+    await refused_while_frozen(stage, incident, waiting)
+    await thawed(stage)
+
+
 async def test_a_freeze_stops_what_was_confirmed_and_has_not_begun(stage: Stage) -> None:
     gateway, find, hold = stage.world.gateway, stage.world.gateway.find, asyncio.Event()
 
@@ -165,7 +183,7 @@ async def test_a_freeze_stops_what_was_confirmed_and_has_not_begun(stage: Stage)
     hold.set()
     plan = await stage.world.settled()
     assert (plan.state, gateway.asked) == (PlanState.FAILED, [])
-    assert plan.detail == "all changes are frozen by @dev: looking; nothing was changed"
+    assert plan.detail == "all changes are frozen: looking; nothing was changed"
 
 
 async def test_a_freeze_keeps_what_waited_for_its_hour_from_its_target(stage: Stage) -> None:
@@ -177,5 +195,25 @@ async def test_a_freeze_keeps_what_waited_for_its_hour_from_its_target(stage: St
     plan = await stage.world.plan()
     assert (plan.state, plan.detail) == (
         PlanState.FAILED,
-        "all changes are frozen by @dev: looking; nothing was changed",
+        "all changes are frozen: looking; nothing was changed",
     )
+
+
+async def test_a_change_waits_while_another_holds_its_target(stage: Stage) -> None:
+    await stage.types("ben", "general", "/gw scale 5")
+    other = await stage.world.plan()
+    stage.later(seconds=1)
+    await stage.types("ben", "general", "/gw scale 6")
+    store, began = stage.world.app.store, stage.world.clock.now()
+    await store.transact("held", lambda tx: tx.plans.lock(other.target.key, other.id))
+    await stage.clicks("ben", await stage.message_with("Confirm", "general"), "Confirm")
+
+    async def has_looked_often() -> bool:
+        return stage.world.clock.now() - began > timedelta(seconds=0.2)
+
+    await stage.world.until(has_looked_often)
+    plan = await stage.world.plan()
+    assert (plan.state, stage.world.gateway.asked) == (PlanState.APPROVED, [])
+    await store.transact("let go", lambda tx: tx.plans.unlock(other.target.key, other.id))
+    assert (await stage.world.settled()).state is PlanState.DONE
+    assert stage.world.gateway.asked == ["scale"]

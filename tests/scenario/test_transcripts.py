@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,18 +13,21 @@ from commands.registry import discover
 HERE = Path(__file__).parent
 
 
-def transcribed() -> Iterator[str]:
+@cache
+def transcribed() -> frozenset[str]:
     """The names in `@transcript(...)` over the tests of this folder."""
-    for file in HERE.glob("test_*.py"):
+    found: set[str] = set()
+    for file in HERE.rglob("test_*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "transcript":
-                yield from (ast.literal_eval(argument) for argument in node.args)
+                found.update(ast.literal_eval(argument) for argument in node.args)
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("name", sorted(command.name for command in discover().commands.values()))
 def test_each_command_has_a_transcript(name: str) -> None:
-    assert name in set(transcribed()), f"add a test with @transcript({name!r}) to tests/scenario"
+    assert name in transcribed(), f"add a test with @transcript({name!r}) to tests/scenario"
 
 
 def test_no_transcript_is_of_a_command_that_is_gone() -> None:
-    assert set(transcribed()) <= {command.name for command in discover().commands.values()}
+    assert transcribed() <= {command.name for command in discover().commands.values()}

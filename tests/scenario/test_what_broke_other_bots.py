@@ -12,7 +12,7 @@ from commands.domain.plan import PlanState
 from commands.domain.sli import Reading
 from commands.ports import Contact
 from tests.fakes import FakeGateway
-from tests.scenario.stage import Stage, Still, golden
+from tests.scenario.stage import Stage, Still, golden, message_with
 from tests.world import settings_for, world
 
 
@@ -104,7 +104,8 @@ async def test_no_dependency_keeps_an_incident_from_being_declared_handed_over_a
     await stage.quietly("ana", incident.channel, "/incident role claim ic", "/handover")
     await stage.presses("ben", incident.channel, "Accept")
     said = await stage.types("ben", incident.channel, "/incident resolve it went away")
-    assert said.split("[#incident-20260301-001, all]")[-1].strip() == golden("""
+    assert message_with("Resolved after", said) == golden("""
+        [#incident-20260301-001, all]
         Resolved after 0 s
           it went away
           Now: not known: the measurements did not answer

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.store.transaction import SqlTransaction
 from commands.registry import discover
 from tests.scenario.stage import Stage, Still, answered
-from tests.world import settings_for, world
+from tests.world import audited, settings_for, world
 
 COMMANDS = sorted(discover().commands.values(), key=lambda command: command.name)
 
@@ -54,6 +55,20 @@ async def test_a_secret_that_is_typed_is_neither_shown_nor_stored(sqlite_url: st
         assert "[redacted]" in said
         assert "hunter2" not in said
     assert_not_in_files(tmp_path, b"hunter2")
+
+
+async def test_a_secret_that_comes_from_a_target_is_not_in_the_audit(stage: Stage) -> None:
+    """Whoever writes an entry: a value is masked by its own form, or by the name that it has."""
+    found = {"before": {"API_TOKEN": "hunter2"}, "after": [{"args": "--password hunter2"}], "why": SECRETS["address"]}
+
+    def write(tx: SqlTransaction) -> None:
+        tx.audit.append("intent", actor="ana", subject="gateway", detail=found)
+
+    await stage.world.app.store.transact("test", write)
+    (entry,) = await stage.world.app.store.look(audited)
+    assert set(entry.detail) == set(found)
+    assert "hunter2" not in str(entry.detail)
+    assert str(entry.detail).count("[redacted]") == 3
 
 
 def assert_not_in_files(directory: Path, secret: bytes) -> None:

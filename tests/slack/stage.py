@@ -37,7 +37,7 @@ def section(slack: Slack, mode: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@dataclass
+@dataclass(repr=False)
 class SlackWorld:
     """A running bot and the Slack that it is in."""
 

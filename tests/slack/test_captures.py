@@ -9,17 +9,17 @@ import pytest
 
 from bot.platforms.slack.messages import said
 from tests.simulators.slack.model import Message
-from tests.slack.stage import MODES, SlackWorld, slack_world
+from tests.slack.stage import SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 
 WHERE = "incident-20260301-001"
 
 
-@pytest.fixture(params=MODES)
-async def stage(sqlite_url: str, request: pytest.FixtureRequest) -> AsyncIterator[SlackWorld]:
+@pytest.fixture
+async def stage(sqlite_url: str) -> AsyncIterator[SlackWorld]:
     """An incident with Ana and Ben in its channel."""
-    async with slack_world(sqlite_url, mode=str(request.param)) as running:
+    async with slack_world(sqlite_url) as running:
         await running.slash("ana", "/incident declare sev1 API answers 502")
         await running.slack.join("ben", WHERE)
         await running.settled()
@@ -45,7 +45,7 @@ async def unreacts(stage: SlackWorld, who: str, message: Message, name: str = "p
 async def timeline(stage: SlackWorld, where: str = WHERE) -> list[str]:
     """The lines of the timeline that messages made, as the postmortem and the console word them."""
     from commands.cards import plain
-    from commands.domain.incident import Captured
+    from commands.domain.event import Captured
     from commands.domain.timeline import sentence, told
 
     entries = await stage.world.app.store.look(lambda tx: tx.incidents.timeline(where))

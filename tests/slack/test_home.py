@@ -10,17 +10,17 @@ import pytest
 from bot.store import outgoing
 from bot.store.transaction import SqlTransaction
 from commands.cards import Fact, rich
-from tests.slack.stage import MODES, SlackWorld, slack_world
+from tests.slack.stage import SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 
 WHERE, SECOND = "incident-20260301-001", "incident-20260301-002"
 
 
-@pytest.fixture(params=MODES)
-async def stage(sqlite_url: str, request: pytest.FixtureRequest) -> AsyncIterator[SlackWorld]:
+@pytest.fixture
+async def stage(sqlite_url: str) -> AsyncIterator[SlackWorld]:
     """An incident with Ana and Ben in its channel; Ana is its commander."""
-    async with slack_world(sqlite_url, mode=str(request.param)) as running:
+    async with slack_world(sqlite_url) as running:
         await running.slash("ana", "/incident declare sev1 API answers 502")
         await running.slack.join("ben", WHERE)
         await running.slash("ana", "/incident role claim ic", WHERE)

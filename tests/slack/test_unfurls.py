@@ -9,20 +9,20 @@ import pytest
 from bot.platforms.slack.listeners.linked import _named
 from tests.fakes import FakeClock
 from tests.simulators.slack import Slack
-from tests.slack.stage import MODES, SlackWorld, slack_world
+from tests.slack.stage import SlackWorld, slack_world
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 
 WHERE, SECOND = "incident-20260301-001", "incident-20260301-002"
 
 
-@pytest.fixture(params=MODES)
-async def stage(sqlite_url: str, request: pytest.FixtureRequest) -> AsyncIterator[SlackWorld]:
+@pytest.fixture
+async def stage(sqlite_url: str) -> AsyncIterator[SlackWorld]:
     """An incident, and a private one."""
     clock = FakeClock()
     async with (
         Slack.start(clock=clock, unfurl_domains=["127.0.0.1"]) as slack,
-        slack_world(sqlite_url, mode=str(request.param), slack=slack, clock=clock) as running,
+        slack_world(sqlite_url, slack=slack, clock=clock) as running,
     ):
         await running.slash("ana", "/incident declare sev1 API answers 502")
         await running.slash("ana", "/incident declare sev1 payroll leak --private")

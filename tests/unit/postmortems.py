@@ -9,6 +9,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from commands.domain import incident as happened
+from commands.domain.event import ActionDecided
 from commands.domain.incident import Incident, IncidentEvent, Noted, NoteKind, Role, begin, evolve
 from commands.domain.plan import Plan, PlanState, Target
 from commands.domain.severity import SEV1_TO_SEV4
@@ -94,7 +95,7 @@ def kinds(markdown: str) -> list[str]:
 NIGHT: tuple[Happened, ...] = (
     (2, "ana", happened.RoleAssigned(role=Role.COMMANDER, person="ana", how="claimed")),
     (5, "ana", happened.SeverityChanged(before="SEV2", after="SEV1", reason="every second one")),
-    (21, "ben", happened.ActionDecided(plan="plan-1", summary="Scale gateway from 3 to 5", decision="confirmed")),
+    (21, "ben", ActionDecided(plan="plan-1", summary="Scale gateway from 3 to 5", decision="confirmed")),
     (30, "ben", note(NoteKind.CAUSE, "the pool had no room")),
     (31, "ben", note(NoteKind.IMPACT, "checkout was slow")),
     (32, "ben", note(NoteKind.DECISION, "keep v1")),

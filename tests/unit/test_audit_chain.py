@@ -82,3 +82,16 @@ def test_a_changed_head_is_found(entries: list[dict[str, Any]], wrong: str) -> N
     count, last = head(entries)
     assert verify_chain(entries, count, last[:-1] + wrong).broken_at == count + 1 or wrong == last[-1]
     assert verify_chain(entries, count + 1, last).broken_at == count + 1
+
+
+@given(st.lists(st.text(), min_size=2, max_size=8).map(chain), st.data())
+def test_an_entry_that_was_rewritten_and_linked_to_the_next_one_is_found_there(
+    entries: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """What is before an entry is in its own digest, so who rewrites one must rewrite all that follow, and the head."""
+    last = head(entries)
+    at = data.draw(st.integers(0, len(entries) - 2))
+    forged = entries[at] | {"actor": "mallory"}
+    entries[at] = forged | {"digest": digest(forged)}
+    entries[at + 1] |= {"previous": entries[at]["digest"]}
+    assert verify_chain(entries, *last).broken_at == at + 2

@@ -12,11 +12,8 @@ from hypothesis import strategies as st
 
 from bot.store import schema
 from bot.store.incidents import SqlIncidents, rebuild
+from commands.domain.event import ActionFinished, CaptureChanged, Captured, CaptureRemoved
 from commands.domain.incident import (
-    ActionFinished,
-    CaptureChanged,
-    Captured,
-    CaptureRemoved,
     Declared,
     HandoverAnswered,
     HandoverOffered,

@@ -14,7 +14,7 @@ from commands.domain.location import Location
 from commands.domain.plan import Target
 from commands.errors import Conflict, NotFound
 from commands.locating import Somewhere, apart, location_of
-from commands.ports import LogSource
+from commands.ports import LogQuery, LogSource
 
 USUAL = {"staging": Location("staging", "edge"), "incident-*": Location("production")}
 
@@ -58,7 +58,7 @@ async def test_local_processes_are_in_no_cluster_and_have_one_log() -> None:
         with pytest.raises(NotFound, match="there is no production/edge to look in"):
             await asked
     with pytest.raises(Conflict, match="whose log is one"):
-        await gateway.lines("gateway", limit=1, level="INFO", grep="", since=minute, source=LogSource(previous=True))
+        await gateway.lines("gateway", LogQuery(limit=1, level="INFO", since=minute, source=LogSource(previous=True)))
     await gateway.close()
 
 

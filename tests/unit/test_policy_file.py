@@ -125,12 +125,12 @@ def test_what_is_commented_out_in_the_default_is_a_policy_too() -> None:
     text = re.sub(r"^#  ", "  ", text, flags=re.MULTILINE).replace("windows: {}", "windows:")
     full = parse(re.sub(r"^( +)# (?=\w+: )", r"\1", text, flags=re.MULTILINE), "p.yaml", AROUND)
     assert [one.name for one in full.rules] == [
-        "worst-incidents-break-the-freeze", "year-end-freeze", "dangerous", "undo", "mitigations",
+        "worst-incidents-break-the-freeze", "year-end-freeze", "dangerous", "undo", "mitigations", "proposals",
     ]  # fmt: skip
     assert set(full.windows) == {"year-end", "office"}
     assert full.people_sets["operators"].groups == ("slack:sre",)
-    assert full.rules[-1].blast is not None
-    assert full.rules[-1].lease == timedelta(hours=4)
+    assert full.rules[-2].blast is not None
+    assert full.rules[-2].lease == timedelta(hours=4)
 
 
 # ---------------------------------------------------------------- in force

@@ -10,7 +10,7 @@ from commands.domain import incident as happened
 from commands.domain.incident import NoteKind, Role
 from commands.domain.plan import PlanState
 from commands.domain.sli import Reading
-from commands.postmortem import Task
+from commands.marked import Task
 from templates.render import names, render
 from tests.unit.postmortems import at, declared, drafted, night, note, plan, reading
 
@@ -57,9 +57,28 @@ GOLDEN_END = """\
 | Peak error rate | 20.0% |
 | Peak p95 | 900 ms |
 | Outside objectives (errors over 5.0% or p95 over 500 ms) | 8 minutes |
-| First bad reading to declaration | 2 minutes |
+| Error budget spent (99.99% over 30 days) | 1 minute 36 seconds of 4 minutes 19 seconds (37.0%) |
+| Not known | 4 hours 2 minutes of it without measurements |
 | Declaration to first role taken | 2 minutes (asked for: 1 hour) |
-| Declaration to resolution | 4 hours 10 minutes |
+
+![Error rate and p95 during the incident, with its key moments](/postmortems/incident-20261024-001/chart.png)
+
+### Key moments
+
+| Moment | When | From |
+|--------|------|------|
+| Began: the trouble began | 2026-10-24 23:37 CEST | the first bad reading of those that led to the declaration |
+| Detected: an alert, the watch or somebody saw it | 2026-10-24 23:40 CEST | declared by Ana |
+| Acknowledged: somebody was at work on it | 2026-10-24 23:40 CEST | first worked on by Ana |
+| Mitigated: it stopped hurting | 2026-10-24 23:45 CEST | the last bad reading |
+| Resolved: it was over | 2026-10-25 02:50 CET | resolved by Ben |
+
+| Time | | From | To |
+|------|---|------|----|
+| TTD, time to detect | 3 minutes | began | detected |
+| TTA, time to acknowledge | 0 seconds | detected | acknowledged |
+| TTM, time to mitigate | 8 minutes | began | mitigated |
+| TTR, time to resolve | 4 hours 13 minutes | began | resolved |
 
 ### People
 

@@ -11,9 +11,38 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from commands.domain import incident as happened
-from commands.domain.event import ActionLeased, EvidenceKept
+from commands.domain.drill import DrillReviewed, DrillStopped, FaultChanged, Mark
+from commands.domain.event import (
+    ActionDecided,
+    ActionFinished,
+    ActionLeased,
+    ActionPlanned,
+    ActionStarted,
+    Alerted,
+    CaptureChanged,
+    Captured,
+    CaptureRemoved,
+    EvidenceKept,
+    Paged,
+    PublicTold,
+    StakeholdersTold,
+    TicketChanged,
+)
 from commands.domain.incident import NoteKind, Role, Status
-from commands.postmortem import LONGEST_LINE, Report
+from commands.domain.moments import KeyMoment, MomentSet
+from commands.domain.work import (
+    HypothesisPut,
+    HypothesisSettled,
+    ItemTicked,
+    MeetingSet,
+    Outcome,
+    Related,
+    TaskAdded,
+    TaskAssigned,
+    TaskDone,
+)
+from commands.postmortem import Report
+from commands.retelling import LONGEST_LINE
 from templates.render import names, render
 from tests.unit.postmortems import Happened, at, declared, drafted, headings, kinds, night, note, plan
 
@@ -31,19 +60,49 @@ def everything(text: str) -> tuple[Happened, ...]:
         (6, "ana", happened.HandoverOffered(offer=offer, roles=(role,), outgoing="ana", incoming="ben")),
         (7, "ben", happened.HandoverAnswered(offer=offer, accepted=True, person="ben")),
         (8, "ana", happened.RoleReleased(role=role, person="ana")),
-        (9, "ana", happened.ActionPlanned(plan="p", summary=text)),
-        (10, "ana", happened.ActionDecided(plan="p", summary=text, decision="confirmed")),
-        (11, "tocsin", happened.ActionStarted(plan="p", summary=text)),
-        (12, "tocsin", happened.ActionFinished(plan="p", summary=text, outcome="done", detail=text)),
+        (9, "ana", ActionPlanned(plan="p", summary=text)),
+        (10, "ana", ActionDecided(plan="p", summary=text, decision="confirmed")),
+        (11, "tocsin", ActionStarted(plan="p", summary=text)),
+        (12, "tocsin", ActionFinished(plan="p", summary=text, outcome="done", detail=text)),
         (13, "tocsin", happened.Measured(text=text)),
+        (13, "tocsin", FaultChanged(what="ended", why=text)),
+        (13, "ana", DrillStopped(why=text)),
         (14, "ana", happened.Resolved(summary=text)),
+        (14, "tocsin", DrillReviewed(marks=(Mark(what=text, points=1, of=2, why=text),))),
         (15, "ana", happened.Reopened(reason=text)),
         (16, "ana", happened.Resolved(summary=text)),
-        (17, "ana", happened.Captured(source="m", at=at(3), text=text, author="ben", permalink="https://a.example/p1")),
-        (18, "tocsin", happened.CaptureChanged(source="m", text=text)),
-        (19, "tocsin", happened.CaptureRemoved(source="another")),
+        (17, "ana", Captured(source="m", at=at(3), text=text, author="ben", permalink="https://a.example/p1")),
+        (18, "tocsin", CaptureChanged(source="m", text=text)),
+        (19, "tocsin", CaptureRemoved(source="another")),
         (20, "tocsin", EvidenceKept(plan="p", summary=text, sha256="0", missing=("Log",))),
         (20, "tocsin", ActionLeased(plan="p", summary=text, what="kept", until=at(19), why=text)),
+        (21, "tocsin", Alerted(alerts=2, firing=1, what=text)),
+        (21, "ana", PublicTold(update="pub-1", what="published", status="identified", text=text)),
+        (21, "ana", Paged(page="page-1", what="called", people=("ben",), title="Gateway engineer", why=text)),
+        (21, "ana", StakeholdersTold(places=("support",), form="executive", text=text)),
+        (21, "tocsin", TicketChanged(system="Jira", ticket="OPS-1", what=text, by=text)),
+        *_worked(text),
+        (31, "ana", MeetingSet(at=at(99), minutes=30)),
+        (31, "ana", MeetingSet(at=at(99), minutes=30, cancelled=True)),
+        (31, "ana", MomentSet(moment=KeyMoment.BEGAN, at=at(-2))),
+        (32, "ana", MomentSet(moment=KeyMoment.BEGAN)),
+    )
+
+
+def _worked(text: str) -> tuple[Happened, ...]:
+    ruled_out, confirmed = Outcome.RULED_OUT, Outcome.CONFIRMED
+    return (
+        (21, "ana", TaskAdded(task="T1", text=text, person="ben", due_at=at(30))),
+        (22, "ana", TaskAssigned(task="T1", text=text, person="ana")),
+        (23, "ana", TaskAdded(task="T2", text=text)),
+        (24, "ben", TaskDone(task="T2", text=text)),
+        (25, "ben", HypothesisPut(hypothesis="H1", text=text)),
+        (26, "ben", HypothesisSettled(hypothesis="H1", text=text, outcome=ruled_out, why=text)),
+        (27, "ben", HypothesisPut(hypothesis="H2", text=text)),
+        (29, "ben", ItemTicked(text=text)),
+        (29, "ben", Related(incident="i", channel="i", title=text)),
+        (30, "ben", happened.Merged(into="i", channel="i", title=text)),
+        (28, "ben", HypothesisSettled(hypothesis="H2", text=text, outcome=confirmed, why=text)),
     )
 
 
@@ -56,7 +115,7 @@ def full(text: str) -> Report:
 
 
 def timeline(markdown: str) -> list[str]:
-    return re.findall(r"(?m)^- \d\d:\d\d - .*", markdown.split("## Timeline")[1].split("### Measured", maxsplit=1)[0])
+    return re.findall(r"(?m)^- \d\d:\d\d - .*", re.split(r"(?m)^#{2,3} ", markdown.split("## Timeline")[1])[0])
 
 
 @pytest.mark.parametrize("template", names())
@@ -107,10 +166,22 @@ def test_a_long_note_is_cut_on_the_timeline_and_whole_in_its_section() -> None:
 HEADINGS = {
     "002": ["Timeline", "Root Cause", "Resolution", "Action Items", "Lessons Learned"],
     "004": ["Timeline", "Root Cause", "Resolution", "Lessons Learned", "Follow-up Actions"],
+    "full": [
+        "Summary",
+        "Impact",
+        "Detection and response",
+        "Timeline",
+        "Contributing causes",
+        "Resolution",
+        "What went well",
+        "What could be better",
+        "Action items",
+    ],
 }
 OPENING = {
     "002": ("Incident Post-Mortem: ", ["Date", "Severity", "Duration", "Impact"]),
     "004": ("Incident Report: ", ["Date", "Duration", "Severity", "Impact"]),
+    "full": ("Postmortem: ", ["Incident", "Date", "Severity", "Duration"]),
 }
 
 
@@ -128,7 +199,7 @@ def test_the_headings_are_the_runbooks(template: str) -> None:
     assert labels(text)[:4] == opening
 
 
-@pytest.mark.parametrize("template", names())
+@pytest.mark.parametrize("template", ["002", "004"])
 def test_the_runbook_itself_has_these_headings(template: str) -> None:
     found = sorted(SEEDS.glob(f"{template}*"))
     if not found:

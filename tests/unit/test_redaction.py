@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.redaction import MASK, redact, redact_value
+from commands.redaction import MASK, STEPS, redact, redact_value
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,28 @@ _PIECES = st.sampled_from([*_NAMES, *_VALUES, "=", ": ", '"', "'", " ", "\n", "&
 def test_redacting_again_changes_nothing(text: str) -> None:
     once = redact(text)
     assert redact(once) == once
+
+
+_KEYS_OF_KINDS = ["AKIAIOSFODNN7EXAMPLE", "ghp_" + "a1" * 12, "github_pat_" + "a" * 22, "glpat-" + "a" * 20]
+_KEYS_OF_KINDS += ["rk_live_abcdefgh", "sk-" + "a" * 20, "whsec_" + "a" * 16, "AIza" + "a" * 35, "npm_" + "a" * 36]
+_KEYS_OF_KINDS += ["hooks.slack.com/services/T0/B0", "xapp-12345678", "Set-Cookie: a=b", "--proxy-user a:secretive"]
+_KEYS_OF_KINDS += [
+    "cook\u0131e: a=b",
+    "S\u0130G=abcdef",
+    "pa\u017f\u017fword=x12",
+    "to\u212aen: abc",
+    "CREDENTIALS=abc",
+    "api-key:abc",
+]
+
+
+@given(st.lists(st.one_of(_PIECES, st.sampled_from(_KEYS_OF_KINDS))).map("".join), st.booleans())
+def test_looking_for_hints_first_misses_nothing(text: str, upper: bool) -> None:
+    text = text.upper() if upper else text
+    thorough = text.replace("\x00", "")
+    for _, pattern, instead in STEPS:
+        thorough = pattern.sub(instead, thorough)
+    assert redact(text) == thorough
 
 
 @given(

@@ -79,4 +79,4 @@ def test_what_needs_an_incident_is_marked() -> None:
     where = {one.name: one.where for one in discover().commands.values()}
     assert where["/incident note"] is where["/handover"] is Where.INCIDENT
     assert where["/gw scale"] is where["/incident declare"] is Where.ANYWHERE
-    assert [role.title for role in Role] == ["Incident commander", "Technical lead", "Communications lead"]
+    assert [role.full_name for role in Role] == ["Incident commander", "Technical lead", "Communications lead"]

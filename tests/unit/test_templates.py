@@ -164,7 +164,7 @@ def test_a_little_is_not_nothing() -> None:
 
 
 def test_postmortem_templates_are_listed_without_their_parts() -> None:
-    assert names() == ["002", "004"]
+    assert names() == ["002", "004", "full"]
 
 
 def test_pages_escape_and_an_addition_stays_in_its_own_environment() -> None:

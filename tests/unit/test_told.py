@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from commands.cards import plain
-from commands.domain.incident import CaptureChanged, Captured, CaptureRemoved, Incident, IncidentEvent, Noted
+from commands.domain.event import CaptureChanged, Captured, CaptureRemoved
+from commands.domain.incident import Incident, IncidentEvent, Noted
 from commands.domain.timeline import Entry, sentence, told
 from tests.fakes import START
 

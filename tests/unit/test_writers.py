@@ -76,6 +76,12 @@ async def test_the_urgent_overtake(database: Database) -> None:
     assert await _said(database) == ["urgent", "a", "b"]
 
 
+async def test_what_comes_in_any_number_waits_for_all_others(database: Database) -> None:
+    alerts = (lambda word=word: database.write(_say(word), later=True) for word in ("a", "b"))
+    await _held(database, *alerts, lambda: database.write(_say("command")))
+    assert await _said(database) == ["command", "a", "b"]
+
+
 async def test_what_one_refuses_touches_no_other(database: Database) -> None:
     def refuse(connection: sa.Connection) -> None:
         _say("half")(connection)

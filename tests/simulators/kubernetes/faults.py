@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import Any, Literal
@@ -47,9 +48,13 @@ class Fault:
 
 @dataclass
 class Faults:
-    """The faults in force. `what` is `patch deployments/scale`, `create pods/eviction`, `* pods*`, `get /version`."""
+    """The faults in force. `what` is `patch deployments/scale`, `create pods/eviction`, `* pods*`, `get /version`.
+
+    A test adds them in its thread while the server's threads ask for them.
+    """
 
     waiting: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def fail(
         self,
@@ -83,10 +88,15 @@ class Faults:
 
     def clear(self) -> None:
         """No more of them."""
-        self.waiting.clear()
+        with self._lock:
+            self.waiting.clear()
 
     def of(self, what: str, name: str) -> list[Fault]:
         """What happens to a request: each delay, and the first of the others."""
+        with self._lock:
+            return self._hit(what, name)
+
+    def _hit(self, what: str, name: str) -> list[Fault]:
         fitting = [one for one in self.waiting if fnmatch(what, one.what) and fnmatch(name, one.name)]
         slow = [one for one in fitting if one.kind == "slow"]
         hit = slow + [one for one in fitting if one.kind != "slow"][:1]
@@ -98,5 +108,6 @@ class Faults:
         return hit
 
     def _add(self, fault: Fault) -> Fault:
-        self.waiting.append(fault)
+        with self._lock:
+            self.waiting.append(fault)
         return fault

@@ -70,48 +70,27 @@ _CORE = (
     Resource("", "serviceaccounts", "ServiceAccount", short=("sa",), model="V1ServiceAccount"),
     Resource("", "services", "Service", short=("svc",), subresources=_STATUS, model="V1Service", categories=_ALL),
 )
+
+
+def _controller(plural: str, kind: str, short: str, subresources: tuple[str, ...]) -> Resource:
+    return Resource(
+        "apps",
+        plural,
+        kind,
+        short=(short,),
+        subresources=subresources,
+        model=f"V1{kind}",
+        generations=True,
+        categories=_ALL,
+    )
+
+
 _APPS = (
     Resource("apps", "controllerrevisions", "ControllerRevision", model="V1ControllerRevision"),
-    Resource(
-        "apps",
-        "daemonsets",
-        "DaemonSet",
-        short=("ds",),
-        subresources=_STATUS,
-        model="V1DaemonSet",
-        generations=True,
-        categories=_ALL,
-    ),
-    Resource(
-        "apps",
-        "deployments",
-        "Deployment",
-        short=("deploy",),
-        subresources=_SCALED,
-        model="V1Deployment",
-        generations=True,
-        categories=_ALL,
-    ),
-    Resource(
-        "apps",
-        "replicasets",
-        "ReplicaSet",
-        short=("rs",),
-        subresources=_SCALED,
-        model="V1ReplicaSet",
-        generations=True,
-        categories=_ALL,
-    ),
-    Resource(
-        "apps",
-        "statefulsets",
-        "StatefulSet",
-        short=("sts",),
-        subresources=_SCALED,
-        model="V1StatefulSet",
-        generations=True,
-        categories=_ALL,
-    ),
+    _controller("daemonsets", "DaemonSet", "ds", _STATUS),
+    _controller("deployments", "Deployment", "deploy", _SCALED),
+    _controller("replicasets", "ReplicaSet", "rs", _SCALED),
+    _controller("statefulsets", "StatefulSet", "sts", _SCALED),
 )
 _OTHERS = (
     Resource(

@@ -13,6 +13,8 @@ TIMED_OUT = "ProgressDeadlineExceeded"
 DONE = "NewReplicaSetAvailable"
 PAUSED = "DeploymentPaused"
 RESUMED = "DeploymentResumed"
+#: How "no deadline" is written; then nobody counts progress.
+NO_DEADLINE = 2**31 - 1
 HISTORY = "deployment.kubernetes.io/revision-history"
 
 
@@ -69,6 +71,8 @@ class Progress(Controller):
         def set_to(value: str, why: str, text: str) -> list[dict[str, Any]]:
             return conditions(kept, "Progressing", value, why, text, now, updates=True)
 
+        if known["spec"].get("progressDeadlineSeconds") == NO_DEADLINE:
+            return [one for one in kept if one["type"] != "Progressing"]
         if known["spec"].get("paused"):
             return set_to("Unknown", PAUSED, "Deployment is paused")
         if reason == PAUSED:

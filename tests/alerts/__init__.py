@@ -1,0 +1,1 @@
+"""Alerts of other systems: what they send, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Atlassian Statuspage as its documentation describes it (developer.statuspage.io)."""
