@@ -22,6 +22,7 @@ import uvloop
 
 from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
+from gateway.cache.response_cache import ResponseCache
 from gateway.control import ControlChannel, Message
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.settings import RateLimitingSettings
@@ -45,6 +46,7 @@ class Worker:
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
         self._authentication: Authentication | None = None
+        self._cache: ResponseCache | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
@@ -85,6 +87,7 @@ class Worker:
         self._authentication = self._authenticating(settings, self._journal, message["revocations"])
         self._limiter = self._limiting(settings.rate_limiting, self._journal)
         self._limiter.shared_by(message["workers"])
+        self._cache = ResponseCache(settings)
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
@@ -92,6 +95,7 @@ class Worker:
             journal=self._journal,
             fetch_page=self._fetch_page,
             policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
+            cache=self._cache,
         )
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
