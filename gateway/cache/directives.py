@@ -71,7 +71,7 @@ def _parsed(value: bytes) -> Directives:
     found = Directives()
     for part in _PARTS.findall(value):
         name, equals, written = part.strip().partition(b"=")
-        name = name.lower()
+        name = name.strip().lower()
         argument = _unquoted(written) if equals else None
         if name in found:
             argument = _stricter(found[name], argument)

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.cache.entries import Entry
+from gateway.cache.policy import Use
 from gateway.cache.selection import Asked
 from gateway.cache.watching import Filling
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.routing import Route
 
 if TYPE_CHECKING:
     from gateway.cache.route import CachedRoute
@@ -87,6 +89,11 @@ class Refreshing:
     def __init__(self) -> None:
         self._fetches: set[_Fetch] = set()
 
+    @property
+    def under_way(self) -> int:
+        """How many there are."""
+        return len(self._fetches)
+
     def begin(
         self, route: CachedRoute, exchange: Exchange, pool: UpstreamPool, wanted: Asked, entry: Entry | None
     ) -> bool:
@@ -97,10 +104,25 @@ class Refreshing:
         fetch = _Fetch(exchange.plane, exchange.client.peer, head, self._fetches.discard)
         fetch.route, fetch.label = exchange.route, exchange.label
         fetch.identity, fetch.request_headers = exchange.identity, exchange.request_headers
+        self._run(route, fetch, pool, wanted, entry)
+        return True
+
+    def warm(self, found: Route, route: CachedRoute, plane: Dataplane, pool: UpstreamPool, head: RequestHead) -> bool:
+        """Fetch what nobody has asked for yet, unless it is there and fresh; whether it has begun."""
+        fetch = _Fetch(plane, Peer(b"127.0.0.1", trusted=False), head, self._fetches.discard)
+        fetch.route, fetch.label = found, found.id
+        wanted = route.asked(fetch)
+        entry = route.find(fetch, wanted)
+        fresh = entry is not None and entry.usable(wanted.directives, route.cache.clock()) is Use.FRESH
+        if fresh or len(self._fetches) >= _MOST or route.cache.collapsing.is_under_way(wanted):
+            return False
+        self._run(route, fetch, pool, wanted, entry)
+        return True
+
+    def _run(self, route: CachedRoute, fetch: _Fetch, pool: UpstreamPool, wanted: Asked, entry: Entry | None) -> None:
         self._fetches.add(fetch)
         route.fetch(fetch, pool, wanted, entry, _Quietly)
         fetch.request_ended()
-        return True
 
     def tick(self, now: float) -> None:
         """See to their deadlines."""

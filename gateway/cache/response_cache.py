@@ -15,10 +15,13 @@ from gateway.cache.route import CachedRoute
 from gateway.cache.selection import Asked
 from gateway.cache.settings import RouteCacheSettings
 from gateway.cache.store import Store
+from gateway.proxy import target
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.pool import UpstreamPool
 
 if TYPE_CHECKING:
+    from gateway.proxy.dataplane import Dataplane
     from gateway.settings import ProxySettings
 
 _DEFAULT = RouteCacheSettings()
@@ -44,6 +47,7 @@ class ResponseCache:
         self.refreshing = Refreshing()
         self.services = {route.id: route.upstream_id for route in settings.routes}
         self.by_route: dict[str, CachedRoute] = {}
+        self._closed = {route.id for route in settings.routes if route.auth_required}
         self._counts: Counter[str] = Counter()
         self._changed: dict[bytes, None] = {}
         for route in settings.routes:
@@ -58,6 +62,22 @@ class ResponseCache:
     def refresh(self, route: CachedRoute, exchange: Exchange, pool: UpstreamPool, wanted: Asked, entry: Entry) -> None:
         """Have a newer one of what was given stale."""
         self.refreshing.begin(route, exchange, pool, wanted, entry)
+
+    def warm(self, plane: Dataplane, host: bytes, path_and_query: bytes) -> bool:
+        """Fetch a URL of a route that is cached and open to everybody; whether that has begun."""
+        try:
+            wanted = target.normalised(path_and_query)
+            path = target.checked_path(wanted)
+        except Refused:
+            return False
+        found = plane.route_to(path)
+        route = self.by_route.get(found[0].id) if found is not None else None
+        if found is None or route is None or found[0].id in self._closed:
+            return False
+        head = RequestHead(
+            b"GET", wanted, path, "1.1", [(b"host", host)], host, None, False, True, False, frozenset()
+        )  # fmt: skip
+        return self.refreshing.warm(found[0], route, plane, found[1], head)
 
     def changed(self, keys: Iterable[bytes]) -> None:
         """Forget what a request has changed; the other workers are told with the next `take_changed`."""

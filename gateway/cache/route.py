@@ -50,13 +50,14 @@ class CachedRoute:
             if method in _SAFE:
                 exchange.forward(pool)
             else:
-                exchange.forward(pool, Unsafe(self, exchange, self._asked(exchange)))
+                exchange.forward(pool, Unsafe(self, exchange, self.asked(exchange)))
             return
         if self._ignore_cookies:
             self._edit(exchange, _COOKIE)
-        self._look(exchange, pool, self._asked(exchange), self.cache.clock())
+        self._look(exchange, pool, self.asked(exchange), self.cache.clock())
 
-    def _asked(self, exchange: Exchange) -> Asked:
+    def asked(self, exchange: Exchange) -> Asked:
+        """What an exchange asks of the cache."""
         return asked(exchange, obey=self._obey, ignore_cookies=self._ignore_cookies)
 
     def _look(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, since: float) -> None:
@@ -64,7 +65,7 @@ class CachedRoute:
         cache, now = self.cache, self.cache.clock()
         if wanted.passed or b"no-store" in wanted.directives:
             cache.count("bypass")
-            self.tell(exchange, b"bypass" if wanted.passed else b"request")
+            self.tell(exchange, b"bypass")
             exchange.forward(pool)
             return
         entry = self.find(exchange, wanted)
@@ -196,7 +197,7 @@ class CachedRoute:
         exchange.answer_headers = [
             *exchange.answer_headers,
             (b"cache-status", b"; ".join(parts)),
-            (b"x-cache", b"BYPASS" if forwarded in (b"bypass", b"request") else b"MISS"),
+            (b"x-cache", b"BYPASS" if forwarded == b"bypass" else b"MISS"),
         ]
 
 

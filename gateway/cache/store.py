@@ -113,6 +113,8 @@ class Store:
         self._count_out(entry)
         change(entry)
         self._count_in(entry)
+        while self.used > self._budget and self._evict():
+            continue
 
     def _count_in(self, entry: Entry) -> None:
         self.used += entry.size

@@ -126,7 +126,9 @@ class Filling(Passing):
 
     @property
     def _forwarded(self) -> bytes:
-        return b"miss" if self._stale is None else b"stale"
+        if self._stale is None:
+            return b"miss"
+        return b"stale" if self._stale.staleness(self._began) >= 0 else b"request"
 
     def answer_body(self, chunk: bytes) -> None:
         if self._entry is not None:

@@ -117,6 +117,11 @@ class Dataplane:
         """How many clients are connected."""
         return len(self._connections)
 
+    @property
+    def caches(self) -> bool:
+        """Whether any route has the cache."""
+        return bool(self._cached)
+
     def pool_sizes(self) -> dict[str, tuple[int, int]]:
         """(active, idle) connections by upstream."""
         return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
@@ -129,6 +134,11 @@ class Dataplane:
         """(state, failures in a row) by upstream, of those that have one."""
         found = {name: pool.breaker for name, pool in self._pools.items() if pool.breaker}
         return {name: (int(one.shown), one.failures) for name, one in found.items()}
+
+    def route_to(self, path: bytes) -> tuple[Route, UpstreamPool] | None:
+        """The route that reads `path`, and its upstream."""
+        found = self._table.find(b"GET", path)
+        return None if isinstance(found, NoRoute) else (found, self._pools[found.upstream_id])
 
     # Requests.
 

@@ -14,6 +14,8 @@ import psutil
 from gateway import __version__, config_file
 from gateway.background import Background
 from gateway.settings import Settings
+from gateway.supervisor.cache_control import CacheControl
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
@@ -64,6 +66,7 @@ class Gateway:
         self._writer = writer
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
+        self.cache_figures = CacheFigures(settings, clock=self._clock, reports=self._cache_reports)
         self._pages = Pages(self, self._clock)
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
@@ -72,6 +75,9 @@ class Gateway:
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
+        )
+        self.cache_control = CacheControl(
+            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready
         )
         self._background = Background(self.fleet.failed)
 
@@ -119,7 +125,11 @@ class Gateway:
         self._writer.write(line if self.settings.logging.format == "json" else as_text(entry))
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
+        self.cache_figures.absorb(report.get("cache"))
         return self.ledger.absorb(report, self._clock())
+
+    def _cache_reports(self) -> list[dict[str, Any]]:
+        return [found for worker in self.fleet.workers if (found := worker.last_report.get("cache"))]
 
     # Changes.
 

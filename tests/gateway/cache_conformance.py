@@ -27,7 +27,8 @@ _KINDS = """
 import suites from './tests/index.mjs'
 import surrogate from './tests/surrogate-control.mjs'
 const cases = [...suites, surrogate].flatMap(suite => suite.tests).filter(test => !test.browser_only)
-console.log(JSON.stringify(Object.fromEntries(cases.map(test => [test.id, [test.kind || 'required', test.depends_on]]))))
+const kinds = cases.map(test => [test.id, [test.kind || 'required', test.depends_on]])
+console.log(JSON.stringify(Object.fromEntries(kinds)))
 """
 
 
@@ -43,7 +44,8 @@ def install() -> None:
         return
     PLACE.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "http-cache-tests"]
-    done = subprocess.run([*command, "--prefix", str(PLACE)], cwd=PLACE, capture_output=True, text=True, timeout=300)
+    where = ["--prefix", str(PLACE)]
+    done = subprocess.run([*command, *where], cwd=PLACE, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         raise Skipped(f"npm could not install http-cache-tests: {done.stderr.strip().splitlines()[-1:]}")
 
@@ -52,8 +54,9 @@ def node(*arguments: str, **config: str) -> str:
     """What a script of the package prints; `config` is what npm would hand to it."""
     environ = os.environ | {f"npm_package_config_{name}": value for name, value in config.items()}
     done = subprocess.run(
-        ["node", "--no-warnings", *arguments], cwd=PACKAGE, env=environ, capture_output=True, text=True, timeout=600
-    )
+        ["node", "--no-warnings", *arguments],
+        cwd=PACKAGE, env=environ, capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
     if done.returncode:
         raise Skipped(f"the tests did not run: {done.stderr.strip()[-500:]}")
     return done.stdout
