@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+import yaml
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -20,6 +21,8 @@ from gateway.cache.snapshots import NotRestorable, described, restored
 from gateway.cache.store import Recording, Store
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.kept_leg import KeptLeg
+from gateway.settings import Settings
+from tests.gateway.running import settings_for
 from tests.gateway.stage import until
 
 BODY = 10_000
@@ -229,6 +232,36 @@ def test_words_and_units_of_the_runbook() -> None:
 def test_what_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must|Input should|more than"):
         CacheSettings.model_validate(wrong)
+
+
+#: As runbook 003 writes it.
+RUNBOOK = """
+cache_optimization:
+  high_traffic_low_latency:
+    cache_size: "large"
+    ttl: "short"
+    eviction_policy: "lru"
+  medium_traffic_balanced:
+    cache_size: "medium"
+    ttl: "medium"
+    eviction_policy: "lfu"
+  low_traffic_high_throughput:
+    cache_size: "small"
+    ttl: "long"
+    eviction_policy: "fifo"
+"""
+
+
+def test_the_runbooks_own_profiles_are_the_defaults() -> None:
+    document = {**settings_for("http://127.0.0.1:1"), **yaml.safe_load(RUNBOOK)}
+    assert Settings.model_validate(document).cache_optimization == CacheProfiles()
+
+
+def test_the_keys_of_the_runbooks_are_those_of_the_section() -> None:
+    section = {"enabled": True, "cache_size": "96636764.16", "default_ttl": "15m", "eviction_policy": "fifo"}
+    document = settings_for("http://127.0.0.1:1", cache=section)
+    found = Settings.model_validate(document).cache
+    assert (found.enabled, found.cache_size, found.default_ttl) == (True, 96_636_764, 900)
 
 
 @pytest.mark.parametrize(
