@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from gateway.cache.selection import Asked
 from gateway.proxy.exchange import Exchange
+from gateway.proxy.message import Refused
 
 #: Who fetches something.
 Fetcher: TypeAlias = object
@@ -20,9 +21,13 @@ _Key: TypeAlias = tuple[bytes, bool]
 class Waiting:
     """A request that waits, in the place of an upstream's leg; `go_on` is called once, when it need wait no more."""
 
-    __slots__ = ("_go_on", "connected", "connecting", "deadline", "full", "service")
+    __slots__ = ("_clock", "_exchange", "_go_on", "connected", "connecting", "deadline", "full", "service")
 
-    def __init__(self, deadline: float, service: str, go_on: Callable[[], None]) -> None:
+    def __init__(
+        self, exchange: Exchange, deadline: float, service: str, clock: Callable[[], float], go_on: Callable[[], None]
+    ) -> None:
+        self._exchange = exchange
+        self._clock = clock
         self.deadline = deadline
         self.service: str | None = service
         self.full = False
@@ -36,10 +41,13 @@ class Waiting:
         if resumed is not None:
             resumed()
 
-    def fail(self, status: int, failure: str, message: str) -> None:  # noqa: ARG002 - as every leg's
-        """It has waited for as long as it may: it asks by itself."""
-        self.deadline = float("inf")
-        self.go_on()
+    def fail(self, status: int, failure: str, message: str) -> None:
+        """It has waited for as long as it may, and asks by itself; unless its own time is over, too."""
+        if self._clock() > self.deadline:
+            self.deadline = float("inf")
+            self.go_on()
+        else:
+            self._exchange.refuse(Refused(status, failure, message))
 
     def request_body(self, chunk: bytes) -> None:
         """There is none."""
@@ -73,12 +81,13 @@ class Collapsing:
         self._wait = wait_secs
         self._fetching: dict[_Key, Fetcher] = {}
         self._waiting: dict[_Key, list[Waiting]] = {}
-        self._fruitless: OrderedDict[_Key, float] = OrderedDict()
+        # By hashes: URLs are long, and one that is taken for another only has somebody not wait.
+        self._fruitless: OrderedDict[int, float] = OrderedDict()
 
     def is_fetched(self, asked: Asked) -> bool:
         """Whether somebody fetches it, and it is worth waiting for that."""
         key = (asked.key, asked.credentials)
-        return self._wait > 0 and key in self._fetching and self._fruitless.get(key, 0.0) <= self._clock()
+        return self._wait > 0 and key in self._fetching and self._fruitless.get(hash(key), 0.0) <= self._clock()
 
     def is_under_way(self, asked: Asked) -> bool:
         """Whether somebody fetches it."""
@@ -90,7 +99,7 @@ class Collapsing:
 
     def wait(self, asked: Asked, exchange: Exchange, service: str, since: float, go_on: Callable[[], None]) -> None:
         """Have an exchange that has waited since `since` wait for it."""
-        waiting = Waiting(since + self._wait, service, go_on)
+        waiting = Waiting(exchange, since + self._wait, service, self._clock, go_on)
         self._waiting.setdefault((asked.key, asked.credentials), []).append(waiting)
         exchange.wait(waiting)
 
@@ -98,9 +107,9 @@ class Collapsing:
         """The fetch is over; those who waited go on, each in a turn of the loop of its own."""
         key = (asked.key, asked.credentials)
         if fruitful:
-            self._fruitless.pop(key, None)
+            self._fruitless.pop(hash(key), None)
         else:
-            self._fruitless[key] = self._clock() + _FRUITLESS_SECS
+            self._fruitless[hash(key)] = self._clock() + _FRUITLESS_SECS
             if len(self._fruitless) > _MOST_FRUITLESS:
                 self._fruitless.popitem(last=False)
         if self._fetching.get(key) is not fetcher:

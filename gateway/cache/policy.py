@@ -14,8 +14,11 @@ from gateway.cache.directives import MOST_SECONDS, Directives, Fields, date_of, 
 _HEURISTIC = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})
 #: What is understood of statuses, for `must-understand`.
 _UNDERSTOOD = _HEURISTIC | {302, 303, 307, 400, 403, 406, 409, 411, 412, 413, 415, 416, 417, 421, 422, 426}
-#: Never stored: they are about the request or a part of the content, not the whole of it.
-_NEVER = frozenset({206, 304})
+#: Never stored: they are of a part of the content, or about one client or what it has sent (RFC 6585). An error that
+#: an odd request has brought about would else be the answer to everybody's.
+_NEVER = frozenset({206, 304, 400, 408, 413, 428, 429, 431, 511})
+#: Fresh for the time of the settings where they say nothing themselves.
+_BY_DEFAULT = frozenset({200, 203, 204, 300, 301, 308, 404, 410})
 #: What goes before Cache-Control and Expires in a cache like this one, the first before the second.
 _TARGETED = (b"cdn-cache-control", b"surrogate-control")
 _HEURISTIC_SHARE = 0.1
@@ -123,7 +126,7 @@ def _lifetime(status: int, fields: Fields, told: Directives, ttl: float, date: f
     modified = date_of(fields.get(b"last-modified"))
     if modified is not None:
         return min(_HEURISTIC_MOST, max(0.0, (date - modified) * _HEURISTIC_SHARE))
-    return ttl if status in _HEURISTIC else 0.0
+    return ttl if status in _BY_DEFAULT else 0.0
 
 
 def _age(fields: Fields) -> float | None:

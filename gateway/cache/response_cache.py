@@ -11,7 +11,7 @@ from gateway.cache.collapsing import Collapsing
 from gateway.cache.entries import Entry
 from gateway.cache.eviction import ORDERS
 from gateway.cache.refreshing import Refreshing
-from gateway.cache.route import CachedRoute
+from gateway.cache.route import CachedRoute, OtherRoute
 from gateway.cache.selection import Asked
 from gateway.cache.settings import RouteCacheSettings
 from gateway.cache.store import Store
@@ -30,7 +30,10 @@ _MOST_CHANGED = 10_000
 
 
 class ResponseCache:
-    """`clock` is monotonic and `wall` of the epoch, both in seconds. `by_route` is empty where nothing is cached."""
+    """`clock` is monotonic and `wall` of the epoch, both in seconds.
+
+    `by_route` has the routes that are cached. `serving` has all of them, or none where none is cached.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,9 @@ class ResponseCache:
             own = route.cache
             if own.enabled if own is not None else chosen.enabled:
                 self.by_route[route.id] = CachedRoute(self, route.id, own or _DEFAULT)
+        self.others = OtherRoute(self.changed)
+        every = self.services if self.by_route else ()
+        self.serving = {name: self.by_route.get(name, self.others) for name in every}
 
     def count(self, result: str) -> None:
         """Count what came of a request: hit, stale, revalidated, miss or bypass."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
@@ -22,13 +23,24 @@ if TYPE_CHECKING:
     from gateway.cache.response_cache import ResponseCache
 
 _READING = frozenset({b"GET", b"HEAD"})
-_SAFE = frozenset({b"OPTIONS", b"TRACE"})
+_SAFE = _READING | {b"OPTIONS"}
 _NO_EDITS = HeaderEdits()
 # A fetch that asks whether something has changed asks about the whole of it, and nothing of the client's own.
 _CONDITIONAL = frozenset(
     {b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"range"}
 )
 _COOKIE = frozenset({b"cookie"})
+
+
+class OtherRoute:
+    """A route without the cache: what its requests change may be stored of another one."""
+
+    def __init__(self, changed: Callable[[list[bytes]], None]) -> None:
+        self._changed = changed
+
+    def serve(self, exchange: Exchange, pool: UpstreamPool) -> None:
+        """Pass it on."""
+        exchange.forward(pool, None if exchange.head.method in _SAFE else Unsafe(exchange, self._changed))
 
 
 class CachedRoute:
@@ -45,12 +57,8 @@ class CachedRoute:
 
     def serve(self, exchange: Exchange, pool: UpstreamPool) -> None:
         """Answer it from what is stored, or from the upstream."""
-        method = exchange.head.method
-        if method not in _READING:
-            if method in _SAFE:
-                exchange.forward(pool)
-            else:
-                exchange.forward(pool, Unsafe(self, exchange, self.asked(exchange)))
+        if exchange.head.method not in _READING:
+            self.cache.others.serve(exchange, pool)
             return
         if self._ignore_cookies:
             self._edit(exchange, _COOKIE)
@@ -79,9 +87,9 @@ class CachedRoute:
             cache.count("bypass")
             exchange.refuse(Refused(504, "not_cached", "the request wants a stored answer only, and there is none"))
         elif exchange.head.method == b"HEAD":
-            self._pass_on(exchange, pool, wanted, entry)
-        elif wanted.partial and entry is None:
-            self._pass_on(exchange, pool, wanted, None)
+            self._pass_on(exchange, pool, entry)
+        elif wanted.partial and (entry is None or not entry.validators):
+            self._pass_on(exchange, pool, None)
         elif cache.collapsing.is_fetched(wanted) and now < since + cache.settings.collapse_wait_secs:
             self._wait(exchange, pool, wanted, since)
         else:
@@ -101,11 +109,11 @@ class CachedRoute:
 
         self.cache.collapsing.wait(wanted, exchange, pool.id, since, go_on)
 
-    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, entry: Entry | None) -> None:
+    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, entry: Entry | None) -> None:
         """Not to be stored: an answer to HEAD, or a part."""
         self.cache.count("miss")
         self.tell(exchange, b"miss" if entry is None else b"stale")
-        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, wanted, entry))
+        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, entry))
 
     def fetch(
         self,
@@ -166,7 +174,7 @@ class CachedRoute:
 
         allowed = policy.storable(entry.status, fields, directives_of(None), credentials=False)
         if not allowed or (entry.terms.shared and not terms.shared):
-            self.cache.store.invalidate(entry.key, "changed")
+            self.cache.store.forget(entry, "changed")
         self.cache.store.update(entry, change)
 
     # Answering.

@@ -153,6 +153,12 @@ class Store:
 
     # Taking back.
 
+    def forget(self, entry: Entry, cause: str) -> None:
+        """Forget one entry, if it is still there."""
+        if entry in self._by_key.get(entry.key, ()):
+            self._remove(entry)
+            self.invalidated[cause] += 1
+
     def invalidate(self, key: bytes, cause: str) -> int:
         """Forget what is stored for a URL; how many entries that were."""
         return self._forget(list(self.variants(key)), cause, lambda recording: recording.key == key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from gateway.cache.conditions import same_content
 from gateway.cache.entries import Entry
-from gateway.cache.selection import Asked, url
+from gateway.cache.selection import Asked, key_of, url
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused, ResponseHead
 
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
 
 #: Errors in place of which a stale answer may be given (RFC 5861, 4).
 _ERRORS = frozenset({500, 502, 503, 504})
+#: What takes the place of a stored answer, even where it may not be stored itself.
+_IN_ITS_PLACE = frozenset({*range(200, 304), *range(305, 400), 404, 410})
 
 
 class Passing:
     """Passes everything on."""
 
-    def __init__(self, route: CachedRoute, exchange: Exchange, asked: Asked) -> None:
-        self._route = route
-        self._cache = route.cache
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._asked = asked
 
     def interim_answer(self, head: ResponseHead) -> None:
         self._exchange.interim_answer(head)
@@ -49,14 +49,18 @@ class Passing:
 class Unsafe(Passing):
     """A request that may change things: what is stored of them is forgotten when it was done (RFC 9111, 4.4)."""
 
+    def __init__(self, exchange: Exchange, changed: Callable[[list[bytes]], None]) -> None:
+        super().__init__(exchange)
+        self._changed = changed
+
     def answer_started(self, head: ResponseHead) -> None:
         if 200 <= head.status < 400:
-            self._cache.changed(self._concerned(head))
+            self._changed(self._concerned(head))
         super().answer_started(head)
 
     def _concerned(self, head: ResponseHead) -> list[bytes]:
         """The request's URL, and those that the answer names, of the same origin."""
-        own = self._asked.key
+        own = key_of(self._exchange)
         found = [own]
         origin = urlsplit(own)[:2]
         for name, value in head.headers:
@@ -75,8 +79,10 @@ class Unsafe(Passing):
 class HeadUpdate(Passing):
     """The answer to a HEAD: it says whether what is stored is still so (RFC 9111, 4.3.5)."""
 
-    def __init__(self, route: CachedRoute, exchange: Exchange, asked: Asked, entry: Entry) -> None:
-        super().__init__(route, exchange, asked)
+    def __init__(self, route: CachedRoute, exchange: Exchange, entry: Entry) -> None:
+        super().__init__(exchange)
+        self._route = route
+        self._cache = route.cache
         self._entry = entry
         self._began = route.cache.clock()
 
@@ -87,7 +93,7 @@ class HeadUpdate(Passing):
             if same_content(entry.headers, head.headers, size):
                 self._route.freshen(entry, head, asked_at=self._began)
             else:
-                self._cache.store.invalidate(entry.key, "changed")
+                self._cache.store.forget(entry, "changed")
         super().answer_started(head)
 
 
@@ -101,8 +107,12 @@ class Filling(Passing):
     def __init__(
         self, route: CachedRoute, exchange: Exchange, asked: Asked, stale: Entry | None, *, validating: bool
     ) -> None:
-        super().__init__(route, exchange, asked)
+        super().__init__(exchange)
+        self._route = route
+        self._cache = route.cache
+        self._asked = asked
         self._stale = stale
+        self._fruitful = False
         self._validating = validating
         self._began = self._cache.clock()
         self._recording = self._cache.store.record(asked.key)
@@ -121,6 +131,10 @@ class Filling(Passing):
             return
         self._count()
         self._entry = self._begun(head)
+        # A 304 is for the client that has asked; it says nothing of what others would be answered.
+        self._fruitful = self._entry is not None or head.status == 304
+        if stale is not None and self._entry is None and head.status in _IN_ITS_PLACE:
+            self._cache.store.forget(stale, "changed")
         self._route.tell(self._exchange, self._forwarded, status=head.status, stored=self._entry is not None)
         self._exchange.answer_started(head)
 
@@ -147,7 +161,7 @@ class Filling(Passing):
             return
         if entry is not None:
             self._store(entry)
-        self._finish(fruitful=entry is not None)
+        self._finish(fruitful=self._fruitful)
         self._exchange.answer_ended()
 
     def refuse(self, refused: Refused) -> None:

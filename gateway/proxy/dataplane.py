@@ -32,16 +32,16 @@ PageFetcher = Callable[[str, Callable[[str | None], None]], None]
 
 
 class CachedRoute(Protocol):
-    """Answers a route's requests from what is stored, or from the upstream."""
+    """Answers a route's requests, from what is stored or from the upstream."""
 
     def serve(self, exchange: Exchange, pool: UpstreamPool) -> None: ...
 
 
 class AnswerCache(Protocol):
-    """The response cache, with what it does for the routes that have it."""
+    """The response cache, with what it does for each route; nothing, where no route has it."""
 
     @property
-    def by_route(self) -> Mapping[str, CachedRoute]: ...
+    def serving(self) -> Mapping[str, CachedRoute]: ...
 
     def tick(self, now: float) -> None: ...
 
@@ -83,7 +83,7 @@ class Dataplane:
         self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
         self._cache = cache
-        self._cached = cache.by_route if cache is not None else {}
+        self._cached = cache.serving if cache is not None else {}
         self._endpoints = OwnEndpoints(self)
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
@@ -169,11 +169,11 @@ class Dataplane:
             exchange.forward(self._pools[route.upstream_id])
 
     def _pass_on(self, exchange: Exchange, route: Route) -> None:
-        cached, pool = self._cached.get(route.id), self._pools[route.upstream_id]
-        if cached is None:
-            exchange.forward(pool)
+        pool = self._pools[route.upstream_id]
+        if self._cached:
+            self._cached[route.id].serve(exchange, pool)
         else:
-            cached.serve(exchange, pool)
+            exchange.forward(pool)
 
     def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
         self.journal.fault_injected(exchange, verdict)

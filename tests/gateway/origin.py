@@ -57,6 +57,8 @@ class Origin:
     url: str = ""
     closing: bool = False
     """Whether it closes behind each answer."""
+    patient: bool = False
+    """Whether it leaves the connection open behind an answer that is less than it announces."""
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -69,7 +71,7 @@ class Origin:
                     made = made[: made.index(b"\r\n\r\n") + 4]
                 writer.write(made)
                 await writer.drain()
-                if self.closing or not made or _is_short(made, one.method):
+                if self.closing or not made or (not self.patient and _is_short(made, one.method)):
                     break
         writer.close()
 

@@ -52,6 +52,10 @@ class Caller:
         size = 0 if to_head else int(headers.get("content-length", "0"))
         return Answer(int(line.split(" ")[1]), headers, await self._reader.readexactly(size))
 
+    async def until(self, text: bytes) -> None:
+        """Read as far as `text`."""
+        await self._reader.readuntil(text)
+
     async def rest(self) -> bytes:
         """Everything until the other side closes."""
         return await self._reader.read()

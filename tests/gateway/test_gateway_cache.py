@@ -205,9 +205,10 @@ async def test_an_answer_to_head_says_whether_what_is_stored_is_still_so() -> No
         ({"content_length": "0", "range": "bytes=0-0"}, {"cache_control": "max-age=60"}),
         ({}, {}),
         ({}, {"cache_control": "max-age=60", "age": "61"}),
+        ({"if_none_match": '"a"'}, {"cache_control": "private"}),
     ],
 )
-async def test_what_may_be_somebodys_own_is_not_stored(sent: dict[str, str], told: dict[str, str]) -> None:
+async def test_what_may_be_somebodys_own_is_not_stored(sent: dict[str, str], told: dict[str, Any]) -> None:
     async with scene() as here:
         here.origin.answer = lambda _: reply("one", **told)
         assert await here.twice(**sent) == 2
@@ -340,8 +341,8 @@ async def test_waiting_has_a_bound_and_a_client_that_leaves_takes_nothing_along(
 
 async def test_a_stale_answer_is_given_at_once_while_a_newer_one_is_fetched() -> None:
     async with scene() as here:
-        told = {"cache_control": "max-age=10, stale-while-revalidate=30", "etag": '"v1"'}
-        here.origin.answer = lambda _: reply("one", **told)
+        told = "max-age=10, stale-while-revalidate=30"
+        here.origin.answer = lambda _: reply("one", cache_control=told, etag='"v1"')
         await here.get()
         here.stage.records()
         here.clock.now += 20
@@ -440,6 +441,51 @@ async def test_what_an_unsafe_request_has_changed_is_forgotten_here_and_elsewher
         report = here.stage.cache.take_report()
         assert report is not None
         assert report["counts"]["invalidation:unsafe"] == 4
+
+
+async def test_a_change_on_a_route_without_the_cache_counts_too() -> None:
+    async with origin() as upstream:
+        document = settings_for(upstream.url)
+        document["routes"] = [
+            {"id": "read", "path": "/", "methods": ["GET"], "upstream_id": "backend", "cache": {"default_ttl": "1m"}},
+            {"id": "write", "path": "/", "methods": ["POST", "OPTIONS"], "upstream_id": "backend"},
+        ]
+        async with staged(document) as stage, stage.caller() as caller:
+            await caller.get("/a")
+            for method, entries in (("OPTIONS", 1), ("POST", 0)):
+                send(caller, method, "/a")
+                bare = await caller.answer()
+                assert (bare.status, "cache-status" in bare.headers, stage.cache.store.size) == (200, False, entries)
+
+
+async def test_a_newer_answer_ends_what_was_stored_even_if_it_is_not_stored_itself() -> None:
+    async with scene() as here:
+        for status_now, left in ((503, 1), (403, 1), (404, 0)):
+            here.origin.answer = lambda _: reply("one", cache_control="max-age=10", etag='"v"')
+            await here.get()
+            here.clock.now += 20
+            here.origin.answer = lambda _, now=status_now: reply("two", now, cache_control="private")  # type: ignore[misc]
+            assert (await here.get()).status == status_now
+            assert here.stage.cache.store.size == left
+            here.stage.cache.changed_elsewhere(["*"])
+
+
+async def test_waiting_does_not_outlast_the_time_of_a_request() -> None:
+    async with origin() as upstream:
+        clock = Clock()
+        server = {"request_timeout_secs": 3}
+        document = settings_for(upstream.url, cache={"enabled": True, "collapse_wait_secs": 60}, server=server)
+        async with staged(document, clock=clock) as stage, stage.caller() as leader, stage.caller() as waiter:
+            upstream.patient = True
+            upstream.answer = lambda _: b"HTTP/1.1 200 OK\r\ncache-control: max-age=9\r\ncontent-length: 9\r\n\r\nbegun"
+            leader.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await leader.until(b"begun")
+            waiter.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: stage.plane.in_flight == 2)
+            clock.now += 4
+            stage.plane.tick()
+            assert (await waiter.answer()).status == 504
+            assert (len(upstream.asked), stage.plane.in_flight) == (1, 1)
 
 
 async def test_what_was_asked_for_before_a_change_is_not_stored_after_it() -> None:

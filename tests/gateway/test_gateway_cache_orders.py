@@ -164,7 +164,7 @@ def test_operators_do_what_the_runbook_says_in_all_workers(served: tuple[Running
         def told() -> bool:
             client.get("/status-200")
             found = client.get("/cache/stats").json()
-            return found["size"] == 2 and found["hit_ratio"] > 0
+            return bool(found["size"] == 2 and found["hit_ratio"] > 0)
 
         wait_for(told, what="the page")
         stats = client.get("/cache/stats").json()
