@@ -33,7 +33,7 @@ def admin_app(gateway: Gateway, token: str) -> ASGIApp:
     for routes in (_state, _telemetry, _changing, _faults):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
-    app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures))
+    app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     _explain_errors(app)
     return BearerToken(BodyLimit(app, {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}), token)

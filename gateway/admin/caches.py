@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -50,16 +51,18 @@ class Warm(CacheChange):
     targets: Annotated[list[_TARGET], Field(min_length=1, max_length=50)]
 
 
-def cache_routes(control: CacheControl, figures: CacheFigures) -> APIRouter:
-    """What is below /cache."""
+def cache_routes(control: CacheControl, figures: CacheFigures, collect: Callable[[], Awaitable[None]]) -> APIRouter:
+    """What is below /cache. `collect` has the workers report what they have counted."""
     router = APIRouter(prefix="/cache")
 
     @router.get("/stats")
     async def stats() -> dict[str, Any]:
+        await collect()
         return figures.stats()
 
     @router.get("/invalidation-stats")
     async def invalidation() -> dict[str, Any]:
+        await collect()
         return figures.invalidation()
 
     @router.post("/purge")
