@@ -17,9 +17,10 @@ Selection: TypeAlias = tuple[tuple[bytes, bytes | None], ...]
 _TAG_FIELDS = (b"cache-tag", b"surrogate-key")
 _MOST_TAGS = 64
 _LONGEST_TAG = 256
-#: What an entry and each of its fields take in memory beyond their text.
-_OVERHEAD = 1500
+#: What an entry, each of its fields and each of its tags take in memory beyond their text; measured, and rounded up.
+_OVERHEAD = 1000
 _FIELD_OVERHEAD = 160
+_TAG_OVERHEAD = 400
 # The connection's, or written anew for each client.
 _NOT_KEPT = HOP_BY_HOP | {b"age", b"content-length", b"x-request-id", b"proxy-authentication-info"}
 
@@ -61,7 +62,8 @@ class Entry:
         self.head = b"".join(lines)
         named = sum(len(name) + len(value or b"") for name, value in self.selection)
         fields = sum(len(name) + len(value) + _FIELD_OVERHEAD for name, value in self.headers)
-        self.size = len(self.body) + 2 * len(self.head) + fields + len(self.key) + named + _OVERHEAD
+        tags = sum(2 * len(tag) + _TAG_OVERHEAD for tag in self.tags)
+        self.size = tags + len(self.body) + 2 * len(self.head) + fields + len(self.key) + named + _OVERHEAD
 
     def age(self, now: float) -> float:
         """How old it is (RFC 9111, 4.2.3)."""
