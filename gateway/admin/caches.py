@@ -45,8 +45,9 @@ class Purge(CacheChange):
 
 
 class Warm(CacheChange):
-    """POST /cache/warm: targets (path and query) of a host, as clients name it."""
+    """POST /cache/warm: targets (path and query) of a host, as upstreams are told of them."""
 
+    scheme: Literal["http", "https"] = "http"
     host: _HOST
     targets: Annotated[list[_TARGET], Field(min_length=1, max_length=50)]
 
@@ -79,8 +80,7 @@ def cache_routes(control: CacheControl, figures: CacheFigures, collect: Callable
 
     @router.post("/warm", status_code=202)
     async def warm(body: Warm) -> dict[str, Any]:
-        targets = [(body.host, target) for target in body.targets]
-        return await control.warm(targets, body.actor, body.reason)
+        return await control.warm(body.scheme, body.host, body.targets, body.actor, body.reason)
 
     @router.post("/snapshot")
     async def snapshot() -> StreamingResponse:

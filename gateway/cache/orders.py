@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from gateway.cache.entries import Selection
 from gateway.cache.response_cache import ResponseCache
-from gateway.cache.selection import url
+from gateway.cache.selection import target_of, url
 from gateway.cache.snapshots import NotRestorable, described, restored
 
 _PAGE_BYTES = 262_144
@@ -19,7 +18,7 @@ Order = dict[str, Any]
 class Fetches(Protocol):
     """Fetches a path of a host into the cache; says whether it has begun to."""
 
-    def __call__(self, host: bytes, target: bytes) -> bool: ...
+    def __call__(self, scheme: bytes, host: bytes, target: bytes) -> bool: ...
 
 
 class CacheOrders:
@@ -98,19 +97,19 @@ class CacheOrders:
 
     def _warm(self, order: Order) -> Order:
         """Fetch what is not there, or not fresh."""
-        begun = [self._fetch(host.encode("latin-1"), target.encode("latin-1")) for host, target in order["targets"]]
-        return {"begun": sum(begun)}
+        scheme, host = order["scheme"].encode(), order["host"].encode("latin-1")
+        return {"begun": sum(self._fetch(scheme, host, target.encode("latin-1")) for target in order["targets"])}
 
 
 def named(text: bytes) -> bytes:
     """What an operator has written of a URL, as keys have it: from its scheme on, or from its path on for any host."""
     if text.startswith(b"/"):
         return text
-    parts = urlsplit(text)
-    target = (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
-    return url(parts.scheme, parts.netloc, target)
+    scheme, _, rest = text.partition(b"://")
+    host, slash, target = rest.partition(b"/")
+    return url(scheme, host, (slash + target) or b"/")
 
 
 def _part(key: bytes, wanted: bytes) -> bytes:
     """What of a key is to be compared with `wanted`."""
-    return key[key.index(b"/", len("https://")) :] if wanted.startswith(b"/") else key
+    return target_of(key) if wanted.startswith(b"/") else key

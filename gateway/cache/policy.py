@@ -172,4 +172,5 @@ def _most_stale(asked: Directives) -> float:
 
 def usable_on_error(terms: Terms, staleness: float) -> bool:
     """Whether it may be given in place of an error of the upstream (RFC 5861, 4)."""
-    return not terms.must_revalidate and not terms.no_cache and staleness < terms.stale_if_error
+    allowed = not terms.must_revalidate and not terms.no_cache and terms.stale_if_error > 0
+    return allowed and staleness < terms.stale_if_error

@@ -109,7 +109,7 @@ class Refreshing:
 
     def warm(self, found: Route, route: CachedRoute, plane: Dataplane, pool: UpstreamPool, head: RequestHead) -> bool:
         """Fetch what nobody has asked for yet, unless it is there and fresh; whether it has begun."""
-        fetch = _Fetch(plane, Peer(b"127.0.0.1", trusted=False), head, self._fetches.discard)
+        fetch = _Fetch(plane, Peer(b"127.0.0.1", trusted=True), head, self._fetches.discard)
         fetch.route, fetch.label = found, found.id
         wanted = route.asked(fetch)
         entry = route.find(fetch, wanted)

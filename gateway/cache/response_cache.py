@@ -69,7 +69,7 @@ class ResponseCache:
         """Have a newer one of what was given stale."""
         self.refreshing.begin(route, exchange, pool, wanted, entry)
 
-    def warm(self, plane: Dataplane, host: bytes, path_and_query: bytes) -> bool:
+    def warm(self, plane: Dataplane, scheme: bytes, host: bytes, path_and_query: bytes) -> bool:
         """Fetch a URL of a route that is cached and open to everybody; whether that has begun."""
         try:
             wanted = target.normalised(path_and_query)
@@ -80,9 +80,8 @@ class ResponseCache:
         route = self.by_route.get(found[0].id) if found is not None else None
         if found is None or route is None or found[0].id in self._closed:
             return False
-        head = RequestHead(
-            b"GET", wanted, path, "1.1", [(b"host", host)], host, None, False, True, False, frozenset()
-        )  # fmt: skip
+        headers = [(b"host", host), (b"x-forwarded-proto", scheme)]
+        head = RequestHead(b"GET", wanted, path, "1.1", headers, host, None, False, True, False, frozenset())
         return self.refreshing.warm(found[0], route, plane, found[1], head)
 
     def changed(self, keys: Iterable[bytes]) -> None:

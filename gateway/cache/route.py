@@ -11,7 +11,7 @@ from gateway.cache.conditions import IN_A_304, not_modified, updated, wanted_ran
 from gateway.cache.directives import directives_of, fields_of
 from gateway.cache.entries import Entry, kept_headers
 from gateway.cache.policy import Defaults, Use
-from gateway.cache.selection import Asked, asked, selected, selection
+from gateway.cache.selection import Asked, asked, selected, selecting, selection
 from gateway.cache.settings import RouteCacheSettings
 from gateway.cache.watching import Filling, HeadUpdate, Unsafe
 from gateway.proxy.exchange import Exchange
@@ -156,7 +156,7 @@ class CachedRoute:
     def freshen(self, entry: Entry, head: ResponseHead, *, asked_at: float) -> None:
         """Take over what a 304, or an answer to HEAD, says of what is stored.
 
-        Where that makes it somebody's own, it is not stored any longer.
+        Where that makes it somebody's own, or has it chosen by something else, it is not stored any longer.
         """
         now, date = self.cache.clock(), self.cache.wall()
         newer, told = kept_headers(head), fields_of(head.headers)
@@ -173,7 +173,8 @@ class CachedRoute:
             one.describe()
 
         allowed = policy.storable(entry.status, fields, directives_of(None), credentials=False)
-        if not allowed or (entry.terms.shared and not terms.shared):
+        same_choice = selecting(fields.get(b"vary")) == [name for name, _ in entry.selection]
+        if not allowed or not same_choice or (entry.terms.shared and not terms.shared):
             self.cache.store.forget(entry, "changed")
         self.cache.store.update(entry, change)
 
@@ -183,8 +184,7 @@ class CachedRoute:
         """Answer with what is stored: the whole, a part, or that the client has it already."""
         cache, now = self.cache, self.cache.clock()
         cache.count(result)
-        if result != "revalidated":
-            cache.store.hit(entry)
+        cache.store.hit(entry)
         status, lines, body = _rendered(exchange, wanted, entry)
         remaining = -entry.staleness(now)
         lines.append(b"age: %d\r\n" % entry.age(now))
@@ -216,7 +216,8 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
         if not_modified(wanted.fields, entry.fields, entry.date):
             kept = [b"%b: %b\r\n" % one for one in entry.headers if one[0] in IN_A_304]
             return 304, [b"HTTP/1.1 304 Not Modified\r\n", *kept], b""
-        part = wanted_range(wanted.fields, entry.fields, size) if exchange.head.method == b"GET" else None
+        whole = exchange.head.method != b"GET" or b"content-range" in entry.fields
+        part = None if whole else wanted_range(wanted.fields, entry.fields, size)
         if part is not None:
             first, end = part
             fields = entry.head.partition(b"\r\n")[2]

@@ -94,12 +94,21 @@ def url(scheme: bytes, host: bytes, target: bytes) -> bytes:
     return b"%b://%b%b" % (scheme, host, target)
 
 
+def target_of(key: bytes) -> bytes:
+    """The path and query of a key."""
+    return key[key.index(b"/", key.index(b"://") + 3) :]
+
+
+def selecting(vary: bytes | None) -> list[bytes] | None:
+    """The names of the fields that an answer was chosen by; None where nobody else can be given that answer."""
+    names = sorted(set(listed(vary)) - _KEYED)
+    return None if b"*" in names or not _OWN.isdisjoint(names) else names
+
+
 def selection(exchange: Exchange, vary: bytes | None) -> Selection | None:
     """The request's fields that an answer was chosen by; None where nobody else can be given that answer."""
-    names = sorted(set(listed(vary)) - _KEYED)
-    if b"*" in names or not _OWN.isdisjoint(names):
-        return None
-    return tuple((name, _value(exchange, name)) for name in names)
+    names = selecting(vary)
+    return None if names is None else tuple((name, _value(exchange, name)) for name in names)
 
 
 def selected(exchange: Exchange, entry: Entry) -> bool:

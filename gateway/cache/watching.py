@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 from gateway.cache.conditions import same_content
 from gateway.cache.entries import Entry
-from gateway.cache.selection import Asked, key_of, url
+from gateway.cache.selection import Asked, key_of, target_of, url
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused, ResponseHead
 
@@ -62,16 +62,16 @@ class Unsafe(Passing):
         """The request's URL, and those that the answer names, of the same origin."""
         own = key_of(self._exchange)
         found = [own]
-        origin = urlsplit(own)[:2]
+        origin = own.removesuffix(target_of(own))
         for name, value in head.headers:
             if name in (b"location", b"content-location"):
                 try:
                     named = urlsplit(urljoin(own, value))
-                except ValueError:
+                except ValueError:  # It names nothing, or the client has named an odd host.
                     continue
                 target = (named.path or b"/") + (b"?" + named.query if named.query else b"")
                 key = url(named.scheme, named.netloc, target)
-                if urlsplit(key)[:2] == origin:
+                if key.removesuffix(target) == origin:
                     found.append(key)
         return found
 
@@ -125,7 +125,10 @@ class Filling(Passing):
         stale = self._stale
         if stale is not None and self._validating and head.status == 304:
             self._validated = True
+            # What was purged since is not made good by an answer that may be of before.
+            purged = stale.purged if self._recording.void else None
             self._route.freshen(stale, head, asked_at=self._began)
+            stale.purged = purged
             return
         if stale is not None and head.status in _ERRORS and self._give_stale(stale):
             return

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 _PIECE = 262_144
+#: What is longer ends in a later turn of the loop, when it is known whether the client reads: else one that asks for
+#: the same thing thousands of times at once would have it pile up here as often.
+_AT_ONCE = 4096
 
 
 class KeptLeg:
@@ -39,12 +42,12 @@ class KeptLeg:
         exchange = self._exchange
         if exchange is None or self._scheduled:
             return
-        if len(self._left) > _PIECE:
+        if len(self._left) > _AT_ONCE:
             left = memoryview(self._left)
             piece, self._left = left[:_PIECE], left[_PIECE:]
-            exchange.answer_body(bytes(piece))
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._go_on)
+            exchange.answer_body(bytes(piece))
             return
         if self._left:
             exchange.answer_body(bytes(self._left))
@@ -53,7 +56,8 @@ class KeptLeg:
 
     def _go_on(self) -> None:
         self._scheduled = False
-        if self._exchange is not None and not self._exchange.client_is_full:
+        exchange = self._exchange
+        if exchange is not None and not (self._left and exchange.client_is_full):
             self.resume_answer()
 
     def pause_answer(self) -> None:

@@ -59,10 +59,10 @@ class CacheControl:
         """Drop what can be of no use any more."""
         return await self._done("cache_optimized", {"do": "optimize"}, actor, reason, None)
 
-    async def warm(self, targets: list[tuple[str, str]], actor: str, reason: str) -> dict[str, Any]:
-        """Fetch (host, target) pairs, each worker for itself."""
-        told = {"targets": len(targets)}
-        return await self._done("cache_warmed", {"do": "warm", "targets": targets}, actor, reason, told)
+    async def warm(self, scheme: str, host: str, targets: list[str], actor: str, reason: str) -> dict[str, Any]:
+        """Fetch targets of a host, each worker for itself."""
+        told = {"scheme": scheme, "host": host, "targets": targets}
+        return await self._done("cache_warmed", {"do": "warm", **told}, actor, reason, told)
 
     async def _done(self, kind: str, order: dict[str, Any], actor: str, reason: str, after: Any) -> dict[str, Any]:
         self.require()

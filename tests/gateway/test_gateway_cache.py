@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -288,8 +289,6 @@ async def test_requests_for_what_is_being_fetched_wait_for_it() -> None:
 
 def hold(upstream: Origin, answer: bytes) -> Any:
     """Have it answer when the event that is returned is set."""
-    import asyncio
-
     release = asyncio.Event()
 
     async def held(_: Asked) -> bytes:
@@ -486,6 +485,45 @@ async def test_waiting_does_not_outlast_the_time_of_a_request() -> None:
             stage.plane.tick()
             assert (await waiter.answer()).status == 504
             assert (len(upstream.asked), stage.plane.in_flight) == (1, 1)
+
+
+@pytest.mark.parametrize("host", ["[1.2.3]", "[::::]", "", "a:99999"])
+async def test_odd_hosts_and_places_harm_nobody(host: str) -> None:
+    async with scene() as here, here.stage.caller() as caller:
+        here.origin.answer = lambda asked: reply(
+            "one", cache_control="max-age=60", location="http://[x/", content_location="//" if asked.target else ""
+        )
+        for method in ("GET", "POST", "GET"):
+            caller.send(f"{method} /a HTTP/1.1\r\nHost: {host}\r\n\r\n")
+            assert (await caller.answer(to_head=False)).status == 200
+        assert [one.method for one in here.origin.asked] == ["GET", "POST", "GET"]
+
+
+async def test_a_304_that_has_it_chosen_by_something_else_ends_it() -> None:
+    async with scene() as here:
+        here.origin.answer = lambda _: reply("one", cache_control="max-age=10", etag='"v1"')
+        await here.get()
+        here.clock.now += 20
+        here.origin.answer = lambda _: reply("", 304, cache_control="max-age=10", vary="x-a")
+        assert (await here.get()).body == b"one"
+        assert here.stage.cache.store.size == 0
+
+
+async def test_thousands_of_requests_at_once_do_not_pile_up_their_answers() -> None:
+    async with scene() as here, here.stage.caller() as caller:
+        here.origin.answer = lambda _: reply(b"x" * 200_000, cache_control="max-age=60")
+        await caller.get()
+        given = [0]
+
+        def some() -> bool:
+            report = here.stage.cache.take_report()
+            given[0] += report["counts"].get("hit", 0) if report else 0
+            return given[0] > 0
+
+        caller.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 2000)
+        await until(some)
+        assert given[0] < 1000, "the client has not read any of it"
+        caller.writer.transport.abort()
 
 
 async def test_what_was_asked_for_before_a_change_is_not_stored_after_it() -> None:

@@ -114,13 +114,15 @@ async def test_warming_fetches_what_is_not_there_yet() -> None:
     async with scene() as here:
         here.origin.answer = tagged
         one = orders(here)
-        targets = [["h", "/a"], ["h", "/b?c"], ["h", "/%2e%2e/x"]]
-        assert one.obey({"do": "warm", "targets": targets}) == {"worker": "w1", "begun": 2}
+        order = {"do": "warm", "scheme": "http", "host": "h", "targets": ["/a", "/b?c", "/%2e%2e/x"]}
+        assert one.obey(order) == {"worker": "w1", "begun": 2}
         while here.stage.cache.refreshing.under_way:
             await here.get("/other")
         assert (await here.get("/b?c")).headers["x-cache"] == "HIT"
-        assert one.obey({"do": "warm", "targets": targets})["begun"] == 0
+        assert one.obey(order)["begun"] == 0
+        assert one.obey({**order, "scheme": "https", "targets": ["/a"]})["begun"] == 1, "that is another URL"
         assert here.stage.cache.store.size == 3
+        await_over(here)
 
 
 # Over all workers.
