@@ -68,8 +68,10 @@ class CachedRoute:
         """What an exchange asks of the cache."""
         return asked(exchange, obey=self._obey, ignore_cookies=self._ignore_cookies)
 
-    def _look(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, since: float) -> None:
-        """Find out what there is for it; again after it has waited, `since` then."""
+    def _look(
+        self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, since: float, *, waited: bool = False
+    ) -> None:
+        """Find out what there is for what has come at `since`; again after it has `waited` for another request."""
         cache, now = self.cache, self.cache.clock()
         if wanted.passed or b"no-store" in wanted.directives:
             cache.count("bypass")
@@ -79,7 +81,6 @@ class CachedRoute:
         entry = self.find(exchange, wanted)
         use = Use.REVALIDATE if entry is None else entry.usable(wanted.directives, now)
         if entry is not None and use is not Use.REVALIDATE:
-            waited = since < now and use is Use.FRESH
             self.give(exchange, wanted, entry, "hit" if use is Use.FRESH else "stale", collapsed=waited)
             if use is Use.STALE_WHILE_REVALIDATE:
                 cache.refresh(self, exchange, pool, wanted, entry)
@@ -105,7 +106,7 @@ class CachedRoute:
     def _wait(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, since: float) -> None:
         def go_on() -> None:
             if not exchange.over:
-                self._look(exchange, pool, wanted, since)
+                self._look(exchange, pool, wanted, since, waited=True)
 
         self.cache.collapsing.wait(wanted, exchange, pool.id, since, go_on)
 

@@ -278,7 +278,6 @@ async def test_requests_for_what_is_being_fetched_wait_for_it() -> None:
             for caller in callers:
                 caller.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: here.stage.plane.in_flight == 5 and here.origin.asked)
-            here.clock.now += 0.001
             release.set()
             answers = [await caller.answer() for caller in callers]
         assert [one.body for one in answers] == [b"one"] * 5
