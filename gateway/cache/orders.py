@@ -11,6 +11,8 @@ from gateway.cache.selection import target_of, url
 from gateway.cache.snapshots import NotRestorable, described, restored
 
 _PAGE_BYTES = 262_144
+#: Of one entry in a snapshot: the supervisor's channel, which it is sent over, has a bound.
+_MOST_BYTES = 8 * 1024 * 1024
 
 Order = dict[str, Any]
 
@@ -72,7 +74,7 @@ class CacheOrders:
         while position < len(names) and size < _PAGE_BYTES:
             entry = cache.store.selected(*names[position])
             position += 1
-            if entry is not None and entry.worth_keeping(now):
+            if entry is not None and entry.worth_keeping(now) and entry.size <= _MOST_BYTES:
                 size += entry.size
                 found.append(described(entry, now))
         if position < len(names):

@@ -17,6 +17,8 @@ from gateway.telemetry.records import iso
 
 VERSION = 1
 _PART_BYTES = 262_144
+#: Of one entry, as JSON: a worker's channel has a bound.
+_MOST_BYTES = 16 * 1024 * 1024
 
 By = Literal["url", "prefix", "tag", "all"]
 #: kind, actor, reason, before, after: into the history and the log, before the change is made.
@@ -96,7 +98,7 @@ class CacheControl:
                 if left >= 0:
                     yield separator + text
                     separator = b",\n"
-            positions |= {answer["worker"]: answer["next"] for answer in answers}
+            positions = {**positions, **{answer["worker"]: answer["next"] for answer in answers}}
             if all(answer["next"] is None for answer in answers):
                 break
         yield b"\n]}\n"
@@ -108,15 +110,16 @@ class CacheControl:
             OutOfLimitsError: it is none.
         """
         self.require()
-        entries, elapsed = await asyncio.to_thread(_read, body)
-        self._record("cache_restored", actor, reason, None, {"entries": len(entries)})
+        parts, elapsed = await asyncio.to_thread(_read, body)
+        entries = sum(len(part) for part in parts)
+        self._record("cache_restored", actor, reason, None, {"entries": entries})
         restored: dict[str, int] = {}
-        for part in _parts(entries):
+        for part in parts:
             order = {"do": "restore", "entries": part, "elapsed": elapsed}
             for answer in await self._ask({"type": "cache", "order": order}):
                 restored[answer["worker"]] = restored.get(answer["worker"], 0) + answer["restored"]
         fewest = min(restored.values(), default=0)
-        return {"entries": len(entries), "restored": fewest, "workers": len(restored)}
+        return {"entries": entries, "restored": fewest, "workers": len(restored)}
 
 
 def _new(entries: list[dict[str, Any]], seen: set[bytes]) -> list[dict[str, Any]]:
@@ -131,8 +134,8 @@ def _new(entries: list[dict[str, Any]], seen: set[bytes]) -> list[dict[str, Any]
     return found
 
 
-def _read(body: bytes) -> tuple[list[Any], float]:
-    """(entries, seconds since they were taken)."""
+def _read(body: bytes) -> tuple[list[list[Any]], float]:
+    """(entries, cut into what one message may carry, seconds since they were taken)."""
     try:
         told = json.loads(body)
         if told["version"] != VERSION or not isinstance(told["entries"], list):
@@ -140,15 +143,16 @@ def _read(body: bytes) -> tuple[list[Any], float]:
         elapsed = time.time() - datetime.fromisoformat(told["created_at"]).timestamp()
     except (ValueError, KeyError, TypeError, RecursionError):
         raise OutOfLimitsError("this is no snapshot as POST /cache/snapshot answers with") from None
-    return told["entries"], max(0.0, elapsed)
+    return _parts(told["entries"]), max(0.0, elapsed)
 
 
 def _parts(entries: list[Any]) -> list[list[Any]]:
-    """Cut into what one message may carry."""
     parts: list[list[Any]] = []
     size = _PART_BYTES
     for entry in entries:
-        length = len(entry.get("body", "")) + 2000 if isinstance(entry, dict) else 2000
+        length = len(json.dumps(entry))
+        if length > _MOST_BYTES:
+            continue
         if size + length > _PART_BYTES:
             parts.append([])
             size = 0

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from gateway.cache.orders import CacheOrders
+from gateway.settings import Settings
+from gateway.supervisor.cache_control import CacheControl, IncompleteError
 from tests.gateway.origin import Asked, reply
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
 from tests.gateway.test_gateway_cache import Scene, scene
@@ -262,3 +264,55 @@ def test_without_the_cache_there_is_nothing_to_do(shared: RunningGateway, shared
     with shared.client() as client:
         assert client.get("/cache/stats").json()["target"] == "/cache/stats", "it is a path of the upstream"
     assert shared_upstream.requests
+
+
+# What comes of answers that are missing, or too much.
+
+
+def control(answers: list[list[dict[str, Any]]], workers: int = 2) -> tuple[CacheControl, list[dict[str, Any]]]:
+    """One whose workers answer so, in turn; and what they were ordered."""
+    ordered: list[dict[str, Any]] = []
+
+    async def ask(message: dict[str, Any]) -> list[Any]:
+        ordered.append(message["order"])
+        return answers.pop(0)
+
+    document = settings_for("http://127.0.0.1:1", cache={"enabled": True, "max_snapshot_bytes": 65_536})
+    made = Settings.model_validate(document)
+    return CacheControl(made, record=lambda *_: None, ask=ask, workers=lambda: workers), ordered
+
+
+async def test_a_worker_that_does_not_say_so_is_told_of() -> None:
+    one, _ = control([[{"worker": "a", "purged": 3}]])
+    with pytest.raises(IncompleteError, match="1 of 2 workers") as caught:
+        await one.purge("all", "", soft=False, actor="ana", reason="")
+    assert caught.value.found == {"workers": 1, "purged": 3}
+
+
+async def test_a_snapshot_has_each_entry_once_and_a_bound() -> None:
+    def entry(number: int, size: int = 10) -> dict[str, Any]:
+        return {"url": f"http://h/{number}", "route": "r", "selection": [], "body": "x" * size}
+
+    def page(worker: str, entries: list[dict[str, Any]], following: int | None) -> dict[str, Any]:
+        return {"worker": worker, "entries": entries, "next": following}
+
+    one, ordered = control(
+        [
+            [page("a", [entry(1), entry(2)], 2), page("b", [entry(2)], None)],
+            [page("a", [entry(3)], 3), page("b", [], None)],
+            [page("a", [entry(4, 70_000), entry(5)], 9)],
+        ]
+    )
+    whole = json.loads(b"".join([part async for part in one.snapshot()]))
+    assert [told["url"] for told in whole["entries"]] == ["http://h/1", "http://h/2", "http://h/3"]
+    assert [order["after"] for order in ordered] == [{}, {"a": 2, "b": None}, {"a": 3, "b": None}]
+
+
+async def test_what_is_restored_is_cut_into_messages_and_what_is_too_long_left_out() -> None:
+    entries = [{"body": "x" * 100_000}] * 5 + [{"body": "x" * 17_000_000}]
+    snapshot = {"version": 1, "created_at": "2026-01-01T00:00:00Z", "entries": entries}
+    answer = [{"worker": "a", "restored": 2}, {"worker": "b", "restored": 1}]
+    one, ordered = control([answer, answer, answer])
+    assert await one.restore(json.dumps(snapshot).encode(), "ana", "") == {"entries": 5, "restored": 3, "workers": 2}
+    assert [len(order["entries"]) for order in ordered] == [2, 2, 1]
+    assert ordered[0]["elapsed"] > 0
