@@ -134,7 +134,8 @@ class CachedRoute:
 
     def _edit(self, exchange: Exchange, dropped: frozenset[bytes], added: Headers | None = None) -> None:
         edits = exchange.request_headers or _NO_EDITS
-        exchange.request_headers = HeaderEdits(edits.dropped | dropped, (*edits.added, *(added or ())))
+        kept = [one for one in edits.added if one[0] not in dropped]
+        exchange.request_headers = HeaderEdits(edits.dropped | dropped, (*kept, *(added or ())))
 
     # Entries.
 

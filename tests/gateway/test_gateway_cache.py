@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from gateway.auth.authentication import Authentication
+from gateway.settings import Settings
+from gateway.telemetry.tally import Tally
 from tests.gateway.origin import Asked, Clock, Origin, origin, reply
 from tests.gateway.running import settings_for
+from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import Answer, Caller, Stage, staged, until
 
 
@@ -252,6 +256,38 @@ async def test_hosts_and_queries_are_apart_and_the_usual_port_is_not() -> None:
         for target in ("/?a", "/?b", "/?a"):
             await here.get(target)
         assert here.origin.targets() == ["/", "/", "/", "/?a", "/?b"]
+
+
+async def test_hosts_are_those_that_trusted_proxies_tell_of() -> None:
+    async with origin() as upstream:
+        server = {"trusted_proxies": ["127.0.0.0/8"]}
+        document = settings_for(upstream.url, cache={"enabled": True}, server=server)
+        async with staged(document) as stage, stage.caller() as caller:
+            upstream.answer = lambda asked: reply(asked.headers["x-forwarded-proto"], cache_control="max-age=60")
+            for proto in ("https", "http", "https"):
+                told = await caller.get("/", x_forwarded_host="shop.example:443", x_forwarded_proto=proto)
+                assert told.body == proto.encode()
+            keys = {entry.key for entry in stage.cache.store.entries()}
+            assert keys == {b"https://shop.example/", b"http://shop.example:443/"}
+            forwarded = await caller.get("/", x_forwarded_host="shop.example:443", forwarded="host=other")
+            assert forwarded.headers["x-cache"] == "BYPASS"
+
+
+async def test_answers_may_be_chosen_by_what_the_gateway_tells_of_the_client() -> None:
+    async with origin() as upstream:
+        document = settings_for(upstream.url, cache={"enabled": True}, auth={"jwt_secret": SECRET})
+        document["routes"][0]["auth_required"] = True
+        authentication = Authentication(Settings.model_validate(document).auth, tally=Tally())
+        async with staged(document, authentication.policy) as stage, stage.caller() as caller:
+            who = "x-authenticated-subject"
+            upstream.answer = lambda asked: reply(asked.headers[who], cache_control="public, max-age=60", vary=who)
+            for subject in ("ana", "ben", "ana", "ben"):
+                bearer = f"Bearer {token(sub=subject)}"
+                # What a client says of itself in that field is not what its upstream is told.
+                told = await caller.get("/", authorization=bearer, x_authenticated_subject="cyn")
+                assert told.body == subject.encode()
+            assert (await caller.get("/")).status == 401, "whatever is stored"
+            assert len(upstream.asked) == 2
 
 
 async def test_variants_are_chosen_by_what_their_answers_name() -> None:
