@@ -97,7 +97,12 @@ class Worker:
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
+            policies=(
+                self._journal.policy,
+                self._limiter.by_address,
+                self._authentication.policy,
+                self._limiter.by_identity,
+            ),
         )
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)

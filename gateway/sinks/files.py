@@ -158,13 +158,14 @@ class Backups:
                 _compress(path)
 
     def _run(self) -> None:
-        while self._wanted.wait():
+        closing = False
+        while not closing:
+            self._wanted.wait()
             self._wanted.clear()
+            closing = self._closing
             # A backup that cannot be compressed or removed now is there the next time.
             with contextlib.suppress(OSError):
                 self.tidy()
-            if self._closing:
-                return
 
     def _found(self) -> list[tuple[float, Path]]:
         found: list[tuple[float, Path]] = []

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer
-from gateway.settings import LoggingSettings
+from gateway.settings import LoggingSettings, RouteSettings
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
 from gateway.telemetry.redaction import clean, without_secrets
 from gateway.telemetry.tally import OWN_LABELS
 
 if TYPE_CHECKING:
+    from gateway.proxy.admission import Rule
     from gateway.proxy.exchange import Exchange
 
 _RECENT_PER_REPORT = 300
@@ -58,6 +59,18 @@ class Journal:
             return
         key = (exchange.label, exchange.status, exchange.error_type or "upstream_status")
         self._count_group(key, exchange, seconds)
+
+    def policy(self, _route: RouteSettings) -> tuple[Rule, ...]:
+        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record."""
+        return (self._received,) if self._threshold <= LEVELS["DEBUG"] else ()
+
+    def _received(self, exchange: Exchange) -> None:
+        head = exchange.head
+        self.event(
+            "DEBUG", "proxy", "request_received", "Request received",
+            correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=self._cleaned(head.path),
+            client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
+        )  # fmt: skip
 
     def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
         """Log bytes that could not be read as a request."""

@@ -16,6 +16,7 @@ _LONG_ENOUGH = 16
 #: Nothing is looked for in text without any of these, which is nearly all of it.
 _SUSPICIOUS = re.compile(r"(?i)bearer|basic|token|api[-_]?key|passw|pwd|secret|credential|sess|eyj|://[^/]*@|\bsid\b")
 _BASIC = re.compile(r"(?i)\b(basic)([ =:+]|%20|%3a)+[\w.~+/=%-]+")
+_BASIC_SENT = re.compile(r"\b([Bb]asic) (?=\S*[A-Z0-9=])[\w.~+/=%-]{6,}")
 _BEARER = re.compile(r"(?i)\b(bearer)((?:[ =:+]|%20|%3a)+)([\w.~+/=%-]+)")
 _SESSION = re.compile(r"(?i)((?:session|sess)(?:[-_]?(?:token|id|key))?|\bsid)((?:[ =:]|%3d|%3a)[ =:/]*)([^\s&;,/]+)")
 _CREDENTIAL = re.compile(
@@ -60,7 +61,7 @@ def without_secrets(text: str) -> str:
     """
     if not _SUSPICIOUS.search(text):
         return text
-    text = _USER_IN_URL.sub(r"\1***@", _BEARER.sub(_partly, _BASIC.sub(r"\1 ***", text)))
+    text = _USER_IN_URL.sub(r"\1***@", _BEARER.sub(_partly, _BASIC_SENT.sub(r"\1 ***", text)))
     return _JWT.sub(_shortened, _ASSIGNED.sub(r"\1***", text))
 
 

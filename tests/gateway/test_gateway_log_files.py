@@ -49,12 +49,16 @@ class Log:
 
     def packed(self, number: int) -> list[Path]:
         """The backups, when so many are there and all are compressed."""
-        return eventually(
-            lambda: (
-                found if len(found := self.backups()) == number and all(one.suffix == ".gz" for one in found) else []
-            ),
-            f"{number} compressed backups",
-        )
+
+        def found() -> list[Path]:
+            there = self.backups()
+            return there if len(there) == number and all(one.suffix == ".gz" for one in there) else []
+
+        return eventually(found, f"{number} compressed backups")
+
+    def kept(self, *days: str) -> None:
+        """Wait until there is a backup of each of these days, and no other."""
+        eventually(lambda: [one.name[8:18] for one in self.backups()] == list(days), f"backups of {days}")
 
 
 @pytest.fixture
@@ -114,14 +118,10 @@ def test_old_backups_go_by_their_number_and_by_their_age(path: Path, closing: li
         log.write(number)
         log.clock.now += DAY
     log.write(6)
-    kept = eventually(
-        lambda: found if [one.name[8:18] for one in (found := log.packed(3))] == ["2026-03-05", "2026-03-06", "2026-03-07"]
-        else None, "the newest three",
-    )  # fmt: skip
-    assert len(kept) == 3
+    log.kept("2026-03-05", "2026-03-06", "2026-03-07")
     log.clock.now += 10.5 * DAY
     log.write(7)
-    assert [one.name[8:18] for one in log.packed(1)] == ["2026-03-17"]
+    log.kept("2026-03-18")
 
 
 def test_without_limits_all_is_kept_and_without_rotation_nothing_is_moved(path: Path, closing: list[Log]) -> None:

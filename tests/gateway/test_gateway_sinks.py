@@ -215,8 +215,7 @@ def stored(service: CloudWatch, group: str) -> list[dict[str, Any]]:
     return [json.loads(one["message"]) for one in found["events"]]
 
 
-@pytest.mark.usefixtures("credentials")
-def test_records_are_events_of_a_stream_that_is_made_for_them(service: CloudWatch) -> None:
+def test_records_are_events_of_a_stream_that_is_made_for_them(service: CloudWatch, credentials: None) -> None:
     now = time.time()
     with sending(to_cloudwatch(service, "/aws/api-gateway/a", batch_size=3)) as gateway:
         # Workers' records do not come in the order of their time; the service wants them so.
