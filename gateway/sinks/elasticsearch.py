@@ -5,7 +5,6 @@ Each document has an id of its own and is created, so that a batch that is sent 
 
 from __future__ import annotations
 
-import itertools
 import json
 import secrets
 from collections.abc import Sequence
@@ -37,13 +36,9 @@ class Elasticsearch:
             auth=(settings.username, password) if settings.username and password else None,
         )
         self._run = secrets.token_urlsafe(9)
-        self._number = itertools.count()
-        self._ids: dict[int, str] = {}
 
     def deliver(self, batch: Sequence[Line]) -> Outcome:
         """Create their documents."""
-        # An id belongs to its record for as long as it is tried; what is not sent again has no further use for its own.
-        self._ids = {id(line): self._ids.get(id(line)) or f"{self._run}-{next(self._number)}" for line in batch}
         answer = self._poster.post(b"".join(self._pair(line) for line in batch), _ONLY)
         if not answer.is_success:
             return Outcome(refused=len(batch), why=f"{answer.status_code} {self._poster.said(answer)}")
@@ -59,7 +54,7 @@ class Elasticsearch:
         self._poster.close()
 
     def _pair(self, line: Line) -> bytes:
-        action = {"create": {"_index": line.at.strftime(self._index), "_id": self._ids[id(line)]}}
+        action = {"create": {"_index": line.at.strftime(self._index), "_id": f"{self._run}-{line.number}"}}
         stamp = b'{"@timestamp":"%s",' % line.stamp.encode()
         if self._structured:
             source = stamp + line.json[1:]

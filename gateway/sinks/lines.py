@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from gateway.telemetry.records import LEVELS, text_lines
 _HEAD = re.compile(rb'\{"timestamp":"([^"]{20,32})","level":"([A-Z]+)"')
 #: What a record costs in memory beside its text, about.
 _OVERHEAD_BYTES = 200
+_numbers = itertools.count()
 
 
 class Line:
@@ -26,6 +28,8 @@ class Line:
         if head is None:
             raise ValueError("it is no log record")
         self.json = line
+        self.number = next(_numbers)
+        """No other record of this process has it."""
         self.stamp = head[1].decode()
         self.rank = LEVELS[head[2].decode()]
 

@@ -181,9 +181,9 @@ class Sink:
             # Whatever is wrong with these records, those after them have nothing to do with it.
             self._settled(batch, refused=len(batch), why=f"{type(error).__name__} in the sink itself")
             return (), 0.0
-        again = set(map(id, outcome.again))
-        left = [line for line in batch if id(line) in again]
-        done = [line for line in batch if id(line) not in again]
+        again = {line.number for line in outcome.again}
+        left = [line for line in batch if line.number in again]
+        done = [line for line in batch if line.number not in again]
         self._settled(done, refused=outcome.refused, why=outcome.why)
         if outcome.why is not None and (left or not outcome.delivered):
             self._down(outcome.why)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import trustme
 
 from tests.gateway.sinking import NOON, line, sending, sink
 from tests.simulators.cloudwatch import CloudWatch, cloudwatch
@@ -113,6 +116,33 @@ def test_one_address_that_is_dead_or_silent_is_left_for_the_next() -> None:
     reasons = [why for _, why in gateway.told]
     assert reasons[0] == "127.0.0.1:1: no connection"
     assert reasons[-1] is None
+
+
+def test_only_a_cluster_that_is_whom_it_says_is_told_anything(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    cluster = Elasticsearch(user="gateway", password="es-password", tls=context)
+    about = {"urls": [cluster.wire.url], "username": "gateway", "password": "es-password"}
+    trusting = {**about, "ca_path": str(tmp_path / "ca.pem")}
+    absent = {**about, "ca_path": str(tmp_path / "absent.pem")}
+    sinks = [sink("elasticsearch", section) for section in (trusting, about, absent)]
+    with cluster.wire, sending(*sinks, flush_timeout_secs=0.01) as gateway:
+        gateway.send(line(1))
+        gateway.delivered("elasticsearch", 1)
+        for name in ("elasticsearch-2", "elasticsearch-3"):
+            gateway.wait(name, lambda count: not count.up, "it is down")
+        assert gateway.count("elasticsearch-3").last_error == "it cannot be set up: No such file or directory"
+    assert len(cluster.wire.asked) == 1
+
+
+def test_an_answer_without_an_end_is_none() -> None:
+    cluster, answers = Elasticsearch(), [Answer(200, "x" * 17_000_000)]
+    cluster.wire.before = lambda _: answers.pop() if answers else None
+    with cluster.wire, sending(to_elasticsearch(cluster)) as gateway:
+        gateway.send(line(1))
+        gateway.delivered("elasticsearch", 1)
+    assert "no answer in time" in str(gateway.told[0])
 
 
 def test_a_whole_batch_that_is_refused_is_counted_and_told() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,7 +22,10 @@ _BUSY = {"type": "es_rejected_execution_exception", "reason": "rejected executio
 class Elasticsearch:
     """A cluster; `indices` has its documents by id, `busy` items are rejected once, as when its queue is full."""
 
-    def __init__(self, *, user: str = "", password: str = "", max_content_length: int = 100_000_000) -> None:
+    def __init__(
+        self, *, user: str = "", password: str = "", max_content_length: int = 100_000_000,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:  # fmt: skip
         self.indices: dict[str, dict[str, dict[str, Any]]] = {}
         self.busy = 0
         self.sizes: list[int] = []
@@ -29,7 +33,7 @@ class Elasticsearch:
         self._login = f"{user}:{password}" if user else ""
         self._max_content_length = max_content_length
         self._kinds: dict[tuple[str, str], str] = {}
-        self.wire = Wire(self._answer)
+        self.wire = Wire(self._answer, tls)
 
     @property
     def documents(self) -> list[dict[str, Any]]:

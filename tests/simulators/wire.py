@@ -68,6 +68,8 @@ class Wire:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are written one after the other; the second would wait 40 ms for the first's acknowledgement.
+            disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
                 try:
