@@ -68,7 +68,7 @@ class Wire:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Head and body are written one after the other; the second would wait 40 ms for the first's acknowledgement.
+            # The body is written after the head, and would wait 40 ms for the head's acknowledgement.
             disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
