@@ -7,7 +7,7 @@ counts 26 bytes beside its text. What is too old or too new is told in an answer
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -77,13 +77,20 @@ class CloudWatch:
         return answer
 
     def _create(self) -> None:
-        group = {"logGroupName": self._where["logGroupName"]}
-        for create, what in ((self._client.create_log_group, group), (self._client.create_log_stream, self._where)):
-            try:
-                create(**what)
-            except ClientError as error:
-                if _code(error) != _THERE_ALREADY:
-                    raise
+        """Make the stream, and the group where that is missing: not everybody may make one."""
+        if not self._made(self._client.create_log_stream, self._where):
+            self._made(self._client.create_log_group, {"logGroupName": self._where["logGroupName"]})
+            self._made(self._client.create_log_stream, self._where)
+
+    @staticmethod
+    def _made(create: Callable[..., Any], what: dict[str, str]) -> bool:
+        try:
+            create(**what)
+        except ClientError as error:
+            if _code(error) not in (_THERE_ALREADY, _MISSING):
+                raise
+            return _code(error) == _THERE_ALREADY
+        return True
 
     def _message(self, line: Line) -> str:
         return (line.json if self._structured else line.text).decode()

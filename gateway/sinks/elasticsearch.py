@@ -16,7 +16,9 @@ from gateway.sinks.settings import ElasticsearchSettings
 
 _ONLY = {"filter_path": "errors,items.*.status,items.*.error.type,items.*.error.reason"}
 _THERE_ALREADY = 409
-_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+#: A record that cannot be stored as it is. Whatever else is said may pass by itself, or when an operator has mended a
+#: right, a full disk or a missing index.
+_OF_THE_RECORD = frozenset({400, 413, 422})
 _SHOWN = 200
 
 
@@ -74,9 +76,9 @@ def _outcome(batch: Sequence[Line], items: list[dict[str, Any]]) -> Outcome:
             continue
         error = told.get("error", {})
         outcome.why = f"{told['status']} {error.get('type', '')}: {str(error.get('reason', ''))[:_SHOWN]}"
-        if told["status"] in _TRY_AGAIN:
-            again.append(line)
-        else:
+        if told["status"] in _OF_THE_RECORD:
             outcome.refused += 1
+        else:
+            again.append(line)
     outcome.again = again
     return outcome

@@ -211,12 +211,13 @@ class Sink:
         return left
 
     def _settled(self, done: Sequence[Line], *, refused: int, why: str | None) -> None:
+        size = sum(line.size for line in done)
         with self._changed:
             count = self._count
             if self._abandoned:
                 return
             count.queued_records -= len(done)
-            count.queued_bytes -= sum(line.size for line in done)
+            count.queued_bytes -= size
             count.delivered += len(done) - refused
             count.refused += refused
             if len(done) > refused:

@@ -76,6 +76,7 @@ class Gateway:
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
         )
         self._background = Background(self.fleet.failed)
+        self._stopped = False
 
     def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
         settings = self.settings.auth.revocations
@@ -104,13 +105,16 @@ class Gateway:
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
 
     async def stop(self) -> None:
-        """Drain and end all workers."""
+        """Drain and end all workers, and have the log delivered."""
+        if self._stopped:
+            return
         self._background.cancel()
         self.log("INFO", "gateway_stopping", "draining all workers")
         await self.fleet.stop()
         if self._shared is not None:
             await self._shared.close()
         self.log("INFO", "gateway_stopped", "all workers are gone")
+        self._stopped = True
         await self.logs.close()
 
     def log(self, level: str, event_type: str, message: str, **fields: Any) -> None:

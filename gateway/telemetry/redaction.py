@@ -30,7 +30,11 @@ _SEGMENT = re.compile(
 _SESSION_SEGMENT = re.compile(r"(?i)(/sess(?:ion)?s?/)(?=[^\s/]*\d|[^\s/]{20})([^\s/&;,]{8,})")
 _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*")
 _USER_IN_URL = re.compile(r"(://)[^/\s@]+@")
-_EMAIL = re.compile(r"([\w.+-])[\w.+%-]*?(@|%40)((?:[\w-]+\.)+[A-Za-z]{2,})")
+_AT = re.compile(r"(@|%40)")
+_DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}")
+_OF_LOCAL_PARTS = frozenset("_.+-%'")
+#: What would steer a terminal, or end a line for whoever reads them.
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: In text of the gateway's own, `token` is a word like others, unless a value is assigned to it.
 _ASSIGNED = re.compile(
@@ -44,6 +48,8 @@ def clean(raw: bytes, *, emails: bool = True) -> str:
     `emails` says whether e-mail addresses are masked as well.
     """
     text = raw[:_MAX_TEXT].decode("utf-8", "backslashreplace")
+    if not text.isprintable():
+        text = _CONTROL.sub(_escaped, text)
     if _SUSPICIOUS.search(text):
         text = _without_credentials(text)
     return without_emails(text) if emails else text
@@ -51,7 +57,24 @@ def clean(raw: bytes, *, emails: bool = True) -> str:
 
 def without_emails(text: str) -> str:
     """With the first character and the domain of e-mail addresses only."""
-    return _EMAIL.sub(r"\1***\2\3", text) if "@" in text or "%40" in text else text
+    if "@" not in text and "%40" not in text:
+        return text
+    # Each part is looked at once: one pattern for the whole would take the square of a hostile text's length.
+    parts = _AT.split(text)
+    for number in range(1, len(parts), 2):
+        before = parts[number - 1]
+        length = _local_part(before)
+        if length and _DOMAIN.match(parts[number + 1]):
+            parts[number - 1] = f"{before[: len(before) - length + 1]}***"
+    return "".join(parts)
+
+
+def _local_part(before: str) -> int:
+    """How many characters at the end of a text may be the begin of an address."""
+    length = 0
+    while length < len(before) and ((last := before[-length - 1]).isalnum() or last in _OF_LOCAL_PARTS):
+        length += 1
+    return length
 
 
 def without_secrets(text: str) -> str:
@@ -69,6 +92,10 @@ def _without_credentials(text: str) -> str:
     text = _USER_IN_URL.sub(r"\1***@", _BASIC.sub(r"\1 ***", text))
     text = _SESSION_SEGMENT.sub(_in_segment, _SESSION.sub(_partly, _BEARER.sub(_partly, text)))
     return _SEGMENT.sub(r"\1***", _JWT.sub(_shortened, _CREDENTIAL.sub(r"\1\2***", text)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _shown(secret: str) -> str:

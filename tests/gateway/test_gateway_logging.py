@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,19 @@ import yaml
 from gateway import config_file
 from gateway.proxy.admission import Identity
 from gateway.settings import LoggingSettings, RouteSettings
+from gateway.sinks.settings import (
+    CloudWatchSettings,
+    ElasticsearchSettings,
+    FileSettings,
+    SinkSettings,
+    SplunkSettings,
+)
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import text_lines
-from tests.gateway.running import running, settings_for, wait_for
+from tests.gateway.running import ROOT, running, settings_for, wait_for
 from tests.gateway.sinking import line, sending, sink
 from tests.gateway.stage import Stage, staged
 from tests.gateway.test_gateway_config import loaded, problem
@@ -127,6 +135,16 @@ def test_the_region_of_the_environment_is_for_sinks_without_one(tmp_path: Path) 
     sinks = [sink("cloudwatch", {"log_group": "/a", **named}) for named in ({}, {"region": "eu-west-1"})]
     logging = logging_of({"sinks": sinks}, tmp_path, {"AWS_REGION": "us-east-1"})
     assert [one.cloudwatch.region for one in logging.sinks if one.cloudwatch] == ["us-east-1", "eu-west-1"]
+
+
+def test_every_key_of_sinks_is_explained() -> None:
+    page, example = (ROOT / "docs/gateway/logging.md").read_text(), (ROOT / "config/gateway.yaml").read_text()
+    sections = (SinkSettings, FileSettings, ElasticsearchSettings, CloudWatchSettings, SplunkSettings)
+    keys = {key for section in sections for key in section.model_fields}
+    assert [
+        key for key in keys if not re.search(rf"\b{key}\b", page) or not re.search(rf"# .*\b{key}\b", example)
+    ] == []
+    assert [key for key in LoggingSettings.model_fields if key not in page] == []
 
 
 # What a record says.

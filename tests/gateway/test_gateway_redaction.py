@@ -16,6 +16,7 @@ import boto3
 import pytest
 
 from gateway.settings import LoggingSettings, Settings
+from gateway.sinks.intake import Intake
 from gateway.sinks.lines import Line
 from gateway.supervisor.log_shipping import LogShipping
 from gateway.telemetry.journal import Journal
@@ -24,7 +25,7 @@ from gateway.telemetry.records import as_json, record
 from gateway.telemetry.redaction import clean, without_secrets
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, token
-from tests.gateway.sinking import sink
+from tests.gateway.sinking import line, sink
 from tests.gateway.stage import Stage, staged, until
 from tests.simulators.cloudwatch import cloudwatch
 from tests.simulators.elasticsearch import Elasticsearch
@@ -58,6 +59,8 @@ HEC_TOKEN, ES_PASSWORD = "22222222-3333-4444-5555-666666666666", "es-password-of
         # E-mail addresses: the first character and the domain.
         ("/users/ana.ruiz@example.com", "/users/a***@example.com"),
         ("/users/ana.ruiz%40example.co.uk/x", "/users/a***%40example.co.uk/x"),
+        ("/josé@example.com,%2Fana@example.com", "/j***@example.com,%***@example.com"),
+        ("ana@a.com+bob@b.com", "a***@a***@b.com"),
         # What is none of these is left alone.
         ("/oauth/token/refresh", "/oauth/token/refresh"),
         ("/@scope/package", "/@scope/package"),
@@ -200,6 +203,31 @@ def in_cloudwatch(url: str, group: str) -> list[dict[str, Any]]:
         "events"
     ]
     return found
+
+
+def test_nothing_in_a_line_steers_a_terminal() -> None:
+    assert clean("a\x1b[2J\x9b2J\u2028é\n".encode()) == "a\\x1b[2J\\x9b2J\\u2028é\n"
+
+
+async def test_lines_of_workers_are_whole_however_they_come() -> None:
+    taken: list[bytes] = []
+
+    def write(one: bytes) -> None:
+        taken.append(Line(one).json)
+
+    intake = Intake(write)
+    whole = [line(1), line(2, filler="x" * 200_000), line(3)]
+    ours, killed = intake.opened(), intake.opened()
+    sending = asyncio.to_thread(ours.sendall, b"\n".join(whole) + b"\n" + b"x" * 1_100_000 + b"\n" + line(4) + b"\n")
+    killed.sendall(line(5) + b"\n" + line(6)[:50])
+    killed.close()
+    await sending
+    # What is written last is taken at the end, too.
+    ours.sendall(line(7) + b"\n")
+    intake.close()
+    ours.close()
+    assert sorted(json.loads(one)["number"] for one in taken) == [1, 2, 3, 4, 5, 7]
+    intake.close()
 
 
 def test_a_line_that_is_none_is_taken_for_none() -> None:
