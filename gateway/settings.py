@@ -254,6 +254,8 @@ class ProxySettings(Section):
 
     server: ServerSettings
     logging: LoggingSettings
+    log_to_supervisor: bool
+    """Whether records go to its sinks, instead of to `logging.output`."""
     observability: ObservabilitySettings
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
@@ -264,8 +266,9 @@ class ProxySettings(Section):
     @classmethod
     def of(cls, settings: Settings) -> ProxySettings:
         """The worker's part of `settings`."""
-        parts = {name: getattr(settings, name) for name in cls.model_fields}
-        return cls(**{**parts, "logging": settings.logging.for_workers()})
+        logging = settings.logging
+        parts = {name: getattr(settings, name) for name in cls.model_fields if name in Settings.model_fields}
+        return cls(**{**parts, "logging": logging.for_workers(), "log_to_supervisor": logging.has_sinks})
 
     def for_worker(self) -> dict[str, Any]:
         """As JSON values, secrets included: for the control channel and nothing else."""

@@ -86,7 +86,7 @@ class Worker:
         settings = ProxySettings.model_validate(message["settings"])
         # With sinks, the supervisor takes the records; otherwise each worker writes its own.
         output = DESCRIPTORS[settings.logging.output]
-        self._writer = LogWriter(output if self._log_descriptor is None else self._log_descriptor)
+        self._writer = LogWriter(self._log_descriptor if settings.log_to_supervisor else output)
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
         self._authentication = self._authenticating(settings, self._journal, message["revocations"])
         self._limiter = self._limiting(settings.rate_limiting, self._journal)

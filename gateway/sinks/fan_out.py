@@ -24,35 +24,61 @@ _ELASTICSEARCH_BYTES, _CLOUDWATCH_BYTES, _SPLUNK_BYTES = 5_000_000, 1_000_000, 9
 
 
 class Sinks:
-    """Those that are enabled. It is used by one thread; `turned` is called from others."""
+    """Those that are enabled, none before `configure`. It is used by one thread; `turned` is called from others."""
 
-    def __init__(self, settings: LoggingSettings, turned: Turned) -> None:
+    def __init__(self, turned: Turned) -> None:
+        self._turned = turned
+        self._flush_secs = 0.0
+        self._sinks: dict[str, Sink] = {}
+        self._ending: list[Sink] = []
+
+    def configure(self, settings: LoggingSettings) -> None:
+        """Have these from now on. One that stays as it is goes on; another one first delivers what it has."""
         self._flush_secs = settings.flush_timeout_secs
-        self._sinks = [self._sink(name, one, settings, turned) for name, one in named(settings.sinks).items()]
+        former, self._sinks = self._sinks, {}
+        for name, one in named(settings.sinks).items():
+            made_of = (one, settings.level_of(one), settings.format, settings.structured)
+            before = former.pop(name, None)
+            if before is not None and before.made_of == made_of:
+                self._sinks[name] = before
+            else:
+                self._end(before)
+                self._sinks[name] = self._made(name, one, settings, made_of, before)
+        for gone in former.values():
+            self._end(gone)
 
     def write(self, line: bytes) -> None:
         """Offer a record, as its JSON line without an end, to those that want it. It never waits."""
         record = Line(line)
-        for sink in self._sinks:
+        for sink in self._sinks.values():
             if record.rank >= sink.rank:
                 sink.offer(record)
 
     def counts(self) -> dict[str, Count]:
         """How each stands, by its name."""
-        return {sink.name: sink.count() for sink in self._sinks}
+        return {name: sink.count() for name, sink in self._sinks.items()}
 
     def close(self) -> None:
         """Deliver what is queued, all at the same time, for `flush_timeout_secs` at most."""
-        for sink in self._sinks:
+        for sink in self._sinks.values():
             sink.end(self._flush_secs)
-        for sink in self._sinks:
+        for sink in (*self._ending, *self._sinks.values()):
             sink.join()
 
-    @staticmethod
-    def _sink(name: str, one: SinkSettings, settings: LoggingSettings, turned: Turned) -> Sink:
+    def _end(self, sink: Sink | None) -> None:
+        self._ending = [one for one in self._ending if not one.over]
+        if sink is not None:
+            sink.end(self._flush_secs)
+            self._ending.append(sink)
+
+    def _made(
+        self, name: str, one: SinkSettings, settings: LoggingSettings, made_of: object, before: Sink | None
+    ) -> Sink:
         batching, destination = _planned(one, settings)
-        rank = LEVELS[settings.level_of(one)]
-        return Sink(name, one, rank=rank, batching=batching, destination=destination, turned=turned)
+        return Sink(
+            name, one, rank=LEVELS[settings.level_of(one)], batching=batching, destination=destination,
+            turned=self._turned, made_of=made_of, before=before,
+        )  # fmt: skip
 
 
 def _planned(one: SinkSettings, settings: LoggingSettings) -> tuple[Batching, Callable[[], Destination]]:

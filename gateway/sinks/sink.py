@@ -57,7 +57,11 @@ Turned = Callable[[str, str | None], None]
 
 
 class Sink:
-    """One of them; `rank` is the least that a record needs to be taken."""
+    """One of them; `rank` is the least that a record needs to be taken.
+
+    `made_of` is whatever makes it another one. It begins when the one `before` it, of the same name, has ended: two
+    must not write one file.
+    """
 
     def __init__(
         self,
@@ -68,10 +72,14 @@ class Sink:
         batching: Batching,
         destination: Callable[[], Destination],
         turned: Turned,
+        made_of: object,
+        before: Sink | None,
     ) -> None:
         self.name = name
         self.type = settings.type
         self.rank = rank
+        self.made_of = made_of
+        self._before = before
         self._settings = settings
         self._batching = batching
         self._make = destination
@@ -115,6 +123,11 @@ class Sink:
             self._ends_at = time.monotonic() + within
             self._changed.notify()
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
     def join(self) -> None:
         """Wait for the end; what was not delivered by then is counted as dropped."""
         assert self._ends_at is not None, "it is ended first"
@@ -127,6 +140,9 @@ class Sink:
     # The thread.
 
     def _run(self) -> None:
+        if self._before is not None:
+            self._before.join()
+            self._before = None
         while (batch := self._next_batch()) and self._delivered(batch):
             continue
         if self._destination is not None:

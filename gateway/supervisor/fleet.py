@@ -50,7 +50,7 @@ class Fleet:
         log: Logger,
         pages: Mapping[str, Callable[[], str]],
         revocations: Callable[[], dict[str, Any]],
-        log_socket: Callable[[], socket.socket | None] = lambda: None,
+        log_socket: Callable[[], socket.socket],
     ) -> None:
         self.desired = 0
         self.crashes = 0
@@ -221,9 +221,8 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        if (log := self._log_socket()) is not None:
-            with log:
-                worker.send({"type": "log"}, [log])
+        with self._log_socket() as log:
+            worker.send({"type": "log"}, [log])
         proxy = ProxySettings.of(self._settings).for_worker()
         start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
         worker.send({"type": "start", "name": worker.name, **start})

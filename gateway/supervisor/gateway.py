@@ -125,7 +125,7 @@ class Gateway:
         entry = record(now, level, "supervisor", event_type, without_secrets(message), **fields)
         line = as_json(entry)
         self.ledger.recent.add(now, level, line)
-        self.logs.write(entry, line)
+        self.logs.write(line)
 
     def _sink_turned(self, name: str, why: str | None) -> None:
         """A sink of the log is down, or up again. Workers tell it on /health."""

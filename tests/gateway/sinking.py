@@ -36,7 +36,8 @@ class Sending:
     def __init__(self, *sinks: dict[str, Any], **logging: Any) -> None:
         self.told: list[tuple[str, str | None]] = []
         settings = LoggingSettings.model_validate({"sinks": sinks, **logging})
-        self.sinks = Sinks(settings, lambda name, why: self.told.append((name, why)))
+        self.sinks = Sinks(lambda name, why: self.told.append((name, why)))
+        self.sinks.configure(settings)
 
     def send(self, *lines: bytes) -> None:
         for one in lines:

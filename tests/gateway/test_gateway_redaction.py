@@ -133,7 +133,6 @@ async def shipping(settings: LoggingSettings) -> AsyncIterator[tuple[Journal, li
     turned: list[tuple[str, str | None]] = []
     logs = LogShipping(settings, LogWriter(None), lambda name, why: turned.append((name, why)))
     theirs = logs.socket_for_worker()
-    assert theirs is not None
     writer = LogWriter(theirs.detach())
     journal = Journal(settings.for_workers(), worker="gateway-1", writer=writer)
     try:
@@ -141,8 +140,7 @@ async def shipping(settings: LoggingSettings) -> AsyncIterator[tuple[Journal, li
     finally:
         await asyncio.to_thread(writer.close, 30)
         for name, why in turned:
-            told = as_json(entry := record(time.time(), "ERROR", "supervisor", "log_sink_down", f"{name}: {why}"))
-            logs.write(entry, told)
+            logs.write(as_json(record(time.time(), "ERROR", "supervisor", "log_sink_down", f"{name}: {why}")))
         await logs.close()
 
 

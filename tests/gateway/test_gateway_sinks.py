@@ -14,6 +14,7 @@ import boto3
 import pytest
 import trustme
 
+from gateway.settings import LoggingSettings
 from tests.gateway.sinking import NOON, line, sending, sink
 from tests.simulators.cloudwatch import CloudWatch, cloudwatch
 from tests.simulators.elasticsearch import Elasticsearch
@@ -366,6 +367,23 @@ def test_several_sinks_each_get_what_they_want() -> None:
         assert set(gateway.sinks.counts()) == {"elasticsearch", "splunk"}
     assert numbers(cluster.documents) == [2, 3]
     assert numbers([one["event"] for one in collector.events]) == [1, 2, 3]
+
+
+def test_sinks_that_are_changed_lose_nothing_and_others_go_on(tmp_path: Path) -> None:
+    collector, file = Splunk(HEC_TOKEN), {"path": str(tmp_path / "gateway.log")}
+    before = [to_splunk(collector, batch_size=50), sink("file", {**file, "rotation_enabled": False}), sink("stdout")]
+    with collector.wire, sending(*before, level="ERROR", flush_timeout_secs=60) as gateway:
+        gateway.send(*(line(number, level="ERROR") for number in range(100)))
+        after = [to_splunk(collector, batch_size=50), sink("file", file, min_level="INFO")]
+        settings = {"sinks": after, "level": "ERROR", "flush_timeout_secs": 60}
+        gateway.sinks.configure(LoggingSettings.model_validate(settings))
+        gateway.send(*(line(number) for number in range(100, 150)))
+        gateway.send(*(line(number, level="ERROR") for number in range(150, 200)))
+        assert gateway.delivered("splunk", 150).dropped == 0
+        assert gateway.delivered("file", 100).dropped == 0
+        assert set(gateway.sinks.counts()) == {"splunk", "file"}
+    written = [json.loads(one)["number"] for one in (tmp_path / "gateway.log").read_text().splitlines()]
+    assert written == list(range(200)), "the later one waits for the earlier one"
 
 
 def test_unstructured_records_are_lines_of_text() -> None:
