@@ -50,7 +50,12 @@ class Sending:
         return eventually(lambda: found if reached(found := self.count(name)) else None, what)
 
     def delivered(self, name: str, number: int) -> Count:
-        return self.wait(name, lambda count: count.delivered == number, f"{number} records delivered to {name}")
+        """Wait until so many are, and the sink is known to be up."""
+        return self.wait(name, lambda one: one.delivered == number and one.up, f"{number} records delivered to {name}")
+
+    def told_of(self, number: int) -> list[tuple[str, str | None]]:
+        """Wait until it was told so many times of sinks that turned."""
+        return eventually(lambda: self.told if len(self.told) == number else None, f"{number} turns of sinks")
 
 
 @contextlib.contextmanager

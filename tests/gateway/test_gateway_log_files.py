@@ -6,11 +6,14 @@ import gzip
 import json
 import os
 import resource
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.sinks.files import Backups, LogFile
 from gateway.sinks.lines import Line, UnavailableError
@@ -188,6 +191,33 @@ def test_two_rotations_in_one_millisecond_lose_nothing(path: Path) -> None:
     backups.close()
     found = sorted(one.name for one in path.parent.iterdir())
     assert found == [f"gateway-2026-03-01T12-00-00.000{again}.log.gz" for again in ("-1", "-2", "")]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from(["write", "large", "hour", "day", "restart", "moved", "removed"]), max_size=25))
+def test_whatever_happens_every_record_is_there_once(events: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "gateway.log"
+        log, number, lost = Log(path, max_size_mb=0.004, max_backups=None, max_age_days=None), 0, set[int]()
+        for moment, event in enumerate(events):
+            log.clock.now += {"hour": HOUR, "day": DAY}.get(event, 0.001)
+            if event in ("write", "large"):
+                log.write(number, filler="x" * (3000 if event == "large" else 10))
+                number += 1
+            elif event == "restart":
+                log.file.close()
+                log.file = LogFile(log.settings, lambda one: one.json, log.clock)
+            elif event == "moved" and path.exists():
+                path.rename(path.with_name(f"moved-{moment:02}"))
+            elif event == "removed" and path.exists():
+                lost |= set(numbers(path.read_text()))
+                path.unlink()
+        log.file.close()
+        texts = [
+            gzip.decompress(one.read_bytes()) if one.suffix == ".gz" else one.read_bytes()
+            for one in Path(directory).iterdir()
+        ]
+        assert sorted([*lost, *(found for text in texts for found in numbers(text))]) == list(range(number))
 
 
 def test_a_file_that_cannot_be_written_is_a_sink_that_is_down(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.settings import LoggingSettings, Settings
 from gateway.sinks.intake import Intake
@@ -69,6 +71,17 @@ HEC_TOKEN, ES_PASSWORD = "22222222-3333-4444-5555-666666666666", "es-password-of
 )
 def test_what_is_left_of_a_secret(text: str, shown: str) -> None:
     assert clean(text.encode()) == shown
+
+
+@given(
+    st.text("abcXYZ0189-_~", min_size=16, max_size=60),
+    st.sampled_from([
+        "/a;token={}", "/a;password={};b", "/x?api_key={}&y", "secret: {}", "Basic {}", "agent Bearer {}", "/sid={}",
+        "access_token={}", "X-Api-Key:{}", "https://u:{}@h/", "/session/key9{}", "pwd={}", "SESSION_ID={}",
+    ]),
+)  # fmt: skip
+def test_what_a_name_announces_is_never_shown(secret: str, place: str) -> None:
+    assert secret[4:] not in clean(place.format(secret).encode())
 
 
 def test_redaction_enabled_is_about_addresses_only() -> None:

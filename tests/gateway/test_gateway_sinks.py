@@ -6,15 +6,20 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.settings import LoggingSettings
+from gateway.sinks.lines import Batching, Line, Outcome, TooLargeError, UnavailableError
+from gateway.sinks.settings import SinkSettings
+from gateway.sinks.sink import Sink
 from tests.gateway.sinking import NOON, line, sending, sink
 from tests.simulators.cloudwatch import CloudWatch, cloudwatch
 from tests.simulators.elasticsearch import Elasticsearch
@@ -70,7 +75,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
         count = gateway.delivered("elasticsearch", 1)
         assert (count.retries, count.refused, count.dropped, count.up) == (2, 0, 0, True)
         assert str(status) in (count.last_error or "")
-        assert [why is None for _, why in gateway.told] == [False, True]
+        assert [why is None for _, why in gateway.told_of(2)] == [False, True]
 
 
 def test_an_answer_that_is_lost_leaves_no_record_twice() -> None:
@@ -153,7 +158,7 @@ def test_a_whole_batch_that_is_refused_is_counted_and_told() -> None:
         gateway.send(line(1))
         count = gateway.wait("elasticsearch", lambda count: count.refused == 1, "refused")
         assert (count.delivered, count.queued_records, count.queued_bytes) == (0, 0, 0)
-        assert gateway.told[0][1] == count.last_error
+        assert gateway.told_of(1) == [("elasticsearch", count.last_error)]
         assert "illegal_argument_exception" in (count.last_error or "")
 
 
@@ -293,8 +298,7 @@ def test_without_credentials_the_sink_is_down_and_says_so(service: CloudWatch, m
         monkeypatch.setenv(name, value)
     with sending(to_cloudwatch(service, "/aws/api-gateway/e"), flush_timeout_secs=0) as gateway:
         gateway.send(line(1))
-        gateway.wait("cloudwatch", lambda count: not count.up, "down")
-        assert gateway.told[0] == ("cloudwatch", "NoCredentialsError")
+        assert gateway.told_of(1) == [("cloudwatch", "NoCredentialsError")]
 
 
 # What all have in common.
@@ -375,8 +379,8 @@ def test_sinks_that_are_changed_lose_nothing_and_others_go_on(tmp_path: Path) ->
     with collector.wire, sending(*before, level="ERROR", flush_timeout_secs=60) as gateway:
         gateway.send(*(line(number, level="ERROR") for number in range(100)))
         after = [to_splunk(collector, batch_size=50), sink("file", file, min_level="INFO")]
-        settings = {"sinks": after, "level": "ERROR", "flush_timeout_secs": 60}
-        gateway.sinks.configure(LoggingSettings.model_validate(settings))
+        changed = {"sinks": after, "level": "ERROR", "flush_timeout_secs": 60}
+        gateway.sinks.configure(LoggingSettings.model_validate(changed))
         gateway.send(*(line(number) for number in range(100, 150)))
         gateway.send(*(line(number, level="ERROR") for number in range(150, 200)))
         assert gateway.delivered("splunk", 150).dropped == 0
@@ -396,6 +400,55 @@ def test_unstructured_records_are_lines_of_text() -> None:
     text = "2026-03-01T12:00:00.000Z ERROR tocsin-gateway proxy event event 1"
     assert cluster.documents == [{"@timestamp": "2026-03-01T12:00:00.000Z", "message": text}]
     assert [one["event"] for one in collector.events] == [text]
+
+
+class Moody:
+    """A destination that does as it was told, batch after batch, and then takes all."""
+
+    def __init__(self, moods: list[str]) -> None:
+        self.moods = moods
+        self.taken: list[int] = []
+
+    def deliver(self, batch: Sequence[Line]) -> Outcome:
+        mood, half = self.moods.pop() if self.moods else "good", len(batch) // 2
+        if mood == "down":
+            raise UnavailableError("it is down")
+        if mood == "too large" and len(batch) > 1:
+            raise TooLargeError
+        if mood == "broken":
+            raise RuntimeError("it has a fault of its own")
+        if mood == "refuses":
+            return Outcome(refused=len(batch), why="never")
+        taken, again = (batch[:half], batch[half:]) if mood in ("again", "not all") else (batch, ())
+        self.taken += [json.loads(one.json)["number"] for one in taken]
+        return Outcome(delivered=len(taken), again=again, why="later" if mood == "again" else None)
+
+    def close(self) -> None:
+        self.taken.append(-1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.sampled_from(["good", "down", "too large", "broken", "refuses", "again", "not all"]), max_size=12),
+    st.integers(1, 40),
+    st.integers(1, 12),
+)
+def test_every_record_comes_to_one_end(moods: list[str], offered: int, batch_size: int) -> None:
+    destination = Moody(moods)
+    one = Sink(
+        "moody", SinkSettings(type="stdout", queue_records=30, retry_secs=0.0001, max_retry_secs=0.0002), rank=0,
+        batching=Batching(batch_size, 5000, 0.0005), destination=lambda: destination, turned=lambda _name, _why: None,
+        made_of=None, before=None,
+    )  # fmt: skip
+    for number in range(offered):
+        one.offer(Line(line(number)))
+    one.end(60)
+    one.join()
+    count = one.count()
+    assert count.delivered + count.refused + count.dropped == offered
+    assert (count.queued_records, count.queued_bytes) == (0, 0)
+    assert destination.taken[-1:] in ([-1], [])
+    assert len(set(destination.taken) - {-1}) == len([one for one in destination.taken if one >= 0]) == count.delivered
 
 
 def test_what_breaks_in_a_sink_costs_that_batch_only() -> None:
