@@ -16,7 +16,7 @@ from gateway.telemetry.records import LEVELS, text_lines
 #: How `record` begins each of them.
 _HEAD = re.compile(rb'\{"timestamp":"([^"]{20,32})","level":"([A-Z]+)"')
 #: What a record costs in memory beside its text, about.
-_OVERHEAD_BYTES = 200
+_OVERHEAD_BYTES = 250
 _numbers = itertools.count()
 
 
