@@ -69,6 +69,7 @@ class Pages:
             pools=_summed_pools(reports),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
+            sinks=self._gateway.logs.counts(),
         )
         return exposition(self._gateway.ledger, moment)
 
