@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
+from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.sinks.settings import LogLevel, SinkSettings, named
@@ -188,6 +189,7 @@ class RouteSettings(Section):
     roles: tuple[Name, ...] = ()
     permissions: tuple[Permission, ...] = ()
     rate_limit: Limits | None = None
+    cache: RouteCacheSettings | None = None
 
     @field_validator("id")
     @classmethod
@@ -227,6 +229,8 @@ class Settings(Section):
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    cache_optimization: CacheProfiles = Field(default_factory=CacheProfiles)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
@@ -260,6 +264,8 @@ class ProxySettings(Section):
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
     rate_limiting: RateLimitingSettings
+    cache: CacheSettings
+    cache_optimization: CacheProfiles
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 

@@ -16,12 +16,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvloop
 
 from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
+from gateway.cache.orders import CacheOrders
+from gateway.cache.response_cache import ResponseCache
 from gateway.control import ControlChannel, Message
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.settings import RateLimitingSettings
@@ -45,6 +48,8 @@ class Worker:
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
         self._authentication: Authentication | None = None
+        self._cache: ResponseCache | None = None
+        self._cache_orders: CacheOrders | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
@@ -75,6 +80,8 @@ class Worker:
             "faults": lambda message: self._started().faults.replace(message["faults"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
             "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
+            "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
+            "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
             "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
             "share": lambda message: self._limiter.shared_by(message["workers"]),
@@ -91,6 +98,7 @@ class Worker:
         self._authentication = self._authenticating(settings, self._journal, message["revocations"])
         self._limiter = self._limiting(settings.rate_limiting, self._journal)
         self._limiter.shared_by(message["workers"])
+        self._cache = ResponseCache(settings)
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
@@ -103,14 +111,33 @@ class Worker:
                 self._authentication.policy,
                 self._limiter.by_identity,
             ),
+            cache=self._cache,
         )
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
+        if self._cache.by_route:
+            self._background.repeat(TICK_SECS, self._tell_changed)
 
     def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
         limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
         self._background.spawn(limiter.open())
         return limiter
+
+    def _caching(self) -> ResponseCache:
+        assert self._cache is not None, "the supervisor sends `start` first"
+        return self._cache
+
+    def _orders(self) -> CacheOrders:
+        if self._cache_orders is None:
+            cache, plane = self._caching(), self._started()
+            fetch = partial(cache.warm, plane)
+            self._cache_orders = CacheOrders(cache, plane.worker_name, fetch)
+        return self._cache_orders
+
+    def _tell_changed(self) -> None:
+        """Have the other workers forget what this one's requests have changed."""
+        if keys := self._caching().take_changed():
+            self._channel.send({"type": "changed", "keys": keys})
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
@@ -202,6 +229,7 @@ class Worker:
                 "pools": plane.pool_sizes(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
+                "cache": self._caching().take_report(),
                 "log_dropped": self._writer.take_dropped(),
             }
         )

@@ -10,7 +10,7 @@ from gateway import __version__
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused
 from gateway.proxy.replies import Reply, json_reply
-from gateway.shared_pages import PUBLIC_PAGES, page_type
+from gateway.shared_pages import CACHE_PAGES, PUBLIC_PAGES, page_type
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
@@ -29,7 +29,7 @@ class OwnEndpoints:
             self._by_path[b"/health/live"] = ("_health", self._live)
             self._by_path[b"/health/ready"] = ("_health", self._ready)
         if plane.settings.observability.metrics_enabled:
-            for path, name in PUBLIC_PAGES.items():
+            for path, name in {**PUBLIC_PAGES, **(CACHE_PAGES if plane.caches else {})}.items():
                 self._by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
 
     def serve(self, exchange: Exchange) -> bool:

@@ -288,6 +288,10 @@ class Fleet:
             self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
         elif message["type"] == "answer":
             self._questions.answered(worker, message)
+        elif message["type"] == "changed":
+            for other in self.workers:
+                if other is not worker and other.accepting:
+                    other.send(message)
 
     async def _answer_page(self, worker: WorkerProcess, name: str, request_id: int) -> None:
         worker.send({"type": "page", "id": request_id, "text": await self.page(name)})

@@ -14,6 +14,8 @@ import psutil
 from gateway import __version__, config_file
 from gateway.background import Background
 from gateway.settings import Settings
+from gateway.supervisor.cache_control import CacheControl
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
@@ -66,6 +68,7 @@ class Gateway:
         self.logs = LogShipping(settings.logging, writer, self._sink_turned)
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
+        self.cache_figures = CacheFigures(settings, clock=self._clock, reports=self._cache_reports)
         self._pages = Pages(self, self._clock)
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
@@ -74,6 +77,9 @@ class Gateway:
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
+        )
+        self.cache_control = CacheControl(
+            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready
         )
         self._background = Background(self.fleet.failed)
         self._stopped = False
@@ -139,7 +145,11 @@ class Gateway:
         return {name: "up" if count.up else "down" for name, count in self.logs.counts().items()}
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
+        self.cache_figures.absorb(report.get("cache"))
         return self.ledger.absorb(report, self._clock())
+
+    def _cache_reports(self) -> list[dict[str, Any]]:
+        return [found for worker in self.fleet.workers if (found := worker.last_report.get("cache"))]
 
     # Changes.
 

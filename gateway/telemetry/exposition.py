@@ -21,6 +21,17 @@ _GAUGE_WINDOW_SECS = 60
 _QUANTILES = (0.5, 0.95, 0.99)
 
 
+@dataclass(frozen=True, slots=True)
+class CacheMoment:
+    """What is told of the cache: sums over all time, but for `entries` and `bytes`."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+    evictions: int = 0
+    invalidations: dict[str, int] = field(default_factory=dict)
+    entries: int = 0
+    bytes: int = 0
+
+
 @dataclass(slots=True)
 class Moment:
     """The values that are read now, not counted."""
@@ -36,6 +47,7 @@ class Moment:
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
     worker_restarts: int = 0
     sinks: dict[str, Count] = field(default_factory=dict)
+    cache: CacheMoment = field(default_factory=CacheMoment)
 
 
 def exposition(ledger: Ledger, moment: Moment) -> str:
@@ -138,6 +150,24 @@ def _rate_limits(ledger: Ledger) -> Iterator[Metric]:
     )
 
 
+def _cache(cache: CacheMoment) -> Iterator[Metric]:
+    yield _counter(
+        "cache_requests_total",
+        "Requests of routes with the cache: hit, stale, revalidated, miss or bypass.",
+        ["result"],
+        [((result,), count) for result, count in cache.requests.items()],
+    )
+    yield _counter(
+        "cache_invalidations_total",
+        "Entries that were taken back, by cause.",
+        ["cause"],
+        [((cause,), count) for cause, count in cache.invalidations.items()],
+    )
+    yield _counter("cache_evictions_total", "Entries that made room for others.", [], [((), cache.evictions)])
+    yield _gauge("cache_entries", "Answers that are stored, in all workers.", cache.entries)
+    yield _gauge("cache_size_bytes", "Memory of what is stored, in all workers.", cache.bytes)
+
+
 def _circuits(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     """The worst of the workers', each of which has its own."""
     words = "Circuit breakers of upstreams: 0 closed, 1 half open, 2 open; the worst of the workers'."
@@ -157,6 +187,7 @@ def _circuits(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
 def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _recent(ledger, moment.now)
     yield from _circuits(ledger, moment)
+    yield from _cache(moment.cache)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)

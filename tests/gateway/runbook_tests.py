@@ -71,7 +71,12 @@ _ALERTS = (
                                  "HighMemory", "RedisDown", "UpstreamErrors", "AuthFailureSpike")),
 )  # fmt: skip
 
-CACHE, TLS, HTTP2 = NotYet("cache"), NotYet("TLS"), NotYet("HTTP/2")
+_CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_workers")
+_CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
+_CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
+_OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
+
+TLS, HTTP2 = NotYet("TLS"), NotYet("HTTP/2")
 CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
 READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
 DATABASE = NotYet("nothing; the gateway has no database")
@@ -83,8 +88,9 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
             ("/metrics/performance", "/metrics/system", "/metrics/errors", "/alerts/active"),
             Runs(_test("admin", "the_pages_are_on_the_public_port_as_well")),
         ),
+        **dict.fromkeys(("/cache/stats", "/cache/invalidation-stats"), Runs(_CACHED)),
         **dict.fromkeys(
-            ("/cache/stats", "/cache/invalidation-stats", "/cache/optimize", "/cache/snapshot", "/cache/restore"), CACHE
+            ("/cache/optimize", "/cache/snapshot", "/cache/restore"), Differs(_CACHED, how=_OF_AN_OPERATOR)
         ),
         "/circuit-breaker/status": Runs(_BREAKER),
         "/api/errors": Runs(_ON_A_PORT),
@@ -105,7 +111,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         **dict.fromkeys(
             ("memory_usage", "cpu_usage", "disk_usage", "memory_usage_mb", "cpu_usage_percent"), Runs(_USED)
         ),
-        **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), CACHE),
+        **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), Runs(_CACHE_FIGURES)),
         "http2_adoption_rate": HTTP2,
         "errors_by_type": Runs(_test("figures", "errors_are_told_by_their_type")),
         "circuit state": Runs(_BREAKER, "state"),
@@ -115,13 +121,13 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
     },
     "figure of the cache": dict.fromkeys(
         ("hit_ratio", "size", "memory_usage", "eviction_count", "recent_evictions", "default_ttl", "average_age",
-         "invalidation_rate"), CACHE,
+         "invalidation_rate"), Runs(_CACHE_FIGURES),
     ),
     "comparison": {
         "p95_latency compared": Runs(_FIGURES, 'bc(found["p95_latency"]'),
         "error_rate compared": Runs(_FIGURES, 'bc(found["error_rate"]'),
         "requests_per_second compared": Runs(_FIGURES, 'bc(found["requests_per_second"]'),
-        "cache_hit_ratio compared": CACHE,
+        "cache_hit_ratio compared": Runs(_CACHE_FIGURES, 'bc(stats["hit_ratio"], "<", 50)'),
     },
     "metric": {
         **dict.fromkeys(
@@ -199,10 +205,17 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "observability.health_checks": READINESS,
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
-        "critical_metrics.cache_hit_ratio": CACHE,
-        "cache_optimization": CACHE,
+        "cache_optimization": Runs(_test("cache_store", "the_runbooks_own_profiles_are_the_defaults")),
         "http2_optimization": HTTP2,
-        **dict.fromkeys(("cacheEnabled", "cacheSize", "cacheTTL", "cache_size", "default_ttl"), CACHE),
+        "cacheEnabled": Differs(_CACHE_KEYS, "enabled", "the key is `cache.enabled`"),
+        **dict.fromkeys(
+            ("cacheSize", "cache_size"),
+            Differs(_CACHE_KEYS, "cache_size", "the key is `cache.cache_size`, which takes decimals and `64MB`, too"),
+        ),
+        **dict.fromkeys(
+            ("cacheTTL", "default_ttl"),
+            Differs(_CACHE_KEYS, "default_ttl", "the key is `cache.default_ttl`, which takes `15m`, too"),
+        ),
         **dict.fromkeys(("threadPoolSize", "queueSize", "maxConcurrency"), CONCURRENCY),
         **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),
         "max_connections": FLAT_KEYS,
