@@ -53,6 +53,7 @@ class Worker:
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
+        self._log_descriptor: int | None = None
         self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
@@ -67,6 +68,8 @@ class Worker:
     def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
         if message["type"] == "listen":
             self._background.spawn(self._listen(message["add"], message["drop"], sockets))
+        elif message["type"] == "log":
+            self._log_descriptor = sockets[0].detach()
         else:
             self._reactions[message["type"]](message)
 
@@ -80,6 +83,7 @@ class Worker:
             "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
             "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
+            "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
             "share": lambda message: self._limiter.shared_by(message["workers"]),
             "page": lambda message: self._page_arrived(message["id"], message["text"]),
             "drain": lambda message: self._begin_drain(message["timeout"]),
@@ -87,7 +91,9 @@ class Worker:
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
-        self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        # With sinks, the supervisor takes the records; otherwise each worker writes its own.
+        output = DESCRIPTORS[settings.logging.output]
+        self._writer = LogWriter(self._log_descriptor if settings.log_to_supervisor else output)
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
         self._authentication = self._authenticating(settings, self._journal, message["revocations"])
         self._limiter = self._limiting(settings.rate_limiting, self._journal)
@@ -99,7 +105,12 @@ class Worker:
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
+            policies=(
+                self._journal.policy,
+                self._limiter.by_address,
+                self._authentication.policy,
+                self._limiter.by_identity,
+            ),
             cache=self._cache,
         )
         self._background.repeat(TICK_SECS, self._plane.tick)

@@ -71,6 +71,8 @@ class Dataplane:
         self.started_at = self.clock()
         self.faults = ActiveFaults()
         self.draining = False
+        self.log_sinks: dict[str, str] = {}
+        """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)

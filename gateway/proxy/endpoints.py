@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway import __version__
 from gateway.proxy.exchange import Exchange
@@ -47,13 +47,15 @@ class OwnEndpoints:
 
     def _health(self, exchange: Exchange) -> None:
         status = "draining" if self._plane.draining else "healthy"
-        body = {
+        body: dict[str, Any] = {
             "status": status,
             "service": "tocsin-gateway",
             "version": __version__,
             "worker": self._plane.worker_name,
             "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
         }
+        if self._plane.log_sinks:
+            body["log_sinks"] = self._plane.log_sinks
         exchange.reply(json_reply(503 if self._plane.draining else 200, body))
 
     def _live(self, exchange: Exchange) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -49,6 +50,7 @@ class Fleet:
         log: Logger,
         pages: Mapping[str, Callable[[], str]],
         revocations: Callable[[], dict[str, Any]],
+        log_socket: Callable[[], socket.socket],
     ) -> None:
         self.desired = 0
         self.crashes = 0
@@ -59,6 +61,7 @@ class Fleet:
         self._pages = {name: self._page(render) for name, render in pages.items()}
         self._standing: dict[str, Message] = {}
         self._revocations = revocations
+        self._log_socket = log_socket
         self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
@@ -218,6 +221,8 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
+        with self._log_socket() as log:
+            worker.send({"type": "log"}, [log])
         proxy = ProxySettings.of(self._settings).for_worker()
         start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
         worker.send({"type": "start", "name": worker.name, **start})

@@ -72,6 +72,7 @@ class Pages:
             pools=_summed_pools(reports),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
+            sinks=self._gateway.logs.counts(),
             cache=self._gateway.cache_figures.moment(),
         )
         return exposition(self._gateway.ledger, moment)

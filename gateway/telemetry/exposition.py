@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway import __version__
+from gateway.sinks.sink import Count
 from gateway.telemetry.buckets import BOUNDS
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.tally import Distribution
@@ -45,6 +46,7 @@ class Moment:
     pools: dict[str, tuple[int, int]] = field(default_factory=dict)
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
     worker_restarts: int = 0
+    sinks: dict[str, Count] = field(default_factory=dict)
     cache: CacheMoment = field(default_factory=CacheMoment)
 
 
@@ -204,7 +206,37 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield _counter(
         "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
     )
+    yield from _sinks(moment.sinks)
     yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), ledger.log_dropped)])
+
+
+def _sinks(sinks: dict[str, Count]) -> Iterator[Metric]:
+    up = GaugeMetricFamily("gateway_log_sink_up", "Whether a log sink takes records: 1 or 0.", labels=["sink"])
+    records = GaugeMetricFamily("gateway_log_sink_queued_records", "Records that wait for a sink.", labels=["sink"])
+    size = GaugeMetricFamily(
+        "gateway_log_sink_queued_bytes", "Memory of records that wait for a sink.", labels=["sink"]
+    )
+    for name, count in sorted(sinks.items()):
+        up.add_metric([name], count.up)
+        records.add_metric([name], count.queued_records)
+        size.add_metric([name], count.queued_bytes)
+    yield from (up, records, size)
+    yield _counter(
+        "gateway_log_sink_records_total",
+        "Records by sink: delivered, dropped for want of room or at the end, or refused by the destination.",
+        ["sink", "result"],
+        [
+            ((name, result), getattr(count, result))
+            for name, count in sinks.items()
+            for result in ("delivered", "dropped", "refused")
+        ],
+    )
+    yield _counter(
+        "gateway_log_sink_retries_total",
+        "Batches that a sink had to send again.",
+        ["sink"],
+        [((name,), count.retries) for name, count in sinks.items()],
+    )
 
 
 def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:

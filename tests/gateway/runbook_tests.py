@@ -57,7 +57,10 @@ _REVOKED = _test("revocations", "operators_revoke_in_every_worker_and_over_resta
 _SAMPLED = _test("fleet", "good_requests_are_sampled_and_connections_have_a_limit")
 _BREAKER = _test("breaker", "an_upstream_that_fails_is_left_alone_and_then_trusted_again")
 _RULES = _test("alert_rules", "each_fires_when_it_should_and_only_then")
-_MASKED = _test("units", "credentials_in_text_are_masked")
+_REDACTED = _test("redaction", "what_is_left_of_a_secret")
+_SINKS = _test("logging", "the_keys_of_sinks_mean_what_they_say")
+_IN_CLOUDWATCH = _test("sinks", "records_are_events_of_a_stream_that_is_made_for_them")
+_IN_SPLUNK = _test("logging", "what_splunk_is_asked_for_is_in_each_record")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
@@ -73,10 +76,10 @@ _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_tha
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
 
-SINKS, TLS, HTTP2 = NotYet("sinks"), NotYet("TLS"), NotYet("HTTP/2")
+TLS, HTTP2 = NotYet("TLS"), NotYet("HTTP/2")
 CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
 READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
-FIELDS, REDACTION, DATABASE = NotYet("log fields"), NotYet("redaction"), NotYet("nothing; the gateway has no database")
+DATABASE = NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
     "endpoint": {
@@ -141,7 +144,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "502, 503, 504": Runs(_WORDS, "502"),
         "rate limit exceeded": Runs(_test("limits", "beyond_the_limit_it_is_429_until_its_time_has_come")),
         "Configuration loaded": Runs(_test(_LINES, "a_start_says_that_the_configuration_is_loaded")),
-        "latency": NotYet("word"),
+        "latency": Runs(_test("logging", "a_slow_request_is_logged_with_the_word_latency")),
         "attack patterns": NotYet("attack detection"),
     },
     "log format": {
@@ -154,14 +157,14 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
              "client_ip", "user_agent", "request_size", "status", "error_message", "response_time"), Runs(_WORDS),
         ),
         "client_id": Runs(_WORDS),
-        **dict.fromkeys(("api_name", "api_path", "src_ip"), FIELDS),
+        **dict.fromkeys(("api_name", "api_path", "src_ip"), Runs(_IN_SPLUNK)),
     },
     "redaction": {
-        "Session tokens": REDACTION,
-        "Authorization headers": Runs(_MASKED, "Bearer"),
-        "API keys": Runs(_MASKED, "api-key"),
-        "Passwords": Runs(_MASKED, "password"),
-        "Email addresses": REDACTION,
+        "Session tokens": Runs(_REDACTED, "session_token"),
+        "Authorization headers": Runs(_REDACTED, "Bearer"),
+        "API keys": Runs(_REDACTED, "api-key"),
+        "Passwords": Runs(_REDACTED, "password"),
+        "Email addresses": Runs(_REDACTED, "@example.com"),
     },
     "sampling": {
         "errors always": Runs(_SAMPLED, "/status-500"),
@@ -185,19 +188,20 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         **dict.fromkeys(("RATE_LIMIT", "RATE_LIMIT_REQUESTS", "RATE_LIMIT_WINDOW"), Runs(_SWITCHES)),
         "RATE_LIMIT_ENABLED": Runs(_ENABLED),
         "LOG_LEVEL": Runs(_test(_LINES, "the_level_of_the_log_is_switched_in_the_environment")),
-        "AUDIT_MODE": NotYet("switch"),
+        "AUDIT_MODE": Runs(_test("logging", "in_audit_mode_all_requests_are_logged_with_who_sent_them")),
         "MAINTENANCE_MODE": MAINTENANCE,
         **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), DATABASE),
-        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), SINKS),
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), Runs(_IN_CLOUDWATCH)),
+        "AWS_REGION": Runs(_test("logging", "the_region_of_the_environment_is_for_sinks_without_one")),
     },
     "key": {
         # A section that is not named here in full is as the nearest one above it that is.
         **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
                          "circuit_breaker"), Runs(_CONFIGURATION)),
         "server.tls": TLS,
-        "logging.structured": SINKS,
-        "logging.redaction_enabled": REDACTION,
-        "logging.sinks": SINKS,
+        "logging.structured": Runs(_test("sinks", "unstructured_records_are_lines_of_text")),
+        "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
+        "logging.sinks": Runs(_SINKS),
         "observability.health_checks": READINESS,
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
