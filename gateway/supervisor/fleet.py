@@ -215,11 +215,9 @@ class Fleet:
         return worker
 
     async def _bring_up(self, worker: WorkerProcess) -> None:
-        await worker.start()
+        await worker.start(self._log_socket)
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        with self._log_socket() as log:
-            worker.send({"type": "log"}, [log])
         proxy = ProxySettings.of(self._settings).for_worker()
         start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
         worker.send({"type": "start", "name": worker.name, **start})
