@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -17,6 +16,7 @@ from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.thresholds import CriticalMetrics, SystemMetrics
+from gateway.upstreams.settings import CircuitBreakerSettings, UpstreamSettings
 
 
 def _upper(value: object) -> object:
@@ -44,6 +44,7 @@ class ServerSettings(Section):
     max_body_bytes: Annotated[int, Field(ge=0)] = 1_073_741_824
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     trusted_proxies: tuple[str, ...] = ()
+    zone: str | None = None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -105,43 +106,6 @@ class ObservabilitySettings(Section):
     health_enabled: bool = True
     metrics_port: Port | None = None
     metrics_bind_address: str = "127.0.0.1"
-
-
-class CircuitBreakerSettings(Section):
-    """When an upstream is left alone for a while, and when it is trusted again (runbook 001)."""
-
-    enabled: bool = False
-    failure_threshold: Annotated[int, Field(ge=1, le=10_000)] = 5
-    success_threshold: Annotated[int, Field(ge=1, le=10_000)] = 2
-    timeout_secs: Seconds = 60.0
-
-
-class UpstreamSettings(Section):
-    """A service that requests are passed on to."""
-
-    id: str
-    base_url: str
-    timeout_secs: Seconds = 30.0
-    connect_timeout_secs: Seconds = 5.0
-    pool_max_idle_per_host: Annotated[int, Field(ge=0, le=10_000)] = 64
-    pool_idle_timeout_secs: Seconds = 4.0
-    circuit_breaker: CircuitBreakerSettings | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _plain_id(cls, value: str) -> str:
-        return checked_id(value)
-
-    @field_validator("base_url")
-    @classmethod
-    def _http_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-            raise ValueError("must be http://host[:port][/prefix] or https://..., without query or user name")
-        if not value.isascii() or any(character <= " " for character in value):
-            raise ValueError("must be plain ASCII without spaces or control characters")
-        _ = url.port
-        return value
 
 
 class RouteSettings(Section):

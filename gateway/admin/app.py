@@ -15,6 +15,7 @@ from gateway.admin.auth import BearerToken, BodyLimit
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.admin.upstreams import upstream_routes
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
@@ -30,6 +31,7 @@ def admin_app(gateway: Gateway, token: str) -> ASGIApp:
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
+    app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     _explain_errors(app)
     return BearerToken(BodyLimit(app), token)
 

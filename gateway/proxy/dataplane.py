@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
@@ -19,9 +20,12 @@ from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
-from gateway.settings import ProxySettings, UpstreamSettings
+from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
+from gateway.upstreams.health import HealthBook
+from gateway.upstreams.orders import TargetOrders
+from gateway.upstreams.settings import UpstreamSettings
 
 TICK_SECS = 0.1
 _TURNED_AWAY_ALLOWED = 1000
@@ -60,14 +64,23 @@ class Dataplane:
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
         self._table = table_from(settings.routes, policies)
+        self.health = HealthBook()
         self._pools = {item.id: self._pool(item) for item in settings.upstreams}
+        self.target_orders = TargetOrders({name: pool.ordered for name, pool in self._pools.items()})
         self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
         self._endpoints = OwnEndpoints(self)
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
         chosen = upstream.circuit_breaker or self.settings.circuit_breaker
-        return UpstreamPool(upstream, self.clock, self._breaker(upstream.id) if chosen.enabled else None)
+        return UpstreamPool(
+            upstream,
+            self.clock,
+            self._breaker(upstream.id) if chosen.enabled else None,
+            zone=self.settings.server.zone,
+            book=self.health,
+            tell=self.journal.event,
+        )
 
     def _breaker(self, service: str) -> CircuitBreaker:
         upstream = next(item for item in self.settings.upstreams if item.id == service)
@@ -96,9 +109,15 @@ class Dataplane:
         """How many clients are connected."""
         return len(self._connections)
 
-    def pool_sizes(self) -> dict[str, tuple[int, int]]:
-        """(active, idle) connections by upstream."""
-        return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
+    def target_states(self) -> dict[str, dict[str, list[Any]]]:
+        """By upstream and target: [connections in use, idle ones, requests in flight, why it is left out or None]."""
+        return {name: pool.states() for name, pool in self._pools.items()}
+
+    def targets_checked(self, well: Mapping[str, Mapping[str, bool]]) -> None:
+        """What active checks say of targets, by upstream."""
+        for name, pool in self._pools.items():
+            if name in well:
+                pool.checked(well[name])
 
     def take_connection_uses(self) -> dict[str, tuple[int, int]]:
         """(made, used again) by upstream, since the last call."""
@@ -181,8 +200,9 @@ class Dataplane:
         for connection in tuple(self._connections):
             connection.check_deadlines(now)
         for pool in self._pools.values():
-            pool.close_idle(now)
+            pool.tick(now)
         self.circuit_orders.tick(time.time())
+        self.target_orders.tick(time.time())
 
     async def drain(self, timeout: float) -> int:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""

@@ -96,6 +96,21 @@ class Exchange:
         return None if self._leg is None else self._leg.service
 
     @property
+    def target(self) -> str | None:
+        """The name of the target there that was asked last."""
+        return None if self._leg is None else self._leg.target
+
+    @property
+    def retries(self) -> int:
+        """How many of its targets were asked in vain."""
+        return 0 if self._leg is None else self._leg.retries
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the time of the request is not over."""
+        return self.plane.clock() <= self._total_deadline
+
+    @property
     def request_is_whole(self) -> bool:
         """Whether the upstream has surely read all of the request, so that another may follow it."""
         return self.request_done and not self._isolated
@@ -252,11 +267,10 @@ class Exchange:
         self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
     def _upstream_too_slow(self, leg: UpstreamLeg | None) -> None:
-        message = "the upstream did not answer in time"
         if leg is not None:
-            leg.fail(504, "timeout", message)
+            leg.timed_out(for_good=not self.has_time)
         else:
-            self.refuse(Refused(504, "timeout", message))
+            self.refuse(Refused(504, "timeout", "the upstream did not answer in time"))
 
     # The end.
 

@@ -39,11 +39,12 @@ class AnswerSink(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A kept-alive connection to one upstream address.
 
-    `on_closed` is called once, when the connection is gone, so that the pool forgets it.
+    `on_made` is called when it is there, `on_closed` once, when it is gone, so that the pool counts and forgets it.
     """
 
-    def __init__(self, on_closed: Callable[[UpstreamConnection], None]) -> None:
+    def __init__(self, on_closed: Callable[[UpstreamConnection], None], on_made: Callable[[], None]) -> None:
         self._on_closed = on_closed
+        self._on_made = on_made
         self._parser = httptools.HttpResponseParser(self)
         self._sink: AnswerSink | None = None
         self._headers: Headers = []
@@ -109,6 +110,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.made = True
+        self._on_made()
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
 

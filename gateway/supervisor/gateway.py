@@ -24,6 +24,7 @@ from gateway.supervisor.operations import ConflictError, Operation, Operations, 
 from gateway.supervisor.pages import Pages
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.upstream_targets import UpstreamTargets
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
@@ -60,6 +61,10 @@ class Gateway:
         self.faults = FaultRegistry()
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
+        self.targets = UpstreamTargets(
+            settings.upstreams, record=self._record_change, broadcast=self._tell_workers, log=self.log,
+            reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
+        )  # fmt: skip
         self.listeners = listeners
         self._writer = writer
         self._clock = asyncio.get_running_loop().time
@@ -98,10 +103,12 @@ class Gateway:
             await self._shared.catch_up(self.credentials.apply)
             self._background.spawn(self._shared.follow(self.credentials.apply))
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
+        self.targets.start()
 
     async def stop(self) -> None:
         """Drain and end all workers."""
         self._background.cancel()
+        self.targets.stop()
         self.log("INFO", "gateway_stopping", "draining all workers")
         await self.fleet.stop()
         if self._shared is not None:
@@ -223,8 +230,11 @@ class Gateway:
         self.fleet.broadcast({"type": "faults", "faults": [fault.for_workers() for fault in self.faults.active()]})
 
     def _tell_circuits(self) -> None:
+        self._tell_workers({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
+
+    def _tell_workers(self, message: dict[str, Any]) -> None:
         self.revision += 1
-        self.fleet.broadcast({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
+        self.fleet.broadcast(message)
 
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""

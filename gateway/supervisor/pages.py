@@ -66,7 +66,7 @@ class Pages:
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),
             in_flight=sum(report["in_flight"] for report in reports),
-            pools=_summed_pools(reports),
+            targets=self._gateway.targets.now(),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
         )
@@ -87,12 +87,3 @@ class Pages:
         """Of what all workers together allow."""
         is_open: int = sum(report["open_connections"] for report in self._reports())
         return 100 * is_open / (self._gateway.settings.server.max_connections * max(1, self._gateway.fleet.ready))
-
-
-def _summed_pools(reports: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    pools: dict[str, tuple[int, int]] = {}
-    for report in reports:
-        for service, (active, idle) in report["pools"].items():
-            known = pools.get(service, (0, 0))
-            pools[service] = (known[0] + active, known[1] + idle)
-    return pools

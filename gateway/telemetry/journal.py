@@ -119,7 +119,7 @@ class Journal:
             user_agent=None if agent is None else clean(agent[:200]),
             request_size=exchange.received_bytes, response_size=exchange.sent_bytes, status=exchange.status,
             response_time=round(seconds * 1000, 3), route=exchange.label,
-            upstream=exchange.service,
+            upstream=exchange.service, target=exchange.target, retries=exchange.retries or None,
             client_id=clean(exchange.identity.client.encode()) if exchange.identity else None,
             worker=self._worker, error_type=exchange.error_type, error_message=exchange.detail,
         )  # fmt: skip
