@@ -16,7 +16,7 @@ from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.thresholds import CriticalMetrics, SystemMetrics
-from gateway.upstreams.settings import CircuitBreakerSettings, UpstreamSettings
+from gateway.upstreams.settings import CircuitBreakerSettings, Http2Optimization, UpstreamSettings
 
 
 def _upper(value: object) -> object:
@@ -161,6 +161,7 @@ class Settings(Section):
     rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
+    http2_optimization: Http2Optimization = Field(default_factory=Http2Optimization)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
     routes: Annotated[tuple[RouteSettings, ...], Field(min_length=1, max_length=1000)]
 
@@ -190,6 +191,7 @@ class ProxySettings(Section):
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
     rate_limiting: RateLimitingSettings
+    http2_optimization: Http2Optimization
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 

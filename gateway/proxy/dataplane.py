@@ -66,7 +66,8 @@ class Dataplane:
         self._table = table_from(settings.routes, policies)
         self.health = HealthBook()
         self._pools = {item.id: self._pool(item) for item in settings.upstreams}
-        self.target_orders = TargetOrders({name: pool.ordered for name, pool in self._pools.items()})
+        self.target_orders = TargetOrders()
+        self.target_orders.configure({name: pool.ordered for name, pool in self._pools.items()}, time.time())
         self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
         self._endpoints = OwnEndpoints(self)
@@ -80,6 +81,7 @@ class Dataplane:
             zone=self.settings.server.zone,
             book=self.health,
             tell=self.journal.event,
+            http2=self.settings.http2_optimization,
         )
 
     def _breaker(self, service: str) -> CircuitBreaker:
@@ -119,8 +121,8 @@ class Dataplane:
             if name in well:
                 pool.checked(well[name])
 
-    def take_connection_uses(self) -> dict[str, tuple[int, int]]:
-        """(made, used again) by upstream, since the last call."""
+    def take_connection_uses(self) -> dict[str, list[int]]:
+        """[connections made, used again, requests of HTTP/2] by upstream, since the last call."""
         return {name: pool.take_uses() for name, pool in self._pools.items()}
 
     def breakers(self) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
-from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded
+from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
 from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
@@ -77,6 +77,7 @@ class Exchange:
         self._isolated = head.has_body and head.method in _BODY_UNDEFINED
         self._close = not head.keep_alive or self._isolated
         self._answer_done = False
+        self._last_chunk = LAST_CHUNK
         self._client_deadline = self.started_at + plane.client_timeout
         self._total_deadline = float("inf")
 
@@ -234,10 +235,15 @@ class Exchange:
         else:
             self.client.write(chunk)
 
+    def answer_trailers(self, fields: Headers) -> None:
+        """Fields behind its body, for clients that read them."""
+        if self._framing is Framing.CHUNKED and takes_trailers(self.head):
+            self._last_chunk = last_chunk(fields)
+
     def answer_ended(self) -> None:
         """It is complete."""
         if self._framing is Framing.CHUNKED:
-            self.client.write(LAST_CHUNK)
+            self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
         self._end()

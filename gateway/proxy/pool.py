@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from gateway.proxy.breaker import CircuitBreaker
 from gateway.proxy.message import RequestHead
-from gateway.proxy.target_pool import Service, TargetPool
+from gateway.proxy.target_pool import Http1Pool, Service, TargetPool
 from gateway.upstreams.balancing import Balancer, ConsistentHash, LeastConnections, RoundRobin
 from gateway.upstreams.budget import RetryBudget
-from gateway.upstreams.health import HealthBook, OutlierDetection
+from gateway.upstreams.health import HealthBook, OutlierDetection, TargetHealth
 from gateway.upstreams.keys import KeyOf, key_of
 from gateway.upstreams.orders import TargetOrder
-from gateway.upstreams.settings import UpstreamSettings
+from gateway.upstreams.settings import Http2Optimization, Http2Profile, TargetSettings, UpstreamSettings
 from gateway.upstreams.tls import context_of, server_name_of
 
 
@@ -33,6 +33,7 @@ class Asking(Protocol):
     def client_ip(self) -> bytes: ...
 
 
+Target: TypeAlias = TargetPool[Any]
 #: Told of each change: level, kind of event, text, and fields.
 Tell = Callable[..., None]
 
@@ -60,6 +61,7 @@ class UpstreamPool:
         zone: str | None = None,
         book: HealthBook | None = None,
         tell: Tell = lambda *_, **__: None,
+        http2: Http2Optimization | None = None,
     ) -> None:
         self.id = settings.id
         self.breaker = breaker
@@ -68,12 +70,9 @@ class UpstreamPool:
         self._clock = clock
         self._zone = zone
         self._tell = tell
-        book, service = book or HealthBook(), service_of(settings)
-        self.targets = tuple(
-            TargetPool(service, place, settings, clock=clock, health=book.of(settings.id, place.address))
-            for place in settings.places
-        )
-        self.only: TargetPool | None = None
+        book, make = book or HealthBook(), _making(settings, clock, http2 or Http2Optimization())
+        self.targets = tuple(make(place, book.of(settings.id, place.address)) for place in settings.places)
+        self.only: Target | None = None
         """The one target that takes all requests; None where one has to be chosen."""
         self.has_others = len(self.targets) > 1
         self.budget = RetryBudget(settings.retry, clock())
@@ -84,12 +83,12 @@ class UpstreamPool:
         self._outliers = OutlierDetection(outliers, healths) if outliers is not None and self.has_others else None
         self._look_at = math.inf
         self._chosen: list[tuple[str, int]] = []
-        self._trying: dict[TargetPool, asyncio.Task[None]] = {}
+        self._trying: dict[Target, asyncio.Task[None]] = {}
         self.refresh()
 
     # Choosing.
 
-    def choose(self, request: Asking, tried: Collection[TargetPool] = ()) -> TargetPool | None:
+    def choose(self, request: Asking, tried: Collection[Target] = ()) -> Target | None:
         """The target for a request that was refused by those that were `tried`; None where none is left."""
         if not tried:
             self.budget.asked += 1
@@ -109,7 +108,7 @@ class UpstreamPool:
             self.only = chosen[0] if len(chosen) == 1 else None
             self._balancer.use(chosen, every)
 
-    def _nearest(self, every: list[TargetPool], well: list[TargetPool]) -> list[TargetPool]:
+    def _nearest(self, every: list[Target], well: list[Target]) -> list[Target]:
         """Of those that are well the ones in the own zone, while enough of that zone is well to bear it."""
         near = [target for target in every if target.zone == self._zone] if self._zone is not None else []
         near_and_well = [target for target in near if target in well]
@@ -128,7 +127,7 @@ class UpstreamPool:
 
     # What becomes of requests.
 
-    def failed(self, target: TargetPool, *, unreachable: bool = False) -> None:
+    def failed(self, target: Target, *, unreachable: bool = False) -> None:
         """A target did not answer as it should; with `unreachable`, not even a connection could be made."""
         health, now = target.health, self._clock()
         health.failures += 1
@@ -146,7 +145,7 @@ class UpstreamPool:
             return
         self.refresh()
 
-    def _try(self, target: TargetPool) -> None:
+    def _try(self, target: Target) -> None:
         """Find out in the background whether there are connections again."""
         target.health.try_at = math.inf
         if target not in self._trying:
@@ -154,7 +153,7 @@ class UpstreamPool:
             self._trying[target] = task
             task.add_done_callback(lambda _: self._trying.pop(target, None))
 
-    async def _reach(self, target: TargetPool) -> None:
+    async def _reach(self, target: Target) -> None:
         try:
             connection = await target.connect()
         except OSError:  # a TimeoutError is one, too
@@ -165,7 +164,7 @@ class UpstreamPool:
             self._told("INFO", "target_reachable", target, "can be reached again")
         self.refresh()
 
-    def _told(self, level: str, kind: str, target: TargetPool, words: str, **fields: Any) -> None:
+    def _told(self, level: str, kind: str, target: Target, words: str, **fields: Any) -> None:
         text = f"{target.name} of {self.id} {words}"
         self._tell(level, "upstream", kind, text, service=self.id, target=target.name, **fields)
 
@@ -211,22 +210,36 @@ class UpstreamPool:
         now = self._clock()
         return {one.name: [one.open - one.idle, one.idle, one.in_flight, one.health.why(now)] for one in self.targets}
 
-    def take_uses(self) -> tuple[int, int]:
-        """How many connections were made, and how often one was used again, since the last call."""
-        uses = [target.take_uses() for target in self.targets]
-        return sum(made for made, _ in uses), sum(reused for _, reused in uses)
+    def take_uses(self) -> list[int]:
+        """How many connections were made, how often one was used again, and requests of HTTP/2, since the last call."""
+        return [sum(counts) for counts in zip(*(target.take_uses() for target in self.targets), strict=True)]
 
     def close(self) -> None:
-        """Close all idle connections, and try nobody any more."""
+        """Close all idle connections, those in use when they come back, and try nobody any more."""
+        self._look_at = math.inf
         for task in self._trying.values():
             task.cancel()
         for target in self.targets:
+            target.drained = True
             target.close()
 
 
-def _balancing(settings: UpstreamSettings) -> tuple[Balancer[TargetPool], KeyOf]:
+def _making(
+    settings: UpstreamSettings, clock: Callable[[], float], http2: Http2Optimization
+) -> Callable[[TargetSettings, TargetHealth], Target]:
+    service = service_of(settings)
+    if settings.protocol == "http1":
+        return lambda place, health: Http1Pool(service, place, settings, clock=clock, health=health)
+    # Loaded where somebody speaks it: it takes a moment at each start.
+    from gateway.proxy.http2_pool import Http2Pool
+
+    profile: Http2Profile = getattr(http2, settings.http2_profile)
+    return lambda place, health: Http2Pool(service, place, settings, clock=clock, health=health, profile=profile)
+
+
+def _balancing(settings: UpstreamSettings) -> tuple[Balancer[Target], KeyOf]:
     how = settings.load_balancing
     if how.algorithm == "consistent_hash":
         return ConsistentHash(), key_of(how.hash_on)
-    balancer: Balancer[TargetPool] = RoundRobin() if how.algorithm == "round_robin" else LeastConnections()
+    balancer: Balancer[Target] = RoundRobin() if how.algorithm == "round_robin" else LeastConnections()
     return balancer, lambda _head, _request: None

@@ -1,14 +1,16 @@
-"""Kept-alive connections to one target: the most recently used first, the rest closed when idle for too long."""
+"""The connections to one target. Of HTTP/1: the most recently used first, the rest closed when idle for too long."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.upstream import AnswerSink, UpstreamConnection
 from gateway.upstreams.health import TargetHealth
 from gateway.upstreams.settings import TargetSettings, UpstreamSettings
 
@@ -23,8 +25,34 @@ class Service:
     server_name: str | None
 
 
-class TargetPool:
-    """The connections of one worker to one target."""
+class Carrier(Protocol):
+    """What carries one request at a time: a connection of HTTP/1, or a stream of HTTP/2."""
+
+    answer_began: bool
+    unprocessed: bool
+
+    @property
+    def reusable(self) -> bool: ...
+
+    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool) -> None: ...
+
+    def send_body(self, chunk: bytes, *, chunked: bool) -> None: ...
+
+    def end_body(self, *, chunked: bool) -> None: ...
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+C = TypeVar("C", bound=Carrier)
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+
+class TargetPool(ABC, Generic[C]):
+    """The connections of one worker to one target, and what holds for it."""
 
     def __init__(
         self,
@@ -51,10 +79,80 @@ class TargetPool:
         self._max_idle = settings.pool_max_idle_per_host
         self._idle_timeout = settings.pool_idle_timeout_secs
         self._clock = clock
-        self._idle: deque[UpstreamConnection] = deque()
         self._connecting = 0
         self._made = 0
         self._reused = 0
+        self._multiplexed = 0
+
+    @property
+    @abstractmethod
+    def idle(self) -> int:
+        """How many connections carry no request."""
+
+    @property
+    @abstractmethod
+    def in_flight(self) -> int:
+        """How many requests are being answered, or wait for a connection."""
+
+    @abstractmethod
+    def take(self) -> C | None:
+        """What is there for a request, or None when a connection has to be made."""
+
+    @abstractmethod
+    async def connect(self) -> C:
+        """The same on a new connection.
+
+        Raises:
+            TimeoutError: it was not made within the upstream's connect timeout.
+            OSError: it was refused, the name is not known, or its certificate is not good.
+        """
+
+    @abstractmethod
+    def give_back(self, connection: C) -> None:
+        """The answer is complete: keep the connection for the next request, or close it when that is not possible."""
+
+    @abstractmethod
+    def close_idle(self, now: float) -> None:
+        """Close what has been idle for too long."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close all idle connections."""
+
+    def take_uses(self) -> tuple[int, int, int]:
+        """How many connections were made, how often one was used again, and requests of HTTP/2, since the last call."""
+        taken = self._made, self._reused, self._multiplexed
+        self._made = self._reused = self._multiplexed = 0
+        return taken
+
+    async def _opened(self, factory: Callable[[], P]) -> tuple[asyncio.BaseTransport, P]:
+        return await asyncio.get_running_loop().create_connection(
+            factory,
+            self._host.strip("[]"),
+            self._port,
+            ssl=self.service.tls,
+            server_hostname=self.service.server_name,
+        )
+
+    def _count(self) -> None:
+        # Counted by the connection itself: who waits for it may have left by the time that it is there.
+        self.open += 1
+
+
+class Http1Pool(TargetPool[UpstreamConnection]):
+    """Each connection carries one request at a time."""
+
+    def __init__(
+        self,
+        service: Service,
+        target: TargetSettings,
+        settings: UpstreamSettings,
+        *,
+        clock: Callable[[], float],
+        health: TargetHealth,
+    ) -> None:
+        super().__init__(service, target, settings, clock=clock, health=health)
+        self._idle: deque[UpstreamConnection] = deque()
 
     @property
     def idle(self) -> int:
@@ -87,13 +185,7 @@ class TargetPool:
         self._connecting += 1
         try:
             async with asyncio.timeout(self._connect_timeout):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    self._new_connection,
-                    self._host.strip("[]"),
-                    self._port,
-                    ssl=self.service.tls,
-                    server_hostname=self.service.server_name,
-                )
+                _, connection = await self._opened(self._new_connection)
         finally:
             self._connecting -= 1
         self._made += 1
@@ -108,12 +200,6 @@ class TargetPool:
         connection.idle_since = self._clock()
         self._idle.append(connection)
 
-    def take_uses(self) -> tuple[int, int]:
-        """How many connections were made, and how often one was used again, since the last call."""
-        taken = self._made, self._reused
-        self._made = self._reused = 0
-        return taken
-
     def close_idle(self, now: float) -> None:
         """Close what has been idle for too long; the oldest are on the left."""
         while self._idle and self._idle[0].idle_since < now - self._idle_timeout:
@@ -126,10 +212,6 @@ class TargetPool:
 
     def _new_connection(self) -> UpstreamConnection:
         return UpstreamConnection(self._forget, self._count)
-
-    def _count(self) -> None:
-        # Counted by the connection itself: who waits for it may have left by the time that it is there.
-        self.open += 1
 
     def _forget(self, connection: UpstreamConnection) -> None:
         self.open -= connection.made

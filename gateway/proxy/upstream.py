@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import httptools
 
 from gateway.proxy import framing
+from gateway.proxy.chunking import LAST_CHUNK, encoded
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import plain_answer
 
@@ -26,6 +27,8 @@ class AnswerSink(Protocol):
     def answer_started(self, head: ResponseHead) -> None: ...
 
     def answer_body(self, chunk: bytes) -> None: ...
+
+    def answer_trailers(self, fields: Headers) -> None: ...
 
     def answer_ended(self) -> None: ...
 
@@ -48,6 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._sink: AnswerSink | None = None
         self._headers: Headers = []
+        self._trailers: Headers = []
         self._head_bytes = 0
         self._reason = b""
         self._to_head_request = False
@@ -67,6 +71,8 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether there ever was a connection; a failed TLS handshake makes none."""
         self.answer_began = False
         """Whether any byte of the current answer has arrived."""
+        self.unprocessed = False
+        """Nobody can say of HTTP/1 that a request was not looked at."""
 
     # The exchange's side.
 
@@ -93,6 +99,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = None
         if self.transport is not None:
             self.transport.abort()
+
+    def send_body(self, chunk: bytes, *, chunked: bool) -> None:
+        """Send a part of the request's body."""
+        if chunked:
+            self.transport.writelines(encoded(chunk))
+        else:
+            self.transport.write(chunk)
+
+    def end_body(self, *, chunked: bool) -> None:
+        """The request is complete."""
+        if chunked:
+            self.transport.write(LAST_CHUNK)
 
     def pause_reading(self) -> None:
         """Read no more of the answer until `resume_reading`: the client is slow."""
@@ -161,8 +179,10 @@ class UpstreamConnection(asyncio.Protocol):
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # Trailers are dropped.
-            self._headers.append((name.lower(), value.strip(b" \t")))
+        headers = self._trailers if self._in_body else self._headers
+        headers.append((name.lower(), value.strip(b" \t")))
+        if self._in_body:
+            self._head_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         if self._sink is None:
@@ -186,6 +206,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._ended = self._in_body
+        if self._trailers:
+            trailers, self._trailers = self._trailers, []
+            if self._sink is not None:
+                self._sink.answer_trailers(trailers)
 
     def _head(self, status: int) -> ResponseHead:
         special = framing.gather(self._headers)

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.proxy import rewriting
 from gateway.proxy.breaker import FREE, CircuitBreaker, Passage
-from gateway.proxy.chunking import LAST_CHUNK, encoded
-from gateway.proxy.message import Refused, ResponseHead
+from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.pool import UpstreamPool
-from gateway.proxy.target_pool import TargetPool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.target_pool import Carrier, TargetPool
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -53,9 +51,9 @@ class UpstreamLeg:
         self._exchange = exchange
         self._pool = pool
         self._unsent = unsent
-        self._connection: UpstreamConnection | None = None
-        self._target: TargetPool | None = None
-        self._tried: list[TargetPool] = []
+        self._connection: Carrier | None = None
+        self._target: TargetPool[Any] | None = None
+        self._tried: list[TargetPool[Any]] = []
         self._kept: list[bytes] | None = None
         """What was sent of the body, where it may be sent again."""
         self._kept_bytes = 0
@@ -121,7 +119,7 @@ class UpstreamLeg:
         message = "the upstream has failed and is left alone for a while"
         self._exchange.refuse(Refused(503, "circuit_open", message, again))
 
-    def _go_to(self, target: TargetPool, *, fresh: bool = False) -> None:
+    def _go_to(self, target: TargetPool[Any], *, fresh: bool = False) -> None:
         self._target = target
         connection = None if fresh else target.take()
         if connection is not None:
@@ -129,7 +127,7 @@ class UpstreamLeg:
         else:
             self._task = asyncio.get_running_loop().create_task(self._connect(target))
 
-    async def _connect(self, target: TargetPool) -> None:
+    async def _connect(self, target: TargetPool[Any]) -> None:
         try:
             connection = await target.connect()
         except TimeoutError:
@@ -147,7 +145,7 @@ class UpstreamLeg:
     def _not_connected(self, status: int, failure: str, message: str) -> None:
         self._failed(status, failure, message, is_safe=True, unreachable=True)
 
-    def _attach(self, connection: UpstreamConnection, *, reused: bool) -> None:
+    def _attach(self, connection: Carrier, *, reused: bool) -> None:
         self._task = None
         exchange = self._exchange
         if not connection.reusable:
@@ -193,14 +191,11 @@ class UpstreamLeg:
             self._unsent.append(chunk)
             self._exchange.client.pause_body()
 
-    def _send(self, connection: UpstreamConnection, chunk: bytes) -> None:
+    def _send(self, connection: Carrier, chunk: bytes) -> None:
         self.touch()
         if self._kept is not None:
             self._keep(self._kept, chunk)
-        if self._exchange.head.chunked:
-            connection.transport.writelines(encoded(chunk))
-        else:
-            connection.transport.write(chunk)
+        connection.send_body(chunk, chunked=self._exchange.head.chunked)
 
     def _keep(self, kept: list[bytes], chunk: bytes) -> None:
         self._kept_bytes += len(chunk)
@@ -213,8 +208,8 @@ class UpstreamLeg:
         """The request is complete."""
         if self._connection is not None:
             self.touch()
-            if self._exchange.head.chunked:
-                self._connection.transport.write(LAST_CHUNK)
+            if self._exchange.head.has_body:
+                self._connection.end_body(chunked=self._exchange.head.chunked)
 
     def pause_answer(self) -> None:
         """The client does not read its answer."""
@@ -267,6 +262,9 @@ class UpstreamLeg:
         self.touch()
         self._exchange.answer_body(chunk)
 
+    def answer_trailers(self, fields: Headers) -> None:
+        self._exchange.answer_trailers(fields)
+
     def answer_ended(self) -> None:
         self._passage.tell(success=True)
         connection, self._connection = self._connection, None
@@ -279,23 +277,27 @@ class UpstreamLeg:
 
     def upstream_failed(self, failure: str) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and self._target is not None and self._may_have_been_stale(connection):
+        target = self._target
+        if connection is not None and target is not None and self._may_go_there_again(connection):
+            self._send_again()
             self._retried = True
-            self._go_to(self._target, fresh=True)
+            self._go_to(target, fresh=True)
             return
         message = "the upstream closed the connection before its answer was complete"
         self._failed(502, failure, message, is_safe=self._is_repeatable())
 
-    def _may_have_been_stale(self, connection: UpstreamConnection) -> bool:
-        """Whether it may be sent again on a new one: a kept-alive connection that closed under the request."""
-        return (
-            self._reused
-            and not self._retried
-            and not connection.answer_began
-            and not self._exchange.head.has_body
-            and self._exchange.head.method in _IDEMPOTENT
-            and not self._exchange.over
-        )
+    def _may_go_there_again(self, connection: Carrier) -> bool:
+        """Whether it may be sent to the same target on another connection, once.
+
+        Either the kept-alive connection closed under the request, or the upstream said that it has not looked at it
+        (HTTP/2: a stream that is refused, or behind the last one of a GOAWAY).
+        """
+        if self._retried or connection.answer_began or self._exchange.over:
+            return False
+        head = self._exchange.head
+        if connection.unprocessed:
+            return not head.has_body or self._kept is not None
+        return self._reused and not head.has_body and head.method in _IDEMPOTENT
 
     def timed_out(self, *, for_good: bool) -> None:
         """The upstream was silent for too long; `for_good` where there is no time for another try either."""

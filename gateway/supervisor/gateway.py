@@ -62,7 +62,7 @@ class Gateway:
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
         self.targets = UpstreamTargets(
-            settings.upstreams, record=self._record_change, broadcast=self._tell_workers, log=self.log,
+            record=self._record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
         )  # fmt: skip
         self.listeners = listeners
@@ -102,8 +102,8 @@ class Gateway:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
             await self._shared.catch_up(self.credentials.apply)
             self._background.spawn(self._shared.follow(self.credentials.apply))
+        self.targets.configure(self.settings.upstreams)
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
-        self.targets.start()
 
     async def stop(self) -> None:
         """Drain and end all workers."""

@@ -142,7 +142,15 @@ def _client(upstream: UpstreamSettings) -> httpx.AsyncClient:
     limits = httpx.Limits(max_keepalive_connections=0)
     # With plain http there is nobody to verify, and no need to load certificates.
     verify = context_of(upstream) or False
-    return httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=_NO_TIMEOUT_OF_ITS_OWN)
+    is_http2 = upstream.protocol == "http2"
+    return httpx.AsyncClient(
+        http1=not is_http2,
+        http2=is_http2,
+        verify=verify,
+        limits=limits,
+        trust_env=False,
+        timeout=_NO_TIMEOUT_OF_ITS_OWN,
+    )
 
 
 async def _asked(
@@ -153,7 +161,7 @@ async def _asked(
 
     assert upstream.health_check is not None
     url = urlsplit(upstream.base_url)
-    headers = {"host": url.netloc, "user-agent": AGENT, "connection": "close"}
+    headers = {"host": url.netloc, "user-agent": AGENT}
     extensions = {"sni_hostname": server_name_of(upstream)} if url.scheme == "https" else {}
     target = f"{url.scheme}://{place.address}{upstream.health_check.path}"
     try:

@@ -42,12 +42,11 @@ class TargetOverride:
 
 
 class TargetOverrides:
-    """All orders that hold. `weights` are those of the settings, by upstream and target; `changed` is told of each."""
+    """All orders that hold; `changed` is told of each."""
 
-    def __init__(
-        self, weights: Mapping[str, Mapping[str, int]], *, record: Record, changed: Callable[[], None]
-    ) -> None:
-        self._weights = weights
+    def __init__(self, *, record: Record, changed: Callable[[], None]) -> None:
+        self.weights: Mapping[str, Mapping[str, int]] = {}
+        """Those of the settings, by upstream and target."""
         self._record = record
         self._changed = changed
         self._orders: list[TargetOverride] = []
@@ -80,9 +79,9 @@ class TargetOverrides:
         return made
 
     def _require_sense(self, made: TargetOverride) -> None:
-        known = self._weights.get(made.upstream)
+        known = self.weights.get(made.upstream)
         if known is None:
-            raise OutOfLimitsError(f"upstream {made.upstream!r} is not known; allowed: {', '.join(self._weights)}")
+            raise OutOfLimitsError(f"upstream {made.upstream!r} is not known; allowed: {', '.join(self.weights)}")
         named = [*made.weights, *made.drain]
         if not named or len(set(named)) < len(named):
             raise OutOfLimitsError("name targets in weights or in drain, each of them once")
@@ -119,7 +118,7 @@ class TargetOverrides:
         """What holds of its weight; 0 where it is drained."""
         order = self.of(upstream, target) if order is None or not order.names(target) else order
         if order is None:
-            return self._weights[upstream][target]
+            return self.weights[upstream][target]
         return order.weights.get(target, 0)
 
     def for_workers(self) -> dict[str, dict[str, list[list[Any]]]]:

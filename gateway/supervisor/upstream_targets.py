@@ -31,22 +31,24 @@ class UpstreamTargets:
 
     def __init__(
         self,
-        upstreams: Iterable[UpstreamSettings],
         *,
         record: Record,
         broadcast: Broadcast,
         log: Callable[..., None],
         reports: Reports,
     ) -> None:
-        self._upstreams = {one.id: one for one in upstreams}
+        self._upstreams: dict[str, UpstreamSettings] = {}
         self._broadcast = broadcast
         self._reports = reports
-        weights = {one.id: {place.name: place.weight for place in one.places} for one in self._upstreams.values()}
-        self.overrides = TargetOverrides(weights, record=record, changed=self._tell_orders)
+        self.overrides = TargetOverrides(record=record, changed=self._tell_orders)
         self.checks = HealthChecks(log=log, changed=self._tell_checks)
 
-    def start(self) -> None:
-        """Begin to check."""
+    def configure(self, upstreams: Iterable[UpstreamSettings]) -> None:
+        """Have these from now on; what operators ordered and checks have found of the same targets stays."""
+        self._upstreams = {one.id: one for one in upstreams}
+        self.overrides.weights = {
+            one.id: {place.name: place.weight for place in one.places} for one in self._upstreams.values()
+        }
         self.checks.follow(self._upstreams.values())
 
     def stop(self) -> None:

@@ -60,10 +60,10 @@ class Ledger:
             self.groups.add(now, group)
 
     def _absorb_uses(self, uses: dict[str, list[int]], at: float) -> None:
-        for service, (made, reused) in uses.items():
+        for service, (made, reused, multiplexed) in uses.items():
             self.connection_uses[service, "new"] += made
             self.connection_uses[service, "reused"] += reused
-            self.recent_uses.add(at, {"new": made, "reused": reused})
+            self.recent_uses.add(at, {"new": made, "reused": reused, "http2": multiplexed})
 
     def _absorb_counters(self, counted: dict[str, Any]) -> None:
         for method, route, status, count in counted["requests"]:

@@ -19,14 +19,23 @@ class TargetOrder:
     drain: bool
 
 
-class TargetOrders:
-    """Has `follow` hear, for each upstream, what holds for its targets whenever that changes."""
+#: Is told what holds for the targets of one upstream.
+Follow = Callable[[Mapping[str, TargetOrder]], None]
 
-    def __init__(self, follow: Mapping[str, Callable[[Mapping[str, TargetOrder]], None]]) -> None:
-        self._follow = follow
+
+class TargetOrders:
+    """Has each upstream hear what holds for its targets whenever that changes."""
+
+    def __init__(self) -> None:
+        self._follow: Mapping[str, Follow] = {}
         self._told: Told = {}
         self._held: dict[str, dict[str, TargetOrder]] = {}
         self._changes_at = math.inf
+
+    def configure(self, follow: Mapping[str, Follow], now: float) -> None:
+        """Tell these upstreams from now on, at first of what holds now."""
+        self._follow, self._held = follow, {}
+        self._look(now)
 
     def replace(self, told: Told, now: float) -> None:
         """Follow exactly these from now on; times are seconds since the epoch."""

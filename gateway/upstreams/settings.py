@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.sections import Seconds, Section, checked_id, unique
+from gateway.thresholds import Span
 
 _STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
 _HASHED = re.compile(r"client_ip|(header|cookie):[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -128,6 +129,24 @@ class RetrySettings(Section):
     max_body_bytes: Annotated[int, Field(ge=0, le=1_048_576)] = 16_384
 
 
+class Http2Profile(Section):
+    """How connections of HTTP/2 are used."""
+
+    max_connections_per_host: Annotated[int, Field(ge=1, le=1000)] = 10
+    idle_timeout: Span = 60.0
+    keep_alive: bool = True
+    tcp_no_delay: bool = True
+    compression: bool = True
+
+
+class Http2Optimization(Section):
+    """Profiles for upstreams to choose from, with the names and figures of runbook 003."""
+
+    high_concurrency: Http2Profile = Http2Profile(max_connections_per_host=30, idle_timeout=60)
+    low_latency: Http2Profile = Http2Profile(max_connections_per_host=10, idle_timeout=30)
+    bandwidth_optimized: Http2Profile = Http2Profile(max_connections_per_host=5, idle_timeout=120)
+
+
 class UpstreamTlsSettings(Section):
     """What an upstream with https has to prove. It is always verified."""
 
@@ -154,6 +173,8 @@ class UpstreamSettings(Section):
     connect_timeout_secs: Seconds = 5.0
     pool_max_idle_per_host: Annotated[int, Field(ge=0, le=10_000)] = 64
     pool_idle_timeout_secs: Seconds = 4.0
+    protocol: Literal["http1", "http2"] = "http1"
+    http2_profile: Literal["high_concurrency", "low_latency", "bandwidth_optimized"] = "high_concurrency"
     load_balancing: LoadBalancingSettings = Field(default_factory=LoadBalancingSettings)
     health_check: HealthCheckSettings | None = None
     outlier_detection: OutlierDetectionSettings | None = None

@@ -18,6 +18,7 @@ def context_of(settings: UpstreamSettings) -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(cafile=settings.tls.ca_path)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2" if settings.protocol == "http2" else "http/1.1"])
     return context
 
 

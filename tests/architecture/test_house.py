@@ -36,8 +36,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "dbos": ("bot/engine/durable.py",),
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "fpdf": ("bot/exporting/pdf.py",),
+    "h2": ("gateway/proxy/upstream_http2.py",),
+    "hpack": ("gateway/proxy/http2_frames.py", "gateway/proxy/upstream_http2.py"),
     "httptools": ("gateway/proxy/*",),
-    "httpx": ("bot/adapters/*", "bot/demo/*", "bot/alerts/kinds/cloudwatch.py", "gateway/auth/jwks.py"),
+    "httpx": (
+        "bot/adapters/*",
+        "bot/demo/*",
+        "bot/alerts/kinds/cloudwatch.py",
+        "gateway/auth/jwks.py",
+        "gateway/supervisor/health_checks.py",
+    ),
     "icalendar": ("commands/presentation/calendar.py",),
     "httpx2": ("bot/adapters/pagerduty.py",),  # which the client of PagerDuty asks with
     "itsdangerous": ("bot/platforms/console/sessions.py",),

@@ -61,6 +61,8 @@ _MASKED = _test("units", "credentials_in_text_are_masked")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
+_PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
+
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
 _ALERTS = (
     *(f"001 {name}" for name in ("GatewayDown", "HighErrorRate", "HighLatency", "PodCrashLooping")),
@@ -68,7 +70,7 @@ _ALERTS = (
                                  "HighMemory", "RedisDown", "UpstreamErrors", "AuthFailureSpike")),
 )  # fmt: skip
 
-CACHE, SINKS, TLS, HTTP2 = NotYet("cache"), NotYet("sinks"), NotYet("TLS"), NotYet("HTTP/2")
+CACHE, SINKS, TLS = NotYet("cache"), NotYet("sinks"), NotYet("TLS")
 CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
 READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
 FIELDS, REDACTION, DATABASE = NotYet("log fields"), NotYet("redaction"), NotYet("nothing; the gateway has no database")
@@ -96,14 +98,14 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
     "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": TLS},
     "figure": {
         **dict.fromkeys(
-            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "requests_per_second"),
+            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "http2_adoption_rate",
+             "requests_per_second"),
             Runs(_FIGURES),
         ),
         **dict.fromkeys(
             ("memory_usage", "cpu_usage", "disk_usage", "memory_usage_mb", "cpu_usage_percent"), Runs(_USED)
         ),
         **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), CACHE),
-        "http2_adoption_rate": HTTP2,
         "errors_by_type": Runs(_test("figures", "errors_are_told_by_their_type")),
         "circuit state": Runs(_BREAKER, "state"),
         "failure_count": Runs(_BREAKER),
@@ -197,7 +199,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "critical_metrics.cache_hit_ratio": CACHE,
         "cache_optimization": CACHE,
-        "http2_optimization": HTTP2,
+        "http2_optimization": Runs(_PROFILES),
         **dict.fromkeys(("cacheEnabled", "cacheSize", "cacheTTL", "cache_size", "default_ttl"), CACHE),
         **dict.fromkeys(("threadPoolSize", "queueSize", "maxConcurrency"), CONCURRENCY),
         **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),

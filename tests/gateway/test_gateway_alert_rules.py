@@ -151,7 +151,7 @@ def test_promtool_has_nothing_to_say_of_the_metrics() -> None:
     tally.request("GET", "default", 503, 0.02)
     tally.upstream_answered("backend/blue", "503", 0.02)
     tally.upstream_failed("backend/blue", "timeout")
-    ledger.absorb(report_of(tally.take(), connection_uses={"backend": [1, 3]}), at=1.0)
+    ledger.absorb(report_of(tally.take(), connection_uses={"backend": [1, 3, 0]}), at=1.0)
     moment = Moment(2.0, 1.0, "v", 1, 1, targets={("backend", "blue"): TargetNow(1, 2)}, breakers={"backend": (2, 5)})
     page = exposition(ledger, moment)
     done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False)

@@ -341,9 +341,8 @@ async def test_a_target_is_drained_and_says_when_it_is_empty() -> None:
 
 def test_orders_that_make_no_sense_are_refused_and_the_newest_holds() -> None:
     written: list[tuple[Any, ...]] = []
-    overrides = TargetOverrides(
-        {"s": {"blue": 1, "green": 0}, "t": {"one": 1}}, record=lambda *one: written.append(one), changed=lambda: None
-    )
+    overrides = TargetOverrides(record=lambda *one: written.append(one), changed=lambda: None)
+    overrides.weights = {"s": {"blue": 1, "green": 0}, "t": {"one": 1}}
     who: dict[str, Any] = {"expires_in_seconds": 60, "actor": "ana", "reason": "release"}
     for upstream, weights, drain, said in (
         ("u", {"blue": 1}, [], "allowed: s, t"),
