@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.limits.settings import Limits, RateLimitingSettings
+from gateway.listening.settings import ListenerTlsSettings
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.thresholds import CriticalMetrics, SystemMetrics
 from gateway.upstreams.settings import CircuitBreakerSettings, Http2Optimization, UpstreamSettings
@@ -45,6 +46,7 @@ class ServerSettings(Section):
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     trusted_proxies: tuple[str, ...] = ()
     zone: str | None = None
+    tls: ListenerTlsSettings | None = None
 
     @field_validator("trusted_proxies")
     @classmethod

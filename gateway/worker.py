@@ -25,9 +25,10 @@ from gateway.background import Background, described, tell_of_failures
 from gateway.control import ControlChannel, Message
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.settings import RateLimitingSettings
+from gateway.listening.settings import ListenerTlsSettings
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import ProxySettings
+from gateway.settings import ProxySettings, ServerSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
@@ -50,6 +51,7 @@ class Worker:
         self._writer: LogWriter | None = None
         self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
+        self._tls: dict[str, Any] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
@@ -95,8 +97,18 @@ class Worker:
             fetch_page=self._fetch_page,
             policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
         )
+        if settings.server.tls is not None:
+            self._tls = self._offering(settings.server, settings.server.tls, self._journal)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
+
+    def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
+        """How listening sockets are opened with TLS."""
+        from gateway.listening.certificates import Certificates
+
+        certificates = Certificates(tls, journal.event)
+        self._background.repeat(tls.reload_secs, certificates.refresh)
+        return {"ssl": certificates.context, "ssl_handshake_timeout": server.header_timeout_secs}
 
     def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
         limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
@@ -136,7 +148,7 @@ class Worker:
             return
         for slot, sock in zip(add, sockets, strict=True):
             server = await asyncio.get_running_loop().create_server(
-                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog
+                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog, **self._tls
             )
             self._servers[slot] = server
         for slot in drop:

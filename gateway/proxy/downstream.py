@@ -54,7 +54,8 @@ class DownstreamConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
         address = transport.get_extra_info("peername")
-        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1")
+        scheme = b"http" if transport.get_extra_info("sslcontext") is None else b"https"
+        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1", scheme)
         self._idle_since = self.plane.clock()
         self._deadline = self._idle_since + self.plane.header_timeout
         if not self.plane.admit(self):
@@ -216,6 +217,9 @@ class DownstreamConnection(asyncio.Protocol):
         self._unsent = self.transport.get_write_buffer_size()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            # TLS has an end of its own, and no half of a connection.
+            self.transport.close()
         self._deadline = self.plane.clock() + (self.plane.client_timeout if self._unsent else _LINGER_SECS)
         self._adjust_reading()
 

@@ -109,7 +109,7 @@ def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
     if before := known.get(b"x-forwarded-for"):
         client = before + b", " + client
     host = known.get(b"x-forwarded-host", head.authority)
-    proto = known.get(b"x-forwarded-proto", b"http")
+    proto = known.get(b"x-forwarded-proto", peer.scheme)
     lines += (b"x-forwarded-for: ", client, b"\r\nx-forwarded-proto: ", proto, b"\r\n")
     if host:
         lines += (b"x-forwarded-host: ", host, b"\r\n")

@@ -31,6 +31,7 @@ from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
 from gateway.telemetry.window import RouteWindow, total_of
 
 if TYPE_CHECKING:
+    from gateway.listening.certificates import Certificates
     from gateway.supervisor.shared_revocations import SharedRevocations
 
 Expected = dict[str, Any]
@@ -65,6 +66,8 @@ class Gateway:
             record=self._record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
         )  # fmt: skip
+        self.certificates: Certificates | None = None
+        """What the public listener offers, where it has TLS: for metrics."""
         self.listeners = listeners
         self._writer = writer
         self._clock = asyncio.get_running_loop().time
@@ -305,6 +308,8 @@ class Gateway:
     def sample_resources(self) -> None:
         """See what is used now; to be called each SAMPLE_SECS."""
         self._pages.resources.sample()
+        if self.certificates is not None:
+            self.certificates.refresh()
 
 
 def _counts(piece: RouteWindow) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +68,15 @@ class Pages:
             open_connections=sum(report["open_connections"] for report in reports),
             in_flight=sum(report["in_flight"] for report in reports),
             targets=self._gateway.targets.now(),
+            certificates=self._certificates(),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
         )
         return exposition(self._gateway.ledger, moment)
+
+    def _certificates(self) -> dict[str, float]:
+        certificates = self._gateway.certificates
+        return {} if certificates is None else certificates.days_left(time.time())
 
     def _circuits(self) -> circuits.Circuits:
         """Of the workers that take requests: what one knew that leaves is of no interest."""

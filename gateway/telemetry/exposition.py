@@ -47,6 +47,8 @@ class Moment:
     targets: Mapping[tuple[str, str], Target] = field(default_factory=dict)
     """By upstream and target."""
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    certificates: Mapping[str, float] = field(default_factory=dict)
+    """Days until each expires, by whom it is for."""
     worker_restarts: int = 0
 
 
@@ -185,6 +187,10 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield _gauge("gateway_workers_desired", "Worker processes that should run.", moment.desired)
     yield _gauge("gateway_workers_ready", "Worker processes that serve requests.", moment.ready)
     yield from _targets(moment)
+    expiry = GaugeMetricFamily("certificate_expiry_days", "Days until a certificate expires.", labels=["name"])
+    for name, days in sorted(moment.certificates.items()):
+        expiry.add_metric([name], days)
+    yield expiry
     info = GaugeMetricFamily("gateway_info", "The running version; always 1.", labels=["version", "config_version"])
     info.add_metric([__version__, moment.config_version], 1)
     yield info

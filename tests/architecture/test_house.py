@@ -32,6 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "bot/adapters/kubernetes/certificates.py",
         "bot/alerts/kinds/cloudwatch.py",
         "gateway/auth/keys.py",
+        "gateway/listening/certificates.py",
     ),
     "dbos": ("bot/engine/durable.py",),
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),

@@ -61,6 +61,7 @@ _MASKED = _test("units", "credentials_in_text_are_masked")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
+_HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
 _PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
 
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
@@ -70,7 +71,7 @@ _ALERTS = (
                                  "HighMemory", "RedisDown", "UpstreamErrors", "AuthFailureSpike")),
 )  # fmt: skip
 
-CACHE, SINKS, TLS = NotYet("cache"), NotYet("sinks"), NotYet("TLS")
+CACHE, SINKS = NotYet("cache"), NotYet("sinks")
 CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
 READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
 FIELDS, REDACTION, DATABASE = NotYet("log fields"), NotYet("redaction"), NotYet("nothing; the gateway has no database")
@@ -95,7 +96,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "/api/token/revoke": Differs(_REVOKED, how="with `Authorization: Bearer <admin.token>`, as its neighbours"),
         "/api/clients/{id}/reset-secret": Runs(_REVOKED, "/reset-secret"),
     },
-    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": TLS},
+    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": Runs(_HTTPS, "https://")},
     "figure": {
         **dict.fromkeys(
             ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "http2_adoption_rate",
@@ -190,7 +191,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         # A section that is not named here in full is as the nearest one above it that is.
         **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
                          "circuit_breaker"), Runs(_CONFIGURATION)),
-        "server.tls": TLS,
+        "server.tls": Runs(_HTTPS),
         "logging.structured": SINKS,
         "logging.redaction_enabled": REDACTION,
         "logging.sinks": SINKS,
