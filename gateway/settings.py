@@ -37,6 +37,7 @@ class ServerSettings(Section):
     request_timeout_secs: Seconds = 30.0
     connection_timeout_secs: Seconds = 60.0
     header_timeout_secs: Seconds = 10.0
+    tunnel_idle_timeout_secs: Seconds = 300.0
     drain_timeout_secs: Seconds = 30.0
     drain_idle_secs: Annotated[float, Field(ge=0, le=600)] = 1.0
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
@@ -118,6 +119,7 @@ class RouteSettings(Section):
     upstream_id: str
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
+    upgrades: tuple[Literal["websocket"], ...] = ()
     auth_required: bool = False
     roles: tuple[Name, ...] = ()
     permissions: tuple[Permission, ...] = ()
@@ -170,12 +172,15 @@ class Settings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         known = unique("upstreams", [upstream.id for upstream in self.upstreams])
+        multiplexed = {upstream.id for upstream in self.upstreams if upstream.protocol == "http2"}
         unique("routes", [route.id for route in self.routes])
         for route in self.routes:
             if route.upstream_id not in known:
                 raise ValueError(
                     f"routes.{route.id}.upstream_id is {route.upstream_id!r}; allowed: {', '.join(sorted(known))}"
                 )
+            if route.upgrades and route.upstream_id in multiplexed:
+                raise ValueError(f"routes.{route.id}.upgrades needs an upstream with protocol: http1")
             if route.auth_required and not self.auth.possible:
                 raise ValueError(
                     f"routes.{route.id}.auth_required needs auth.jwt_secret, auth.jwt_public_keys, auth.jwks_url, "

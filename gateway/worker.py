@@ -202,6 +202,7 @@ class Worker:
                 "groups": self._journal.take_groups(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
+                "tunnels": plane.tunnels,
                 "targets": plane.target_states(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),

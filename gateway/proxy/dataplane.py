@@ -57,6 +57,8 @@ class Dataplane:
         self.faults = ActiveFaults()
         self.draining = False
         self.in_flight = 0
+        self.tunnels = 0
+        """Of those in flight, how many speak another protocol by now."""
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
         self.request_timeout = server.request_timeout_secs
@@ -176,7 +178,8 @@ class Dataplane:
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
-        seconds = self.clock() - exchange.started_at
+        # A tunnel may be there for hours, which says nothing of how fast anybody is.
+        seconds = (exchange.upgraded_at or self.clock()) - exchange.started_at
         try:
             self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
             if exchange.status >= 500 or exchange.error_type:

@@ -43,6 +43,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._body_paused = False
         self._reading = True
         self._closing = False
+        self._tunnelling = False
+        """Whether the client speaks another protocol with the upstream now."""
         self._deadline = _NEVER
         self._idle_since = 0.0
         self._unsent = 0
@@ -71,6 +73,9 @@ class DownstreamConnection(asyncio.Protocol):
             exchange.client_gone()
 
     def data_received(self, data: bytes) -> None:
+        if self._tunnelling and self._current is not None:
+            self._current.request_body(data)
+            return
         if self._closing or self._refused is not None:
             return  # Read and dropped, so that closing does not reset the answer on its way.
         was_in_head = self._reader.started
@@ -136,6 +141,11 @@ class DownstreamConnection(asyncio.Protocol):
         """Undo `pause_body`."""
         self._body_paused = False
         self._adjust_reading()
+
+    def tunnel(self) -> None:
+        """Pass on what the client sends as it is, until the exchange is over."""
+        self._tunnelling = True
+        self.resume_body()
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         """The current exchange has written its whole answer."""

@@ -37,6 +37,8 @@ class ClientSide(Protocol):
 
     def resume_body(self) -> None: ...
 
+    def tunnel(self) -> None: ...
+
     def exchange_over(self, *, keep_alive: bool) -> None: ...
 
     def cut(self) -> None: ...
@@ -70,6 +72,8 @@ class Exchange:
         self.over = False
         self.client_is_full = False
         """Whether the client does not read its answer."""
+        self.upgraded_at = 0.0
+        """When the client and the upstream went over to another protocol; 0 where they did not."""
         self._client_ip: bytes | None = None
         self._leg: UpstreamLeg | None = None
         self._unsent: list[bytes] = []
@@ -95,6 +99,12 @@ class Exchange:
     def service(self) -> str | None:
         """The id of the upstream that the request was meant for when it was let through."""
         return None if self._leg is None else self._leg.service
+
+    @property
+    def upgrade(self) -> bytes:
+        """The protocol that is asked of the upstream, because the client wants it and the route allows it."""
+        wanted, route = self.head.upgrade, self.route
+        return wanted if wanted and route is not None and wanted in route.upgrades and not self.head.has_body else b""
 
     @property
     def target(self) -> str | None:
@@ -142,7 +152,8 @@ class Exchange:
     def client_gone(self) -> None:
         """The client closed its connection: nobody waits for the answer."""
         if not self.over:
-            self._conclude(self.status or 499, "client_disconnected")
+            # Either side may end what they have between them.
+            self._conclude(self.status or 499, None if self.upgraded_at else "client_disconnected")
 
     def client_full(self) -> None:
         """The client does not read; stop reading its answer."""
@@ -209,6 +220,16 @@ class Exchange:
         if self.head.version == "1.1" and (head.status != 100 or self.head.expects_continue):
             self.client.write(rewriting.interim_response(head))
 
+    def upgraded(self, head: ResponseHead) -> None:
+        """The upstream goes over to the other protocol: from now on, bytes are passed on as they are."""
+        self.status = 101
+        self.upgraded_at = self.plane.clock()
+        self.plane.tunnels += 1
+        self._close = True
+        self.touch_client()
+        self.client.write(rewriting.switching_response(head, self.correlation, self.answer_headers))
+        self.client.tunnel()
+
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""
         self.status = head.status
@@ -255,13 +276,24 @@ class Exchange:
         leg = self._leg
         if self.over or (leg is not None and leg.connecting):
             return
-        if self.admission is not None:
+        if self.upgraded_at:
+            self._check_tunnel(now)
+        elif self.admission is not None:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
             if now > self._client_deadline:
                 self._client_too_slow()
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
+
+    def _check_tunnel(self, now: float) -> None:
+        heard = self._client_deadline - self.plane.client_timeout
+        if self._leg is not None:
+            heard = max(heard, self._leg.heard_at)
+        if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
+            self.detail = "both sides were silent for too long"
+            self._conclude(self.status, None)
+            self.client.cut()
 
     def _client_owes_body(self) -> bool:
         leg = self._leg
@@ -302,6 +334,7 @@ class Exchange:
         if self.over:
             return
         self.over = True
+        self.plane.tunnels -= bool(self.upgraded_at)
         self.status = status
         self.error_type = error_type
         if self._leg is not None:

@@ -54,7 +54,14 @@ class Http2Stream:
         """Whether the request may be sent: the connection is there still."""
         return not self.connection.leaving
 
-    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool) -> None:  # noqa: ARG002 - h2 knows
+    def begin(  # h2 knows what a HEAD request is, and no upgrade is ever asked of HTTP/2
+        self,
+        sink: AnswerSink,
+        head: bytes,
+        *,
+        to_head_request: bool,  # noqa: ARG002
+        upgrade: bytes = b"",  # noqa: ARG002
+    ) -> None:
         """Send a request's head, as it is for HTTP/1.1; its answer goes to `sink`."""
         self._sink = sink
         fields, has_body = fields_of(head, self._scheme)

@@ -28,6 +28,8 @@ class AnswerSink(Protocol):
 
     def answer_body(self, chunk: bytes) -> None: ...
 
+    def upgraded(self, head: ResponseHead) -> None: ...
+
     def answer_trailers(self, fields: Headers) -> None: ...
 
     def answer_ended(self) -> None: ...
@@ -55,12 +57,16 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._reason = b""
         self._to_head_request = False
+        self._wanted = b""
+        self._tunnels = False
+        """Whether its bytes are those of another protocol now."""
         self._in_body = False
         self._until_eof = False
         self._ended = False
         self._renew = False
         self._remaining = 0
         """Bytes of the body that are still to come, of an answer that the parser does not see."""
+        self._switching: ResponseHead | None = None
         self._keep = True
         self._spoiled = False
         self._paused = False
@@ -76,9 +82,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     # The exchange's side.
 
-    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool) -> None:
-        """Send a request's head; its answer goes to `sink`."""
+    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool, upgrade: bytes = b"") -> None:
+        """Send a request's head; its answer goes to `sink`. With `upgrade`, it may be a 101 to that protocol."""
         self._sink = sink
+        self._wanted = upgrade
         self._to_head_request = to_head_request
         self._until_eof = self._in_body = self._ended = self._renew = self.answer_began = False
         self._head_bytes = self._remaining = 0
@@ -140,6 +147,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._remaining:
             self._plain_body(data)
+        elif self._tunnels:
+            self._sink.answer_body(data)
         elif self.answer_began or self._to_head_request or not self._plain(data):
             self.answer_began = True
             self._parse(data)
@@ -188,6 +197,9 @@ class UpstreamConnection(asyncio.Protocol):
         if self._sink is None:
             return
         head = self._head(self._parser.get_status_code())
+        if head.status == 101:
+            self._switching = head
+            return
         if head.status < 200:
             self._sink.interim_answer(head)
             return
@@ -213,7 +225,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _head(self, status: int) -> ResponseHead:
         special = framing.gather(self._headers)
-        if status == 101 or status < 100:
+        agreed = self._wanted and [value.lower() for value in special.upgrade] == [self._wanted]
+        if status < 100 or (status == 101 and not agreed):
             raise Refused(502, "bad_answer", f"status {status} was not asked for")
         chunked = bool(special.codings)
         if chunked and [coding.lower() for coding in special.codings] != [b"chunked"]:
@@ -256,13 +269,26 @@ class UpstreamConnection(asyncio.Protocol):
         failed = False
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserUpgrade as found:
+            if self._switching is not None:
+                self._switch(self._switching, data[found.args[0] :])
+                return
+            failed = self._spoiled = True
+        except httptools.HttpParserError as error:
             self._report_bug(error)
             failed = self._spoiled = True
         if self._ended:
             self._finish()
         elif failed or self._head_too_long(len(data)):
             self._fail("bad_answer")
+
+    def _switch(self, head: ResponseHead, behind: bytes) -> None:
+        """From now on there are only bytes both ways, until one side closes."""
+        self._tunnels = self._spoiled = self._until_eof = True
+        if self._sink is not None:
+            self._sink.upgraded(head)
+        if behind and self._sink is not None:
+            self._sink.answer_body(behind)
 
     def _finish(self) -> None:
         self._spoiled = self._spoiled or not self._keep

@@ -155,7 +155,8 @@ class UpstreamLeg:
         self._since = exchange.plane.clock()
         self.touch()
         exchange.touch_client()
-        connection.begin(self, self._head(), to_head_request=exchange.head.method == b"HEAD")
+        upgrade = exchange.head.upgrade and exchange.upgrade
+        connection.begin(self, self._head(upgrade), to_head_request=exchange.head.method == b"HEAD", upgrade=upgrade)
         if exchange.client_is_full:
             connection.pause_reading()
         unsent = self._unsent.copy()
@@ -167,7 +168,7 @@ class UpstreamLeg:
         if not self.full:
             exchange.client.resume_body()
 
-    def _head(self) -> bytes:
+    def _head(self, upgrade: bytes) -> bytes:
         exchange, target = self._exchange, self._target
         assert exchange.route is not None
         assert target is not None
@@ -179,6 +180,7 @@ class UpstreamLeg:
             peer=exchange.client.peer,
             correlation=exchange.correlation,
             edits=exchange.request_headers,
+            upgrade=upgrade,
         )
 
     # From the client.
@@ -222,6 +224,11 @@ class UpstreamLeg:
         if self._connection is not None:
             self._connection.resume_reading()
 
+    @property
+    def heard_at(self) -> float:
+        """When something happened last."""
+        return self.deadline - self._pool.timeout
+
     def touch(self) -> None:
         """Something happened, so the upstream's time starts anew."""
         self.deadline = self._exchange.plane.clock() + self._pool.timeout
@@ -261,6 +268,15 @@ class UpstreamLeg:
     def answer_body(self, chunk: bytes) -> None:
         self.touch()
         self._exchange.answer_body(chunk)
+
+    def upgraded(self, head: ResponseHead) -> None:
+        self.touch()
+        plane, target = self._exchange.plane, self._target
+        assert target is not None
+        plane.tally.upstream_answered(target.place, "101", plane.clock() - self._since)
+        self._passage.tell(success=True)
+        self._passed_on = True
+        self._exchange.upgraded(head)
 
     def answer_trailers(self, fields: Headers) -> None:
         self._exchange.answer_trailers(fields)

@@ -66,6 +66,7 @@ class Pages:
             desired=fleet.desired,
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),
+            tunnels=sum(report["tunnels"] for report in reports),
             in_flight=sum(report["in_flight"] for report in reports),
             targets=self._gateway.targets.now(),
             certificates=self._certificates(),

@@ -44,6 +44,7 @@ class Moment:
     ready: int
     open_connections: int = 0
     in_flight: int = 0
+    tunnels: int = 0
     targets: Mapping[tuple[str, str], Target] = field(default_factory=dict)
     """By upstream and target."""
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
@@ -183,6 +184,7 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _circuits(ledger, moment)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
+    yield _gauge("open_tunnels", "Clients that speak another protocol with an upstream (WebSocket).", moment.tunnels)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)
     yield _gauge("gateway_workers_desired", "Worker processes that should run.", moment.desired)
     yield _gauge("gateway_workers_ready", "Worker processes that serve requests.", moment.ready)

@@ -288,6 +288,7 @@ def test_the_exposition_names_the_catalogue() -> None:
         'connection_pool_uses_total{connection="reused",service="backend"} 3.0',
         "gateway_error_rate 1.0",
         "open_connections 0.0",
+        "open_tunnels 0.0",
         "# TYPE http_requests_total counter",
         "# TYPE http_request_duration_seconds histogram",
     ):
