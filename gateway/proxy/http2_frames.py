@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
-from hpack import HeaderTuple, NeverIndexedHeaderTuple
+from hpack import Encoder, NeverIndexedHeaderTuple
+from hpack.hpack import encode_integer
 
 from gateway.proxy import framing
 from gateway.proxy.message import Header, Headers, Refused, ResponseHead
@@ -20,11 +22,50 @@ _NEVER_INDEXED = frozenset({b"authorization", b"proxy-authorization", b"cookie",
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
-def fields_of(head: bytes, scheme: bytes) -> tuple[list[HeaderTuple], bool]:
+# Fields as they are, without Huffman's code (RFC 7541, 6.2.2 and 6.2.3), and a table that has no room (6.3).
+_LITERAL, _NEVER, _NO_TABLE = b"\x00", b"\x10", b"\x20"
+_LENGTHS = [bytes(encode_integer(length, 7)) for length in range(1024)]
+_LONGEST_KEPT = 100
+
+
+class LiteralEncoder(Encoder):
+    """Writes each field whole: some more bytes, for a small part of the time that tables and Huffman's code take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = False
+
+    def encode(self, headers: Iterable[Any], huffman: bool = False) -> bytes:  # noqa: ARG002 - so it is called
+        """A block of fields; the first one says that there is no table."""
+        begin = b"" if self._begun else _NO_TABLE
+        self._begun = True
+        return begin + b"".join([_written(one[0], one[1], type(one) is NeverIndexedHeaderTuple) for one in headers])
+
+
+def _written(name: bytes, value: bytes, is_secret: bool) -> bytes:
+    if is_secret or len(value) > _LONGEST_KEPT:
+        return _literal(_NEVER if is_secret else _LITERAL, name, value)
+    return _often(name, value)
+
+
+@lru_cache(maxsize=4096)  # The same few come again and again.
+def _often(name: bytes, value: bytes) -> bytes:
+    return _literal(_LITERAL, name, value)
+
+
+def _literal(kind: bytes, name: bytes, value: bytes) -> bytes:
+    return b"".join((kind, _length(name), name, _length(value), value))
+
+
+def _length(text: bytes) -> bytes:
+    return _LENGTHS[len(text)] if len(text) < len(_LENGTHS) else bytes(encode_integer(len(text), 7))
+
+
+def fields_of(head: bytes, scheme: bytes) -> tuple[Headers, bool]:
     """(the fields for HTTP/2, whether a body follows) of a request's head as it is written for HTTP/1.1."""
     line, *lines = head[:-4].split(b"\r\n")
     method, target, _ = line.split(b" ", 2)
-    authority, has_body, fields = b"", False, list[HeaderTuple]()
+    authority, has_body, fields = b"", False, Headers()
     for one in lines:
         name, _, value = one.partition(b": ")
         if name in _NOT_SENT:
@@ -34,10 +75,10 @@ def fields_of(head: bytes, scheme: bytes) -> tuple[list[HeaderTuple], bool]:
         if name == b"content-length":
             has_body = value != b"0"
         # A parser of HTTP/1 leaves obsolete white space around values alone, HTTP/2 has none.
-        kind = NeverIndexedHeaderTuple if name in _NEVER_INDEXED else HeaderTuple
-        fields.append(kind(name, value.strip()))
-    pseudo = ((b":method", method), (b":scheme", scheme), (b":authority", authority), (b":path", target))
-    return [*(HeaderTuple(name, value) for name, value in pseudo), *fields], has_body
+        value = value.strip()
+        fields.append(NeverIndexedHeaderTuple(name, value) if name in _NEVER_INDEXED else (name, value))
+    pseudo = [(b":method", method), (b":scheme", scheme), (b":authority", authority), (b":path", target)]
+    return pseudo + fields, has_body
 
 
 def answer_of(fields: list[Header]) -> ResponseHead:

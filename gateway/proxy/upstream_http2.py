@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from h2.config import H2Configuration
@@ -30,12 +30,10 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from gateway.proxy.http2_frames import FrameSplitter, answer_of
-from gateway.proxy.message import Refused
+from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
+from gateway.proxy.message import Headers, Refused
 
 if TYPE_CHECKING:
-    from hpack import HeaderTuple
-
     from gateway.proxy.http2_stream import Http2Stream
     from gateway.upstreams.settings import Http2Profile
 
@@ -67,6 +65,8 @@ class Http2Connection(asyncio.Protocol):
             # Fields were checked when they were read, and are written by the gateway itself.
             H2Configuration(header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False)
         )
+        if not profile.compression:
+            self._wire.encoder = LiteralEncoder()
         self._frames = FrameSplitter()
         self._flushing = False
         self._read_of_connection = 0
@@ -144,7 +144,7 @@ class Http2Connection(asyncio.Protocol):
 
     # What streams ask for.
 
-    def open(self, stream: Http2Stream, fields: Sequence[HeaderTuple], *, ends: bool) -> int:
+    def open(self, stream: Http2Stream, fields: Headers, *, ends: bool) -> int:
         """Begin a stream; its number."""
         number = self._wire.get_next_available_stream_id()
         self.streams[number] = stream
@@ -250,8 +250,6 @@ class Http2Connection(asyncio.Protocol):
             stream.body(event.data or b"", size)
 
     def _agreed(self) -> None:
-        if not self._profile.compression:
-            self._wire.encoder.header_table_size = 0
         if not self.ready.done():
             self.ready.set_result(None)
         self._send_more()

@@ -136,7 +136,7 @@ class Http2Profile(Section):
     idle_timeout: Span = 60.0
     keep_alive: bool = True
     tcp_no_delay: bool = True
-    compression: bool = True
+    compression: bool = False
 
 
 class Http2Optimization(Section):
@@ -144,7 +144,7 @@ class Http2Optimization(Section):
 
     high_concurrency: Http2Profile = Http2Profile(max_connections_per_host=30, idle_timeout=60)
     low_latency: Http2Profile = Http2Profile(max_connections_per_host=10, idle_timeout=30)
-    bandwidth_optimized: Http2Profile = Http2Profile(max_connections_per_host=5, idle_timeout=120)
+    bandwidth_optimized: Http2Profile = Http2Profile(max_connections_per_host=5, idle_timeout=120, compression=True)
 
 
 class UpstreamTlsSettings(Section):

@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "fpdf": ("bot/exporting/pdf.py",),
     "h2": ("gateway/proxy/upstream_http2.py",),
-    "hpack": ("gateway/proxy/http2_frames.py", "gateway/proxy/upstream_http2.py"),
+    "hpack": ("gateway/proxy/http2_frames.py",),
     "httptools": ("gateway/proxy/*",),
     "httpx": (
         "bot/adapters/*",

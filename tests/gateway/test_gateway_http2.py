@@ -224,6 +224,32 @@ async def test_a_broken_answer_is_told_and_a_broken_connection_hurts_nobody_late
                 assert (await caller.get("/x")).status == 200, "a connection that died while it was idle costs nothing"
 
 
+async def test_fields_that_would_be_more_in_http_1_reach_nobody() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            refused = await caller.get("/evil")
+            assert (refused.status, refused.json()["error"], "set-cookie" in refused.headers) == (
+                502,
+                "bad_answer",
+                False,
+            )
+            assert (await caller.get("/x")).status == 200
+
+
+async def test_long_fields_arrive_as_they_were_sent() -> None:
+    fields = {f"x_{size}": "v" * size for size in (0, 1, 99, 101, 126, 127, 128, 1023, 1024, 5000)}
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            for _ in range(2):
+                assert (await caller.get("/x", cookie="a=1; b=2", **fields)).status == 200
+            for asked in upstream.requests:
+                assert {name: asked.header(name.replace("_", "-")) for name in fields} == {
+                    name: [value] for name, value in fields.items()
+                }
+                assert asked.header("cookie") == ["a=1; b=2"]
+            assert upstream.seen["protocol_errors"] == 0
+
+
 async def test_an_answer_before_the_request_is_complete_ends_it() -> None:
     with Http2Upstream() as upstream:
         async with staged(document_for(upstream)) as stage, stage.caller() as caller:
@@ -241,7 +267,7 @@ async def test_retries_and_weights_are_as_with_http_1() -> None:
             assert upstream.requests[0].header(":authority") == ["service.example"]
 
 
-@pytest.mark.parametrize("profile", [{"keep_alive": False}, {"compression": False, "tcp_no_delay": False}])
+@pytest.mark.parametrize("profile", [{"keep_alive": False}, {"compression": True, "tcp_no_delay": False}])
 async def test_a_profile_says_how_connections_are_used(profile: dict[str, Any]) -> None:
     with Http2Upstream() as upstream:
         document = document_for(upstream, http2_profile="low_latency")

@@ -16,10 +16,12 @@ from gateway.settings import Settings
 from gateway.supervisor.health_checks import HealthChecks
 from gateway.supervisor.operations import OutOfLimitsError
 from gateway.supervisor.target_overrides import TargetOverrides
+from tests.gateway.certificates import Authority
 from tests.gateway.running import running, wait_for
 from tests.gateway.stage import Answer, Stage, staged, until
 from tests.gateway.targets import document_for, nobody, shares, targets
 from tests.gateway.upstream import ControlledUpstream
+from tests.gateway.upstream_http2 import Http2Upstream
 
 
 async def asked(stage: Stage, times: int, target: str = "/x", **headers: str) -> list[int]:
@@ -167,6 +169,23 @@ async def test_a_target_that_is_not_there_at_all_is_a_502_where_there_is_no_othe
         async with staged(document_for(first, second)) as stage:
             assert await asked(stage, 3) == [502] * 3
             assert set(failures(stage)) == {"backend/blue connect_failed", "backend/green connect_failed"}
+
+
+async def test_who_takes_connections_and_says_nothing_costs_its_time_once(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate = authority.signs("service.example")
+    # With TLS, a connection is there when both sides have agreed; nobody accepts this one, so nobody says a word.
+    with socket.socket() as silent, Http2Upstream(certificate.server("h2")) as well:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        addresses = [f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.1:{well.port}"]
+        document = document_for(*addresses, connect_timeout_secs=0.2, tls={"ca_path": str(authority.path)})
+        document["upstreams"][0] |= {"base_url": "https://service.example", "protocol": "http2"}
+        async with staged(document) as stage:
+            assert await asked(stage, 2) == [200, 200]
+            assert failures(stage) == {"backend/blue connect_timeout": 1}
+            assert await asked(stage, 10) == [200] * 10
+            assert failures(stage) == {}, "nobody waits for it any more"
 
 
 async def test_outliers_are_left_out_and_then_tried_again() -> None:

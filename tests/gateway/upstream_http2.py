@@ -94,7 +94,9 @@ class _Connection(asyncio.Protocol):
     def __init__(self, upstream: Http2Upstream) -> None:
         self.upstream = upstream
         self.transport = cast(asyncio.Transport, None)
-        self._wire = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
+        # It may say what nobody should.
+        free = {"validate_outbound_headers": False, "normalize_outbound_headers": False}
+        self._wire = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8", **free))
         self._asked: dict[int, Asked] = {}
         self._unsent: dict[int, bytearray] = {}
         self._trailers: dict[int, Fields] = {}
@@ -204,6 +206,8 @@ class _Connection(asyncio.Protocol):
 
     def _respond(self, stream: int, status: str, body: bytes, *, length: bool = True, end: bool = True) -> None:
         fields = [(":status", status), ("content-type", "text/plain"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
+        if self._name(stream) == "evil":
+            fields.append(("x-a", "1\r\nset-cookie: stolen=1"))
         if length:
             fields.append(("content-length", str(len(body))))
         bodiless = self._asked[stream].header(":method") == ["HEAD"]
