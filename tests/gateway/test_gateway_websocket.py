@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -122,15 +122,18 @@ async def test_silence_of_both_sides_ends_it() -> None:
         assert (record["status"], record["error_message"]) == (101, "both sides were silent for too long")
 
 
-async def test_a_protocol_that_was_not_asked_for_is_no_answer() -> None:
-    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nsecret")
-        with contextlib.suppress(ConnectionError):
-            await reader.read()
-        writer.close()
+class Other(asyncio.Protocol):
+    """Goes over to something else, whatever it is asked for."""
 
-    server = await asyncio.start_server(other, "127.0.0.1", 0)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, _: bytes) -> None:
+        self.transport.write(b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\nsecret")
+
+
+async def test_a_protocol_that_was_not_asked_for_is_no_answer() -> None:
+    server = await asyncio.get_running_loop().create_server(Other, "127.0.0.1", 0)
     document = settings_for(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     document["routes"][0]["upgrades"] = ["websocket"]
     try:
