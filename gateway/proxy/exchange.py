@@ -334,7 +334,8 @@ class Exchange:
         if self.over:
             return
         self.over = True
-        self.plane.tunnels -= bool(self.upgraded_at)
+        if self.upgraded_at:
+            self.plane.tunnels -= 1
         self.status = status
         self.error_type = error_type
         if self._leg is not None:

@@ -159,10 +159,11 @@ class UpstreamLeg:
         connection.begin(self, self._head(upgrade), to_head_request=exchange.head.method == b"HEAD", upgrade=upgrade)
         if exchange.client_is_full:
             connection.pause_reading()
-        unsent = self._unsent.copy()
-        self._unsent.clear()
-        for chunk in unsent:
-            self._send(connection, chunk)
+        if self._unsent:
+            unsent = self._unsent.copy()
+            self._unsent.clear()
+            for chunk in unsent:
+                self._send(connection, chunk)
         if exchange.request_done:
             self.request_ended()
         if not self.full:
@@ -210,8 +211,9 @@ class UpstreamLeg:
         """The request is complete."""
         if self._connection is not None:
             self.touch()
-            if self._exchange.head.has_body:
-                self._connection.end_body(chunked=self._exchange.head.chunked)
+            head = self._exchange.head
+            if head.chunked or head.content_length:
+                self._connection.end_body(chunked=head.chunked)
 
     def pause_answer(self) -> None:
         """The client does not read its answer."""
