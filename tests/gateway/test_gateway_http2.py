@@ -74,7 +74,7 @@ async def test_many_at_a_time_share_connections_up_to_what_the_upstream_allows()
 
 async def test_who_waits_for_room_too_long_gets_an_answer() -> None:
     with Http2Upstream(max_streams=1) as upstream:
-        document = document_for(upstream, connect_timeout_secs=0.2)
+        document = document_for(upstream, connect_timeout_secs=1.5)
         document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 1}}
         async with staged(document) as stage, stage.caller() as waiting, stage.caller() as caller:
             waiting.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -326,7 +326,7 @@ async def test_with_tls_both_sides_agree_on_it_and_the_certificate_is_verified(t
 
 
 async def test_who_speaks_http_1_only_is_told_apart(shared_upstream: ControlledUpstream) -> None:
-    async with staged(document_for(shared_upstream.url, connect_timeout_secs=1)) as stage, stage.caller() as caller:
+    async with staged(document_for(shared_upstream.url, connect_timeout_secs=2)) as stage, stage.caller() as caller:
         assert (await caller.get("/x")).status in (502, 504)
 
 

@@ -179,7 +179,7 @@ async def test_who_takes_connections_and_says_nothing_costs_its_time_once(tmp_pa
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         addresses = [f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.1:{well.port}"]
-        document = document_for(*addresses, connect_timeout_secs=0.2, tls={"ca_path": str(authority.path)})
+        document = document_for(*addresses, connect_timeout_secs=1.5, tls={"ca_path": str(authority.path)})
         document["upstreams"][0] |= {"base_url": "https://service.example", "protocol": "http2"}
         async with staged(document) as stage:
             assert await asked(stage, 2) == [200, 200]
@@ -292,7 +292,7 @@ async def test_an_answer_that_has_begun_is_not_repeated() -> None:
 async def test_who_is_silent_is_given_up_for_another_in_time() -> None:
     with targets(2) as upstreams:
         upstreams[0].always = "silent"
-        async with staged(document_for(*upstreams, timeout_secs=0.2)) as stage:
+        async with staged(document_for(*upstreams, timeout_secs=1.5)) as stage:
             async with _ticking(stage):
                 assert await asked(stage, 2) == [200, 200]
             assert failures(stage) == {"backend/blue timeout": 1}
