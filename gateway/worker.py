@@ -16,12 +16,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvloop
 
 from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
+from gateway.cache.orders import CacheOrders
+from gateway.cache.response_cache import ResponseCache
 from gateway.control import ControlChannel, Message
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.settings import RateLimitingSettings
@@ -46,9 +49,12 @@ class Worker:
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
         self._authentication: Authentication | None = None
+        self._cache: ResponseCache | None = None
+        self._cache_orders: CacheOrders | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
+        self._log_descriptor: int | None = None
         self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
         self._tls: dict[str, Any] = {}
@@ -64,6 +70,8 @@ class Worker:
     def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
         if message["type"] == "listen":
             self._background.spawn(self._listen(message["add"], message["drop"], sockets))
+        elif message["type"] == "log":
+            self._log_descriptor = sockets[0].detach()
         else:
             self._reactions[message["type"]](message)
 
@@ -76,7 +84,10 @@ class Worker:
             "checks": lambda message: self._started().targets_checked(message["well"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
             "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
+            "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
+            "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
+            "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
             "share": lambda message: self._limiter.shared_by(message["workers"]),
             "page": lambda message: self._page_arrived(message["id"], message["text"]),
             "drain": lambda message: self._begin_drain(message["timeout"]),
@@ -84,23 +95,34 @@ class Worker:
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
-        self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        # With sinks, the supervisor takes the records; otherwise each worker writes its own.
+        output = DESCRIPTORS[settings.logging.output]
+        self._writer = LogWriter(self._log_descriptor if settings.log_to_supervisor else output)
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
         self._authentication = self._authenticating(settings, self._journal, message["revocations"])
         self._limiter = self._limiting(settings.rate_limiting, self._journal)
         self._limiter.shared_by(message["workers"])
+        self._cache = ResponseCache(settings)
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
+            policies=(
+                self._journal.policy,
+                self._limiter.by_address,
+                self._authentication.policy,
+                self._limiter.by_identity,
+            ),
+            cache=self._cache,
         )
         if settings.server.tls is not None:
             self._tls = self._offering(settings.server, settings.server.tls, self._journal)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
+        if self._cache.by_route:
+            self._background.repeat(TICK_SECS, self._tell_changed)
 
     def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
         """How listening sockets are opened with TLS."""
@@ -114,6 +136,22 @@ class Worker:
         limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
         self._background.spawn(limiter.open())
         return limiter
+
+    def _caching(self) -> ResponseCache:
+        assert self._cache is not None, "the supervisor sends `start` first"
+        return self._cache
+
+    def _orders(self) -> CacheOrders:
+        if self._cache_orders is None:
+            cache, plane = self._caching(), self._started()
+            fetch = partial(cache.warm, plane)
+            self._cache_orders = CacheOrders(cache, plane.worker_name, fetch)
+        return self._cache_orders
+
+    def _tell_changed(self) -> None:
+        """Have the other workers forget what this one's requests have changed."""
+        if keys := self._caching().take_changed():
+            self._channel.send({"type": "changed", "keys": keys})
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
@@ -206,6 +244,7 @@ class Worker:
                 "targets": plane.target_states(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
+                "cache": self._caching().take_report(),
                 "log_dropped": self._writer.take_dropped(),
             }
         )

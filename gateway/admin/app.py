@@ -12,15 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
+from gateway.admin.caches import RESTORE, cache_routes
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
 from gateway.admin.upstreams import upstream_routes
+from gateway.supervisor.cache_control import IncompleteError, NotCachedError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
-_STATUSES: dict[type[OperationError], int] = {ConflictError: 409, UnknownClientError: 404, UnrecordedError: 503}
+_STATUSES: dict[type[OperationError], int] = {
+    ConflictError: 409, NotCachedError: 409, UnknownClientError: 404, UnrecordedError: 503, IncompleteError: 503,
+}  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -30,10 +34,11 @@ def admin_app(gateway: Gateway, token: str) -> ASGIApp:
     for routes in (_state, _telemetry, _changing, _faults):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
+    app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     _explain_errors(app)
-    return BearerToken(BodyLimit(app), token)
+    return BearerToken(BodyLimit(app, {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}), token)
 
 
 def _state(gateway: Gateway) -> APIRouter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
@@ -34,6 +34,23 @@ _TURNED_AWAY_ALLOWED = 1000
 PageFetcher = Callable[[str, Callable[[str | None], None]], None]
 
 
+class CachedRoute(Protocol):
+    """Answers a route's requests, from what is stored or from the upstream."""
+
+    def serve(self, exchange: Exchange, pool: UpstreamPool) -> None: ...
+
+
+class AnswerCache(Protocol):
+    """The response cache, with what it does for each route; nothing, where no route has it."""
+
+    @property
+    def serving(self) -> Mapping[str, CachedRoute]: ...
+
+    def tick(self, now: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Dataplane:
     """Routes, pools, faults, counters and connections of one worker."""
 
@@ -46,6 +63,7 @@ class Dataplane:
         journal: Journal,
         fetch_page: PageFetcher,
         policies: tuple[Policy, ...] = (),
+        cache: AnswerCache | None = None,
     ) -> None:
         self.settings = settings
         self.worker_name = worker_name
@@ -56,6 +74,8 @@ class Dataplane:
         self.started_at = self.clock()
         self.faults = ActiveFaults()
         self.draining = False
+        self.log_sinks: dict[str, str] = {}
+        """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
         self.tunnels = 0
         """Of those in flight, how many speak another protocol by now."""
@@ -72,6 +92,8 @@ class Dataplane:
         self.target_orders.configure({name: pool.ordered for name, pool in self._pools.items()}, time.time())
         self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
+        self._cache = cache
+        self._cached = cache.serving if cache is not None else {}
         self._endpoints = OwnEndpoints(self)
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
@@ -117,6 +139,11 @@ class Dataplane:
         """By upstream and target: [connections in use, idle ones, requests in flight, why it is left out or None]."""
         return {name: pool.states() for name, pool in self._pools.items()}
 
+    @property
+    def caches(self) -> bool:
+        """Whether any route has the cache."""
+        return bool(self._cached)
+
     def targets_checked(self, well: Mapping[str, Mapping[str, bool]]) -> None:
         """What active checks say of targets, by upstream."""
         for name, pool in self._pools.items():
@@ -131,6 +158,11 @@ class Dataplane:
         """(state, failures in a row) by upstream, of those that have one."""
         found = {name: pool.breaker for name, pool in self._pools.items() if pool.breaker}
         return {name: (int(one.shown), one.failures) for name, one in found.items()}
+
+    def route_to(self, path: bytes) -> tuple[Route, UpstreamPool] | None:
+        """The route that reads `path`, and its upstream."""
+        found = self._table.find(b"GET", path)
+        return None if isinstance(found, NoRoute) else (found, self._pools[found.upstream_id])
 
     # Requests.
 
@@ -153,10 +185,19 @@ class Dataplane:
         route = exchange.route
         assert route is not None
         verdict = self.faults.verdict(route.id, time.time())
-        if verdict is None:
-            exchange.forward(self._pools[route.upstream_id])
-        else:
+        if verdict is not None:
             self._inject(exchange, route, verdict)
+        elif self._cached:
+            self._pass_on(exchange, route)
+        else:
+            exchange.forward(self._pools[route.upstream_id])
+
+    def _pass_on(self, exchange: Exchange, route: Route) -> None:
+        pool = self._pools[route.upstream_id]
+        if self._cached and not exchange.upgrade:
+            self._cached[route.id].serve(exchange, pool)
+        else:
+            exchange.forward(pool)
 
     def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
         self.journal.fault_injected(exchange, verdict)
@@ -168,7 +209,7 @@ class Dataplane:
                 message = "a fault was injected by an operator"
                 exchange.refuse(Refused(verdict.status, "fault_injected", message))
             else:
-                exchange.forward(self._pools[route.upstream_id])
+                self._pass_on(exchange, route)
 
         if verdict.delay > 0:
             asyncio.get_running_loop().call_later(verdict.delay, proceed)
@@ -208,6 +249,8 @@ class Dataplane:
             pool.tick(now)
         self.circuit_orders.tick(time.time())
         self.target_orders.tick(time.time())
+        if self._cache is not None:
+            self._cache.tick(now)
 
     async def drain(self, timeout: float) -> int:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""
@@ -220,6 +263,8 @@ class Dataplane:
         remaining = tuple(self._connections)
         for connection in remaining:
             connection.cut()
+        if self._cache is not None:
+            self._cache.close()
         for pool in self._pools.values():
             pool.close()
         return len(remaining)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
+from gateway.proxy.kept_leg import KeptLeg
+from gateway.proxy.legs import AnswerWatcher, Leg
 from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
@@ -75,7 +77,7 @@ class Exchange:
         self.upgraded_at = 0.0
         """When the client and the upstream went over to another protocol; 0 where they did not."""
         self._client_ip: bytes | None = None
-        self._leg: UpstreamLeg | None = None
+        self._leg: Leg | None = None
         self._unsent: list[bytes] = []
         self._framing = Framing.NONE
         self._isolated = head.has_body and head.method in _BODY_UNDEFINED
@@ -108,13 +110,13 @@ class Exchange:
 
     @property
     def target(self) -> str | None:
-        """The name of the target there that was asked last."""
-        return None if self._leg is None else self._leg.target
+        """The target there that was asked last."""
+        return self._leg.target if isinstance(self._leg, UpstreamLeg) else None
 
     @property
     def retries(self) -> int:
         """How many of its targets were asked in vain."""
-        return 0 if self._leg is None else self._leg.retries
+        return self._leg.retries if isinstance(self._leg, UpstreamLeg) else 0
 
     @property
     def has_time(self) -> bool:
@@ -210,10 +212,32 @@ class Exchange:
 
     # Towards the upstream, and back.
 
-    def forward(self, pool: UpstreamPool) -> None:
-        """Pass the request on to its route's upstream."""
-        self._leg = UpstreamLeg(self, pool, self._unsent)
-        self._leg.begin()
+    def forward(self, pool: UpstreamPool, watcher: AnswerWatcher | None = None) -> None:
+        """Pass the request on to its route's upstream; `watcher` gets the answer first and passes it on to this one."""
+        self._leg = leg = UpstreamLeg(self, pool, self._unsent, watcher)
+        leg.begin()
+
+    def wait(self, leg: Leg) -> None:
+        """Have the answer come from `leg`, which begins by itself."""
+        self._leg = leg
+
+    def answer_kept(self, status: int, head: bytes, body: bytes | memoryview, service: str | None) -> None:
+        """Answer a request without a body with what was kept of an earlier answer; `head` is whole but for its end."""
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.conclude()
+        self.status = status
+        self._close = self._close or self.plane.draining
+        close = b"connection: close\r\n" if self._close else b""
+        self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
+        self._leg = kept = KeptLeg(self, body, service)
+        kept.resume_answer()
+
+    def kept_ended(self) -> None:
+        """It is complete."""
+        self._answer_done = True
+        if self.request_done:
+            self._end()
 
     def interim_answer(self, head: ResponseHead) -> None:
         """A 1xx of the upstream."""
@@ -288,7 +312,7 @@ class Exchange:
 
     def _check_tunnel(self, now: float) -> None:
         heard = self._client_deadline - self.plane.client_timeout
-        if self._leg is not None:
+        if isinstance(self._leg, UpstreamLeg):
             heard = max(heard, self._leg.heard_at)
         if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
             self.detail = "both sides were silent for too long"
@@ -304,11 +328,12 @@ class Exchange:
     def _client_too_slow(self) -> None:
         self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
-    def _upstream_too_slow(self, leg: UpstreamLeg | None) -> None:
+    def _upstream_too_slow(self, leg: Leg | None) -> None:
+        message = "the upstream did not answer in time"
         if leg is not None:
-            leg.timed_out(for_good=not self.has_time)
+            leg.fail(504, "timeout", message)
         else:
-            self.refuse(Refused(504, "timeout", "the upstream did not answer in time"))
+            self.refuse(Refused(504, "timeout", message))
 
     # The end.
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.proxy import rewriting
 from gateway.proxy.breaker import FREE, CircuitBreaker, Passage
+from gateway.proxy.legs import AnswerTaker, AnswerWatcher
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.refusals import circuit_open, no_target
 from gateway.proxy.target_pool import Carrier, TargetPool
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _CLIENTS_OWN = frozenset({501, 505})
 
 
 class UpstreamLeg:
-    """One request on its way to an upstream and its answer back."""
+    """One request on its way to an upstream and its answer back. `watcher` gets the answer, else the exchange does."""
 
     __slots__ = (
         "_connection",
@@ -39,16 +41,22 @@ class UpstreamLeg:
         "_retried",
         "_reused",
         "_since",
+        "_taker",
         "_target",
         "_task",
         "_tried",
         "_unsent",
+        "_watcher",
         "deadline",
         "full",
     )
 
-    def __init__(self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes]) -> None:
+    def __init__(
+        self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes], watcher: AnswerWatcher | None = None
+    ) -> None:
         self._exchange = exchange
+        self._watcher = watcher
+        self._taker: AnswerTaker = watcher or exchange
         self._pool = pool
         self._unsent = unsent
         self._connection: Carrier | None = None
@@ -107,7 +115,7 @@ class UpstreamLeg:
         pool = self._pool
         target = pool.only or pool.choose(self._exchange)
         if target is None:
-            self._exchange.refuse(Refused(503, "no_target", "no target of the upstream takes requests"))
+            self._taker.refuse(no_target())
             return
         if pool.has_others and self._exchange.head.has_body and self._exchange.head.method in _IDEMPOTENT:
             self._kept = []
@@ -115,9 +123,7 @@ class UpstreamLeg:
 
     def _turn_away(self, breaker: CircuitBreaker) -> None:
         self._exchange.plane.tally.circuit_rejected(self._pool.id)
-        again = ((b"retry-after", str(breaker.retry_after).encode()),)
-        message = "the upstream has failed and is left alone for a while"
-        self._exchange.refuse(Refused(503, "circuit_open", message, again))
+        self._taker.refuse(circuit_open(breaker.retry_after))
 
     def _go_to(self, target: TargetPool[Any], *, fresh: bool = False) -> None:
         self._target = target
@@ -131,18 +137,18 @@ class UpstreamLeg:
         try:
             connection = await target.connect()
         except TimeoutError:
-            self._not_connected(504, "connect_timeout", "the upstream did not accept a connection in time")
+            self._unreached(504, "connect_timeout", "the upstream did not accept a connection in time")
         except ssl.SSLError as error:
-            self._not_connected(502, "tls_failed", f"no safe connection to the upstream: {_why(error)}")
+            self._unreached(502, "tls_failed", f"no safe connection to the upstream: {_why(error)}")
         except OSError as error:
-            self._not_connected(502, "connect_failed", f"no connection to the upstream: {_why(error)}")
+            self._unreached(502, "connect_failed", f"no connection to the upstream: {_why(error)}")
         else:
             if self._exchange.over:
                 connection.abandon()
             else:
                 self._attach(connection, reused=False)
 
-    def _not_connected(self, status: int, failure: str, message: str) -> None:
+    def _unreached(self, status: int, failure: str, message: str) -> None:
         self._failed(status, failure, message, is_safe=True, unreachable=True)
 
     def _attach(self, connection: Carrier, *, reused: bool) -> None:
@@ -250,7 +256,7 @@ class UpstreamLeg:
     def interim_answer(self, head: ResponseHead) -> None:
         self.touch()
         self._passed_on = True
-        self._exchange.interim_answer(head)
+        self._taker.interim_answer(head)
 
     def answer_started(self, head: ResponseHead) -> None:
         self.touch()
@@ -265,11 +271,11 @@ class UpstreamLeg:
         elif target.health.failures:
             target.health.failures = 0
         self._passed_on = True
-        self._exchange.answer_started(head)
+        self._taker.answer_started(head)
 
     def answer_body(self, chunk: bytes) -> None:
         self.touch()
-        self._exchange.answer_body(chunk)
+        self._taker.answer_body(chunk)
 
     def upgraded(self, head: ResponseHead) -> None:
         self.touch()
@@ -291,7 +297,7 @@ class UpstreamLeg:
                 self._target.give_back(connection)
             else:
                 connection.abandon()
-        self._exchange.answer_ended()
+        self._taker.answer_ended()
 
     def upstream_failed(self, failure: str) -> None:
         connection, self._connection = self._connection, None
@@ -317,10 +323,9 @@ class UpstreamLeg:
             return not head.has_body or self._kept is not None
         return self._reused and not head.has_body and head.method in _IDEMPOTENT
 
-    def timed_out(self, *, for_good: bool) -> None:
-        """The upstream was silent for too long; `for_good` where there is no time for another try either."""
-        is_safe = not for_good and self._is_repeatable()
-        self._failed(504, "timeout", "the upstream did not answer in time", is_safe=is_safe)
+    def fail(self, status: int, failure: str, message: str) -> None:
+        """The upstream was silent for too long: another target is asked where that is safe and in time."""
+        self._failed(status, failure, message, is_safe=self._exchange.has_time and self._is_repeatable())
 
     def _failed(self, status: int, failure: str, message: str, *, is_safe: bool, unreachable: bool = False) -> None:
         """The target did not do what it should: another one is asked, or the client gets an error."""
@@ -333,7 +338,7 @@ class UpstreamLeg:
         if is_safe and self._goes_elsewhere():
             return
         self._passage.tell(success=False)
-        exchange.refuse(Refused(status, failure, message))
+        self._taker.refuse(Refused(status, failure, message))
 
     # Another target.
 
@@ -387,6 +392,8 @@ class UpstreamLeg:
         """The exchange is over: what was not told of the upstream by now says nothing about it."""
         self._passage.tell(success=None)
         self.drop()
+        if self._watcher is not None:
+            self._watcher.leg_over()
 
 
 def _why(error: OSError) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -49,6 +50,7 @@ class Fleet:
         log: Logger,
         pages: Mapping[str, Callable[[], str]],
         revocations: Callable[[], dict[str, Any]],
+        log_socket: Callable[[], socket.socket],
     ) -> None:
         self.desired = 0
         self.crashes = 0
@@ -59,6 +61,7 @@ class Fleet:
         self._pages = {name: self._page(render) for name, render in pages.items()}
         self._standing: dict[str, Message] = {}
         self._revocations = revocations
+        self._log_socket = log_socket
         self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
@@ -218,9 +221,10 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        proxy = ProxySettings.of(self._settings).for_worker()
-        start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
-        worker.send({"type": "start", "name": worker.name, **start})
+        with self._log_socket() as log:
+            worker.send({"type": "log"}, [log])
+        start = {"settings": ProxySettings.of(self._settings).for_worker(), "revocations": self._revocations()}
+        worker.send({"type": "start", "name": worker.name, "workers": self.desired, **start})
         self._send_standing(worker)
         worker.accepting = {worker.slot}
         sock = self._listeners.for_slot(worker.slot)
@@ -283,6 +287,9 @@ class Fleet:
             self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
         elif message["type"] == "answer":
             self._questions.answered(worker, message)
+        elif message["type"] == "changed":
+            for other in (one for one in self.workers if one is not worker and one.accepting):
+                other.send(message)
 
     async def _answer_page(self, worker: WorkerProcess, name: str, request_id: int) -> None:
         worker.send({"type": "page", "id": request_id, "text": await self.page(name)})

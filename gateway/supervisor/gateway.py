@@ -14,12 +14,15 @@ import psutil
 from gateway import __version__, config_file
 from gateway.background import Background
 from gateway.settings import Settings
+from gateway.supervisor.cache_control import CacheControl
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import UNNAMED, History
 from gateway.supervisor.listeners import Listeners
+from gateway.supervisor.log_shipping import LogShipping
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
 from gateway.supervisor.pages import Pages
 from gateway.supervisor.process import WorkerProcess
@@ -27,7 +30,8 @@ from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.upstream_targets import UpstreamTargets
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import LogWriter
-from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
+from gateway.telemetry.records import LEVELS, as_json, iso, record
+from gateway.telemetry.redaction import without_secrets
 from gateway.telemetry.window import RouteWindow, total_of
 
 if TYPE_CHECKING:
@@ -69,19 +73,24 @@ class Gateway:
         self.certificates: Certificates | None = None
         """What the public listener offers, where it has TLS: for metrics."""
         self.listeners = listeners
-        self._writer = writer
+        self.logs = LogShipping(settings.logging, writer, self._sink_turned)
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
+        self.cache_figures = CacheFigures(settings, clock=self._clock, reports=self._cache_reports)
         self._pages = Pages(self, self._clock)
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
-            revocations=revocations.for_workers,
+            revocations=revocations.for_workers, log_socket=self.logs.socket_for_worker,
         )  # fmt: skip
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
         )
+        self.cache_control = CacheControl(
+            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready
+        )
         self._background = Background(self.fleet.failed)
+        self._stopped = False
 
     def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
         settings = self.settings.auth.revocations
@@ -106,10 +115,14 @@ class Gateway:
             await self._shared.catch_up(self.credentials.apply)
             self._background.spawn(self._shared.follow(self.credentials.apply))
         self.targets.configure(self.settings.upstreams)
+        if states := self._sink_states():
+            self.fleet.broadcast({"type": "log_sinks", "states": states})
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
 
     async def stop(self) -> None:
-        """Drain and end all workers."""
+        """Drain and end all workers, and have the log delivered."""
+        if self._stopped:
+            return
         self._background.cancel()
         self.targets.stop()
         self.log("INFO", "gateway_stopping", "draining all workers")
@@ -117,19 +130,36 @@ class Gateway:
         if self._shared is not None:
             await self._shared.close()
         self.log("INFO", "gateway_stopped", "all workers are gone")
+        self._stopped = True
+        await self.logs.close()
 
     def log(self, level: str, event_type: str, message: str, **fields: Any) -> None:
         """Write and keep a record of the supervisor's own."""
-        if LEVELS[level] < LEVELS[self.settings.logging.level]:
+        if LEVELS[level] < LEVELS[self.settings.logging.lowest_level]:
             return
         now = time.time()
-        entry = record(now, level, "supervisor", event_type, message, **fields)
+        entry = record(now, level, "supervisor", event_type, without_secrets(message), **fields)
         line = as_json(entry)
         self.ledger.recent.add(now, level, line)
-        self._writer.write(line if self.settings.logging.format == "json" else as_text(entry))
+        self.logs.write(line)
+
+    def _sink_turned(self, name: str, why: str | None) -> None:
+        """A sink of the log is down, or up again. Workers tell it on /health."""
+        if why is None:
+            self.log("INFO", "log_sink_up", f"the log sink {name} takes records again", sink=name)
+        else:
+            self.log("ERROR", "log_sink_down", f"the log sink {name} takes no records: {why}", sink=name)
+        self.fleet.broadcast({"type": "log_sinks", "states": self._sink_states()})
+
+    def _sink_states(self) -> dict[str, str]:
+        return {name: "up" if count.up else "down" for name, count in self.logs.counts().items()}
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
+        self.cache_figures.absorb(report.get("cache"))
         return self.ledger.absorb(report, self._clock())
+
+    def _cache_reports(self) -> list[dict[str, Any]]:
+        return [found for worker in self.fleet.workers if (found := worker.last_report.get("cache"))]
 
     # Changes.
 
@@ -265,6 +295,7 @@ class Gateway:
             "limits": {"min": limits.min, "max": limits.max},
             "revision": self.revision,
             "operation": running.described() if running else None,
+            "log_sinks": {name: count.described() for name, count in self.logs.counts().items()},
         }
 
     async def workers(self) -> list[dict[str, Any]]:

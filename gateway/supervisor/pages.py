@@ -43,6 +43,7 @@ class Pages:
             self.resources,
             clock=self._clock,
             worst_circuit=lambda: circuits.gauge(self._circuits()),
+            cache=self._gateway.cache_figures,
             critical=settings.critical_metrics,
             system=settings.system_metrics,
         )
@@ -51,6 +52,8 @@ class Pages:
             "circuits": lambda: circuits.told(self._circuits(), self._gateway.circuit_overrides.of_upstreams()),
             "performance": lambda: json.dumps(figures.performance()),
             "system": lambda: json.dumps(figures.system()),
+            "cache": lambda: json.dumps(self._gateway.cache_figures.stats()),
+            "cache_invalidation": lambda: json.dumps(self._gateway.cache_figures.invalidation()),
             "errors": lambda: json.dumps(figures.errors()),
             "error_groups": lambda: json.dumps(figures.error_groups()),
             "alerts": lambda: json.dumps(figures.alerts()),
@@ -72,6 +75,8 @@ class Pages:
             certificates=self._certificates(),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
+            sinks=self._gateway.logs.counts(),
+            cache=self._gateway.cache_figures.moment(),
         )
         return exposition(self._gateway.ledger, moment)
 
