@@ -28,9 +28,10 @@ from gateway.cache.response_cache import ResponseCache
 from gateway.control import ControlChannel, Message
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.settings import RateLimitingSettings
+from gateway.listening.settings import ListenerTlsSettings
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import ProxySettings
+from gateway.settings import ProxySettings, ServerSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
@@ -56,6 +57,7 @@ class Worker:
         self._log_descriptor: int | None = None
         self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
+        self._tls: dict[str, Any] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
@@ -78,6 +80,8 @@ class Worker:
             "start": self._start,
             "report": lambda message: self._report(message.get("id")),
             "faults": lambda message: self._started().faults.replace(message["faults"]),
+            "targets": lambda message: self._started().target_orders.replace(message["orders"], time.time()),
+            "checks": lambda message: self._started().targets_checked(message["well"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
             "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
             "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
@@ -113,10 +117,20 @@ class Worker:
             ),
             cache=self._cache,
         )
+        if settings.server.tls is not None:
+            self._tls = self._offering(settings.server, settings.server.tls, self._journal)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
         if self._cache.by_route:
             self._background.repeat(TICK_SECS, self._tell_changed)
+
+    def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
+        """How listening sockets are opened with TLS."""
+        from gateway.listening.certificates import Certificates
+
+        certificates = Certificates(tls, journal.event)
+        self._background.repeat(tls.reload_secs, certificates.refresh)
+        return {"ssl": certificates.context, "ssl_handshake_timeout": server.header_timeout_secs}
 
     def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
         limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
@@ -172,7 +186,7 @@ class Worker:
             return
         for slot, sock in zip(add, sockets, strict=True):
             server = await asyncio.get_running_loop().create_server(
-                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog
+                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog, **self._tls
             )
             self._servers[slot] = server
         for slot in drop:
@@ -226,7 +240,8 @@ class Worker:
                 "groups": self._journal.take_groups(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
-                "pools": plane.pool_sizes(),
+                "tunnels": plane.tunnels,
+                "targets": plane.target_states(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
                 "cache": self._caching().take_report(),

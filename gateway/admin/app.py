@@ -16,6 +16,7 @@ from gateway.admin.caches import RESTORE, cache_routes
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.admin.upstreams import upstream_routes
 from gateway.supervisor.cache_control import IncompleteError, NotCachedError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
@@ -35,6 +36,7 @@ def admin_app(gateway: Gateway, token: str) -> ASGIApp:
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
+    app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     _explain_errors(app)
     return BearerToken(BodyLimit(app, {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}), token)
 

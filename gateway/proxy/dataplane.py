@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
@@ -20,9 +20,12 @@ from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
-from gateway.settings import ProxySettings, UpstreamSettings
+from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
+from gateway.upstreams.health import HealthBook
+from gateway.upstreams.orders import TargetOrders
+from gateway.upstreams.settings import UpstreamSettings
 
 TICK_SECS = 0.1
 _TURNED_AWAY_ALLOWED = 1000
@@ -74,6 +77,8 @@ class Dataplane:
         self.log_sinks: dict[str, str] = {}
         """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
+        self.tunnels = 0
+        """Of those in flight, how many speak another protocol by now."""
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
         self.request_timeout = server.request_timeout_secs
@@ -81,7 +86,10 @@ class Dataplane:
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
         self._table = table_from(settings.routes, policies)
+        self.health = HealthBook()
         self._pools = {item.id: self._pool(item) for item in settings.upstreams}
+        self.target_orders = TargetOrders()
+        self.target_orders.configure({name: pool.ordered for name, pool in self._pools.items()}, time.time())
         self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
         self._connections: set[DownstreamConnection] = set()
         self._cache = cache
@@ -90,7 +98,15 @@ class Dataplane:
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
         chosen = upstream.circuit_breaker or self.settings.circuit_breaker
-        return UpstreamPool(upstream, self.clock, self._breaker(upstream.id) if chosen.enabled else None)
+        return UpstreamPool(
+            upstream,
+            self.clock,
+            self._breaker(upstream.id) if chosen.enabled else None,
+            zone=self.settings.server.zone,
+            book=self.health,
+            tell=self.journal.event,
+            http2=self.settings.http2_optimization,
+        )
 
     def _breaker(self, service: str) -> CircuitBreaker:
         upstream = next(item for item in self.settings.upstreams if item.id == service)
@@ -119,17 +135,23 @@ class Dataplane:
         """How many clients are connected."""
         return len(self._connections)
 
+    def target_states(self) -> dict[str, dict[str, list[Any]]]:
+        """By upstream and target: [connections in use, idle ones, requests in flight, why it is left out or None]."""
+        return {name: pool.states() for name, pool in self._pools.items()}
+
     @property
     def caches(self) -> bool:
         """Whether any route has the cache."""
         return bool(self._cached)
 
-    def pool_sizes(self) -> dict[str, tuple[int, int]]:
-        """(active, idle) connections by upstream."""
-        return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
+    def targets_checked(self, well: Mapping[str, Mapping[str, bool]]) -> None:
+        """What active checks say of targets, by upstream."""
+        for name, pool in self._pools.items():
+            if name in well:
+                pool.checked(well[name])
 
-    def take_connection_uses(self) -> dict[str, tuple[int, int]]:
-        """(made, used again) by upstream, since the last call."""
+    def take_connection_uses(self) -> dict[str, list[int]]:
+        """[connections made, used again, requests of HTTP/2] by upstream, since the last call."""
         return {name: pool.take_uses() for name, pool in self._pools.items()}
 
     def breakers(self) -> dict[str, tuple[int, int]]:
@@ -172,7 +194,7 @@ class Dataplane:
 
     def _pass_on(self, exchange: Exchange, route: Route) -> None:
         pool = self._pools[route.upstream_id]
-        if self._cached:
+        if self._cached and not exchange.upgrade:
             self._cached[route.id].serve(exchange, pool)
         else:
             exchange.forward(pool)
@@ -197,7 +219,8 @@ class Dataplane:
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
-        seconds = self.clock() - exchange.started_at
+        # A tunnel may be there for hours, which says nothing of how fast anybody is.
+        seconds = (exchange.upgraded_at or self.clock()) - exchange.started_at
         try:
             self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
             if exchange.status >= 500 or exchange.error_type:
@@ -223,8 +246,9 @@ class Dataplane:
         for connection in tuple(self._connections):
             connection.check_deadlines(now)
         for pool in self._pools.values():
-            pool.close_idle(now)
+            pool.tick(now)
         self.circuit_orders.tick(time.time())
+        self.target_orders.tick(time.time())
         if self._cache is not None:
             self._cache.tick(now)
 

@@ -14,6 +14,7 @@ from gateway.admin.app import admin_app
 from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
+from gateway.listening.certificates import CertificateError, Certificates
 from gateway.settings import ObservabilitySettings, Settings
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
@@ -36,14 +37,16 @@ async def serve(settings: Settings, path: Path) -> None:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
     try:
-        listeners = Listeners(settings.server.bind_address, settings.server.port, settings.server.backlog)
+        certificates = _certificates(settings)
+        listeners = _listeners(settings)
         admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
         metrics_socket = _metrics_socket(settings.observability)
-    except PortUnavailableError as error:
+    except (PortUnavailableError, CertificateError) as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, revocations = _history(settings), _revocations(settings)
     gateway = Gateway(settings, path=path, listeners=listeners, history=history, revocations=revocations, writer=writer)
+    gateway.certificates = certificates
     operators = [AdminServer(admin_app(gateway, settings.admin.token.get_secret_value()), admin_socket)]
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
     if metrics_socket is not None:
@@ -54,6 +57,17 @@ async def serve(settings: Settings, path: Path) -> None:
         await _run(gateway, operators, urls)
     finally:
         writer.close()
+
+
+def _listeners(settings: Settings) -> Listeners:
+    server = settings.server
+    scheme = "http" if server.tls is None else "https"
+    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme)
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    """Those that workers will offer: what is wrong with them is found before anybody listens."""
+    return None if settings.server.tls is None else Certificates(settings.server.tls, lambda *_, **__: None)
 
 
 def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:

@@ -64,6 +64,9 @@ _IN_SPLUNK = _test("logging", "what_splunk_is_asked_for_is_in_each_record")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
+_HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
+_PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
+
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
 _ALERTS = (
     *(f"001 {name}" for name in ("GatewayDown", "HighErrorRate", "HighLatency", "PodCrashLooping")),
@@ -75,8 +78,6 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-
-TLS, HTTP2 = NotYet("TLS"), NotYet("HTTP/2")
 CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
 READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
 DATABASE = NotYet("nothing; the gateway has no database")
@@ -102,17 +103,17 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "/api/token/revoke": Differs(_REVOKED, how="with `Authorization: Bearer <admin.token>`, as its neighbours"),
         "/api/clients/{id}/reset-secret": Runs(_REVOKED, "/reset-secret"),
     },
-    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": TLS},
+    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": Runs(_HTTPS, "https://")},
     "figure": {
         **dict.fromkeys(
-            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "requests_per_second"),
+            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "http2_adoption_rate",
+             "requests_per_second"),
             Runs(_FIGURES),
         ),
         **dict.fromkeys(
             ("memory_usage", "cpu_usage", "disk_usage", "memory_usage_mb", "cpu_usage_percent"), Runs(_USED)
         ),
         **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), Runs(_CACHE_FIGURES)),
-        "http2_adoption_rate": HTTP2,
         "errors_by_type": Runs(_test("figures", "errors_are_told_by_their_type")),
         "circuit state": Runs(_BREAKER, "state"),
         "failure_count": Runs(_BREAKER),
@@ -198,7 +199,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         # A section that is not named here in full is as the nearest one above it that is.
         **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
                          "circuit_breaker"), Runs(_CONFIGURATION)),
-        "server.tls": TLS,
+        "server.tls": Runs(_HTTPS),
         "logging.structured": Runs(_test("sinks", "unstructured_records_are_lines_of_text")),
         "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
         "logging.sinks": Runs(_SINKS),
@@ -206,7 +207,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "cache_optimization": Runs(_test("cache_store", "the_runbooks_own_profiles_are_the_defaults")),
-        "http2_optimization": HTTP2,
+        "http2_optimization": Runs(_PROFILES),
         "cacheEnabled": Differs(_CACHE_KEYS, "enabled", "the key is `cache.enabled`"),
         **dict.fromkeys(
             ("cacheSize", "cache_size"),
