@@ -68,6 +68,13 @@ class WorkerSettings(Section):
         return self
 
 
+class ReloadSettings(Section):
+    """When the configuration is loaded anew by itself."""
+
+    watch: bool = True
+    check_secs: Annotated[float, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 1.0
+
+
 class AdminSettings(Section):
     """The admin API's listener. It never runs without a token."""
 
@@ -190,6 +197,7 @@ class Settings(Section):
     server: ServerSettings = Field(default_factory=ServerSettings)
     workers: WorkerSettings = Field(default_factory=WorkerSettings)
     admin: AdminSettings
+    reload: ReloadSettings = Field(default_factory=ReloadSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     observability: ObservabilitySettings = Field(default_factory=ObservabilitySettings)
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)

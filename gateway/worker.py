@@ -20,14 +20,12 @@ from typing import Any
 
 import uvloop
 
-from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
+from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
-from gateway.limits.limiter import RateLimiter
-from gateway.limits.settings import RateLimitingSettings
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import ProxySettings
+from gateway.settings import LoggingSettings, ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
@@ -44,11 +42,11 @@ class Worker:
         self.finished = asyncio.Event()
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
-        self._authentication: Authentication | None = None
+        self._configured: Configured | None = None
+        self._prepared: Configured | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
-        self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
@@ -71,9 +69,13 @@ class Worker:
             "report": lambda message: self._report(message.get("id")),
             "faults": lambda message: self._started().faults.replace(message["faults"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
-            "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
+            "prepare": self._prepare,
+            "commit": self._commit,
+            "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
+            "discard": lambda _: self._discard(),
+            "revocations": lambda message: self._answer(message, self._revoke(message)),
             "token": lambda message: self._background.spawn(self._describe(message)),
-            "share": lambda message: self._limiter.shared_by(message["workers"]),
+            "share": lambda message: self._share(message["workers"]),
             "page": lambda message: self._page_arrived(message["id"], message["text"]),
             "drain": lambda message: self._begin_drain(message["timeout"]),
         }
@@ -82,48 +84,90 @@ class Worker:
         settings = ProxySettings.model_validate(message["settings"])
         self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
-        self._authentication = self._authenticating(settings, self._journal, message["revocations"])
-        self._limiter = self._limiting(settings.rate_limiting, self._journal)
-        self._limiter.shared_by(message["workers"])
+        self._configured = self._made(settings, message)
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=(self._limiter.by_address, self._authentication.policy, self._limiter.by_identity),
+            policies=self._configured.policies,
         )
+        self._plane.running_config = {"number": self._configured.number, "version": self._configured.version}
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
 
-    def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
-        limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
-        self._background.spawn(limiter.open())
-        return limiter
+    # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
+
+    def _made(self, settings: ProxySettings, message: Message) -> Configured:
+        journal = self._journal
+        assert journal is not None
+        made = Configured(
+            settings, message["number"], message["version"], tally=self._tally, tell=journal.event,
+            workers=message["workers"], revocations=message["revocations"], earlier=self._configured,
+        )  # fmt: skip
+        made.open(self._background)
+        return made
+
+    def _prepare(self, message: Message) -> None:
+        """Make all of a configuration that can be wrong. It replaces one that was prepared and never used."""
+        error = None
+        self._discard()
+        try:
+            self._prepared = self._made(ProxySettings.model_validate(message["settings"]), message)
+        except Exception as failure:  # Whatever it was, this configuration cannot be used.
+            error = described(failure)
+        self._answer(message, {"number": message["number"], "error": error})
+
+    def _discard(self) -> None:
+        if self._prepared is not None:
+            self._background.spawn(self._prepared.close())
+            self._prepared = None
+
+    def _commit(self, message: Message) -> None:
+        """Go by the configuration that was prepared; the requests that have begun end by the one before."""
+        earlier, prepared, self._prepared = self._knowing(), self._prepared, None
+        if prepared is not None and prepared.number == message["number"]:
+            prepared.replace(earlier)
+            self._configured = prepared
+            self._log_by(prepared.settings.logging)
+            self._started().configure(prepared.settings, prepared.policies)
+            self._started().running_config = {"number": prepared.number, "version": prepared.version}
+            self._background.spawn(_closed_after(earlier.settings.server.request_timeout_secs, earlier))
+        self._answer(message, {"number": self._knowing().number})
+
+    def _log_by(self, settings: LoggingSettings) -> None:
+        assert self._journal is not None
+        assert self._writer is not None
+        if DESCRIPTORS[settings.output] != self._writer.descriptor:
+            former, self._writer = self._writer, LogWriter(DESCRIPTORS[settings.output])
+            self._background.spawn(asyncio.to_thread(former.close))
+        self._journal.configure(settings, self._writer)
+
+    def _share(self, workers: int) -> None:
+        for one in (self._configured, self._prepared):
+            if one is not None:
+                one.limiter.shared_by(workers)
+
+    def _revoke(self, message: Message) -> bool:
+        for one in (self._configured, self._prepared):
+            if one is not None:
+                one.authentication.revoke(message)
+        return True
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
         return self._plane
 
-    def _authenticating(self, settings: ProxySettings, journal: Journal, revoked: dict[str, Any]) -> Authentication:
-        def tell(level: str, text: str) -> None:
-            journal.event(level, "auth", "token_keys", text)
-
-        authentication = Authentication(settings.auth, tally=self._tally, tell=tell)
-        authentication.revoke(revoked)
-        if authentication.source is not None:
-            self._background.spawn(authentication.source.keep_fresh())
-        return authentication
-
     def _answer(self, question: Message, answer: Any) -> None:
         self._channel.send({"type": "answer", "id": question["id"], "answer": answer})
 
     async def _describe(self, question: Message) -> None:
-        self._answer(question, await self._knowing().described(question["name"]))
+        self._answer(question, await self._knowing().authentication.described(question["name"]))
 
-    def _knowing(self) -> Authentication:
-        assert self._authentication is not None, "the supervisor sends `start` first"
-        return self._authentication
+    def _knowing(self) -> Configured:
+        assert self._configured is not None, "the supervisor sends `start` first"
+        return self._configured
 
     async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
         """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
@@ -182,6 +226,7 @@ class Worker:
             {
                 "type": "report",
                 "id": request_id,
+                "config": self._knowing().number,
                 "counted": self._tally.take(),
                 "records": self._journal.take_recent(),
                 "missed": self._journal.take_missed(),
@@ -227,12 +272,17 @@ class Worker:
         deadline = asyncio.get_running_loop().time() + 1.0
         while self._channel.congested and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the end
             await asyncio.sleep(0.01)
-        await self._limiter.close()
-        if self._authentication is not None:
-            await self._authentication.close()
+        if self._configured is not None:
+            await self._configured.close()
         if self._writer is not None:
             self._writer.close()
         self._channel.close()
+
+
+async def _closed_after(seconds: float, one: Configured) -> None:
+    """Nobody waits for what a rule asks elsewhere for longer than a request may take."""
+    await asyncio.sleep(seconds)
+    await one.close()
 
 
 def _allow_many_descriptors() -> None:

@@ -13,25 +13,32 @@ from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
 from gateway.admin.circuits import circuit_routes
+from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.supervisor.configurations import UnknownVersionError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
-_STATUSES: dict[type[OperationError], int] = {ConflictError: 409, UnknownClientError: 404, UnrecordedError: 503}
+_STATUSES: dict[type[OperationError], int] = {
+    ConflictError: 409,
+    UnknownClientError: 404,
+    UnknownVersionError: 404,
+    UnrecordedError: 503,
+}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def admin_app(gateway: Gateway, token: str) -> ASGIApp:
-    """The whole API, behind the token."""
+def admin_app(gateway: Gateway) -> ASGIApp:
+    """The whole API, behind the token of the settings."""
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
-    for routes in (_state, _telemetry, _changing, _faults):
+    for routes in (_state, _telemetry, _changing, _faults, configuration_routes):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     _explain_errors(app)
-    return BearerToken(BodyLimit(app), token)
+    return BearerToken(BodyLimit(app), gateway.admin_token)
 
 
 def _state(gateway: Gateway) -> APIRouter:
@@ -51,10 +58,6 @@ def _state(gateway: Gateway) -> APIRouter:
         if found is None:
             raise HTTPException(404, f"no operation {operation_id!r} in this run of the gateway")
         return found.described()
-
-    @router.get("/config")
-    async def config() -> dict[str, Any]:
-        return gateway.config()
 
     @router.get("/history")
     async def history(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:

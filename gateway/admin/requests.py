@@ -53,6 +53,26 @@ class RestartRequest(Body):
     workers: Annotated[list[WorkerName], Field(min_length=1, max_length=1000)] | None = None
 
 
+class ExpectedNumber(Body):
+    """The configuration that a change was decided on."""
+
+    number: int | None = None
+
+
+class ReloadRequest(Body):
+    """POST /admin/config/reload."""
+
+    actor: Actor
+    reason: Reason = ""
+    expected: ExpectedNumber = ExpectedNumber()
+
+
+class RollbackRequest(ReloadRequest):
+    """POST /admin/config/rollback."""
+
+    number: int
+
+
 class FaultRequest(Body):
     """POST /admin/faults."""
 

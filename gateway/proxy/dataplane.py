@@ -11,14 +11,15 @@ from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.proxy.endpoints import OwnEndpoints
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.faults import ActiveFaults, Verdict
+from gateway.proxy.faults import ActiveFaults
 from gateway.proxy.forced import CircuitOrders
+from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
 from gateway.proxy.rewriting import new_id
-from gateway.proxy.routing import NoRoute, Route, table_from
+from gateway.proxy.routing import NoRoute, table_from
 from gateway.settings import ProxySettings, UpstreamSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
@@ -43,7 +44,6 @@ class Dataplane:
         fetch_page: PageFetcher,
         policies: tuple[Policy, ...] = (),
     ) -> None:
-        self.settings = settings
         self.worker_name = worker_name
         self.tally = tally
         self.journal = journal
@@ -51,26 +51,74 @@ class Dataplane:
         self.clock = time.monotonic  # The loop's own clock counts whole milliseconds only.
         self.started_at = self.clock()
         self.faults = ActiveFaults()
+        self.running_config: dict[str, object] = {}
+        """Which configuration this is, as `/health` tells: number, version, and when a newer one was refused."""
         self.draining = False
         self.in_flight = 0
+        self._connections: set[DownstreamConnection] = set()
+        self._upstreams: dict[str, UpstreamSettings] = {}
+        self._pools: dict[str, UpstreamPool] = {}
+        self._retired: list[UpstreamPool] = []
+        self.circuit_orders = CircuitOrders({}, self.clock, self._breaker)
+        self.configure(settings, policies)
+
+    # Settings.
+
+    def configure(self, settings: ProxySettings, policies: tuple[Policy, ...]) -> None:
+        """Go by these from now on. Requests that have a route already end by the ones that they began with.
+
+        Connections to clients stay, and so do those to upstreams whose settings are the same. A circuit breaker keeps
+        what it knows of an upstream, unless that is somewhere else now.
+        """
+        self.settings = settings
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
         self.request_timeout = server.request_timeout_secs
         self.client_timeout = server.connection_timeout_secs
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
-        self._table = table_from(settings.routes, policies)
-        self._pools = {item.id: self._pool(item) for item in settings.upstreams}
-        self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
-        self._connections: set[DownstreamConnection] = set()
+        self._policies = policies
+        self._adopt({item.id: item for item in settings.upstreams})
         self._endpoints = OwnEndpoints(self)
+        self.reroute()
+        for connection in self._connections:
+            connection.configured()
 
-    def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
+    def reroute(self) -> None:
+        """Have the routes ask what their policies say now."""
+        table = table_from(self.settings.routes, self._policies)
+        forwarding = Forwarding(table, self._pools, self.faults)
+        self._find, self._admit = forwarding.find, forwarding.admit
+
+    def _adopt(self, upstreams: dict[str, UpstreamSettings]) -> None:
+        before, self._upstreams = self._upstreams, upstreams
+        same = {name for name, item in upstreams.items() if name in before and before[name].base_url == item.base_url}
+        own = {
+            name: self._own_breaker(item, self.circuit_orders.own(name) if name in same else None)
+            for name, item in upstreams.items()
+        }
+        pools = {
+            name: self._pools[name] if before.get(name) == item else UpstreamPool(item, self.clock)
+            for name, item in upstreams.items()
+        }
+        self.circuit_orders.configure(pools, own, same, time.time())
+        retired = [pool for name, pool in self._pools.items() if pools.get(name) is not pool]
+        self._pools = pools
+        for pool in retired:
+            pool.close()
+        self._retired += retired
+
+    def _own_breaker(self, upstream: UpstreamSettings, known: CircuitBreaker | None) -> CircuitBreaker | None:
         chosen = upstream.circuit_breaker or self.settings.circuit_breaker
-        return UpstreamPool(upstream, self.clock, self._breaker(upstream.id) if chosen.enabled else None)
+        if not chosen.enabled:
+            return None
+        if known is None:
+            return self._breaker(upstream.id)
+        known.judge_by(chosen)
+        return known
 
     def _breaker(self, service: str) -> CircuitBreaker:
-        upstream = next(item for item in self.settings.upstreams if item.id == service)
+        upstream = self._upstreams[service]
 
         def turned(state: CircuitState) -> None:
             self.journal.circuit_turned(service, state.name.lower())
@@ -98,11 +146,21 @@ class Dataplane:
 
     def pool_sizes(self) -> dict[str, tuple[int, int]]:
         """(active, idle) connections by upstream."""
-        return {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
+        found = {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
+        for pool in self._retired:
+            active, idle = found.get(pool.id, (0, 0))
+            found[pool.id] = (active + pool.open, idle)
+        return found
 
     def take_connection_uses(self) -> dict[str, tuple[int, int]]:
         """(made, used again) by upstream, since the last call."""
-        return {name: pool.take_uses() for name, pool in self._pools.items()}
+        found = {name: pool.take_uses() for name, pool in self._pools.items()}
+        for pool in self._retired:
+            known, more = found.get(pool.id, (0, 0)), pool.take_uses()
+            found[pool.id] = (known[0] + more[0], known[1] + more[1])
+        # What is left of it now says nothing more.
+        self._retired = [pool for pool in self._retired if pool.open]
+        return found
 
     def breakers(self) -> dict[str, tuple[int, int]]:
         """(state, failures in a row) by upstream, of those that have one."""
@@ -116,41 +174,15 @@ class Dataplane:
         self.in_flight += 1
         if self._endpoints.serve(exchange):
             return
-        found = self._table.find(exchange.head.method, exchange.head.path)
+        found = self._find(exchange.head.method, exchange.head.path)
         if isinstance(found, NoRoute):
             _refuse_unrouted(exchange, found)
             return
         exchange.label, exchange.route = found.id, found
         if found.rules:
-            decide(exchange, found.rules, self._admitted)
+            decide(exchange, found.rules, self._admit)
         else:
-            self._admitted(exchange)
-
-    def _admitted(self, exchange: Exchange) -> None:
-        route = exchange.route
-        assert route is not None
-        verdict = self.faults.verdict(route.id, time.time())
-        if verdict is None:
-            exchange.forward(self._pools[route.upstream_id])
-        else:
-            self._inject(exchange, route, verdict)
-
-    def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
-        self.journal.fault_injected(exchange, verdict)
-
-        def proceed() -> None:
-            if exchange.over:
-                return
-            if verdict.status is not None:
-                message = "a fault was injected by an operator"
-                exchange.refuse(Refused(verdict.status, "fault_injected", message))
-            else:
-                exchange.forward(self._pools[route.upstream_id])
-
-        if verdict.delay > 0:
-            asyncio.get_running_loop().call_later(verdict.delay, proceed)
-        else:
-            proceed()
+            self._admit(exchange)
 
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""

@@ -47,12 +47,13 @@ class OwnEndpoints:
 
     def _health(self, exchange: Exchange) -> None:
         status = "draining" if self._plane.draining else "healthy"
-        body = {
+        body: dict[str, object] = {
             "status": status,
             "service": "tocsin-gateway",
             "version": __version__,
             "worker": self._plane.worker_name,
             "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
+            "config": self._plane.running_config,
         }
         exchange.reply(json_reply(503 if self._plane.draining else 200, body))
 

@@ -105,7 +105,8 @@ class UpstreamPool:
             self._idle.popleft().abandon()
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections, and those in use when they come back."""
+        self._max_idle = 0
         while self._idle:
             self._idle.popleft().abandon()
 

@@ -53,6 +53,12 @@ class CircuitOverrides:
         self._changed = changed
         self._by_upstream: dict[str, CircuitOverride] = {}
 
+    def configure(self, upstreams: Iterable[str]) -> None:
+        """Know these upstreams from now on; an order for another one is over."""
+        self._upstreams = tuple(upstreams)
+        known = (ALL, *self._upstreams)
+        self._by_upstream = {name: one for name, one in self._by_upstream.items() if name in known}
+
     def order(
         self, *, upstream: str, state: Wanted, expires_in_seconds: float, actor: str, reason: str
     ) -> CircuitOverride:

@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.background import Background, described
+from gateway.config_file import version_of
 from gateway.control import Message
 from gateway.settings import ProxySettings, Settings
+from gateway.supervisor.collecting import Collecting
 from gateway.supervisor.listeners import Listeners, assignment
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.shared_page import SharedPage
 
-_COLLECT_SECS = 0.4
 _POLL_SECS = 0.02
 _KILL_GRACE_SECS = 3.0
 _MAX_BACKOFF_SECS = 5.0
@@ -52,6 +53,8 @@ class Fleet:
     ) -> None:
         self.desired = 0
         self.crashes = 0
+        self.config_number = 1
+        """Of the configuration that workers go by, and that those are started with which start from now on."""
         self._settings = settings
         self._listeners = listeners
         self._absorb = absorb
@@ -66,8 +69,7 @@ class Fleet:
         self._restarts: dict[int, int] = {}
         self._filling: set[int] = set()
         self._background = Background(self.failed)
-        self._collecting: dict[int, tuple[set[WorkerProcess], asyncio.Event]] = {}
-        self._collection = 0
+        self._collecting = Collecting()
         self._stopping = False
         # Python's start is all processor time; more at once than there are processors only makes each slower.
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
@@ -218,9 +220,7 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        proxy = ProxySettings.of(self._settings).for_worker()
-        start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
-        worker.send({"type": "start", "name": worker.name, **start})
+        worker.send({"type": "start", "name": worker.name, **self._configuration(self._settings, self.config_number)})
         self._send_standing(worker)
         worker.accepting = {worker.slot}
         sock = self._listeners.for_slot(worker.slot)
@@ -254,7 +254,7 @@ class Fleet:
     async def _watch(self, worker: WorkerProcess) -> None:
         status = await worker.wait()
         self._others.discard(worker)
-        self._complete_collections(worker)
+        self._collecting.reported(worker)
         if self._by_slot.get(worker.slot) is worker:
             del self._by_slot[worker.slot]
             self._crashed(worker, status)
@@ -278,7 +278,7 @@ class Fleet:
             worker.requests_total += requests
             worker.errors_total += errors
             worker.last_report = message
-            self._complete_collections(worker, message["id"])
+            self._collecting.reported(worker, message["id"])
         elif message["type"] == "page":
             self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
         elif message["type"] == "answer":
@@ -313,28 +313,7 @@ class Fleet:
 
     async def collect(self) -> None:
         """Have every worker report now; a slow one is not waited for longer than a moment."""
-        self._collection += 1
-        number, arrived = self._collection, asyncio.Event()
-        asked = {worker for worker in self.workers if worker.state != "starting"}
-        if not asked:
-            return
-        self._collecting[number] = (set(asked), arrived)
-        for worker in asked:
-            worker.send({"type": "report", "id": number})
-        try:
-            async with asyncio.timeout(_COLLECT_SECS):
-                await arrived.wait()
-        except TimeoutError:
-            pass
-        finally:
-            del self._collecting[number]
-
-    def _complete_collections(self, worker: WorkerProcess, number: int | None = None) -> None:
-        for current, (waiting, arrived) in self._collecting.items():
-            if (number is None and worker.exited.is_set()) or number == current:
-                waiting.discard(worker)
-                if not waiting:
-                    arrived.set()
+        await self._collecting.collect(worker for worker in self.workers if worker.state != "starting")
 
     def broadcast(self, message: Message) -> None:
         """Tell all workers, and those that start later; of each type the last message holds."""
@@ -343,6 +322,33 @@ class Fleet:
             # It is sent what it accepts on right after its start, and what stands before that.
             if worker.accepting:
                 worker.send(message)
+
+    def _configuration(self, settings: Settings, number: int) -> Message:
+        proxy = ProxySettings.of(settings).for_worker()
+        named = {"number": number, "version": version_of(settings)}
+        return {**named, "settings": proxy, "workers": self.desired, "revocations": self._revocations()}
+
+    async def prepare(self, settings: Settings, number: int) -> list[str]:
+        """Have all workers make what can be wrong of a configuration; what they had to say against it."""
+        for worker in self.workers:
+            worker.prepared = number if worker.accepting else 0
+        answers = await self.ask({"type": "prepare", **self._configuration(settings, number)})
+        return sorted({answer["error"] for answer in answers if answer["error"] is not None})
+
+    def discard(self) -> None:
+        """Have no worker keep what it has prepared."""
+        for worker in self.workers:
+            worker.send({"type": "discard"})
+
+    async def commit(self, settings: Settings, number: int) -> None:
+        """Have all workers go by the configuration that they have prepared, and those that start from now on."""
+        self._settings, self.config_number = settings, number
+        message = {"type": "prepare", "id": 0, **self._configuration(settings, number)}
+        for worker in self.workers:
+            # One that has started meanwhile was told of the one before.
+            if worker.accepting and worker.prepared != number:
+                worker.send(message)
+        await self.ask({"type": "commit", "number": number})
 
     def _send_standing(self, worker: WorkerProcess) -> None:
         for message in self._standing.values():

@@ -6,15 +6,16 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from gateway import __version__, config_file
 from gateway.background import Background
+from gateway.config_source import ConfigSource
 from gateway.settings import Settings
 from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
 from gateway.supervisor.fleet import Fleet
@@ -25,7 +26,7 @@ from gateway.supervisor.pages import Pages
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.ledger import Ledger
-from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
 from gateway.telemetry.window import RouteWindow, total_of
 
@@ -42,7 +43,7 @@ class Gateway:
         self,
         settings: Settings,
         *,
-        path: Path,
+        source: ConfigSource,
         listeners: Listeners,
         history: History,
         revocations: RevocationRegistry,
@@ -50,8 +51,6 @@ class Gateway:
     ) -> None:
         self.uid = str(uuid.uuid4())
         self.settings = settings
-        self.config_path = path
-        self.config_version = config_file.version_of(settings)
         self.started_at = time.time()
         self.revision = 1
         self.history = history
@@ -61,13 +60,17 @@ class Gateway:
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
         self.listeners = listeners
-        self._writer = writer
+        self.writer = writer
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
         self._pages = Pages(self, self._clock)
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
             revocations=revocations.for_workers,
+        )  # fmt: skip
+        self.configurations = Configurations(
+            source, settings, Applying(prepare=self.fleet.prepare, discard=self.fleet.discard, commit=self._configure),
+            record=self._record_change, told=self._tell_of_configuration,
         )  # fmt: skip
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
@@ -83,6 +86,33 @@ class Gateway:
 
         return SharedRevocations(settings, revocations, self.log)
 
+    # The configuration.
+
+    def admin_token(self) -> str:
+        """Whoever has it may use the admin API."""
+        return self.settings.admin.token.get_secret_value()
+
+    async def _configure(self, settings: Settings, number: int) -> None:
+        """Go by these settings, and have the workers do so."""
+        if settings.logging.output != self.settings.logging.output:
+            self._background.spawn(asyncio.to_thread(self.writer.close))
+            self.writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        self.settings = settings
+        self.revision += 1
+        self.ledger.recent.keep_at_most(settings.logging.recent_records)
+        self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
+        self.credentials.configure(settings.auth)
+        self._pages.configure(settings)
+        await self.fleet.commit(settings, number)
+        self._broadcast_faults()
+        self._tell_circuits()
+
+    def _tell_of_configuration(self, result: str, words: str) -> None:
+        refused = self.configurations.last_error
+        level = "INFO" if refused is None else "ERROR"
+        self.log(level, f"config_{result}", words, version=self.configurations.current.hash)
+        self.fleet.broadcast({"type": "config_refused", "at": None if refused is None else refused["at"]})
+
     # Running.
 
     async def start(self) -> None:
@@ -90,8 +120,8 @@ class Gateway:
         self.log(
             "INFO",
             "config_loaded",
-            f"Configuration loaded from {self.config_path}",
-            version=self.config_version,
+            f"Configuration loaded from {self.configurations.source.path}",
+            version=self.configurations.current.hash,
         )
         if self._shared is not None:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
@@ -116,7 +146,7 @@ class Gateway:
         entry = record(now, level, "supervisor", event_type, message, **fields)
         line = as_json(entry)
         self.ledger.recent.add(now, level, line)
-        self._writer.write(line if self.settings.logging.format == "json" else as_text(entry))
+        self.writer.write(line if self.settings.logging.format == "json" else as_text(entry))
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
         return self.ledger.absorb(report, self._clock())
@@ -246,7 +276,8 @@ class Gateway:
             "uid": self.uid,
             "version": __version__,
             "started_at": iso(self.started_at),
-            "config_version": self.config_version,
+            "config_version": self.configurations.current.hash,
+            "config": {"number": self.configurations.current.number, "error": self.configurations.last_error},
             "listen": [self.listeners.url],
             "replicas": {"desired": self.fleet.desired, "ready": self.fleet.ready},
             "limits": {"min": limits.min, "max": limits.max},
@@ -283,12 +314,17 @@ class Gateway:
             ],
         }
 
-    def config(self) -> dict[str, Any]:
-        """The effective settings, secrets masked."""
+    async def config(self) -> dict[str, Any]:
+        """The effective settings, secrets masked, and which of them every worker goes by."""
+        await self.fleet.collect()
+        current = self.configurations.current
+        workers = {one.name: one.last_report.get("config", 0) for one in self.fleet.workers if one.state == "ready"}
         return {
-            "version": self.config_version,
-            "loaded_at": iso(self.started_at),
-            "path": str(self.config_path),
+            **current.described(),
+            "path": str(self.configurations.source.path),
+            "error": self.configurations.last_error,
+            "workers": [{"name": name, "number": number} for name, number in workers.items()],
+            "agreed": set(workers.values()) <= {current.number},
             "config": config_file.masked(self.settings),
         }
 

@@ -35,6 +35,8 @@ class WorkerProcess:
         self.errors_total = 0
         self.last_report: dict[str, Any] = {}
         self.silent_checks = 0
+        self.prepared = 0
+        """Of the newest configuration that it was sent to prepare."""
         self.accepting: set[int] = set()
         self.hello = asyncio.Event()
         self.listening = asyncio.Event()

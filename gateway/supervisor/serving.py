@@ -14,7 +14,9 @@ from gateway.admin.app import admin_app
 from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
+from gateway.config_source import ConfigSource
 from gateway.settings import ObservabilitySettings, Settings
+from gateway.supervisor.configurations import Cause, FileWatch
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
@@ -29,7 +31,7 @@ class StartError(Exception):
     """The gateway cannot start; the text is one message for the operator."""
 
 
-async def serve(settings: Settings, path: Path) -> None:
+async def serve(settings: Settings, source: ConfigSource) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
     Raises:
@@ -43,8 +45,10 @@ async def serve(settings: Settings, path: Path) -> None:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, revocations = _history(settings), _revocations(settings)
-    gateway = Gateway(settings, path=path, listeners=listeners, history=history, revocations=revocations, writer=writer)
-    operators = [AdminServer(admin_app(gateway, settings.admin.token.get_secret_value()), admin_socket)]
+    gateway = Gateway(
+        settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
+    )
+    operators = [AdminServer(admin_app(gateway), admin_socket)]
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
     if metrics_socket is not None:
         operators.append(AdminServer(metrics_app(gateway.fleet.page), metrics_socket))
@@ -53,7 +57,7 @@ async def serve(settings: Settings, path: Path) -> None:
     try:
         await _run(gateway, operators, urls)
     finally:
-        writer.close()
+        gateway.writer.close()
 
 
 def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:
@@ -96,6 +100,7 @@ async def _serve_operators(
     background.spawn(gateway.fleet.watch_silence())
     gateway.sample_resources()
     background.repeat(SAMPLE_SECS, gateway.sample_resources)
+    _notice_changes(gateway, background)
     _announce(gateway, urls)
     await stopping.wait()
     background.cancel()
@@ -103,6 +108,19 @@ async def _serve_operators(
     for one in operators:
         one.stop()
     await asyncio.gather(*serving)
+
+
+def _notice_changes(gateway: Gateway, background: Background) -> None:
+    """Load the configuration on SIGHUP, and when its source has changed."""
+    configurations, settings = gateway.configurations, gateway.settings.reload
+
+    def notice(cause: Cause) -> None:
+        background.spawn(configurations.noticed(cause, cause))
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, notice, "signal")
+    if settings.watch:
+        watch = FileWatch(configurations.source, lambda: notice("file"))
+        background.repeat(settings.check_secs, watch.look)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -34,6 +34,9 @@ class Moment:
     pools: dict[str, tuple[int, int]] = field(default_factory=dict)
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
     worker_restarts: int = 0
+    config_number: int = 1
+    config_is_refused: bool = False
+    config_reloads: Mapping[str, int] = field(default_factory=dict)
 
 
 def exposition(ledger: Ledger, moment: Moment) -> str:
@@ -170,10 +173,23 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     info = GaugeMetricFamily("gateway_info", "The running version; always 1.", labels=["version", "config_version"])
     info.add_metric([__version__, moment.config_version], 1)
     yield info
+    yield from _configuration(moment)
     yield _counter(
         "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
     )
     yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), ledger.log_dropped)])
+
+
+def _configuration(moment: Moment) -> Iterator[Metric]:
+    yield _counter(
+        "gateway_config_reload_total",
+        "Attempts to load the configuration anew, by result.",
+        ["result"],
+        [((result,), moment.config_reloads.get(result, 0)) for result in ("loaded", "unchanged", "refused")],
+    )
+    words = "1 where the last attempt to load the configuration was good, 0 where it was refused."
+    yield _gauge("gateway_config_last_reload_successful", words, 0 if moment.config_is_refused else 1)
+    yield _gauge("gateway_config_number", "Number of the configuration, from 1 at the start.", moment.config_number)
 
 
 def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:

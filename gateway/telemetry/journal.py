@@ -27,14 +27,18 @@ class Journal:
     """Builds, samples and writes the records of one process."""
 
     def __init__(self, settings: LoggingSettings, *, worker: str, writer: LogWriter) -> None:
-        self._settings = settings
-        self._threshold = LEVELS[settings.level]
         self._worker = worker
-        self._writer = writer
+        self.configure(settings, writer)
         # Each level has its own room, so that a flood of good requests pushes no error out.
         self._recent: dict[str, deque[list[Any]]] = {level: deque(maxlen=_RECENT_PER_REPORT) for level in LEVELS}
         self._missed: Counter[str] = Counter()
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
+
+    def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
+        """Log by these settings, to this writer, from now on."""
+        self._settings = settings
+        self._threshold = LEVELS[settings.level]
+        self._writer = writer
 
     def event(self, level: str, component: str, event_type: str, message: str, **fields: Any) -> None:
         """Log something other than a request."""
