@@ -67,6 +67,13 @@ class Configured:
         """What routes ask, in this order."""
         return (self.limiter.by_address, self.authentication.policy, self.limiter.by_identity)
 
+    def stores(self) -> dict[str, bool]:
+        """Whether each Redis that requests need answers, by what it is for."""
+        found = {"rate_limiting": self.limiter.store_answers}
+        if self.authentication.sessions is not None:
+            found["sessions"] = self.authentication.sessions.answers
+        return {name: answers for name, answers in found.items() if answers is not None}
+
     def open(self, background: Background) -> None:
         """Begin to fetch keys and to connect to where is counted, where that is needed."""
         background.spawn(self.limiter.open())

@@ -105,11 +105,21 @@ class LoggingSettings(Section):
     recent_records: Annotated[int, Field(ge=100, le=100_000)] = 5000
 
 
+class HealthCheckSettings(Section):
+    """Which probes are answered, and what makes a worker not ready (runbook 002)."""
+
+    liveness_enabled: bool = True
+    readiness_enabled: bool = True
+    check_redis: bool = False
+    check_upstreams: bool = True
+
+
 class ObservabilitySettings(Section):
     """The gateway's own endpoints: on the main port, and those of metrics on a port of their own."""
 
     metrics_enabled: bool = True
     health_enabled: bool = True
+    health_checks: HealthCheckSettings = Field(default_factory=HealthCheckSettings)
     metrics_port: Port | None = None
     metrics_bind_address: str = "127.0.0.1"
 

@@ -93,7 +93,7 @@ class Worker:
             fetch_page=self._fetch_page,
             policies=self._configured.policies,
         )
-        self._plane.running_config = {"number": self._configured.number, "version": self._configured.version}
+        self._hold(self._plane, self._configured)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
 
@@ -132,9 +132,13 @@ class Worker:
             self._configured = prepared
             self._log_by(prepared.settings.logging)
             self._started().configure(prepared.settings, prepared.policies)
-            self._started().running_config = {"number": prepared.number, "version": prepared.version}
+            self._hold(self._started(), prepared)
             self._background.spawn(_closed_after(earlier.settings.server.request_timeout_secs, earlier))
         self._answer(message, {"number": self._knowing().number})
+
+    def _hold(self, plane: Dataplane, configured: Configured) -> None:
+        plane.running_config = {"number": configured.number, "version": configured.version}
+        plane.stores = configured.stores
 
     def _log_by(self, settings: LoggingSettings) -> None:
         assert self._journal is not None
@@ -236,6 +240,7 @@ class Worker:
                 "pools": plane.pool_sizes(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
+                "ready": plane.readiness()[0],
                 "log_dropped": self._writer.take_dropped(),
             }
         )

@@ -18,6 +18,7 @@ from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
+from gateway.proxy.readiness import Readiness, Stores
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, table_from
 from gateway.settings import ProxySettings, UpstreamSettings
@@ -53,6 +54,8 @@ class Dataplane:
         self.faults = ActiveFaults()
         self.running_config: dict[str, object] = {}
         """Which configuration this is, as `/health` tells: number, version, and when a newer one was refused."""
+        self.stores: Stores = dict[str, bool]
+        """Which stores the policies need, and whether they answer."""
         self.draining = False
         self.in_flight = 0
         self._connections: set[DownstreamConnection] = set()
@@ -79,6 +82,7 @@ class Dataplane:
         self.proxies = TrustedProxies(server.trusted_proxies)
         self._policies = policies
         self._adopt({item.id: item for item in settings.upstreams})
+        self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
         self.reroute()
         for connection in self._connections:
@@ -166,6 +170,11 @@ class Dataplane:
         """(state, failures in a row) by upstream, of those that have one."""
         found = {name: pool.breaker for name, pool in self._pools.items() if pool.breaker}
         return {name: (int(one.shown), one.failures) for name, one in found.items()}
+
+    def readiness(self) -> tuple[bool, dict[str, bool]]:
+        """Whether requests are welcome, and what was found good."""
+        checks = self._readiness.checks(self.stores)
+        return not self.draining and all(checks.values()), checks
 
     # Requests.
 

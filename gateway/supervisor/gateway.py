@@ -53,6 +53,7 @@ class Gateway:
         self.settings = settings
         self.started_at = time.time()
         self.revision = 1
+        self.stopping = False
         self.history = history
         self.operations = Operations(history)
         self.ledger = Ledger(settings.logging.recent_records)
@@ -131,6 +132,7 @@ class Gateway:
 
     async def stop(self) -> None:
         """Drain and end all workers."""
+        self.stopping = True
         self._background.cancel()
         self.log("INFO", "gateway_stopping", "draining all workers")
         await self.fleet.stop()
@@ -284,6 +286,19 @@ class Gateway:
             "revision": self.revision,
             "operation": running.described() if running else None,
         }
+
+    async def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether any worker can serve, and why not."""
+        await self.fleet.collect()
+        serving = [one for one in self.fleet.workers if one.state == "ready"]
+        ready = [one for one in serving if one.last_report.get("ready")]
+        if self.stopping:
+            status = "draining"
+        elif not serving:
+            status = "starting"
+        else:
+            status = "ready" if ready else "not_ready"
+        return status == "ready", {"status": status, "workers": {"ready": len(ready), "serving": len(serving)}}
 
     async def workers(self) -> list[dict[str, Any]]:
         """Every worker process with fresh numbers."""

@@ -48,14 +48,15 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     gateway = Gateway(
         settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
     )
-    operators = [AdminServer(admin_app(gateway), admin_socket)]
+    operators = AdminServer(admin_app(gateway), admin_socket)
+    pages: AdminServer | None = None
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
     if metrics_socket is not None:
-        operators.append(AdminServer(metrics_app(gateway.fleet.page), metrics_socket))
+        pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket)
         address = settings.observability.metrics_bind_address
         urls["metrics"] = url_of(address, metrics_socket.getsockname()[1])
     try:
-        await _run(gateway, operators, urls)
+        await _run(gateway, operators, pages, urls)
     finally:
         gateway.writer.close()
 
@@ -81,21 +82,26 @@ def _revocations(settings: Settings) -> RevocationRegistry:
         raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
 
 
-async def _run(gateway: Gateway, operators: list[AdminServer], urls: dict[str, str]) -> None:
+async def _run(gateway: Gateway, operators: AdminServer, pages: AdminServer | None, urls: dict[str, str]) -> None:
     stopping = _stop_on_signals()
     tell_of_failures(gateway.fleet.failed)
+    # Probes are answered from the start: that nobody is served yet is an answer, too.
+    answering = None if pages is None else asyncio.create_task(pages.serve())
     try:
         # Operators are listened to when there is something to operate; until then their connections wait.
         if await _started(gateway, stopping):
             await _serve_operators(gateway, operators, urls, stopping)
     finally:
         await gateway.stop()
+        if pages is not None and answering is not None:
+            pages.stop()
+            await answering
 
 
 async def _serve_operators(
-    gateway: Gateway, operators: list[AdminServer], urls: dict[str, str], stopping: asyncio.Event
+    gateway: Gateway, operators: AdminServer, urls: dict[str, str], stopping: asyncio.Event
 ) -> None:
-    serving = [asyncio.create_task(one.serve()) for one in operators]
+    serving = asyncio.create_task(operators.serve())
     background = Background(gateway.fleet.failed)
     background.spawn(gateway.fleet.watch_silence())
     gateway.sample_resources()
@@ -105,9 +111,8 @@ async def _serve_operators(
     await stopping.wait()
     background.cancel()
     await gateway.stop()
-    for one in operators:
-        one.stop()
-    await asyncio.gather(*serving)
+    operators.stop()
+    await serving
 
 
 def _notice_changes(gateway: Gateway, background: Background) -> None:
