@@ -12,6 +12,9 @@ from typing import Any
 from gateway.auth.authentication import Authentication
 from gateway.background import Background
 from gateway.limits.limiter import RateLimiter
+from gateway.policies.concurrency import Concurrency
+from gateway.policies.maintenance import Maintenance
+from gateway.policies.sunset import sunset_policy
 from gateway.proxy.admission import Policy
 from gateway.settings import ProxySettings
 from gateway.telemetry.tally import Tally
@@ -49,6 +52,9 @@ class Configured:
             None if earlier is None else earlier.limiter,
         )
         self.limiter.shared_by(workers)
+        within = None if earlier is None else earlier.concurrency
+        self.concurrency: Concurrency = Concurrency(settings.concurrency, within)
+        self.maintenance = Maintenance(settings.maintenance)
 
     def _authenticating(self, tally: Tally, tell: Tell, earlier: Authentication | None) -> Authentication:
         if earlier is not None and self._inherits:
@@ -64,8 +70,15 @@ class Configured:
 
     @property
     def policies(self) -> tuple[Policy, ...]:
-        """What routes ask, in this order."""
-        return (self.limiter.by_address, self.authentication.policy, self.limiter.by_identity)
+        """What routes ask, in this order. What holds for everybody comes first, and what takes up room last."""
+        return (
+            sunset_policy,
+            self.maintenance.policy,
+            self.limiter.by_address,
+            self.authentication.policy,
+            self.limiter.by_identity,
+            self.concurrency.policy,
+        )
 
     def stores(self) -> dict[str, bool]:
         """Whether each Redis that requests need answers, by what it is for."""
@@ -83,6 +96,7 @@ class Configured:
     def replace(self, earlier: Configured) -> None:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
+        self.maintenance.order = earlier.maintenance.order
         if self._inherits:
             self._inherits, earlier._inherits = earlier._inherits, True
             self._keeping_fresh, earlier._keeping_fresh = earlier._keeping_fresh, None

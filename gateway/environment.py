@@ -20,6 +20,7 @@ def overridden(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str
         SwitchError: a switch cannot be read.
     """
     document = _with_level(document, environ.get("LOG_LEVEL"))
+    document = _with_maintenance(document, environ.get("MAINTENANCE_MODE"))
     section = document.get("rate_limiting") or {}
     routes = document.get("routes")
     if not isinstance(section, dict):
@@ -42,6 +43,13 @@ def _with_level(document: dict[str, Any], level: str | None) -> dict[str, Any]:
     if not level or not isinstance(section, dict):
         return document
     return {**document, "logging": {**section, "level": level}}
+
+
+def _with_maintenance(document: dict[str, Any], mode: str | None) -> dict[str, Any]:
+    section = document.get("maintenance") or {}
+    if not mode or not isinstance(section, dict):
+        return document
+    return {**document, "maintenance": {**section, "enabled": _truth("MAINTENANCE_MODE", mode)}}
 
 
 def _limit(environ: Mapping[str, str], configured: Any) -> dict[str, Any] | None:

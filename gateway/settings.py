@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.limits.settings import Limits, RateLimitingSettings
+from gateway.policies.settings import ConcurrencySettings, MaintenanceSettings, SunsetSettings
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.thresholds import CriticalMetrics, SystemMetrics
 
@@ -173,6 +174,8 @@ class RouteSettings(Section):
     roles: tuple[Name, ...] = ()
     permissions: tuple[Permission, ...] = ()
     rate_limit: Limits | None = None
+    concurrency: ConcurrencySettings | None = None
+    sunset: SunsetSettings | None = None
 
     @field_validator("id")
     @classmethod
@@ -213,6 +216,8 @@ class Settings(Section):
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
+    concurrency: ConcurrencySettings = Field(default_factory=ConcurrencySettings)
+    maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
@@ -221,7 +226,10 @@ class Settings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         known = unique("upstreams", [upstream.id for upstream in self.upstreams])
-        unique("routes", [route.id for route in self.routes])
+        routes = unique("routes", [route.id for route in self.routes])
+        unknown = sorted(set(self.maintenance.routes) - routes)
+        if unknown:
+            raise ValueError(f"maintenance.routes: {unknown} are not known; allowed: {', '.join(sorted(routes))}")
         for route in self.routes:
             if route.upstream_id not in known:
                 raise ValueError(
@@ -244,6 +252,8 @@ class ProxySettings(Section):
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
     rate_limiting: RateLimitingSettings
+    concurrency: ConcurrencySettings
+    maintenance: MaintenanceSettings
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 

@@ -23,6 +23,7 @@ import uvloop
 from gateway.background import Background, described, tell_of_failures
 from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
+from gateway.policies.maintenance import MaintenanceOrder
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.settings import LoggingSettings, ProxySettings
@@ -69,6 +70,7 @@ class Worker:
             "report": lambda message: self._report(message.get("id")),
             "faults": lambda message: self._started().faults.replace(message["faults"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
+            "maintenance": lambda message: self._maintain(message["order"]),
             "prepare": self._prepare,
             "commit": self._commit,
             "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
@@ -95,6 +97,7 @@ class Worker:
         )
         self._hold(self._plane, self._configured)
         self._background.repeat(TICK_SECS, self._plane.tick)
+        self._background.repeat(TICK_SECS, self._end_maintenance)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
 
     # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
@@ -147,6 +150,14 @@ class Worker:
             former, self._writer = self._writer, LogWriter(DESCRIPTORS[settings.output])
             self._background.spawn(asyncio.to_thread(former.close))
         self._journal.configure(settings, self._writer)
+
+    def _maintain(self, order: dict[str, Any] | None) -> None:
+        self._knowing().maintenance.order = None if order is None else MaintenanceOrder(**order)
+        self._started().reroute()
+
+    def _end_maintenance(self) -> None:
+        if self._knowing().maintenance.has_expired():
+            self._started().reroute()
 
     def _share(self, workers: int) -> None:
         for one in (self._configured, self._prepared):

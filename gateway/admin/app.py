@@ -15,6 +15,7 @@ from gateway.admin.auth import BearerToken, BodyLimit
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
+from gateway.admin.maintenance import maintenance_routes
 from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
 from gateway.supervisor.configurations import UnknownVersionError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
@@ -33,7 +34,7 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def admin_app(gateway: Gateway) -> ASGIApp:
     """The whole API, behind the token of the settings."""
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
-    for routes in (_state, _telemetry, _changing, _faults, configuration_routes):
+    for routes in (_state, _telemetry, _changing, _faults, configuration_routes, maintenance_routes):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")

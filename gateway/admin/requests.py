@@ -85,6 +85,18 @@ class FaultRequest(Body):
     reason: Reason = ""
 
 
+class MaintenanceRequest(Body):
+    """POST /admin/maintenance. Without routes it is for all; `enabled: false` holds off what the settings say."""
+
+    enabled: bool = True
+    routes: Annotated[list[str], Field(max_length=1000)] = []
+    message: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    retry_after_secs: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    expires_in_seconds: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
 class CircuitOrder(Body):
     """POST /admin/circuit-breaker/enable, which may also come without any body: then for all, for an hour."""
 

@@ -6,6 +6,7 @@ upstream's by its leg; it awaits nothing itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
@@ -46,7 +47,7 @@ class Exchange:
     """A request on its way; `route` is None until one was found.
 
     Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
-    answer it is given, that of the upstream or one of the gateway's own.
+    answer it is given, that of the upstream or one of the gateway's own. `at_end` is called when it is over.
     """
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
@@ -59,6 +60,7 @@ class Exchange:
         self.admission: Admission | None = None
         self.request_headers: rewriting.HeaderEdits | None = None
         self.answer_headers: Headers = []
+        self.at_end: Callable[[], None] | None = None
         self.label = "_unmatched"
         self.status = 0
         self.error_type: str | None = None
@@ -288,5 +290,7 @@ class Exchange:
             self._leg.conclude()
         self._drop()
         self.plane.concluded(self)
+        if self.at_end is not None:
+            self.at_end()
         # The two refer to each other, and would wait for the collector.
         self._leg = None

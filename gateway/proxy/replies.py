@@ -38,6 +38,9 @@ class Reply:
 
 def error_reply(refused: Refused, correlation: bytes) -> Reply:
     """The small JSON body of every error: what, why, and the id to ask about."""
+    if refused.content is not None:
+        content_type, page = refused.content
+        return Reply(refused.status, page, content_type, refused.headers)
     body = {"error": refused.error, "message": refused.message, "correlation_id": correlation.decode()}
     return Reply(refused.status, json.dumps(body).encode(), headers=refused.headers)
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.background import Background, described
-from gateway.config_file import version_of
 from gateway.control import Message
-from gateway.settings import ProxySettings, Settings
+from gateway.settings import Settings
 from gateway.supervisor.collecting import Collecting
 from gateway.supervisor.listeners import Listeners, assignment
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.questions import Questions
+from gateway.supervisor.rollout import Rollout
 from gateway.supervisor.shared_page import SharedPage
 
 _POLL_SECS = 0.02
@@ -53,15 +53,14 @@ class Fleet:
     ) -> None:
         self.desired = 0
         self.crashes = 0
-        self.config_number = 1
-        """Of the configuration that workers go by, and that those are started with which start from now on."""
-        self._settings = settings
+        self.rollout = Rollout(
+            settings, workers=lambda: self.workers, ask=self.ask, desired=lambda: self.desired, revocations=revocations
+        )
         self._listeners = listeners
         self._absorb = absorb
         self._log = log
         self._pages = {name: self._page(render) for name, render in pages.items()}
         self._standing: dict[str, Message] = {}
-        self._revocations = revocations
         self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
@@ -109,7 +108,7 @@ class Fleet:
     async def _fill(self, slots: range, progress: Progress) -> None:
         for slot in slots:
             self._background.spawn(self._keep_filled(slot))
-        deadline = asyncio.get_running_loop().time() + self._settings.workers.start_timeout_secs
+        deadline = asyncio.get_running_loop().time() + self.rollout.settings.workers.start_timeout_secs
         waiting = set(slots)
         while waiting:
             for slot in sorted(waiting & set(self._by_slot)):
@@ -131,14 +130,14 @@ class Fleet:
     async def _drain(self, worker: WorkerProcess, progress: Progress) -> None:
         worker.state = "draining"
         self._others.add(worker)
-        worker.send({"type": "drain", "timeout": self._settings.server.drain_timeout_secs})
+        worker.send({"type": "drain", "timeout": self.rollout.settings.server.drain_timeout_secs})
         await self._wait_for_end(worker)
         progress()
 
     async def _wait_for_end(self, worker: WorkerProcess) -> None:
         """Wait for a draining worker; one that does not keep its time is killed."""
         try:
-            async with asyncio.timeout(self._settings.server.drain_timeout_secs + _KILL_GRACE_SECS):
+            async with asyncio.timeout(self.rollout.settings.server.drain_timeout_secs + _KILL_GRACE_SECS):
                 await worker.exited.wait()
         except TimeoutError:
             self._log("ERROR", "worker_killed", f"{worker.name} did not drain in time", worker=worker.name)
@@ -208,7 +207,7 @@ class Fleet:
             worker = WorkerProcess(slot, self._restarts.get(slot, 0), self._received)
             self._others.add(worker)
             try:
-                async with asyncio.timeout(self._settings.workers.start_timeout_secs):
+                async with asyncio.timeout(self.rollout.settings.workers.start_timeout_secs):
                     await self._bring_up(worker)
             except Exception as error:  # Whatever it was, nothing half started stays, and the slot is tried again.
                 worker.abandon()
@@ -220,7 +219,7 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        worker.send({"type": "start", "name": worker.name, **self._configuration(self._settings, self.config_number)})
+        worker.send(self.rollout.start(worker.name))
         self._send_standing(worker)
         worker.accepting = {worker.slot}
         sock = self._listeners.for_slot(worker.slot)
@@ -322,33 +321,6 @@ class Fleet:
             # It is sent what it accepts on right after its start, and what stands before that.
             if worker.accepting:
                 worker.send(message)
-
-    def _configuration(self, settings: Settings, number: int) -> Message:
-        proxy = ProxySettings.of(settings).for_worker()
-        named = {"number": number, "version": version_of(settings)}
-        return {**named, "settings": proxy, "workers": self.desired, "revocations": self._revocations()}
-
-    async def prepare(self, settings: Settings, number: int) -> list[str]:
-        """Have all workers make what can be wrong of a configuration; what they had to say against it."""
-        for worker in self.workers:
-            worker.prepared = number if worker.accepting else 0
-        answers = await self.ask({"type": "prepare", **self._configuration(settings, number)})
-        return sorted({answer["error"] for answer in answers if answer["error"] is not None})
-
-    def discard(self) -> None:
-        """Have no worker keep what it has prepared."""
-        for worker in self.workers:
-            worker.send({"type": "discard"})
-
-    async def commit(self, settings: Settings, number: int) -> None:
-        """Have all workers go by the configuration that they have prepared, and those that start from now on."""
-        self._settings, self.config_number = settings, number
-        message = {"type": "prepare", "id": 0, **self._configuration(settings, number)}
-        for worker in self.workers:
-            # One that has started meanwhile was told of the one before.
-            if worker.accepting and worker.prepared != number:
-                worker.send(message)
-        await self.ask({"type": "commit", "number": number})
 
     def _send_standing(self, worker: WorkerProcess) -> None:
         for message in self._standing.values():

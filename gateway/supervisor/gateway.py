@@ -8,8 +8,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from gateway import __version__, config_file
 from gateway.background import Background
 from gateway.config_source import ConfigSource
@@ -21,14 +19,14 @@ from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, Injecte
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import UNNAMED, History
 from gateway.supervisor.listeners import Listeners
+from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
 from gateway.supervisor.pages import Pages
-from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.summary import summary_of
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
-from gateway.telemetry.window import RouteWindow, total_of
 
 if TYPE_CHECKING:
     from gateway.supervisor.shared_revocations import SharedRevocations
@@ -60,6 +58,10 @@ class Gateway:
         self.faults = FaultRegistry()
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
+        self.maintenance = MaintenanceOverrides(
+            lambda: [route.id for route in self.settings.routes], record=self._record_change,
+            changed=self._tell_maintenance,
+        )  # fmt: skip
         self.listeners = listeners
         self.writer = writer
         self._clock = asyncio.get_running_loop().time
@@ -70,7 +72,8 @@ class Gateway:
             revocations=revocations.for_workers,
         )  # fmt: skip
         self.configurations = Configurations(
-            source, settings, Applying(prepare=self.fleet.prepare, discard=self.fleet.discard, commit=self._configure),
+            source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
+             commit=self._configure),
             record=self._record_change, told=self._tell_of_configuration,
         )  # fmt: skip
         self._shared = self._sharing(revocations)
@@ -104,7 +107,7 @@ class Gateway:
         self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
         self.credentials.configure(settings.auth)
         self._pages.configure(settings)
-        await self.fleet.commit(settings, number)
+        await self.fleet.rollout.commit(settings, number)
         self._broadcast_faults()
         self._tell_circuits()
 
@@ -258,6 +261,11 @@ class Gateway:
         self.revision += 1
         self.fleet.broadcast({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
 
+    def _tell_maintenance(self) -> None:
+        self.revision += 1
+        held = self.maintenance.held
+        self.fleet.broadcast({"type": "maintenance", "order": None if held is None else held.for_workers()})
+
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
         change = {
@@ -303,31 +311,13 @@ class Gateway:
     async def workers(self) -> list[dict[str, Any]]:
         """Every worker process with fresh numbers."""
         await self.fleet.collect()
-        return [_described(worker) for worker in self.fleet.workers]
+        return [worker.described() for worker in self.fleet.workers]
 
     async def summary(self, seconds: int) -> dict[str, Any]:
         """Requests, errors and latencies of the last `seconds`."""
         await self.fleet.collect()
-        routes = self.ledger.window.by_route(self._clock(), seconds)
-        total = total_of(routes)
-        return {
-            "at": iso(time.time()),
-            "uptime_seconds": round(self._clock() - self._begun, 3),
-            "requests_total": self.ledger.requests_total,
-            "errors_total": self.ledger.errors_total,
-            "window": {
-                "seconds": seconds,
-                **_counts(total),
-                "rps": round(total.requests / seconds, 3),
-                "p50_ms": total.milliseconds(0.5),
-                "p95_ms": total.milliseconds(0.95),
-                "p99_ms": total.milliseconds(0.99),
-            },
-            "by_route": [
-                {"route": route, **_counts(piece), "p95_ms": piece.milliseconds(0.95)}
-                for route, piece in sorted(routes.items())
-            ],
-        }
+        now = self._clock()
+        return summary_of(self.ledger, now=now, uptime_seconds=now - self._begun, seconds=seconds)
 
     async def config(self) -> dict[str, Any]:
         """The effective settings, secrets masked, and which of them every worker goes by."""
@@ -346,30 +336,3 @@ class Gateway:
     def sample_resources(self) -> None:
         """See what is used now; to be called each SAMPLE_SECS."""
         self._pages.resources.sample()
-
-
-def _counts(piece: RouteWindow) -> dict[str, Any]:
-    return {"requests": piece.requests, "errors": piece.errors, "error_rate": round(piece.error_rate, 6)}
-
-
-def _described(worker: WorkerProcess) -> dict[str, Any]:
-    return {
-        "name": worker.name,
-        "slot": worker.slot,
-        "pid": worker.pid,
-        "state": worker.state,
-        "started_at": iso(worker.started_at),
-        "restarts": worker.restarts,
-        "requests_total": worker.requests_total,
-        "errors_total": worker.errors_total,
-        "open_connections": worker.last_report.get("open_connections", 0),
-        "in_flight": worker.last_report.get("in_flight", 0),
-        "rss_bytes": _rss(worker.pid),
-    }
-
-
-def _rss(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except (psutil.Error, ValueError):
-        return 0
