@@ -61,6 +61,9 @@ _MASKED = _test("units", "credentials_in_text_are_masked")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
+_FLAT = _test("flat_keys", "a_flat_key_stands_above_the_file")
+_READINESS = _test("readiness", "as_runbook_002_writes_it_upstreams_are_not_asked_about")
+
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
 _ALERTS = (
     *(f"001 {name}" for name in ("GatewayDown", "HighErrorRate", "HighLatency", "PodCrashLooping")),
@@ -69,8 +72,7 @@ _ALERTS = (
 )  # fmt: skip
 
 CACHE, SINKS, TLS, HTTP2 = NotYet("cache"), NotYet("sinks"), NotYet("TLS"), NotYet("HTTP/2")
-CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
-READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
+TRACING = NotYet("tracing")
 FIELDS, REDACTION, DATABASE = NotYet("log fields"), NotYet("redaction"), NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
@@ -180,7 +182,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "RATE_LIMIT_ENABLED": Runs(_ENABLED),
         "LOG_LEVEL": Runs(_test(_LINES, "the_level_of_the_log_is_switched_in_the_environment")),
         "AUDIT_MODE": NotYet("switch"),
-        "MAINTENANCE_MODE": MAINTENANCE,
+        "MAINTENANCE_MODE": Runs(_test("maintenance", "it_is_switched_in_the_environment")),
         **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), DATABASE),
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"), SINKS),
     },
@@ -192,28 +194,23 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "logging.structured": SINKS,
         "logging.redaction_enabled": REDACTION,
         "logging.sinks": SINKS,
-        "observability.health_checks": READINESS,
+        "observability.health_checks": Runs(_READINESS),
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "critical_metrics.cache_hit_ratio": CACHE,
         "cache_optimization": CACHE,
         "http2_optimization": HTTP2,
         **dict.fromkeys(("cacheEnabled", "cacheSize", "cacheTTL", "cache_size", "default_ttl"), CACHE),
-        **dict.fromkeys(("threadPoolSize", "queueSize", "maxConcurrency"), CONCURRENCY),
+        **dict.fromkeys(
+            ("queueSize", "maxConcurrency", "max_connections", "maxConnections", "connectionTimeout",
+             "connectionIdleTimeout"), Runs(_FLAT),
+        ),
+        "threadPoolSize": Differs(_FLAT, how="it is `workers.count`, processes for threads, from the next start on"),
         **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),
-        "max_connections": FLAT_KEYS,
         "rate-limit-config": Differs(
             _CONFIGURATION, "rate_limiting", "limits are in the gateway's own configuration, in `rate_limiting`"
         ),
-        "maxConnections": Differs(_CONFIGURATION, "max_connections", "the key is `server.max_connections`"),
-        "connectionTimeout": Differs(
-            _CONFIGURATION, "connection_timeout_secs", "the key is `server.connection_timeout_secs`, in seconds"
-        ),
-        "connectionIdleTimeout": Differs(
-            _CONFIGURATION, "pool_idle_timeout_secs",
-            "the keys are `server.connection_timeout_secs` for clients and `upstreams[].pool_idle_timeout_secs`",
-        ),
-        "sunset header": NotYet("sunset header"),
+        "sunset header": Runs(_test("maintenance", "a_sunset_header_is_on_every_answer_of_its_route"), "sunset"),
     },
 }  # fmt: skip
 
