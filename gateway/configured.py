@@ -13,6 +13,9 @@ from gateway.auth.authentication import Authentication
 from gateway.background import Background
 from gateway.limits.limiter import RateLimiter
 from gateway.policies.concurrency import Concurrency
+from gateway.policies.cors import Cors
+from gateway.policies.headers import Headers
+from gateway.policies.ip_filter import Addresses
 from gateway.policies.maintenance import Maintenance
 from gateway.policies.sunset import sunset_policy
 from gateway.proxy.admission import Policy
@@ -55,6 +58,7 @@ class Configured:
         within = None if earlier is None else earlier.concurrency
         self.concurrency: Concurrency = Concurrency(settings.concurrency, within)
         self.maintenance = Maintenance(settings.maintenance)
+        self.addresses = Addresses(settings.ip_filter)
 
     def _authenticating(self, tally: Tally, tell: Tell, earlier: Authentication | None) -> Authentication:
         if earlier is not None and self._inherits:
@@ -71,12 +75,17 @@ class Configured:
     @property
     def policies(self) -> tuple[Policy, ...]:
         """What routes ask, in this order. What holds for everybody comes first, and what takes up room last."""
+        headers = Headers(self.settings.headers)
         return (
+            headers.answer_policy,
+            self.addresses.policy,
+            Cors(self.settings.cors, self.settings.routes).policy,
             sunset_policy,
             self.maintenance.policy,
             self.limiter.by_address,
             self.authentication.policy,
             self.limiter.by_identity,
+            headers.request_policy,
             self.concurrency.policy,
         )
 
@@ -97,6 +106,7 @@ class Configured:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
         self.maintenance.order = earlier.maintenance.order
+        self.addresses.blocks = earlier.addresses.blocks
         if self._inherits:
             self._inherits, earlier._inherits = earlier._inherits, True
             self._keeping_fresh, earlier._keeping_fresh = earlier._keeping_fresh, None

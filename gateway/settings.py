@@ -15,7 +15,14 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.limits.settings import Limits, RateLimitingSettings
-from gateway.policies.settings import ConcurrencySettings, MaintenanceSettings, SunsetSettings
+from gateway.policies.settings import (
+    ConcurrencySettings,
+    CorsSettings,
+    HeaderSettings,
+    IpFilterSettings,
+    MaintenanceSettings,
+    SunsetSettings,
+)
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.thresholds import CriticalMetrics, SystemMetrics
 
@@ -176,6 +183,9 @@ class RouteSettings(Section):
     rate_limit: Limits | None = None
     concurrency: ConcurrencySettings | None = None
     sunset: SunsetSettings | None = None
+    ip_filter: IpFilterSettings | None = None
+    cors: CorsSettings | None = None
+    headers: HeaderSettings | None = None
 
     @field_validator("id")
     @classmethod
@@ -218,6 +228,9 @@ class Settings(Section):
     rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
     concurrency: ConcurrencySettings = Field(default_factory=ConcurrencySettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
+    ip_filter: IpFilterSettings = Field(default_factory=IpFilterSettings)
+    cors: CorsSettings = Field(default_factory=CorsSettings)
+    headers: HeaderSettings = Field(default_factory=HeaderSettings)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
@@ -254,6 +267,9 @@ class ProxySettings(Section):
     rate_limiting: RateLimitingSettings
     concurrency: ConcurrencySettings
     maintenance: MaintenanceSettings
+    ip_filter: IpFilterSettings
+    cors: CorsSettings
+    headers: HeaderSettings
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 

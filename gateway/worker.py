@@ -23,6 +23,7 @@ import uvloop
 from gateway.background import Background, described, tell_of_failures
 from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
+from gateway.policies.ip_filter import Block
 from gateway.policies.maintenance import MaintenanceOrder
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
@@ -71,6 +72,7 @@ class Worker:
             "faults": lambda message: self._started().faults.replace(message["faults"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
             "maintenance": lambda message: self._maintain(message["order"]),
+            "blocks": lambda message: self._block(message["blocks"]),
             "prepare": self._prepare,
             "commit": self._commit,
             "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
@@ -97,7 +99,7 @@ class Worker:
         )
         self._hold(self._plane, self._configured)
         self._background.repeat(TICK_SECS, self._plane.tick)
-        self._background.repeat(TICK_SECS, self._end_maintenance)
+        self._background.repeat(TICK_SECS, self._end_orders)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
 
     # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
@@ -155,8 +157,14 @@ class Worker:
         self._knowing().maintenance.order = None if order is None else MaintenanceOrder(**order)
         self._started().reroute()
 
-    def _end_maintenance(self) -> None:
-        if self._knowing().maintenance.has_expired():
+    def _block(self, blocks: list[dict[str, Any]]) -> None:
+        self._knowing().addresses.blocks = tuple(Block(**block) for block in blocks)
+        self._started().reroute()
+
+    def _end_orders(self) -> None:
+        """What has expired is no rule of any route any more."""
+        configured = self._knowing()
+        if configured.maintenance.has_expired() | configured.addresses.have_expired():
             self._started().reroute()
 
     def _share(self, workers: int) -> None:

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
+from gateway.admin.blocks import block_routes
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
@@ -34,7 +35,7 @@ _CODES = {404: "not_found", 405: "method_not_allowed"}
 def admin_app(gateway: Gateway) -> ASGIApp:
     """The whole API, behind the token of the settings."""
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
-    for routes in (_state, _telemetry, _changing, _faults, configuration_routes, maintenance_routes):
+    for routes in (_state, _telemetry, _changing, _faults, configuration_routes, maintenance_routes, block_routes):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")

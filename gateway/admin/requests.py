@@ -97,6 +97,15 @@ class MaintenanceRequest(Body):
     reason: Reason = ""
 
 
+class BlockRequest(Body):
+    """POST /admin/blocks. `network`: an address, or a network such as 192.0.2.0/24."""
+
+    network: Annotated[str, Field(min_length=1, max_length=64)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=2_678_400, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
 class CircuitOrder(Body):
     """POST /admin/circuit-breaker/enable, which may also come without any body: then for all, for an hour."""
 

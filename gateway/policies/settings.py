@@ -8,12 +8,31 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator, model_validator
 
 from gateway.sections import Seconds, Secret, Section
 
 _HEADER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _TEXT = re.compile(r"[\x20-\x7e]{1,200}")
+_VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]{0,8192}")
+_ORIGIN = re.compile(
+    r"\*|null|[a-z][a-z0-9+.-]*://[a-z0-9.-]+(?::[0-9]{1,5})?|[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](?::[0-9]{1,5})?"
+)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+#: What belongs to one connection, frames a message, or is written by the gateway itself.
+_OWN_HEADERS = frozenset(
+    {"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "via",
+     "proxy-connection", "http2-settings", "x-request-id", "expect"}
+)  # fmt: skip
+
+
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        ipaddress.ip_network(network, strict=False)
+    return value
+
+
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks), Field(max_length=10_000)]
 
 
 class MaintenanceSettings(Section):
@@ -25,16 +44,9 @@ class MaintenanceSettings(Section):
     message: Annotated[str, Field(min_length=1, max_length=1000)] = "the service is down for maintenance"
     body: Annotated[str, Field(max_length=65_536)] | None = None
     content_type: str = "text/html; charset=utf-8"
-    bypass_networks: tuple[str, ...] = ()
+    bypass_networks: Networks = ()
     bypass_header: str = "x-maintenance-bypass"
     bypass_token: Secret | None = None
-
-    @field_validator("bypass_networks")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network, strict=False)
-        return value
 
     @field_validator("content_type")
     @classmethod
@@ -99,3 +111,74 @@ class ConcurrencySettings(Section):
     max_concurrency: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     queue_size: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     queue_timeout_secs: Seconds = 5.0
+
+
+class IpFilterSettings(Section):
+    """Which addresses may ask: not those that are denied, and only those that are allowed where any are."""
+
+    allow: Networks = ()
+    deny: Networks = ()
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("must be * or an origin such as https://app.example.com, in lower case and without a path")
+    return value
+
+
+def _token(value: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise ValueError("must be a method or a header's name")
+    return value
+
+
+Tokens = tuple[Annotated[str, AfterValidator(_token)], ...]
+
+
+class CorsSettings(Section):
+    """Which pages of other origins may ask, and read the answers (the Fetch standard)."""
+
+    allow_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    allow_methods: Tokens = ()
+    allow_headers: Tokens = ()
+    expose_headers: Tokens = ()
+    allow_credentials: bool = False
+    max_age_secs: Annotated[int, Field(ge=0, le=86_400)] = 600
+
+    @model_validator(mode="after")
+    def _named(self) -> CorsSettings:
+        if self.allow_credentials and "*" in self.allow_origins:
+            raise ValueError("allow_credentials needs origins by name: browsers refuse * with it")
+        return self
+
+
+def _name(value: str) -> str:
+    name = value.lower()
+    if not _TOKEN.fullmatch(name) or name in _OWN_HEADERS:
+        raise ValueError("must be a header's name, and none of those that the gateway writes itself")
+    return name
+
+
+def _value(value: str) -> str:
+    if not _VALUE.fullmatch(value) or value != value.strip():
+        raise ValueError("must be one line of text, without spaces around it")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(_name)]
+HeaderValues = dict[HeaderName, Annotated[str, AfterValidator(_value)]]
+
+
+class HeaderRules(Section):
+    """What is done to the headers of a message: removed, set (in the place of any others), added (beside them)."""
+
+    set: HeaderValues = Field(default_factory=dict)
+    add: HeaderValues = Field(default_factory=dict)
+    remove: tuple[HeaderName, ...] = ()
+
+
+class HeaderSettings(Section):
+    """What is done to requests, and what to answers."""
+
+    request: HeaderRules = Field(default_factory=HeaderRules)
+    response: HeaderRules = Field(default_factory=HeaderRules)

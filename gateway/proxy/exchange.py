@@ -47,8 +47,13 @@ class Exchange:
     """A request on its way; `route` is None until one was found.
 
     Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
-    answer it is given, that of the upstream or one of the gateway's own. `at_end` is called when it is over.
+    answer it is given, that of the upstream or one of the gateway's own. Of an upstream's answer,
+    `dropped_answer_headers` are left out. `at_end` is called when it is over.
     """
+
+    # What hardly any request has is kept by the class until then: there is one of these for each request.
+    at_end: Callable[[], None] | None = None
+    dropped_answer_headers = rewriting.RESPONSE_OWN
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
         self.plane = plane
@@ -60,7 +65,6 @@ class Exchange:
         self.admission: Admission | None = None
         self.request_headers: rewriting.HeaderEdits | None = None
         self.answer_headers: Headers = []
-        self.at_end: Callable[[], None] | None = None
         self.label = "_unmatched"
         self.status = 0
         self.error_type: str | None = None
@@ -209,6 +213,7 @@ class Exchange:
                 length=None if bodiless or head.chunked else head.content_length,
                 close=self._close,
                 added=self.answer_headers,
+                dropped=self.dropped_answer_headers,
             )
         )
 

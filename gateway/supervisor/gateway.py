@@ -12,6 +12,7 @@ from gateway import __version__, config_file
 from gateway.background import Background
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
+from gateway.supervisor.block_registry import BlockRegistry
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
@@ -62,6 +63,7 @@ class Gateway:
             lambda: [route.id for route in self.settings.routes], record=self._record_change,
             changed=self._tell_maintenance,
         )  # fmt: skip
+        self.blocks = BlockRegistry(record=self._record_change, changed=self._tell_blocks)
         self.listeners = listeners
         self.writer = writer
         self._clock = asyncio.get_running_loop().time
@@ -265,6 +267,10 @@ class Gateway:
         self.revision += 1
         held = self.maintenance.held
         self.fleet.broadcast({"type": "maintenance", "order": None if held is None else held.for_workers()})
+
+    def _tell_blocks(self) -> None:
+        self.revision += 1
+        self.fleet.broadcast({"type": "blocks", "blocks": self.blocks.for_workers()})
 
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
