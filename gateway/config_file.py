@@ -38,11 +38,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     document = _expanded(parsed, environ, path, "")
     try:
         document = overridden(document, environ)
-        return Settings.model_validate(document)
     except SwitchError as error:
         raise ConfigError(f"{path}: in the environment: {error}") from None
+    return validated(document, str(path))
+
+
+def validated(document: dict[str, Any], place: str) -> Settings:
+    """The settings that a document is; `place` is where it is from, for what is said of it."""
+    try:
+        return Settings.model_validate(document)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explained(item, path) for item in error.errors())) from None
+        raise ConfigError("\n".join(_explained(item, place) for item in error.errors())) from None
 
 
 def files_of(path: Path) -> list[Path]:
@@ -119,7 +125,7 @@ def _joined(key: str, part: object) -> str:
     return f"{key}.{part}" if key else str(part)
 
 
-def _explained(item: Any, path: Path) -> str:
+def _explained(item: Any, path: str) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
     if item["type"] == "missing":
         return f"{path}: {key}: is missing; {_what_is_missing(key)}"

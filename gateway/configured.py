@@ -16,7 +16,7 @@ from gateway.policies.concurrency import Concurrency
 from gateway.policies.cors import Cors
 from gateway.policies.headers import Headers
 from gateway.policies.ip_filter import Addresses
-from gateway.policies.maintenance import Maintenance
+from gateway.policies.maintenance import Maintenance, disabled_policy
 from gateway.policies.sunset import sunset_policy
 from gateway.proxy.admission import Policy
 from gateway.settings import ProxySettings
@@ -81,6 +81,7 @@ class Configured:
             self.addresses.policy,
             Cors(self.settings.cors, self.settings.routes).policy,
             sunset_policy,
+            disabled_policy,
             self.maintenance.policy,
             self.limiter.by_address,
             self.authentication.policy,

@@ -175,6 +175,7 @@ class RouteSettings(Section):
     id: str
     path: str
     upstream_id: str
+    enabled: bool = True
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
     auth_required: bool = False

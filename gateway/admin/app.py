@@ -17,10 +17,11 @@ from gateway.admin.circuits import circuit_routes
 from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.maintenance import maintenance_routes
-from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery, RestartRequest, ScaleRequest
 from gateway.supervisor.configurations import UnknownVersionError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.history import UNNAMED
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
 _STATUSES: dict[type[OperationError], int] = {
@@ -128,16 +129,16 @@ def _faults(gateway: Gateway) -> APIRouter:
         return gateway.inject_fault(**body.model_dump()).described()
 
     @router.delete("/{fault_id}", status_code=204)
-    async def remove(fault_id: str) -> Response:
+    async def remove(fault_id: str, actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> Response:
         fault = gateway.faults.get(fault_id)
         if fault is None:
             raise HTTPException(404, f"no active fault {fault_id!r}")
-        gateway.remove_fault(fault)
+        gateway.remove_fault(fault, actor, reason)
         return Response(status_code=204)
 
     @router.delete("", status_code=204)
-    async def clear() -> Response:
-        gateway.clear_faults()
+    async def clear(actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> Response:
+        gateway.clear_faults(actor, reason)
         return Response(status_code=204)
 
     return router

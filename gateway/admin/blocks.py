@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
-from gateway.admin.requests import BlockRequest
+from gateway.admin.requests import ActorQuery, BlockRequest, ReasonQuery
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
 
@@ -28,8 +28,8 @@ def block_routes(gateway: Gateway) -> APIRouter:
     @router.delete("/{block_id}", status_code=204)
     async def undo(
         block_id: str,
-        actor: Annotated[str, Query(min_length=1, max_length=200)] = UNNAMED,
-        reason: Annotated[str, Query(max_length=2000)] = "",
+        actor: ActorQuery = UNNAMED,
+        reason: ReasonQuery = "",
     ) -> Response:
         found = blocks.get(block_id)
         if found is None:

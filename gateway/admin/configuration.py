@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.exceptions import HTTPException
 
-from gateway.admin.requests import ReloadRequest, RollbackRequest
+from gateway.admin.requests import ActorQuery, OverrideRequest, ReasonQuery, ReloadRequest, RollbackRequest
 from gateway.config_diff import Difference
 from gateway.config_file import masked
+from gateway.supervisor.config_overrides import drafted
+from gateway.supervisor.configurations import Configurations
 from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.history import UNNAMED
 
 
 def configuration_routes(gateway: Gateway) -> APIRouter:
@@ -51,7 +55,27 @@ def configuration_routes(gateway: Gateway) -> APIRouter:
         done = await configurations.rollback(body.number, body.actor, body.reason, body.expected.number)
         return await _with_workers(gateway, done)
 
+    _overrides(router, configurations)
     return router
+
+
+def _overrides(router: APIRouter, configurations: Configurations) -> None:
+    @router.get("/overrides")
+    async def overrides() -> dict[str, Any]:
+        return {"overrides": [one.described() for one in configurations.overrides]}
+
+    @router.post("/overrides", status_code=201)
+    async def override(body: OverrideRequest) -> dict[str, Any]:
+        made = drafted(body.changes, body.expires_in_seconds, body.actor, body.reason)
+        done = await configurations.override(made)
+        return {**made.described(), "configuration": done}
+
+    @router.delete("/overrides/{override_id}")
+    async def undo(override_id: str, actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> dict[str, Any]:
+        found = next((one for one in configurations.overrides if one.id == override_id), None)
+        if found is None:
+            raise HTTPException(404, f"no override {override_id!r} holds")
+        return await configurations.undo(found, actor, reason)
 
 
 async def _with_workers(gateway: Gateway, done: dict[str, Any]) -> dict[str, Any]:

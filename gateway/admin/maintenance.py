@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
-from gateway.admin.requests import MaintenanceRequest
+from gateway.admin.requests import ActorQuery, MaintenanceRequest, ReasonQuery
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
 
@@ -32,8 +32,8 @@ def maintenance_routes(gateway: Gateway) -> APIRouter:
 
     @router.delete("", status_code=204)
     async def undo(
-        actor: Annotated[str, Query(min_length=1, max_length=200)] = UNNAMED,
-        reason: Annotated[str, Query(max_length=2000)] = "",
+        actor: ActorQuery = UNNAMED,
+        reason: ReasonQuery = "",
     ) -> Response:
         overrides.undo(actor, reason)
         return Response(status_code=204)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.supervisor.history import UNNAMED
@@ -12,6 +13,9 @@ OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Z
 Actor = Annotated[str, Field(min_length=1, max_length=200)]
 WorkerName = Annotated[str, Field(min_length=1, max_length=100)]
 Reason = Annotated[str, Field(max_length=2000)]
+#: Who undoes something and why: a DELETE has no body.
+ActorQuery = Annotated[str, Query(alias="actor", min_length=1, max_length=200)]
+ReasonQuery = Annotated[str, Query(alias="reason", max_length=2000)]
 
 
 class Body(BaseModel):
@@ -71,6 +75,15 @@ class RollbackRequest(ReloadRequest):
     """POST /admin/config/rollback."""
 
     number: int
+
+
+class OverrideRequest(Body):
+    """POST /admin/config/overrides. `changes`: values by their keys, such as `routes.api.rate_limit`."""
+
+    changes: Annotated[dict[Annotated[str, Field(max_length=300)], Any], Field(min_length=1, max_length=100)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
 
 
 class FaultRequest(Body):

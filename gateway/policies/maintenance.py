@@ -62,6 +62,15 @@ class Maintenance:
         return (Closed(settings, order, self._now),)
 
 
+def disabled_policy(route: RouteSettings) -> tuple[Rule, ...]:
+    """The rule of a route that is switched off: nobody may pass, whoever it is."""
+
+    def refuses(_: Exchange) -> None:
+        raise Refused(503, "route_disabled", "this route is switched off", ((b"cache-control", b"no-store"),))
+
+    return () if route.enabled else (refuses,)
+
+
 class Closed:
     """The rule: 503, unless the client comes from a network that may pass, or has the token for it."""
 

@@ -89,9 +89,9 @@ class CircuitOverrides:
         """The one with this id, while it holds."""
         return next((one for one in self.active() if one.id == override_id), None)
 
-    def undo(self, override: CircuitOverride, actor: str) -> None:
+    def undo(self, override: CircuitOverride, actor: str, reason: str = "") -> None:
         """Go back to what the settings say."""
-        self._record("circuit_order_undone", actor, "", override.described(), None)
+        self._record("circuit_order_undone", actor, reason, override.described(), None)
         self._by_upstream.pop(override.upstream, None)
         self._changed()
 

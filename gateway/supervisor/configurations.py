@@ -14,6 +14,7 @@ The errors, each with the code that the admin API answers with:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,13 +23,16 @@ from typing import Any, Literal
 
 from gateway import config_file
 from gateway.config_diff import Difference, differences
+from gateway.config_patch import patched
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
-from gateway.supervisor.operations import ConflictError, OperationError
+from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
+from gateway.supervisor.operations import ConflictError, OperationError, OutOfLimitsError
 from gateway.telemetry.records import iso
 
 KEPT = 100
-Cause = Literal["start", "signal", "file", "admin", "rollback"]
+_WAIT_SECS = 5.0
+Cause = Literal["start", "signal", "file", "admin", "rollback", "override", "override_undone", "override_expired"]
 
 #: What listens, what is open and what runs from the start to the end, as keys or sections.
 FIXED = (
@@ -64,7 +68,10 @@ class Version:
     """One configuration that held, from when, by whom and why. Numbers begin with 1 in each run of the gateway."""
 
     number: int
+    base: Settings
+    """What the source said, or an earlier version."""
     settings: Settings
+    """The same with what operators had overridden."""
     cause: Cause
     actor: str
     reason: str
@@ -116,12 +123,16 @@ class Configurations:
         """Attempts since the start by result: loaded, unchanged, refused."""
         self.last_error: dict[str, Any] | None = None
         """What was wrong with the last attempt: at, cause, actor, message. None where it was good."""
+        self.digest = source.digest()
+        """Of the source as it was read last, whatever came of it."""
         self._applying = applying
         self._record = record
         self._told = told
-        first = Version(1, settings, "start", "gateway", "the gateway was started", time.time())
+        self.overrides: list[ConfigOverride] = []
+        first = Version(1, settings, settings, "start", "gateway", "the gateway was started", time.time())
         self._versions = {1: first}
         self._loading = False
+        self._over = asyncio.Event()
         self._asked_again: tuple[Cause, str] | None = None
 
     @property
@@ -153,7 +164,7 @@ class Configurations:
 
         Raises:
             ConfigRefusedError: it is not loaded.
-            ConflictError: another one holds than the expected, or another attempt is under way.
+            ConflictError: another one holds than the expected, or another attempt is under way for too long.
         """
         return await self._exclusively(lambda: self._reload("admin", actor, reason), expected)
 
@@ -174,8 +185,46 @@ class Configurations:
         Raises:
             UnknownVersionError, ConfigRefusedError, ConflictError: nothing was changed.
         """
-        settings = self.version(number).settings
-        return await self._exclusively(lambda: self._change(settings, "rollback", actor, reason, number), expected)
+        base = self.version(number).base
+        return await self._exclusively(
+            lambda: self._change(base, self.overrides, "rollback", actor, reason, number), expected
+        )
+
+    async def override(self, made: ConfigOverride) -> dict[str, Any]:
+        """Have single keys changed until that expires; a newer override of a key goes before an older one.
+
+        Raises:
+            ConfigRefusedError, ConflictError: nothing was changed.
+        """
+        if len(self.overrides) >= MAX_OVERRIDES:
+            raise OutOfLimitsError(f"there are {MAX_OVERRIDES} overrides already; undo some first")
+        try:
+            patched(self.current.settings, made.changes)
+        except config_file.ConfigError as error:
+            raise ConfigRefusedError(str(error)) from None
+        wanted = [*self.overrides, made]
+        return await self._exclusively(
+            lambda: self._change(self.current.base, wanted, "override", made.actor, made.reason), None
+        )
+
+    async def undo(self, override: ConfigOverride, actor: str, reason: str) -> dict[str, Any]:
+        """Go back to what holds without one override."""
+        wanted = [one for one in self.overrides if one.id != override.id]
+        return await self._exclusively(
+            lambda: self._change(self.current.base, wanted, "override_undone", actor, reason), None
+        )
+
+    async def expire(self) -> None:
+        """End the overrides whose time is over; to be called every second or so."""
+        left = [one for one in self.overrides if one.expires_at > time.time()]
+        if len(left) == len(self.overrides) or self._loading:
+            return
+        ended = ", ".join(one.id for one in self.overrides if one not in left)
+        with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
+            await self._exclusively(
+                lambda: self._change(self.current.base, left, "override_expired", "gateway", f"{ended} has expired"),
+                None,
+            )
 
     def check(self) -> list[Difference]:
         """What loading the source would change.
@@ -187,44 +236,58 @@ class Configurations:
             settings = self.source.load()
         except config_file.ConfigError as error:
             raise ConfigRefusedError(str(error)) from None
-        return self._allowed(settings)
+        return self._allowed(applied(settings, self.overrides)[0])
 
     async def _exclusively(self, work: Callable[[], Awaitable[dict[str, Any]]], expected: int | None) -> dict[str, Any]:
+        await self._until_free()
         found = {"number": self.current.number}
-        if expected is not None and expected != self.current.number:
-            raise ConflictError(f"expected configuration {expected}, found {self.current.number}", found)
         if self._loading:
             raise ConflictError("another configuration is being loaded", found)
+        if expected is not None and expected != self.current.number:
+            raise ConflictError(f"expected configuration {expected}, found {self.current.number}", found)
         self._loading = True
         try:
             return await work()
         finally:
             self._loading = False
+            self._over.set()
             again, self._asked_again = self._asked_again, None
             if again is not None:
                 await self.noticed(*again)
 
+    async def _until_free(self) -> None:
+        """Wait for an attempt that is under way, for as long as a good one may take."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECS):
+                while self._loading:
+                    self._over.clear()
+                    await self._over.wait()
+
     async def _reload(self, cause: Cause, actor: str, reason: str) -> dict[str, Any]:
         try:
             # The file may be on a file system that takes its time.
+            self.digest = await asyncio.to_thread(self.source.digest)
             settings = await asyncio.to_thread(self.source.load)
         except config_file.ConfigError as error:
             self._refuse(cause, actor, str(error))
             raise ConfigRefusedError(str(error)) from None
-        return await self._change(settings, cause, actor, reason, None)
+        return await self._change(settings, self.overrides, cause, actor, reason)
 
     async def _change(
-        self, settings: Settings, cause: Cause, actor: str, reason: str, rolled_back_to: int | None
-    ) -> dict[str, Any]:
+        self, base: Settings, overrides: list[ConfigOverride], cause: Cause, actor: str, reason: str,
+        rolled_back_to: int | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         before = self.current
+        settings, fitting = applied(base, overrides)
         try:
-            changes, is_another = self._allowed(settings), settings != before.settings
+            changes, is_another = self._allowed(settings), (base, settings) != (before.base, before.settings)
             if is_another:
-                made = Version(before.number + 1, settings, cause, actor, reason, time.time(), rolled_back_to)
+                made = Version(before.number + 1, base, settings, cause, actor, reason, time.time(), rolled_back_to)
                 await self._apply(made, changes)
         except (OperationError, OSError) as error:
             self._refuse(cause, actor, str(error))
             raise
+        self.overrides = fitting
         self.last_error = None
         result = "loaded" if is_another else "unchanged"
         self.counts[result] += 1
@@ -267,13 +330,16 @@ class Configurations:
 
 
 class FileWatch:
-    """Looks whether the source is another one; `changed` is called when it is, and has been for two looks."""
+    """Looks whether the source is another one than was read last, by its `digest`; `changed` is called when it is.
 
-    def __init__(self, source: ConfigSource, changed: Callable[[], None]) -> None:
+    So what was loaded on a signal is not loaded once more, after a rollback perhaps.
+    """
+
+    def __init__(self, source: ConfigSource, digest: Callable[[], str], changed: Callable[[], None]) -> None:
         self._source = source
+        self._digest = digest
         self._changed = changed
         self._known = self._last = source.seen()
-        self._digest = source.digest()
 
     def look(self) -> None:
         """To be called every second or so. A file that is being written is left alone until it is."""
@@ -282,7 +348,5 @@ class FileWatch:
         if seen == self._known or not settled:
             return
         self._known = seen
-        digest = self._source.digest()
-        if digest != self._digest:
-            self._digest = digest
+        if self._source.digest() != self._digest():
             self._changed()

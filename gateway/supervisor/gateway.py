@@ -18,7 +18,7 @@ from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
 from gateway.supervisor.fleet import Fleet
-from gateway.supervisor.history import UNNAMED, History
+from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
@@ -241,17 +241,17 @@ class Gateway:
         self._broadcast_faults()
         return fault
 
-    def remove_fault(self, fault: InjectedFault) -> None:
+    def remove_fault(self, fault: InjectedFault, actor: str, reason: str) -> None:
         """Remove one fault."""
-        self._record_change("fault_removed", UNNAMED, "", fault.described(), None)
+        self._record_change("fault_removed", actor, reason, fault.described(), None)
         self.faults.remove(fault.id)
         self._broadcast_faults()
 
-    def clear_faults(self) -> None:
+    def clear_faults(self, actor: str, reason: str) -> None:
         """Remove all faults."""
         before = [fault.id for fault in self.faults.active()]
         if before:
-            self._record_change("faults_cleared", UNNAMED, "", {"faults": before}, None)
+            self._record_change("faults_cleared", actor, reason, {"faults": before}, None)
             self.faults.clear()
             self._broadcast_faults()
 
@@ -334,6 +334,7 @@ class Gateway:
             **current.described(),
             "path": str(self.configurations.source.path),
             "error": self.configurations.last_error,
+            "overrides": [one.described() for one in self.configurations.overrides],
             "workers": [{"name": name, "number": number} for name, number in workers.items()],
             "agreed": set(workers.values()) <= {current.number},
             "config": config_file.masked(self.settings),

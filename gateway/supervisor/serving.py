@@ -16,7 +16,7 @@ from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
 from gateway.config_source import ConfigSource
 from gateway.settings import ObservabilitySettings, Settings
-from gateway.supervisor.configurations import Cause, FileWatch
+from gateway.supervisor.configurations import Cause, Configurations, FileWatch
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
@@ -25,6 +25,8 @@ from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
+
+_EXPIRY_SECS = 0.5
 
 
 class StartError(Exception):
@@ -122,10 +124,17 @@ def _notice_changes(gateway: Gateway, background: Background) -> None:
     def notice(cause: Cause) -> None:
         background.spawn(configurations.noticed(cause, cause))
 
+    background.spawn(_expiring(configurations))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, notice, "signal")
     if settings.watch:
-        watch = FileWatch(configurations.source, lambda: notice("file"))
+        watch = FileWatch(configurations.source, lambda: configurations.digest, lambda: notice("file"))
         background.repeat(settings.check_secs, watch.look)
+
+
+async def _expiring(configurations: Configurations) -> None:
+    while True:
+        await asyncio.sleep(_EXPIRY_SECS)
+        await configurations.expire()
 
 
 def _stop_on_signals() -> asyncio.Event:

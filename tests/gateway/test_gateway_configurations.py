@@ -13,6 +13,8 @@ import yaml
 
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
+from gateway.supervisor import configurations
+from gateway.supervisor.config_overrides import MAX_OVERRIDES, drafted
 from gateway.supervisor.configurations import (
     KEPT,
     Applying,
@@ -22,7 +24,7 @@ from gateway.supervisor.configurations import (
     RestartNeededError,
     UnknownVersionError,
 )
-from gateway.supervisor.operations import ConflictError
+from gateway.supervisor.operations import ConflictError, OutOfLimitsError
 from tests.gateway.running import TOKEN, settings_for
 
 
@@ -198,7 +200,7 @@ async def test_routes_in_another_order_are_another_configuration(stand: Stand) -
     assert (done["result"], done["changes"]) == ("loaded", [])
 
 
-async def test_of_two_at_a_time_the_second_waits_or_is_refused(stand: Stand) -> None:
+async def test_of_several_at_a_time_the_others_wait(stand: Stand) -> None:
     under_way, gate = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:
@@ -209,14 +211,32 @@ async def test_of_two_at_a_time_the_second_waits_or_is_refused(stand: Stand) -> 
     stand.write(7)
     first = asyncio.create_task(stand.all.reload("ana", ""))
     await under_way.wait()
-    with pytest.raises(ConflictError, match="being loaded"):
-        await stand.all.reload("ben", "")
+    second = asyncio.create_task(stand.all.rollback(1, "ben", ""))
     stand.write(8)
     await stand.all.noticed("signal", "signal")
     gate.set()
     assert (await first)["number"] == 2
-    assert stand.workers.holding == (3, 8), "what was noticed meanwhile is loaded after it"
-    assert stand.all.current.reason == "SIGHUP"
+    assert (await second)["rolled_back_to"] == 1
+    assert {one.cause for one in stand.all.versions()} == {"start", "admin", "signal", "rollback"}
+
+
+async def test_one_that_hangs_holds_up_the_others_for_a_while_only(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configurations, "_WAIT_SECS", 0.01)  # A test need not wait for as long as an operator may.
+    under_way = asyncio.Event()
+
+    async def hang() -> None:
+        under_way.set()
+        await asyncio.Event().wait()
+
+    stand.workers.before_prepared = hang
+    stand.write(7)
+    first = asyncio.create_task(stand.all.reload("ana", ""))
+    await under_way.wait()
+    with pytest.raises(ConflictError, match="being loaded"):
+        await stand.all.reload("ben", "")
+    first.cancel()
 
 
 # When the source is another one.
@@ -225,10 +245,15 @@ async def test_of_two_at_a_time_the_second_waits_or_is_refused(stand: Stand) -> 
 class Watched:
     def __init__(self, source: ConfigSource) -> None:
         self.changes = 0
-        self.watch = FileWatch(source, self._changed)
+        self._source, self._digest = source, source.digest()
+        self.watch = FileWatch(source, lambda: self._digest, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1
+        self.read()
+
+    def read(self) -> None:
+        self._digest = self._source.digest()
 
     def looked(self, times: int = 2) -> int:
         for _ in range(times):
@@ -253,6 +278,9 @@ def test_a_file_that_is_written_or_replaced_is_seen_when_it_is_settled(tmp_path:
     assert watched.looked() == 2
     replaced(path, "a: 5678")
     assert watched.looked(3) == 2, "the same text in another file"
+    replaced(path, "a: 9999")
+    watched.read()
+    assert watched.looked(3) == 2, "it was loaded on a signal before it was seen"
     path.unlink()
     assert watched.looked() == 3, "a file that is gone is told of, too"
 
@@ -280,3 +308,80 @@ def test_a_flat_key_is_seen(tmp_path: Path) -> None:
     (tmp_path / "max_connections").write_text("50")
     (tmp_path / "notes.txt").write_text("of no concern")
     assert watched.looked(3) == 1
+
+
+# Single keys, for a while.
+
+
+def told_of(stand: Stand) -> list[str]:
+    return [change[1] for change in stand.recorded]
+
+
+async def test_keys_are_changed_for_a_while_and_come_back(stand: Stand) -> None:
+    soon = drafted({"server.request_timeout_secs": 5}, 600, "ana", "a slow client")
+    later = drafted({"routes.limited.rate_limit": {"limit": 9, "window_secs": 60}}, 600, "ben", "a flood")
+    done = await stand.all.override(soon)
+    assert (done["cause"], done["number"], stand.workers.holding) == ("override", 2, (2, 5))
+    await stand.all.override(later)
+    stand.write(20)
+    await stand.all.reload("ana", "")
+    assert stand.workers.holding == (4, 5), "an override stands above the file"
+    limits = stand.all.current.settings.routes[1].rate_limit or ()
+    assert [one.limit for one in limits] == [9]
+    assert stand.all.check() == []
+    back = await stand.all.undo(soon, "ana", "it is gone")
+    assert (back["cause"], stand.workers.holding) == ("override_undone", (5, 20))
+    await stand.all.rollback(1, "ana", "")
+    assert stand.workers.holding == (6, 30)
+    assert stand.all.current.settings.routes[1].rate_limit, "what is overridden goes on over a rollback, too"
+    assert [one.id for one in stand.all.overrides] == [later.id]
+    assert told_of(stand) == ["ana", "ben", "ana", "ana", "ana"]
+
+
+async def test_an_override_expires_by_itself_and_the_newest_goes_first(stand: Stand) -> None:
+    await stand.all.override(drafted({"server.request_timeout_secs": 5}, 600, "ana", ""))
+    await stand.all.override(drafted({"server.request_timeout_secs": 6}, -1, "ana", ""))
+    assert stand.workers.holding == (3, 6)
+    stand.disk_is_full = True
+    await stand.all.expire()
+    assert stand.workers.holding == (3, 6), "it cannot be recorded, so it is tried again"
+    stand.disk_is_full = False
+    await stand.all.expire()
+    assert (stand.workers.holding, stand.all.current.cause) == ((4, 5), "override_expired")
+    await stand.all.expire()
+    assert stand.all.current.number == 4
+
+
+async def test_an_override_of_what_is_gone_is_over(stand: Stand) -> None:
+    await stand.all.override(drafted({"routes.limited.enabled": False}, 600, "ana", ""))
+    document = yaml.safe_load(stand.path.read_text())
+    del document["routes"][1]
+    stand.path.write_text(yaml.safe_dump(document))
+    await stand.all.reload("ana", "")
+    assert stand.all.overrides == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"routes.nowhere.enabled": False}, "no such key; known here: default, limited, stripped"),
+        ({"logging.level": "LOUD"}, "the override: logging.level: 'LOUD' is not allowed"),
+        ({"logging.lvel": "DEBUG"}, "no such key"),
+        ({"logging": {"lvel": "DEBUG"}}, "unknown key"),
+        ({"admin.token": "another-token"}, "cannot be overridden"),
+        ({"auth": {"jwt_secret": "x"}}, "cannot be overridden"),
+        ({"maintenance": {"bypass_token": "x"}}, "cannot be overridden"),
+        ({"server.port": 1}, "restart it: server.port"),
+    ],
+)
+async def test_what_cannot_be_overridden_is_refused(stand: Stand, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigRefusedError) as caught:
+        await stand.all.override(drafted(changes, 600, "ana", ""))
+    assert said in str(caught.value)
+    assert (stand.all.overrides, stand.workers.holding, "another-token" in str(caught.value)) == ([], (1, 30), False)
+
+
+async def test_there_is_an_end_to_overrides(stand: Stand) -> None:
+    stand.all.overrides = [drafted({}, 600, "ana", "")] * MAX_OVERRIDES
+    with pytest.raises(OutOfLimitsError, match="overrides already"):
+        await stand.all.override(drafted({"logging.level": "DEBUG"}, 600, "ana", ""))
