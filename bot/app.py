@@ -62,7 +62,7 @@ from commands.context import Limits, Services
 from commands.domain.errand import Integration
 from commands.domain.location import HERE
 from commands.errors import Conflict
-from commands.mitigation import deciding, leasing, proposing
+from commands.mitigation import leasing, ordering, proposing
 from commands.people import Directory
 from commands.ports import (
     Alterations,
@@ -312,7 +312,8 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
         readings=verify.readings,
     )
     mitigate = Mitigate(store, known, _from_threads(), executor=executor, pace=pace)
-    durable.register(deciding.WORKFLOW, mitigate)
+    durable.register(ordering.WORKFLOW, mitigate)
+    durable.register(ordering.EARLIER, mitigate.earlier)
     durable.register(proposing.EXPIRY, mitigate.expire)
     leases = Leases(store, known, _from_threads())
     durable.register(leasing.NOTICE, leases.notice)

@@ -25,6 +25,7 @@ from commands.domain.sli import Reading
 from commands.errors import Refusal, Unavailable
 from commands.locating import apart
 from commands.mitigation import deciding, running
+from commands.mitigation.ordering import order_again
 from commands.mitigation.running import Ending
 from commands.mitigation.switch import frozen_words
 from commands.ports import OutcomeUnknown, Rejected
@@ -62,26 +63,43 @@ class Mitigate:
 
     def __call__(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The whole path of one plan."""
+        plan_id, aside = payload["plan"], bool(payload.get("aside"))
+
+        def prepare() -> bool:
+            """Whether it steps aside. Nothing here has an effect outside, and somebody waits: it is recorded once."""
+            if not aside and self._steps_aside(plan_id):
+                return True
+            self._lock(plan_id)
+            self._check(plan_id)
+            return False
+
         try:
-            self._whole(steps, payload)
+            if not self._run_step(steps, plan_id, "prepare", prepare):
+                self._change(steps, plan_id)
         finally:
-            self._before.forget(payload["plan"])
+            self._before.forget(plan_id)
 
-    def _whole(self, steps: Steps, payload: dict[str, Any]) -> None:
+    def earlier(self, steps: Steps, payload: dict[str, Any]) -> None:
+        """What a program of before 2026-11 has begun, by the names that its steps had."""
         plan_id = payload["plan"]
+        try:
+            self._run_step(steps, plan_id, "lock", lambda: self._lock(plan_id))
+            self._run_step(steps, plan_id, "check", lambda: self._check(plan_id))
+            self._change(steps, plan_id)
+        finally:
+            self._before.forget(plan_id)
 
-        def run(name: str, step: Callable[[], None]) -> None:
-            steps.run(name, step, otherwise=lambda error: self._stumbled(plan_id, error))
-
-        if not payload.get("aside") and steps.run("step aside", lambda: self._steps_aside(plan_id)):
-            return
-        run("lock", lambda: self._lock(plan_id))
-        run("check", lambda: self._check(plan_id))
+    def _change(self, steps: Steps, plan_id: str) -> None:
         for number in range(self._state(plan_id).parts):
             again = f" {number + 1}" if number else ""
-            run(f"execute{again}", partial(self._execute, plan_id, number))
-            run(f"read back{again}", partial(self._wait_for, self._read_back, plan_id, number))
-            run(f"verify{again}", partial(self._wait_for, self._verify, plan_id, number))
+            execute = partial(self._execute, plan_id, number)
+            read_back = partial(self._wait_for, self._read_back, plan_id, number)
+            verify = partial(self._wait_for, self._verify, plan_id, number)
+            for name, step in (("execute", execute), ("read back", read_back), ("verify", verify)):
+                self._run_step(steps, plan_id, name + again, step)
+
+    def _run_step(self, steps: Steps, plan_id: str, name: str, step: Callable[[], T]) -> T | None:
+        return steps.run(name, step, otherwise=lambda error: self._stumbled(plan_id, error))
 
     def expire(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The plan's time to be confirmed is over."""
@@ -108,8 +126,7 @@ class Mitigate:
         def step_aside(tx: SqlTransaction) -> bool:
             waits = running.must_wait(plan_id, tx)
             if waits:
-                key = f"{plan_id}:aside"
-                tx.work.enqueue(deciding.WORKFLOW, key=key, payload={"plan": plan_id, "aside": True})
+                order_again(plan_id, tx)
             return waits
 
         return self._must_wait(plan_id) and self._tx(plan_id, "aside", step_aside)

@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from bot.store.checkpoints import LAST_RESORT_PAGES, Checkpoints
 from bot.store.errors import AlreadyRunning, StoreUnavailable
 from bot.store.writers import Writers
 
@@ -53,6 +54,7 @@ def _prepare_sqlite(engine: sa.Engine, busy_timeout: float) -> None:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            f"wal_autocheckpoint={LAST_RESORT_PAGES}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -95,6 +97,10 @@ class Database:
         self.engine = make_engine(url, busy_timeout=busy_timeout)
         self._writers = Writers(1 if self.is_sqlite else 6, self.write_now, self.engine if self.is_sqlite else None)
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="store-read")
+        file = file_of(url)
+        self._checkpoints = Checkpoints(file) if file else None
+        if self._checkpoints:
+            event.listen(self.engine, "commit", self._checkpoints.written)
 
     async def write(self, operation: Operation[T], *, urgent: bool = False, later: bool = False) -> T:
         """Run in one transaction, in a worker thread; before all others where somebody waits for it at this moment.
@@ -134,6 +140,8 @@ class Database:
         """End the threads, then the connections, then let go of the file."""
         self._writers.close()
         self._readers.shutdown()
+        if self._checkpoints:
+            self._checkpoints.close()
         self.engine.dispose()
         if self._lock:
             self._lock.release()

@@ -11,9 +11,11 @@ import heapq
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -90,12 +92,36 @@ class Writers:
         return None
 
     def _do(self, job: _Job) -> None:
-        outcome = _Outcome(job)
-        try:
-            outcome.result = self._alone(job.operation)
-        except Exception as error:
-            outcome.error = error
-        outcome.tell()
+        joined: list[_Outcome] = []
+        outcome = _try(job, lambda: self._alone(lambda connection: self._first(connection, job, joined)))
+        if outcome.error is not None and joined:
+            self._each([outcome, *joined])
+            return
+        for one in (outcome, *joined):
+            one.tell()
+
+    def _each(self, outcomes: list[_Outcome]) -> None:
+        """Again, in a transaction of its own: nobody fails for what another has done."""
+        for one in outcomes:
+            _try(one.job, partial(self._alone, one.job.operation)).tell()
+
+    def _first(self, connection: sa.Connection, job: _Job, joined: list[_Outcome]) -> Any:
+        """Its result. What became urgent meanwhile is committed with it, and waits for no commit but this one."""
+        result = job.operation(connection)
+        for one in joined:  # those of a try that lost a race
+            _within(connection, one)
+        if self._engine is not None:
+            self._join(connection, joined)
+        return result
+
+    def _join(self, connection: sa.Connection, outcomes: list[_Outcome]) -> bool:
+        """Whether anything urgent waited, and was done."""
+        found = False
+        while len(outcomes) < _MOST and (job := self._next(_URGENT)) is not None:
+            outcomes.append(_Outcome(job))
+            _within(connection, outcomes[-1])
+            found = True
+        return found
 
     def _together(self, engine: sa.Engine, *jobs: _Job) -> None:
         """In one transaction, with those of the same urgency that come in the meantime."""
@@ -104,19 +130,32 @@ class Writers:
             with engine.begin() as connection:
                 self._fill(connection, outcomes)
         except SQLAlchemyError:
-            for outcome in outcomes:
-                self._do(outcome.job)
+            self._each(outcomes)
         else:
             for outcome in outcomes:
                 outcome.tell()
 
     def _fill(self, connection: sa.Connection, outcomes: list[_Outcome]) -> None:
         until = time.monotonic() + _GATHER_SECONDS
-        for outcome in outcomes:  # grows while it is worked off
-            _within(connection, outcome)
-            if outcome is outcomes[-1] and len(outcomes) < _MOST and time.monotonic() < until:
-                job = self._next(outcome.job.urgency)
-                outcomes += [_Outcome(job)] if job else []
+        waiting = deque(outcomes)
+        while waiting:
+            _within(connection, waiting[0])
+            urgency = waiting.popleft().job.urgency
+            if self._join(connection, outcomes):
+                until = 0  # they are waited for at this moment
+            if not waiting and len(outcomes) < _MOST and time.monotonic() < until:
+                job = self._next(urgency)
+                waiting += [_Outcome(job)] if job else []
+                outcomes += waiting
+
+
+def _try(job: _Job, work: Callable[[], Any]) -> _Outcome:
+    outcome = _Outcome(job)
+    try:
+        outcome.result = work()
+    except Exception as error:
+        outcome.error = error
+    return outcome
 
 
 def _within(connection: sa.Connection, outcome: _Outcome) -> None:

@@ -16,13 +16,12 @@ from commands.errors import Conflict, Malformed
 from commands.mitigation import leasing
 from commands.mitigation.following import follower, undoable
 from commands.mitigation.glass import tell_of_broken_glass
+from commands.mitigation.ordering import order
 from commands.mitigation.switch import refuse_frozen
 from commands.mitigation.telling import show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction
 from commands.presentation.plan import plan_card, plan_card_key
-
-WORKFLOW = "mitigate"
 
 
 def confirm(plan_id: str, call: Call, tx: Transaction) -> None:
@@ -91,9 +90,7 @@ def _set_going(plan: Plan, call: Call, tx: Transaction) -> Plan:
     approver = plan.votes[-1].person if plan.votes else call.person.id
     plan = tx.plans.move(plan.id, PlanState.PLANNED, PlanState.APPROVED, approver=approver)
     delay = max(plan.run_at - tx.now, timedelta(0)) if plan.run_at else None
-    tx.work.enqueue(
-        WORKFLOW, key=plan.id, payload={"plan": plan.id}, partition=None if delay else plan.target.key, delay=delay
-    )
+    order(plan, tx, delay=delay)
     if plan.needs:
         show(plan, tx)
     else:

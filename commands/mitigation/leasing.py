@@ -24,6 +24,7 @@ from commands.domain.plan import Plan, PlanState
 from commands.errors import Conflict, Malformed, NotFound
 from commands.locating import summed_up, taken_back
 from commands.mitigation.following import follower
+from commands.mitigation.ordering import order
 from commands.mitigation.telling import course, show, tell_timeline
 from commands.people import SYSTEM
 from commands.ports import Transaction, Urgency
@@ -232,7 +233,7 @@ def end(plan_id: str, term: int, found: Proposal, services: Services, tx: Transa
         show(revert, tx)
     else:
         _post(revert, plan_card(revert), plan_card_key(revert.id), tx)
-    tx.work.enqueue("mitigate", key=revert.id, payload={"plan": revert.id}, partition=revert.target.key)
+    order(revert, tx)
 
 
 def _revert(plan: Plan, lease: Lease, found: Proposal, services: Services, tx: Transaction) -> Plan:

@@ -24,6 +24,7 @@ from bot.store.audit import verify
 from bot.store.database import Database, make_engine
 from bot.store.migrations import migrate
 from commands.domain.plan import PlanState
+from commands.mitigation import ordering
 from tests.waiting import eventually
 from tests.world import World, audited, settings_for, world
 
@@ -243,3 +244,17 @@ def test_a_time_without_a_zone_is_never_stored(sqlite_url: str) -> None:
     with pytest.raises(sa.exc.StatementError, match="a time without a zone"), engine.begin() as connection:
         connection.execute(schema.postmortems.insert().values(row))
     engine.dispose()
+
+
+async def test_a_plan_that_an_older_program_ordered_is_carried_out(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(settings_for(sqlite_url)) as tocsin:
+        # The order is all that the older program did otherwise; the rest of what it wrote is as it is now.
+        monkeypatch.setattr(ordering, "WORKFLOW", ordering.EARLIER)
+        receipt = await tocsin.command("ben", "general", "/gw scale 5")
+        await tocsin.click("ana", receipt.reply_key, "Confirm")
+        plan = await tocsin.settled()
+        assert plan.state is PlanState.DONE, plan.detail
+    done = rows(sqlite_url, _of(sqlite_url, "function_name", f"workflow_uuid = '{plan.id}'", table="operation_outputs"))
+    assert [row[0] for row in done] == ["lock", "check", "execute", "read back", "verify"]

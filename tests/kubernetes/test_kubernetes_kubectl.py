@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.gateway.running import ROOT
 from tests.kubernetes.clients import budget, deployment, service
 from tests.simulators.kubernetes import Behaviour, Kubernetes
 
@@ -217,3 +218,18 @@ def test_an_old_server(tmp_path: Path) -> None:
         assert "node/node-1 drained" in run("drain", "node-1", "--timeout=60s")
         assert {one.body["apiVersion"] for one in old.calls_of("create pods/eviction")} == {"policy/v1beta1"}
         assert "poddisruptionbudget.policy/web" in run("get", "pdb", "-o", "name")
+
+
+def test_the_manifests_of_the_gateway_are_taken_and_become_ready(living: Kubernetes, kubectl: Run, space: str) -> None:
+    said = kubectl("apply", "-f", str(ROOT / "deploy" / "kubernetes" / "gateway.yaml"))
+    assert [line.split()[-1] for line in said.splitlines()] == ["created"] * 7, said
+    assert "Warning" not in said
+    known = living.get("horizontalpodautoscalers", "api-gateway-hpa", space)
+    living.until(lambda: _ready(living, space) == known["spec"]["minReplicas"])
+    kubectl("apply", "-f", str(ROOT / "deploy" / "kubernetes" / "gateway.yaml"))
+    known = living.get("deployments", "api-gateway", space)
+    assert known["spec"]["replicas"] == _ready(living, space), "an apply leaves the number to the autoscaler"
+
+
+def _ready(living: Kubernetes, space: str) -> int:
+    return int(living.get("deployments", "api-gateway", space).get("status", {}).get("readyReplicas", 0))

@@ -121,3 +121,38 @@ async def test_what_nobody_waits_for_any_more_is_not_done(database: Database) ->
 
     await _held(database, give_up, lambda: database.write(_say("said")))
     assert await _said(database) == ["said"]
+
+
+async def _while_one_writes(database: Database, urgent: Callable[[sa.Connection], Any]) -> list[Any]:
+    """What comes of a usual write, and of an urgent one that is asked for in the middle of it."""
+    busy, free = threading.Event(), threading.Event()
+
+    def usual(connection: sa.Connection) -> str:
+        word = _say("usual")(connection)
+        busy.set()
+        free.wait(10)
+        return word
+
+    writing = asyncio.create_task(database.write(usual))
+    await asyncio.to_thread(busy.wait, 10)
+    asked = asyncio.create_task(database.write(urgent, urgent=True))
+    await asyncio.sleep(0)
+    free.set()
+    return await asyncio.gather(writing, asked, return_exceptions=True)
+
+
+async def test_the_urgent_wait_for_no_commit_but_the_one_under_way(database: Database) -> None:
+    commits = _commits(database)
+    assert await _while_one_writes(database, _say("urgent")) == ["usual", "urgent"]
+    assert len(commits) == 1
+    assert await _said(database) == ["usual", "urgent"]
+
+
+async def test_nobody_fails_for_what_joined_him(database: Database) -> None:
+    def broken(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO nothing VALUES (1)")
+
+    usual, urgent = await _while_one_writes(database, broken)
+    assert usual == "usual"
+    assert isinstance(urgent, StoreUnavailable | sa.exc.SQLAlchemyError)
+    assert await _said(database) == ["usual"]
