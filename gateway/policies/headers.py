@@ -18,11 +18,12 @@ class Headers:
     """The rules of all routes, and after them those of one: a route's own word is the last."""
 
     def __init__(self, settings: HeaderSettings) -> None:
-        self._settings = settings
+        self._answers, self._requests = _edits(settings.response), _edits(settings.request)
 
     def answer_policy(self, route: RouteSettings) -> tuple[Rule, ...]:
         """What is done to answers, those of the gateway itself included: it comes before what may refuse."""
-        edits = merged(*(_edits(one.response) for one in self._both(route)))
+        own = route.headers
+        edits = self._answers if own is None else merged(self._answers, _edits(own.response))
         if edits == _NOTHING:
             return ()
 
@@ -34,7 +35,8 @@ class Headers:
 
     def request_policy(self, route: RouteSettings) -> tuple[Rule, ...]:
         """What is done to requests. It comes after authentication, which writes headers, too."""
-        edits = merged(*(_edits(one.request) for one in self._both(route)))
+        own = route.headers
+        edits = self._requests if own is None else merged(self._requests, _edits(own.request))
         if edits == _NOTHING:
             return ()
 
@@ -43,9 +45,6 @@ class Headers:
             exchange.request_headers = edits if before is None else merged(before, edits)
 
         return (written,)
-
-    def _both(self, route: RouteSettings) -> tuple[HeaderSettings, HeaderSettings]:
-        return self._settings, route.headers or HeaderSettings()
 
 
 _NOTHING = HeaderEdits()

@@ -47,9 +47,9 @@ class Addresses:
 
     def policy(self, route: RouteSettings) -> tuple[Rule, ...]:
         """The rule of a route that not everybody may ask. What is denied is denied wherever it is also allowed."""
-        own = route.ip_filter or IpFilterSettings()
-        denied = (*self._settings.deny, *own.deny, *(block.network for block in self.blocks))
-        allowed = [settings.allow for settings in (self._settings, own) if settings.allow]
+        both = [one for one in (self._settings, route.ip_filter) if one is not None]
+        denied = (*(network for one in both for network in one.deny), *(block.network for block in self.blocks))
+        allowed = [one.allow for one in both if one.allow]
         return (Door(denied, allowed),) if denied or allowed else ()
 
 
