@@ -6,11 +6,18 @@ from typing import Any
 
 import pytest
 
+from gateway.auth.authentication import Authentication
+from gateway.auth.credentials import NotBelieved
+from gateway.auth.settings import AuthSettings
+from gateway.limits.limiter import RateLimiter
+from gateway.settings import Settings
+from gateway.telemetry.tally import Tally
 from tests.gateway.one_worker import NOTHING_REVOKED, OneWorker, for_worker, one_worker
 from tests.gateway.running import settings_for
-from tests.gateway.signing import SECRET, token
-from tests.gateway.stage import Caller, until
+from tests.gateway.signing import SECRET, ec_key, jwk, token
+from tests.gateway.stage import Caller, staged, until
 from tests.gateway.upstream import ControlledUpstream
+from tests.gateway.valkey import valkey
 
 ECHOED = "/echo"
 
@@ -220,3 +227,49 @@ async def test_the_log_goes_by_the_new_level(shared_upstream: ControlledUpstream
         assert await logged(worker, caller) == ["INFO"]
         await worker.reload({**document, "logging": {"output": "none", "level": "ERROR"}})
         assert await logged(worker, caller) == []
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+async def test_the_store_of_limits_goes_on_being_used_whichever_configuration_ends(
+    shared_upstream: ControlledUpstream, is_used: bool
+) -> None:
+    document = settings_for(shared_upstream.url)
+    with valkey() as url:
+        place = {"redis_url": url, "redis_timeout_secs": 10}
+        document["rate_limiting"] = {**place, "default_limit": {"limit": 3, "window_secs": 1000}}
+        first = RateLimiter(Settings.model_validate(document).rate_limiting)
+        await first.open()
+        document["rate_limiting"]["failure_mode"] = "fail_closed"
+        second = RateLimiter(Settings.model_validate(document).rate_limiting, earlier=first)
+        used, ended = (second, first) if is_used else (first, second)
+        if is_used:
+            second.replace(first)
+        await ended.close()
+        async with staged(document, used.by_address) as stage, stage.caller() as caller:
+            assert await statuses(caller, 4) == [200, 200, 200, 429]
+            took = stage.plane.tally.take()["rate_limit_durations"]
+            assert list(took) == ["redis"], "it was counted there, not in the process"
+        await used.close()
+        assert used.store_answers is False
+
+
+async def test_fetched_keys_are_believed_before_they_are_fetched_again() -> None:
+    document = {"keys": [jwk(ec_key(), "one")]}
+
+    async def fetch(_url: str, _timeout: float) -> Any:
+        return document
+
+    def made(**section: Any) -> Authentication:
+        keys = {"jwt_algorithm": "ES256", "jwks_url": "http://keys.example.com/", **section}
+        return Authentication(AuthSettings.model_validate(keys), tally=Tally(), fetch=fetch)
+
+    earlier = made()
+    assert earlier.source is not None
+    await earlier.source.refreshed()
+    signed = token(ec_key(), "ES256", header={"kid": "one"}).encode()
+    later, elsewhere = made(leeway_secs=1), made(jwks_url="http://other.example.com/")
+    for one in (later, elsewhere):
+        one.inherit(earlier)
+    assert later.by_token(signed).identity.subject == "ana"
+    with pytest.raises(NotBelieved):
+        elsewhere.by_token(signed)
