@@ -35,6 +35,8 @@ from gateway.telemetry.tally import Tally
 REPORT_SECS = 0.5
 _PAGE_TIMEOUT_SECS = 2.0
 _ORPHAN_DRAIN_SECS = 2.0
+#: No rule asks elsewhere for longer, whatever a request may take.
+_LONGEST_DECISION_SECS = 60.0
 
 
 class Worker:
@@ -138,7 +140,8 @@ class Worker:
             self._log_by(prepared.settings.logging)
             self._started().configure(prepared.settings, prepared.policies)
             self._hold(self._started(), prepared)
-            self._background.spawn(_closed_after(earlier.settings.server.request_timeout_secs, earlier))
+            patience = min(_LONGEST_DECISION_SECS, earlier.settings.server.request_timeout_secs)
+            self._background.spawn(_closed_after(patience, earlier))
         self._answer(message, {"number": self._knowing().number})
 
     def _hold(self, plane: Dataplane, configured: Configured) -> None:
