@@ -30,7 +30,7 @@ _STATUSES: dict[type[OperationError], int] = {
     UnknownVersionError: 404,
     UnrecordedError: 503,
 }
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
 
 
 def admin_app(gateway: Gateway) -> ASGIApp:

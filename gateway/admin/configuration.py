@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Response
 from starlette.exceptions import HTTPException
 
 from gateway.admin.requests import ActorQuery, OverrideRequest, ReasonQuery, ReloadRequest, RollbackRequest
@@ -15,6 +15,8 @@ from gateway.supervisor.configurations import Configurations
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
 
+IfMatch = Annotated[str | None, Header()]
+
 
 def configuration_routes(gateway: Gateway) -> APIRouter:
     """What is below /admin/config."""
@@ -22,8 +24,10 @@ def configuration_routes(gateway: Gateway) -> APIRouter:
     configurations = gateway.configurations
 
     @router.get("")
-    async def current() -> dict[str, Any]:
-        return await gateway.config()
+    async def current(response: Response) -> dict[str, Any]:
+        found = await gateway.config()
+        response.headers["etag"] = _etag(gateway, found["number"])
+        return found
 
     @router.get("/versions")
     async def versions() -> dict[str, Any]:
@@ -46,13 +50,15 @@ def configuration_routes(gateway: Gateway) -> APIRouter:
         return {"number": configurations.current.number, "changes": _told(configurations.check())}
 
     @router.post("/reload")
-    async def reload(body: ReloadRequest) -> dict[str, Any]:
-        done = await configurations.reload(body.actor, body.reason, body.expected.number)
+    async def reload(body: ReloadRequest, if_match: IfMatch = None) -> dict[str, Any]:
+        expected = _expected(gateway, body, if_match)
+        done = await configurations.reload(body.actor, body.reason, expected)
         return await _with_workers(gateway, done)
 
     @router.post("/rollback")
-    async def rollback(body: RollbackRequest) -> dict[str, Any]:
-        done = await configurations.rollback(body.number, body.actor, body.reason, body.expected.number)
+    async def rollback(body: RollbackRequest, if_match: IfMatch = None) -> dict[str, Any]:
+        expected = _expected(gateway, body, if_match)
+        done = await configurations.rollback(body.number, body.actor, body.reason, expected)
         return await _with_workers(gateway, done)
 
     _overrides(router, configurations)
@@ -76,6 +82,21 @@ def _overrides(router: APIRouter, configurations: Configurations) -> None:
         if found is None:
             raise HTTPException(404, f"no override {override_id!r} holds")
         return await configurations.undo(found, actor, reason)
+
+
+def _etag(gateway: Gateway, number: int) -> str:
+    """Of one configuration of one run."""
+    return f'"{gateway.uid}.{number}"'
+
+
+def _expected(gateway: Gateway, body: ReloadRequest, if_match: str | None) -> int | None:
+    """The number that a change was decided on, where the caller says so in the body or by `If-Match`."""
+    if if_match is None or if_match == "*":
+        return body.expected.number
+    now = gateway.configurations.current.number
+    if if_match != _etag(gateway, now):
+        raise HTTPException(412, f"another configuration holds: {_etag(gateway, now)}")
+    return now
 
 
 async def _with_workers(gateway: Gateway, done: dict[str, Any]) -> dict[str, Any]:

@@ -178,6 +178,20 @@ def use_the_command_line(gateway: RunningGateway, document: dict[str, Any]) -> N
     assert "too short" in told[0]
     assert yaml.safe_load(run(gateway, "show", "2").stdout)["upstreams"][0]["timeout_secs"] == 7
     assert run(gateway, "show", "9").exit_code == 1
+    decide_on_what_was_seen(gateway)
+
+
+def decide_on_what_was_seen(gateway: RunningGateway) -> None:
+    admin, body = gateway.admin, {"actor": "ana", "reason": "the file, again"}
+    seen = admin.get("/admin/config").headers["etag"]
+    [change] = admin.get("/admin/config/check").json()["changes"]
+    assert change == {"key": "upstreams.backend.timeout_secs", "before": 30.0, "after": 7.0}
+    for matching, status in (('"another"', 412), (seen, 200), (seen, 412), ("*", 200)):
+        answer = admin.post("/admin/config/reload", json=body, headers={"if-match": matching})
+        assert answer.status_code == status, answer.text
+    assert admin.get("/admin/config").headers["etag"] != seen
+    stale = admin.post("/admin/config/rollback", json={**body, "number": 1}, headers={"if-match": seen})
+    assert (stale.status_code, stale.json()["error"]["code"]) == (412, "precondition_failed")
 
 
 def test_a_gateway_that_is_not_there_is_told_in_one_line() -> None:
