@@ -20,7 +20,6 @@ def overridden(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str
         SwitchError: a switch cannot be read.
     """
     document = _with_level(document, environ.get("LOG_LEVEL"))
-    document = _with_audit(document, environ.get("AUDIT_MODE"))
     document = _with_maintenance(document, environ.get("MAINTENANCE_MODE"))
     section = document.get("rate_limiting") or {}
     routes = document.get("routes")
@@ -44,14 +43,6 @@ def _with_level(document: dict[str, Any], level: str | None) -> dict[str, Any]:
     if not level or not isinstance(section, dict):
         return document
     return {**document, "logging": {**section, "level": level}}
-
-
-def _with_audit(document: dict[str, Any], mode: str | None) -> dict[str, Any]:
-    """Every request is in the log while an incident is looked into, whatever share of them is otherwise."""
-    section = document.get("logging") or {}
-    if not mode or not isinstance(section, dict) or not _truth("AUDIT_MODE", mode):
-        return document
-    return {**document, "logging": {**section, "sampling_rate": 1.0, "health_sampling_rate": 1.0}}
 
 
 def _with_maintenance(document: dict[str, Any], mode: str | None) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class Dataplane:
             for name, item in upstreams.items()
         }
         pools = {
-            name: self._pools[name] if before.get(name) == item else UpstreamPool(item, self.clock)
+            name: self._pools[name] if before.get(name) == item else self._pool(item)
             for name, item in upstreams.items()
         }
         self.circuit_orders.configure(pools, own, same, time.time())
@@ -111,6 +111,9 @@ class Dataplane:
         for pool in retired:
             pool.close()
         self._retired += retired
+
+    def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
+        return UpstreamPool(upstream, self.clock)
 
     def _own_breaker(self, upstream: UpstreamSettings, known: CircuitBreaker | None) -> CircuitBreaker | None:
         chosen = upstream.circuit_breaker or self.settings.circuit_breaker

@@ -220,16 +220,3 @@ def test_a_level_that_means_nothing_is_refused(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(settings_for("http://a")))
     with pytest.raises(config_file.ConfigError, match=r"logging\.level.*LOUD"):
         config_file.load(path, {"LOG_LEVEL": "LOUD"})
-
-
-@pytest.mark.parametrize(("switch", "shares"), [("true", (1.0, 1.0)), ("false", (0.1, 0.0)), ("", (0.1, 0.0))])
-async def test_every_request_is_logged_in_audit_mode(tmp_path: Path, switch: str, shares: tuple[float, float]) -> None:
-    path = tmp_path / "gateway.yaml"
-    path.write_text(yaml.safe_dump(settings_for("http://a", logging={"sampling_rate": 0.1})))
-    found = config_file.load(path, {"AUDIT_MODE": switch, "LOG_LEVEL": "DEBUG"}).logging
-    assert (found.level, found.sampling_rate, found.health_sampling_rate) == ("DEBUG", *shares)
-    if shares == (1.0, 1.0):
-        document = settings_for("http://127.0.0.1:1", logging=found.model_dump())
-        async with staged(document) as stage, stage.caller() as caller:
-            assert [(await caller.get(target)).status for target in ("/health", "/health/live")] == [200, 200]
-            assert [one["path"] for one in stage.records()] == ["/health", "/health/live"]
