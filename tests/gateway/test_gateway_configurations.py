@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.config_diff import differences, told
+from gateway.config_patch import patched
 from gateway.config_source import ConfigSource
+from gateway.sections import FOR_WORKERS
 from gateway.settings import Settings
 from gateway.supervisor import configurations
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, drafted
@@ -385,3 +388,24 @@ async def test_there_is_an_end_to_overrides(stand: Stand) -> None:
     stand.all.overrides = [drafted({}, 600, "ana", "")] * MAX_OVERRIDES
     with pytest.raises(OutOfLimitsError, match="overrides already"):
         await stand.all.override(drafted({"logging.level": "DEBUG"}, 600, "ana", ""))
+
+
+def test_ids_with_dots_and_entries_of_lists_are_told_apart(tmp_path: Path) -> None:
+    document = settings_for("http://a")
+    document["upstreams"][0]["id"] = "back.end"
+    for route in document["routes"]:
+        route["upstream_id"] = "back.end"
+    before = Settings.model_validate(document)
+    document["upstreams"][0]["timeout_secs"] = 7
+    document["rate_limiting"] = {"default_limit": {"limit": 1, "window_secs": 2}}
+    after = Settings.model_validate(document)
+    limit = {"limit": 1, "window_secs": 2, "algorithm": "token_bucket", "key_type": "ip"}
+    assert [told(one) for one in differences(before, after)] == [
+        f"rate_limiting.default_limit: None -> {[limit]}", "upstreams.back.end.timeout_secs: 30.0 -> 7.0",
+    ]  # fmt: skip
+    back = patched(after, {"upstreams.back.end.timeout_secs": 30, "rate_limiting.default_limit": None})
+    assert differences(before, back) == []
+    written = before.model_dump(mode="json", context=FOR_WORKERS)
+    written["admin"]["token"] = "another-token"
+    found = differences(before, Settings.model_validate(written))
+    assert [told(one) for one in found] == ["admin.token: another secret"]

@@ -11,6 +11,8 @@ from gateway.auth.credentials import NotBelieved
 from gateway.auth.settings import AuthSettings
 from gateway.limits.limiter import RateLimiter
 from gateway.settings import Settings
+from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.rollout import Rollout
 from gateway.telemetry.tally import Tally
 from tests.gateway.one_worker import NOTHING_REVOKED, OneWorker, for_worker, one_worker
 from tests.gateway.running import settings_for
@@ -273,3 +275,74 @@ async def test_fetched_keys_are_believed_before_they_are_fetched_again() -> None
     assert later.by_token(signed).identity.subject == "ana"
     with pytest.raises(NotBelieved):
         elsewhere.by_token(signed)
+
+
+async def test_a_route_that_is_switched_off_is_served_to_nobody(shared_upstream: ControlledUpstream) -> None:
+    document = settings_for(shared_upstream.url)
+    async with one_worker(document) as worker, worker.caller() as caller:
+        document["routes"][1]["enabled"] = False
+        await worker.reload(document)
+        refused = await caller.get("/limited/x")
+        assert (refused.status, refused.json()["error"]) == (503, "route_disabled")
+        assert await statuses(caller, 1) == [200]
+
+
+async def test_the_log_goes_elsewhere_and_no_line_is_lost(
+    shared_upstream: ControlledUpstream, capfd: pytest.CaptureFixture[str]
+) -> None:
+    document = settings_for(shared_upstream.url, logging={"output": "none"})
+    async with one_worker(document) as worker, worker.caller() as caller:
+        await caller.get("/unseen")
+        for number, output in ((2, "stdout"), (3, "stderr"), (4, "none")):
+            await worker.reload({**document, "logging": {"output": output}}, number)
+            await caller.get(f"/to-{output}")
+        written = {"stdout": "", "stderr": ""}
+
+        def is_written() -> bool:
+            out, err = capfd.readouterr()
+            written["stdout"] += out
+            written["stderr"] += err
+            return all(f"/to-{name}" in text for name, text in written.items())
+
+        await until(is_written, "both lines")
+    assert "unseen" not in "".join(written.values())
+    assert [len([line for line in text.splitlines() if "/to-" in line]) for text in written.values()] == [1, 1]
+
+
+class Hearing(WorkerProcess):
+    """A worker that only hears, and is told to have started or not."""
+
+    def __init__(self, *, started: bool) -> None:
+        super().__init__(1, 0, lambda *_: None)
+        self.accepting = {1} if started else set()
+        self.heard: list[tuple[str, int]] = []
+
+    def send(self, message: dict[str, Any], sockets: Any = None) -> None:
+        self.heard.append((message["type"], message.get("number", 0)))
+
+
+async def test_a_worker_that_starts_meanwhile_goes_by_the_new_one_too() -> None:
+    settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
+    early, late = Hearing(started=True), Hearing(started=False)
+
+    async def ask(message: dict[str, Any]) -> list[Any]:
+        for one in (early, late):
+            if one.accepting:
+                one.send(message)
+        return [{"number": 2, "error": "not here"}] if message["type"] == "prepare" else []
+
+    rollout = Rollout(
+        settings, workers=lambda: [early, late], ask=ask, desired=lambda: 2, revocations=lambda: NOTHING_REVOKED
+    )
+    assert rollout.start("gateway-1")["number"] == 1
+    assert await rollout.prepare(settings, 2) == ["not here"]
+    late.accepting = {2}  # It was started with the one before.
+    await rollout.commit(settings, 2)
+    assert early.heard == [("prepare", 2), ("commit", 2)]
+    assert late.heard == [("prepare", 2), ("commit", 2)]
+    assert rollout.start("gateway-3")["number"] == 2
+    await rollout.prepare(settings, 3)
+    rollout.discard()
+    assert early.heard[-1] == late.heard[-1] == ("discard", 0)
+    rollout.discard()
+    assert len(early.heard) == 4, "there is nothing left to throw away"
