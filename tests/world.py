@@ -125,8 +125,8 @@ class World:
             lambda tx: tx.plans.get(plan_id) if plan_id else tx.plans.recent(target=None, limit=1)[0]
         )
 
-    async def until(self, check: Callable[[], Any], *, within: float = 20) -> Any:
-        """Wait for work in the engine's threads; `check` may be a coroutine function."""
+    async def until(self, check: Callable[[], Any], *, within: float = 60) -> Any:
+        """Wait for work in the engine's threads; `check` is a coroutine function."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             found = await check()

@@ -26,7 +26,7 @@ TOKEN = "a-token-for-tests"
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], *, within: float = 10.0, what: str = "condition") -> T:
+def wait_for(condition: Callable[[], T], *, within: float = 60.0, what: str = "condition") -> T:
     """The first true value of `condition`; fails when there is none in time."""
     deadline = time.monotonic() + within
     while True:

@@ -126,7 +126,7 @@ class Desk:
         query = sa.select(schema.leases.c.until).where(schema.leases.c.name == "outbox")
         return await self.database.read(lambda c: float(c.execute(query).scalar_one()))
 
-    async def until(self, holds: Callable[[], Any], *, within: float = 15.0) -> None:
+    async def until(self, holds: Callable[[], Any], *, within: float = 60.0) -> None:
         """Wait until something is so."""
         async with asyncio.timeout(within):
             while not holds():  # noqa: ASYNC110 - a worker's thread may be what makes it so

@@ -147,6 +147,16 @@ def smooth(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
+_TOPIC = re.compile(r"(?:\d\d:\d\d )?\* Tocsin set the channel topic: ")
+
+
+def apart(transcript: str) -> tuple[str, list[str]]:
+    """What was said, and the topics that there were: neither waits for the other, each has its own order."""
+    lines = transcript.split("\n")
+    topics = [line for line in lines if _TOPIC.match(line)]
+    return "\n".join(line for line in lines if not _TOPIC.match(line)), topics
+
+
 def timeline(tx: SqlTransaction, incident: str) -> list[str]:
     """What the record tells of an incident, in its order: the kind of each event, and who."""
     return [f"{entry.actor}: {type(entry.event).__name__}" for entry in tx.incidents.timeline(incident)]

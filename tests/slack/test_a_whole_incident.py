@@ -66,22 +66,14 @@ async def workspace(url: str, mode: str, clock: FakeClock) -> AsyncIterator[Slac
 
 #: Times, durations, numbers of plans and sizes of files are left out.
 GOLDEN = Path(__file__).with_name("whole_incident.txt")
-_TOPIC = "* Tocsin set the channel topic: "
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_an_incident_word_for_word(sqlite_url: str, mode: str) -> None:
     async with workspace(sqlite_url, mode, FakeClock()) as stage:
         await story.whole_incident(Together(stage))
-        said, topics = _apart(story.smooth(stage.slack.transcript(INCIDENT)))
-    assert (said, topics) == _apart(GOLDEN.read_text(encoding="utf-8").strip())
-
-
-def _apart(transcript: str) -> tuple[str, list[str]]:
-    """What was said, and the topics that there were: neither waits for the other, each has its own order."""
-    lines = transcript.split("\n")
-    topics = [line for line in lines if line.startswith(_TOPIC)]
-    return "\n".join(line for line in lines if not line.startswith(_TOPIC)), topics
+        found = story.apart(story.smooth(stage.slack.transcript(INCIDENT)))
+    assert found == story.apart(GOLDEN.read_text(encoding="utf-8").strip())
 
 
 # ---------------------------------------------------------------- when calls fail

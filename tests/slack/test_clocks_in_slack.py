@@ -10,6 +10,7 @@ import pytest
 
 from bot.clocks import Clocks
 from tests.slack.stage import MODES, SlackWorld, slack_world
+from tests.slack.story import apart
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 
@@ -36,13 +37,13 @@ async def test_nobody_commands_and_somebody_takes_it(sqlite_url: str, mode: str)
                 (due 12:02 UTC)
             """)
         await stage.click("ana", WHERE, "Be incident commander")
-        said = await look(stage, seconds=5)
+        said, topics = apart(await look(stage, seconds=5))
+        assert topics[-1].endswith("SEV1 · API answers 502 · investigating · IC Ana Alvarez")
         assert said[said.index("## Nobody") :] == _lines("""
             ## Nobody commands this incident
                 @Ana Alvarez does.
             12:02 Tocsin: ## ℹ️ Incident commander: Ana Alvarez
                 @Ana Alvarez took the role.
-            12:02 * Tocsin set the channel topic: SEV1 · API answers 502 · investigating · IC Ana Alvarez
             """)  # noqa: RUF001
         await stage.slash("ana", "/tocsin remind @ana in 10m look at the queue", WHERE)
         said = await look(stage, minutes=10)

@@ -226,7 +226,7 @@ class Kubernetes:
         """Let a clock that stands still move, with all that happens in between."""
         self.cluster.pass_time(timedelta(seconds=seconds))
 
-    def until(self, holds: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    def until(self, holds: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         """Wait by the wall's clock until something is so; the value that it has then."""
         ends = time.monotonic() + seconds
         while not (value := holds()):

@@ -57,7 +57,7 @@ class RemoteSlack:
         """A channel as a human reads it."""
         return str(await self.do("transcript", channel))
 
-    async def until_shown(self, channel: str, words: str, *, seconds: float = 10.0) -> str:
+    async def until_shown(self, channel: str, words: str, *, seconds: float = 60.0) -> str:
         """Wait until a channel shows these words."""
         return str(await self.do("until_shown", channel, words, seconds=seconds))
 

@@ -100,7 +100,7 @@ class Core:
         """Wake those who wait for something."""
         self._changed.set()
 
-    async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0) -> Any:
+    async def until(self, holds: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         """Wait until something is so; the value that it has then. Woken by each change, and for others now and then."""
         async with asyncio.timeout(seconds):
             while not (value := holds()):

@@ -205,7 +205,7 @@ class Slack(Talk, Forms, Govern):
         self.core.deliveries.due(all_of_them=True)
         await self.settle()
 
-    async def until_shown(self, channel: Where, words: str, *, seconds: float = 5.0) -> str:
+    async def until_shown(self, channel: Where, words: str, *, seconds: float = 60.0) -> str:
         """Wait until a channel exists and shows these words; its transcript then."""
 
         def shown() -> str:
@@ -218,6 +218,6 @@ class Slack(Talk, Forms, Govern):
         found: str = await self.until(shown, seconds=seconds)
         return found
 
-    async def until(self, holds: Callable[[], Any], *, seconds: float = 5.0) -> Any:
+    async def until(self, holds: Callable[[], Any], *, seconds: float = 60.0) -> Any:
         """Wait until something is so."""
         return await self.core.until(holds, seconds=seconds)

@@ -40,6 +40,7 @@ async def test_7_nothing_beside_the_incident_stops_it_from_being_resolved(lastin
     await slack.until_shown(FIRST, "First steps")
     await slack.join("ana", FIRST) if slack.user("ana").id not in slack.channel(FIRST).members else None
     await slack.slash("ana", "/incident", "role claim ic", channel=FIRST)
+    await slack.until_shown(FIRST, "Incident commander: Ana")  # commands do not wait for each other
     await slack.slash("ana", "/incident", "resolve it went away", channel=FIRST)
     await slack.until_shown(FIRST, "Resolved after")
     await slack.until_shown(FIRST, "Postmortem of SEV1")
@@ -50,7 +51,7 @@ async def test_7_nothing_beside_the_incident_stops_it_from_being_resolved(lastin
         shown = slack.transcript(FIRST)
         assert "(pinned) ## ✅ SEV1 · API answers 502" in shown
         assert shown.count("<file: Postmortem of SEV1") == 1
-        assert "resolved · IC Ana Alvarez" in slack.channel(FIRST).topic.value
+        await slack.until(lambda: "resolved · IC Ana Alvarez" in slack.channel(FIRST).topic.value, seconds=60)
     assert said(slack, FIRST, "Resolved after") == 1
 
 
