@@ -15,7 +15,7 @@ from gateway.policies.maintenance import Maintenance, MaintenanceOrder
 from gateway.policies.settings import MaintenanceSettings, SunsetSettings
 from gateway.policies.sunset import sunset_policy
 from tests.gateway.one_worker import one_worker
-from tests.gateway.running import running, settings_for, wait_for
+from tests.gateway.running import settings_for
 from tests.gateway.stage import Answer, staged
 from tests.gateway.upstream import ControlledUpstream
 
@@ -128,31 +128,6 @@ async def test_a_worker_follows_orders_and_another_configuration_keeps_them(
 
         while (await caller.get("/")).status != 503:
             continue
-
-
-def test_an_operator_switches_it_for_all_workers(upstream: ControlledUpstream, tmp_path: Path) -> None:
-    with running(settings_for(upstream.url), tmp_path) as gateway, gateway.client() as client:
-        admin = gateway.admin
-        body = {"routes": ["limited"], "expires_in_seconds": 600, "actor": "ana", "reason": "a new disk"}
-        ordered = admin.post("/admin/maintenance", json={**body, "message": "back soon"})
-        assert (ordered.status_code, ordered.json()["enabled"]) == (201, True)
-        wait_for(lambda: client.get("/limited").status_code == 503, what="maintenance")
-        assert client.get("/").status_code == 200
-        gateway.change("restart")
-        assert client.get("/limited").json()["message"] == "back soon", "a new worker knows it, too"
-        state = admin.get("/admin/maintenance").json()
-        assert (state["enabled"], state["routes"], state["configured"]) == (True, ["limited"], False)
-        assert state["override"]["actor"] == "ana"
-        assert admin.post("/admin/maintenance", json={**body, "routes": ["nowhere"]}).status_code == 422
-        assert admin.post("/admin/maintenance", json={"actor": "ana"}).status_code == 422, "it needs an expiry"
-        assert admin.delete("/admin/maintenance", params={"actor": "ben", "reason": "done"}).status_code == 204
-        wait_for(lambda: client.get("/limited").status_code == 200, what="the end of maintenance")
-        assert admin.delete("/admin/maintenance").status_code == 204
-        changes = [one for one in admin.get("/admin/history").json()["changes"] if "maintenance" in one["kind"]]
-        assert [(one["kind"], one["actor"], one["reason"]) for one in changes] == [
-            ("maintenance_order_undone", "ben", "done"), ("maintenance_ordered", "ana", "a new disk"),
-        ]  # fmt: skip
-        assert changes[0]["before"] == changes[1]["after"] == ordered.json()
 
 
 # Going out of service.

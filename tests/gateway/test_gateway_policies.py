@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from gateway.supervisor.block_registry import MAX_BLOCKS, BlockRegistry
 from gateway.supervisor.operations import OutOfLimitsError
 from gateway.telemetry.tally import Tally
 from tests.gateway.one_worker import one_worker
-from tests.gateway.running import running, settings_for, wait_for
+from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import Answer, Caller, staged
 from tests.gateway.upstream import ControlledUpstream
@@ -73,26 +72,6 @@ async def test_a_worker_keeps_blocks_over_another_configuration(shared_upstream:
         worker.tell("blocks", blocks=[{"network": "127.0.0.1/32", "expires_at": 1.0}])
         while (await caller.get("/")).status != 200:
             continue
-
-
-def test_an_operator_blocks_and_undoes_it(upstream: ControlledUpstream, tmp_path: Path) -> None:
-    with running(settings_for(upstream.url), tmp_path) as gateway, gateway.client() as client:
-        admin = gateway.admin
-        body = {"network": "127.0.0.1", "expires_in_seconds": 600, "actor": "ana", "reason": "a flood"}
-        blocked = admin.post("/admin/blocks", json=body)
-        assert (blocked.status_code, blocked.json()["network"]) == (201, "127.0.0.1/32")
-        wait_for(lambda: client.get("/").status_code == 403, what="the block")
-        assert client.get("/health").status_code == 200, "its own endpoints are for probes"
-        assert [one["id"] for one in admin.get("/admin/blocks").json()["blocks"]] == [blocked.json()["id"]]
-        assert admin.post("/admin/blocks", json={**body, "network": "here"}).status_code == 422
-        undone = f"/admin/blocks/{blocked.json()['id']}"
-        assert admin.delete(undone, params={"actor": "ben"}).status_code == 204
-        wait_for(lambda: client.get("/").status_code == 200, what="the end of the block")
-        assert admin.delete(undone).status_code == 404
-        changes = [one for one in admin.get("/admin/history").json()["changes"] if "network" in one["kind"]]
-        assert [(one["kind"], one["actor"]) for one in changes] == [
-            ("network_unblocked", "ben"), ("network_blocked", "ana"),
-        ]  # fmt: skip
 
 
 def test_there_is_an_end_to_blocks_and_what_cannot_be_recorded_is_not_done() -> None:

@@ -15,6 +15,9 @@ from gateway.cli import app
 from tests.gateway.running import TOKEN, RunningGateway, running, settings_for, wait_for
 from tests.gateway.upstream import ControlledUpstream
 
+#: s; a machine that does much else at the time is slow.
+_PATIENCE = 40
+
 
 class Load:
     """Clients that ask one request after the other, each on one connection that it keeps."""
@@ -60,7 +63,7 @@ def holding(gateway: RunningGateway, number: int) -> dict[str, Any]:
         shown: dict[str, Any] = gateway.admin.get("/admin/config").json()
         return shown if shown["number"] == number and shown["agreed"] else None
 
-    return wait_for(found, what=f"configuration {number} in all workers")  # type: ignore[arg-type]
+    return wait_for(found, within=_PATIENCE, what=f"configuration {number} in all workers")  # type: ignore[arg-type]
 
 
 def run(gateway: RunningGateway, *arguments: str) -> Result:
@@ -84,7 +87,9 @@ def change_it(gateway: RunningGateway, document: dict[str, Any]) -> None:
         assert [one["number"] for one in found["workers"]] == [2, 2]
         document["server"]["prot"] = 1
         write(gateway, document)
-        error = wait_for(lambda: gateway.admin.get("/admin/status").json()["config"]["error"], what="the error")
+        error = wait_for(
+            lambda: gateway.admin.get("/admin/status").json()["config"]["error"], within=_PATIENCE, what="the error"
+        )
         assert "server.prot: unknown key" in error["message"]
         del document["server"]["prot"]
         document["routes"].append({"id": "api", "path": "/api", "upstream_id": "backend"})
@@ -112,7 +117,7 @@ def override(gateway: RunningGateway) -> None:
     made = admin.post("/admin/config/overrides", json=ends)
     assert (made.status_code, made.json()["configuration"]["result"]) == (201, "loaded")
     wait_for(lambda: [one["id"] for one in admin.get("/admin/config/overrides").json()["overrides"]] == [
-        made.json()["id"]], what="the end of the first one")  # fmt: skip
+        made.json()["id"]], within=_PATIENCE, what="the end of the first one")  # fmt: skip
     undone = f"/admin/config/overrides/{made.json()['id']}"
     assert admin.delete(undone, params=who).json()["cause"] == "override_undone"
     assert admin.delete(undone).status_code == 404
