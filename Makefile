@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway kills stories slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-alerts: $(DEV) ## send 10,000 alerts at 1,000 a second while people type, 
 
 bench-gateway: $(DEV) ## measure the gateway on one core beside nginx and Envoy (needs wrk); the last line is JSON
 	@$(BIN)/python -m bench.gateway $(ARGS)
+
+http-cache-tests: $(DEV) ## run the npm package http-cache-tests against the gateway's cache (needs node); the last line is JSON
+	@$(BIN)/python -m tests.gateway.cache_conformance $(ARGS)
 
 kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
 	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)

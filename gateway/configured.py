@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.auth.authentication import Authentication
 from gateway.background import Background
+from gateway.cache.response_cache import ResponseCache
 from gateway.limits.limiter import RateLimiter
 from gateway.policies.concurrency import Concurrency
 from gateway.policies.cors import Cors
@@ -57,6 +58,7 @@ class Configured:
         self.limiter.shared_by(workers)
         within = None if earlier is None else earlier.concurrency
         self.concurrency: Concurrency = Concurrency(settings.concurrency, within)
+        self.cache: ResponseCache = self._caching(earlier)
         self.maintenance = Maintenance(settings.maintenance)
         self.addresses = Addresses(settings.ip_filter)
 
@@ -71,6 +73,12 @@ class Configured:
         if earlier is not None:
             made.inherit(earlier)
         return made
+
+    def _caching(self, earlier: Configured | None) -> ResponseCache:
+        """The one before, where nothing has changed that it depends on; otherwise it begins empty."""
+        if earlier is not None and _of_cache(earlier.settings) == _of_cache(self.settings):
+            return earlier.cache
+        return ResponseCache(self.settings)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -106,6 +114,8 @@ class Configured:
     def replace(self, earlier: Configured) -> None:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
+        if self.cache is not earlier.cache:
+            earlier.cache.close()
         self.maintenance.order = earlier.maintenance.order
         self.addresses.blocks = earlier.addresses.blocks
         if self._inherits:
@@ -119,3 +129,14 @@ class Configured:
         await self.limiter.close()
         if not self._inherits:
             await self.authentication.close()
+
+
+def _of_cache(settings: ProxySettings) -> tuple[Any, ...]:
+    """All that decides what is stored, for whom, and from where."""
+    places = {item.id: item.base_url for item in settings.upstreams}
+    routes = [
+        (one.id, one.path, one.methods, one.strip_prefix, one.auth_required, one.roles, one.permissions, one.cache,
+         places[one.upstream_id])
+        for one in settings.routes
+    ]  # fmt: skip
+    return (settings.cache, settings.cache_optimization, routes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
@@ -19,7 +19,7 @@ def overridden(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str
     Raises:
         SwitchError: a switch cannot be read.
     """
-    document = _with_level(document, environ.get("LOG_LEVEL"))
+    document = _with_logging(document, environ)
     document = _with_maintenance(document, environ.get("MAINTENANCE_MODE"))
     section = document.get("rate_limiting") or {}
     routes = document.get("routes")
@@ -38,11 +38,34 @@ def overridden(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str
     return {**document, "rate_limiting": changed, "routes": routes}
 
 
-def _with_level(document: dict[str, Any], level: str | None) -> dict[str, Any]:
+def _with_logging(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     section = document.get("logging") or {}
-    if not level or not isinstance(section, dict):
+    if not isinstance(section, dict):
         return document
-    return {**document, "logging": {**section, "level": level}}
+    changed = dict(section)
+    if level := environ.get("LOG_LEVEL"):
+        # It is above what is written of single sinks, too.
+        changed["level"] = level
+        changed["sinks"] = _each(section.get("sinks"), lambda sink: {**sink, "min_level": None})
+    if audit := environ.get("AUDIT_MODE"):
+        changed["audit_mode"] = _truth("AUDIT_MODE", audit)
+    if region := environ.get("AWS_REGION"):
+        changed["sinks"] = _each(changed.get("sinks"), lambda sink: _in_region(sink, region))
+    if changed.get("sinks") is None:
+        changed.pop("sinks", None)
+    return document if changed == section else {**document, "logging": changed}
+
+
+def _each(sinks: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    if not isinstance(sinks, list):
+        return sinks
+    return [change(sink) if isinstance(sink, dict) else sink for sink in sinks]
+
+
+def _in_region(sink: dict[str, Any], region: str) -> dict[str, Any]:
+    """The region of the environment is for who names none; the SDK itself knows AWS_DEFAULT_REGION only."""
+    section = sink.get("cloudwatch")
+    return {**sink, "cloudwatch": {"region": region, **section}} if isinstance(section, dict) else sink
 
 
 def _with_maintenance(document: dict[str, Any], mode: str | None) -> dict[str, Any]:

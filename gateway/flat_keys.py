@@ -24,6 +24,12 @@ FLAT_KEYS = {
     "threadPoolSize": "workers.count",
     "maxConcurrency": "concurrency.max_concurrency",
     "queueSize": "concurrency.queue_size",
+    # Both runbooks, of the cache.
+    "cacheEnabled": "cache.enabled",
+    "cacheSize": "cache.cache_size",
+    "cacheTTL": "cache.default_ttl",
+    "cache_size": "cache.cache_size",
+    "default_ttl": "cache.default_ttl",
 }
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -11,9 +11,10 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
+from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.policies.settings import (
     ConcurrencySettings,
@@ -24,14 +25,9 @@ from gateway.policies.settings import (
     SunsetSettings,
 )
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
+from gateway.sinks.settings import LogLevel, SinkSettings, named
+from gateway.telemetry.records import LEVELS
 from gateway.thresholds import CriticalMetrics, SystemMetrics
-
-
-def _upper(value: object) -> object:
-    return value.upper() if isinstance(value, str) else value
-
-
-LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -103,14 +99,51 @@ class AdminSettings(Section):
 
 
 class LoggingSettings(Section):
-    """What is logged, how and how much of it."""
+    """What is logged, how, how much of it, and where to."""
 
     level: LogLevel = "INFO"
     format: Literal["json", "text"] = "json"
+    structured: bool = True
     output: Literal["stderr", "stdout", "none"] = "stderr"
+    redaction_enabled: bool = True
     sampling_rate: Annotated[float, Field(ge=0, le=1)] = 1.0
     health_sampling_rate: Annotated[float, Field(ge=0, le=1)] = 0.0
+    slow_request_ms: Annotated[float, Field(gt=0, le=86_400_000)] | None = 1000.0
+    audit_mode: bool = False
     recent_records: Annotated[int, Field(ge=100, le=100_000)] = 5000
+    flush_timeout_secs: Annotated[float, Field(ge=0, le=600)] = 5.0
+    sinks: Annotated[tuple[SinkSettings, ...], Field(max_length=20)] = ()
+
+    @field_validator("sinks")
+    @classmethod
+    def _one_writer_for_a_file(cls, value: tuple[SinkSettings, ...]) -> tuple[SinkSettings, ...]:
+        paths = [one.file.path for one in value if one.file and one.enabled]
+        if len(set(paths)) < len(paths):
+            raise ValueError("each file may be that of one sink only")
+        return value
+
+    @property
+    def has_sinks(self) -> bool:
+        """Whether records go to sinks, instead of to `output`."""
+        return bool(named(self.sinks))
+
+    @property
+    def lowest_level(self) -> LogLevel:
+        """The least that anybody wants."""
+        levels = [self.level_of(one) for one in named(self.sinks).values()]
+        return min(levels or [self._audited(self.level)], key=LEVELS.__getitem__)
+
+    def level_of(self, sink: SinkSettings) -> LogLevel:
+        """The least that this sink wants."""
+        return self._audited(sink.min_level or self.level)
+
+    def for_workers(self) -> LoggingSettings:
+        """What a worker needs: it writes JSON to the supervisor where there are sinks, and knows none of them."""
+        there = {"format": "json", "sinks": ()} if self.has_sinks else {"sinks": ()}
+        return self.model_copy(update={"level": self.lowest_level, **there})
+
+    def _audited(self, level: LogLevel) -> LogLevel:
+        return "INFO" if self.audit_mode and LEVELS[level] > LEVELS["INFO"] else level
 
 
 class HealthCheckSettings(Section):
@@ -187,6 +220,7 @@ class RouteSettings(Section):
     ip_filter: IpFilterSettings | None = None
     cors: CorsSettings | None = None
     headers: HeaderSettings | None = None
+    cache: RouteCacheSettings | None = None
 
     @field_validator("id")
     @classmethod
@@ -232,6 +266,8 @@ class Settings(Section):
     ip_filter: IpFilterSettings = Field(default_factory=IpFilterSettings)
     cors: CorsSettings = Field(default_factory=CorsSettings)
     headers: HeaderSettings = Field(default_factory=HeaderSettings)
+    cache: CacheSettings = Field(default_factory=CacheSettings)
+    cache_optimization: CacheProfiles = Field(default_factory=CacheProfiles)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
@@ -262,6 +298,8 @@ class ProxySettings(Section):
 
     server: ServerSettings
     logging: LoggingSettings
+    log_to_supervisor: bool
+    """Whether records go to its sinks, instead of to `logging.output`."""
     observability: ObservabilitySettings
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
@@ -271,13 +309,17 @@ class ProxySettings(Section):
     ip_filter: IpFilterSettings
     cors: CorsSettings
     headers: HeaderSettings
+    cache: CacheSettings
+    cache_optimization: CacheProfiles
     upstreams: tuple[UpstreamSettings, ...]
     routes: tuple[RouteSettings, ...]
 
     @classmethod
     def of(cls, settings: Settings) -> ProxySettings:
         """The worker's part of `settings`."""
-        return cls(**{name: getattr(settings, name) for name in cls.model_fields})
+        logging = settings.logging
+        parts = {name: getattr(settings, name) for name in cls.model_fields if name in Settings.model_fields}
+        return cls(**{**parts, "logging": logging.for_workers(), "log_to_supervisor": logging.has_sinks})
 
     def for_worker(self) -> dict[str, Any]:
         """As JSON values, secrets included: for the control channel and nothing else."""

@@ -11,8 +11,10 @@ PUBLIC_PAGES = {
     "/alerts/active": "alerts",
     "/circuit-breaker/status": "circuits",
 }
+#: On the public port only where something is cached: else they may well be paths of an upstream.
+CACHE_PAGES = {"/cache/stats": "cache", "/cache/invalidation-stats": "cache_invalidation"}
 #: On the metrics port only: on the public one it may well be a path of an upstream.
-METRICS_PORT_PAGES = {**PUBLIC_PAGES, "/api/errors": "error_groups"}
+METRICS_PORT_PAGES = {**PUBLIC_PAGES, **CACHE_PAGES, "/api/errors": "error_groups"}
 
 
 def page_type(name: str) -> str:

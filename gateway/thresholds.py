@@ -61,6 +61,14 @@ class ErrorRateThreshold(Section):
     monitoring_interval: Span = 30.0
 
 
+class HitRatioThreshold(Section):
+    """Of the share of requests that the cache has answered, which is to be more."""
+
+    threshold: Percent | None = 70.0
+    critical_threshold: Percent | None = 50.0
+    monitoring_interval: Span = 60.0
+
+
 class ThroughputThreshold(Section):
     """Of the requests per second, which are to be more."""
 
@@ -105,6 +113,7 @@ class CriticalMetrics(Section):
     """What clients notice."""
 
     p95_latency: LatencyThreshold = Field(default_factory=LatencyThreshold)
+    cache_hit_ratio: HitRatioThreshold = Field(default_factory=HitRatioThreshold)
     error_rate: ErrorRateThreshold = Field(default_factory=ErrorRateThreshold)
     throughput: ThroughputThreshold = Field(default_factory=ThroughputThreshold)
 

@@ -16,18 +16,22 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvloop
 
 from gateway.background import Background, described, tell_of_failures
+from gateway.cache.orders import CacheOrders
+from gateway.cache.response_cache import ResponseCache
 from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
 from gateway.policies.ip_filter import Block
 from gateway.policies.maintenance import MaintenanceOrder
+from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import LoggingSettings, ProxySettings
+from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
@@ -48,9 +52,11 @@ class Worker:
         self._plane: Dataplane | None = None
         self._configured: Configured | None = None
         self._prepared: Configured | None = None
+        self._cache_orders: CacheOrders | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
+        self._log_descriptor: int | None = None
         self._servers: dict[int, asyncio.Server] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
@@ -64,6 +70,8 @@ class Worker:
     def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
         if message["type"] == "listen":
             self._background.spawn(self._listen(message["add"], message["drop"], sockets))
+        elif message["type"] == "log":
+            self._log_descriptor = sockets[0].detach()
         else:
             self._reactions[message["type"]](message)
 
@@ -80,7 +88,10 @@ class Worker:
             "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
             "discard": lambda _: self._discard(),
             "revocations": lambda message: self._answer(message, self._revoke(message)),
+            "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
+            "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
+            "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
             "share": lambda message: self._share(message["workers"]),
             "page": lambda message: self._page_arrived(message["id"], message["text"]),
             "drain": lambda message: self._begin_drain(message["timeout"]),
@@ -88,7 +99,7 @@ class Worker:
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
-        self._writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        self._writer = LogWriter(self._log_descriptor_of(settings))
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
         self._configured = self._made(settings, message)
         self._plane = Dataplane(
@@ -97,12 +108,14 @@ class Worker:
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=self._configured.policies,
+            policies=self._policies(self._configured),
+            cache=self._configured.cache,
         )
         self._hold(self._plane, self._configured)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(TICK_SECS, self._end_orders)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
+        self._background.repeat(TICK_SECS, self._tell_changed)
 
     # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
 
@@ -135,26 +148,36 @@ class Worker:
         """Go by the configuration that was prepared; the requests that have begun end by the one before."""
         earlier, prepared, self._prepared = self._knowing(), self._prepared, None
         if prepared is not None and prepared.number == message["number"]:
+            self._report(None)  # What the former cache has counted.
             prepared.replace(earlier)
-            self._configured = prepared
-            self._log_by(prepared.settings.logging)
-            self._started().configure(prepared.settings, prepared.policies)
+            self._configured, self._cache_orders = prepared, None
+            self._log_by(prepared.settings)
+            self._started().configure(prepared.settings, self._policies(prepared), prepared.cache)
             self._hold(self._started(), prepared)
             patience = min(_LONGEST_DECISION_SECS, earlier.settings.server.request_timeout_secs)
             self._background.spawn(_closed_after(patience, earlier))
         self._answer(message, {"number": self._knowing().number})
 
+    def _policies(self, configured: Configured) -> tuple[Policy, ...]:
+        assert self._journal is not None
+        return (self._journal.policy, *configured.policies)
+
     def _hold(self, plane: Dataplane, configured: Configured) -> None:
         plane.running_config = {"number": configured.number, "version": configured.version}
         plane.stores = configured.stores
 
-    def _log_by(self, settings: LoggingSettings) -> None:
+    def _log_by(self, settings: ProxySettings) -> None:
         assert self._journal is not None
         assert self._writer is not None
-        if DESCRIPTORS[settings.output] != self._writer.descriptor:
-            former, self._writer = self._writer, LogWriter(DESCRIPTORS[settings.output])
+        descriptor = self._log_descriptor_of(settings)
+        if descriptor != self._writer.descriptor:
+            former, self._writer = self._writer, LogWriter(descriptor)
             self._background.spawn(asyncio.to_thread(former.close))
-        self._journal.configure(settings, self._writer)
+        self._journal.configure(settings.logging, self._writer)
+
+    def _log_descriptor_of(self, settings: ProxySettings) -> int | None:
+        """With sinks, the supervisor takes the records; otherwise each worker writes its own."""
+        return self._log_descriptor if settings.log_to_supervisor else DESCRIPTORS[settings.logging.output]
 
     def _maintain(self, order: dict[str, Any] | None) -> None:
         self._knowing().maintenance.order = None if order is None else MaintenanceOrder(**order)
@@ -180,6 +203,21 @@ class Worker:
             if one is not None:
                 one.authentication.revoke(message)
         return True
+
+    def _caching(self) -> ResponseCache:
+        return self._knowing().cache
+
+    def _orders(self) -> CacheOrders:
+        if self._cache_orders is None:
+            cache, plane = self._caching(), self._started()
+            fetch = partial(cache.warm, plane)
+            self._cache_orders = CacheOrders(cache, plane.worker_name, fetch)
+        return self._cache_orders
+
+    def _tell_changed(self) -> None:
+        """Have the other workers forget what this one's requests have changed."""
+        if keys := self._caching().take_changed():
+            self._channel.send({"type": "changed", "keys": keys})
 
     def _started(self) -> Dataplane:
         assert self._plane is not None, "the supervisor sends `start` first"
@@ -262,6 +300,7 @@ class Worker:
                 "pools": plane.pool_sizes(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
+                "cache": self._caching().take_report(),
                 "ready": plane.readiness()[0],
                 "log_dropped": self._writer.take_dropped(),
             }

@@ -13,11 +13,13 @@ from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
 from gateway.admin.blocks import block_routes
+from gateway.admin.caches import RESTORE, cache_routes
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.maintenance import maintenance_routes
 from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery, RestartRequest, ScaleRequest
+from gateway.supervisor.cache_control import IncompleteError, NotCachedError
 from gateway.supervisor.configurations import UnknownVersionError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
@@ -25,11 +27,9 @@ from gateway.supervisor.history import UNNAMED
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
 _STATUSES: dict[type[OperationError], int] = {
-    ConflictError: 409,
-    UnknownClientError: 404,
-    UnknownVersionError: 404,
-    UnrecordedError: 503,
-}
+    ConflictError: 409, NotCachedError: 409, UnknownClientError: 404, UnknownVersionError: 404, UnrecordedError: 503,
+    IncompleteError: 503,
+}  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
 
 
@@ -39,9 +39,11 @@ def admin_app(gateway: Gateway) -> ASGIApp:
     for routes in (_state, _telemetry, _changing, _faults, configuration_routes, maintenance_routes, block_routes):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
+    app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     _explain_errors(app)
-    return BearerToken(BodyLimit(app), gateway.admin_token)
+    longer = {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}
+    return BearerToken(BodyLimit(app, longer), gateway.admin_token)
 
 
 def _state(gateway: Gateway) -> APIRouter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,35 +33,37 @@ class BearerToken:
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 as soon as a body is longer than the admin API ever needs."""
+    """ASGI middleware that answers 413 as soon as a body is longer than needed; `longer`: how long on some paths."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, longer: Mapping[str, int] | None = None) -> None:
         self._app = app
+        self._longer = longer or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _bounded_body(receive)
+        most = self._longer.get(scope["path"], MAX_BODY_BYTES)
+        body = await _bounded_body(receive, most)
         if body is None:
-            message = f"the body is longer than {MAX_BODY_BYTES} bytes"
+            message = f"the body is longer than {most} bytes"
             error = {"error": {"code": "body_too_large", "message": message}}
             await JSONResponse(error, 413, {"connection": "close"})(scope, receive, send)
             return
         await self._app(scope, _replaying(body, receive), send)
 
 
-async def _bounded_body(receive: Receive) -> bytes | None:
-    body: bytes = b""
+async def _bounded_body(receive: Receive, most: int) -> bytes | None:
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            return body
-        body += bytes(message.get("body", b""))
-        if len(body) > MAX_BODY_BYTES:
+            return bytes(body)
+        body += message.get("body", b"")
+        if len(body) > most:
             return None
         if not message.get("more_body", False):
-            return body
+            return bytes(body)
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

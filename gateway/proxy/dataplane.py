@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
@@ -13,14 +14,14 @@ from gateway.proxy.endpoints import OwnEndpoints
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.faults import ActiveFaults
 from gateway.proxy.forced import CircuitOrders
-from gateway.proxy.forwarding import Forwarding
+from gateway.proxy.forwarding import CachedRoute, Forwarding
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
 from gateway.proxy.readiness import Readiness, Stores
 from gateway.proxy.rewriting import new_id
-from gateway.proxy.routing import NoRoute, table_from
+from gateway.proxy.routing import NoRoute, Route, table_from
 from gateway.settings import ProxySettings, UpstreamSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
@@ -30,6 +31,17 @@ _TURNED_AWAY_ALLOWED = 1000
 
 #: Asks the supervisor for a page about all workers; it comes as text, or None where it does not come.
 PageFetcher = Callable[[str, Callable[[str | None], None]], None]
+
+
+class AnswerCache(Protocol):
+    """The response cache, with what it does for each route; nothing, where no route has it."""
+
+    @property
+    def serving(self) -> Mapping[str, CachedRoute]: ...
+
+    def tick(self, now: float) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Dataplane:
@@ -44,6 +56,7 @@ class Dataplane:
         journal: Journal,
         fetch_page: PageFetcher,
         policies: tuple[Policy, ...] = (),
+        cache: AnswerCache | None = None,
     ) -> None:
         self.worker_name = worker_name
         self.tally = tally
@@ -57,17 +70,21 @@ class Dataplane:
         self.stores: Stores = dict[str, bool]
         """Which stores the policies need, and whether they answer."""
         self.draining = False
+        self.log_sinks: dict[str, str] = {}
+        """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
         self._connections: set[DownstreamConnection] = set()
         self._upstreams: dict[str, UpstreamSettings] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._retired: list[UpstreamPool] = []
         self.circuit_orders = CircuitOrders({}, self.clock, self._breaker)
-        self.configure(settings, policies)
+        self.configure(settings, policies, cache)
 
     # Settings.
 
-    def configure(self, settings: ProxySettings, policies: tuple[Policy, ...]) -> None:
+    def configure(
+        self, settings: ProxySettings, policies: tuple[Policy, ...], cache: AnswerCache | None = None
+    ) -> None:
         """Go by these from now on. Requests that have a route already end by the ones that they began with.
 
         Connections to clients stay, and so do those to upstreams whose settings are the same. A circuit breaker keeps
@@ -81,6 +98,8 @@ class Dataplane:
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
         self._policies = policies
+        self._cache = cache
+        self._cached = cache.serving if cache is not None else {}
         self._adopt({item.id: item for item in settings.upstreams})
         self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
@@ -91,7 +110,7 @@ class Dataplane:
     def reroute(self) -> None:
         """Have the routes ask what their policies say now."""
         table = table_from(self.settings.routes, self._policies)
-        forwarding = Forwarding(table, self._pools, self.faults)
+        forwarding = Forwarding(table, self._pools, self.faults, self._cached)
         self._find, self._admit = forwarding.find, forwarding.admit
 
     def _adopt(self, upstreams: dict[str, UpstreamSettings]) -> None:
@@ -151,6 +170,11 @@ class Dataplane:
         """How many clients are connected."""
         return len(self._connections)
 
+    @property
+    def caches(self) -> bool:
+        """Whether any route has the cache."""
+        return bool(self._cached)
+
     def pool_sizes(self) -> dict[str, tuple[int, int]]:
         """(active, idle) connections by upstream."""
         found = {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
@@ -178,6 +202,11 @@ class Dataplane:
         """Whether requests are welcome, and what was found good."""
         checks = self._readiness.checks(self.stores)
         return not self.draining and all(checks.values()), checks
+
+    def route_to(self, path: bytes) -> tuple[Route, UpstreamPool] | None:
+        """The route that reads `path`, and its upstream."""
+        found = self._find(b"GET", path)
+        return None if isinstance(found, NoRoute) else (found, self._pools[found.upstream_id])
 
     # Requests.
 
@@ -227,6 +256,8 @@ class Dataplane:
         for pool in self._pools.values():
             pool.close_idle(now)
         self.circuit_orders.tick(time.time())
+        if self._cache is not None:
+            self._cache.tick(now)
 
     async def drain(self, timeout: float) -> int:
         """Finish what runs and close what is idle, within `timeout` seconds; how many connections were cut."""
@@ -239,6 +270,8 @@ class Dataplane:
         remaining = tuple(self._connections)
         for connection in remaining:
             connection.cut()
+        if self._cache is not None:
+            self._cache.close()
         for pool in self._pools.values():
             pool.close()
         return len(remaining)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway import __version__
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused
 from gateway.proxy.replies import Reply, json_reply
-from gateway.shared_pages import PUBLIC_PAGES, page_type
+from gateway.shared_pages import CACHE_PAGES, PUBLIC_PAGES, page_type
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
@@ -32,7 +32,7 @@ class OwnEndpoints:
             if probes.readiness_enabled:
                 self._by_path[b"/health/ready"] = ("_health", self._ready)
         if plane.settings.observability.metrics_enabled:
-            for path, name in PUBLIC_PAGES.items():
+            for path, name in {**PUBLIC_PAGES, **(CACHE_PAGES if plane.caches else {})}.items():
                 self._by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
 
     def serve(self, exchange: Exchange) -> bool:
@@ -50,7 +50,7 @@ class OwnEndpoints:
 
     def _health(self, exchange: Exchange) -> None:
         status = "draining" if self._plane.draining else "healthy"
-        body: dict[str, object] = {
+        body: dict[str, Any] = {
             "status": status,
             "service": "tocsin-gateway",
             "version": __version__,
@@ -58,6 +58,8 @@ class OwnEndpoints:
             "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
             "config": self._plane.running_config,
         }
+        if self._plane.log_sinks:
+            body["log_sinks"] = self._plane.log_sinks
         exchange.reply(json_reply(503 if self._plane.draining else 200, body))
 
     def _live(self, exchange: Exchange) -> None:

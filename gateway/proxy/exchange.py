@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded
+from gateway.proxy.kept_leg import KeptLeg
 from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
 from gateway.proxy.routing import Route
-from gateway.proxy.upstream_leg import UpstreamLeg
+from gateway.proxy.upstream_leg import AnswerWatcher, UpstreamLeg
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
@@ -41,6 +42,36 @@ class ClientSide(Protocol):
     def exchange_over(self, *, keep_alive: bool) -> None: ...
 
     def cut(self) -> None: ...
+
+
+class Leg(Protocol):
+    """Where an answer comes from: an upstream, what was kept of an earlier answer, or somebody else's request."""
+
+    full: bool
+    deadline: float
+
+    @property
+    def service(self) -> str | None: ...
+
+    @property
+    def connecting(self) -> bool: ...
+
+    @property
+    def connected(self) -> bool: ...
+
+    def request_body(self, chunk: bytes) -> None: ...
+
+    def request_ended(self) -> None: ...
+
+    def pause_answer(self) -> None: ...
+
+    def resume_answer(self) -> None: ...
+
+    def fail(self, status: int, failure: str, message: str) -> None: ...
+
+    def drop(self) -> None: ...
+
+    def conclude(self) -> None: ...
 
 
 class Exchange:
@@ -77,7 +108,7 @@ class Exchange:
         self.client_is_full = False
         """Whether the client does not read its answer."""
         self._client_ip: bytes | None = None
-        self._leg: UpstreamLeg | None = None
+        self._leg: Leg | None = None
         self._unsent: list[bytes] = []
         self._framing = Framing.NONE
         self._isolated = head.has_body and head.method in _BODY_UNDEFINED
@@ -189,10 +220,32 @@ class Exchange:
 
     # Towards the upstream, and back.
 
-    def forward(self, pool: UpstreamPool) -> None:
-        """Pass the request on to its route's upstream."""
-        self._leg = UpstreamLeg(self, pool, self._unsent)
-        self._leg.begin()
+    def forward(self, pool: UpstreamPool, watcher: AnswerWatcher | None = None) -> None:
+        """Pass the request on to its route's upstream; `watcher` gets the answer first and passes it on to this one."""
+        self._leg = leg = UpstreamLeg(self, pool, self._unsent, watcher)
+        leg.begin()
+
+    def wait(self, leg: Leg) -> None:
+        """Have the answer come from `leg`, which begins by itself."""
+        self._leg = leg
+
+    def answer_kept(self, status: int, head: bytes, body: bytes | memoryview, service: str | None) -> None:
+        """Answer a request without a body with what was kept of an earlier answer; `head` is whole but for its end."""
+        leg, self._leg = self._leg, None
+        if leg is not None:
+            leg.conclude()
+        self.status = status
+        self._close = self._close or self.plane.draining
+        close = b"connection: close\r\n" if self._close else b""
+        self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
+        self._leg = kept = KeptLeg(self, body, service)
+        kept.resume_answer()
+
+    def kept_ended(self) -> None:
+        """It is complete."""
+        self._answer_done = True
+        if self.request_done:
+            self._end()
 
     def interim_answer(self, head: ResponseHead) -> None:
         """A 1xx of the upstream."""
@@ -258,7 +311,7 @@ class Exchange:
     def _client_too_slow(self) -> None:
         self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
-    def _upstream_too_slow(self, leg: UpstreamLeg | None) -> None:
+    def _upstream_too_slow(self, leg: Leg | None) -> None:
         message = "the upstream did not answer in time"
         if leg is not None:
             leg.fail(504, "timeout", message)

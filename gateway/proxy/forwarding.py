@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.faults import ActiveFaults, Verdict
@@ -16,23 +17,45 @@ from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.routing import Route, RoutingTable
 
 
-class Forwarding:
-    """Routes, and the pools of their upstreams."""
+class CachedRoute(Protocol):
+    """Answers a route's requests, from what is stored or from the upstream."""
 
-    def __init__(self, table: RoutingTable, pools: Mapping[str, UpstreamPool], faults: ActiveFaults) -> None:
+    def serve(self, exchange: Exchange, pool: UpstreamPool) -> None: ...
+
+
+class Forwarding:
+    """Routes, the pools of their upstreams, and what is `cached` of them: all routes, or none."""
+
+    def __init__(
+        self,
+        table: RoutingTable,
+        pools: Mapping[str, UpstreamPool],
+        faults: ActiveFaults,
+        cached: Mapping[str, CachedRoute],
+    ) -> None:
         self.find = table.find
         self._pools = pools
         self._faults = faults
+        self._cached = cached
 
     def admit(self, exchange: Exchange) -> None:
         """Pass an exchange on that has a route, or do to it what a drill's fault says."""
         route = exchange.route
         assert route is not None
         verdict = self._faults.verdict(route.id, time.time())
-        if verdict is None:
-            exchange.forward(self._pools[route.upstream_id])
-        else:
+        if verdict is not None:
             self._inject(exchange, route, verdict)
+        elif self._cached:
+            self._cached[route.id].serve(exchange, self._pools[route.upstream_id])
+        else:
+            exchange.forward(self._pools[route.upstream_id])
+
+    def _pass_on(self, exchange: Exchange, route: Route) -> None:
+        pool = self._pools[route.upstream_id]
+        if self._cached:
+            self._cached[route.id].serve(exchange, pool)
+        else:
+            exchange.forward(pool)
 
     def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
         exchange.plane.journal.fault_injected(exchange, verdict)
@@ -44,7 +67,7 @@ class Forwarding:
                 message = "a fault was injected by an operator"
                 exchange.refuse(Refused(verdict.status, "fault_injected", message))
             else:
-                exchange.forward(self._pools[route.upstream_id])
+                self._pass_on(exchange, route)
 
         if verdict.delay > 0:
             asyncio.get_running_loop().call_later(verdict.delay, proceed)

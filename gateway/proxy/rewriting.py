@@ -105,7 +105,7 @@ def _add_framing(lines: list[bytes], head: RequestHead) -> None:
 
 
 def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
-    known = _last_forwarding(head) if peer.trusted else {}
+    known = last_forwarding(head) if peer.trusted else {}
     client = peer.address
     if before := known.get(b"x-forwarded-for"):
         client = before + b", " + client
@@ -116,7 +116,7 @@ def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
         lines += (b"x-forwarded-host: ", host, b"\r\n")
 
 
-def _last_forwarding(head: RequestHead) -> dict[bytes, bytes]:
+def last_forwarding(head: RequestHead) -> dict[bytes, bytes]:
     known: dict[bytes, bytes] = {}
     for name, value in head.headers:
         if name == b"x-forwarded-for" and name in known:

@@ -7,7 +7,7 @@ connection.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
 from gateway.proxy.breaker import FREE, CircuitBreaker, Passage
@@ -24,8 +24,28 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _CLIENTS_OWN = frozenset({501, 505})
 
 
+class AnswerTaker(Protocol):
+    """Who is told what came back: the exchange itself, or who looks at it first."""
+
+    def interim_answer(self, head: ResponseHead) -> None: ...
+
+    def answer_started(self, head: ResponseHead) -> None: ...
+
+    def answer_body(self, chunk: bytes) -> None: ...
+
+    def answer_ended(self) -> None: ...
+
+    def refuse(self, refused: Refused) -> None: ...
+
+
+class AnswerWatcher(AnswerTaker, Protocol):
+    """One that looks at it first, and is also told when nothing more will come."""
+
+    def leg_over(self) -> None: ...
+
+
 class UpstreamLeg:
-    """One request on its way to an upstream and its answer back."""
+    """One request on its way to an upstream and its answer back. `watcher` gets the answer, else the exchange does."""
 
     __slots__ = (
         "_connection",
@@ -35,14 +55,20 @@ class UpstreamLeg:
         "_retried",
         "_reused",
         "_since",
+        "_taker",
         "_task",
         "_unsent",
+        "_watcher",
         "deadline",
         "full",
     )
 
-    def __init__(self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes]) -> None:
+    def __init__(
+        self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes], watcher: AnswerWatcher | None = None
+    ) -> None:
         self._exchange = exchange
+        self._watcher = watcher
+        self._taker: AnswerTaker = watcher or exchange
         self._pool = pool
         self._unsent = unsent
         self._connection: UpstreamConnection | None = None
@@ -87,7 +113,7 @@ class UpstreamLeg:
         self._exchange.plane.tally.circuit_rejected(self._pool.id)
         again = ((b"retry-after", str(breaker.retry_after).encode()),)
         message = "the upstream has failed and is left alone for a while"
-        self._exchange.refuse(Refused(503, "circuit_open", message, again))
+        self._taker.refuse(Refused(503, "circuit_open", message, again))
 
     def _acquire(self, *, fresh: bool) -> None:
         connection = None if fresh else self._pool.take()
@@ -196,7 +222,7 @@ class UpstreamLeg:
 
     def interim_answer(self, head: ResponseHead) -> None:
         self.touch()
-        self._exchange.interim_answer(head)
+        self._taker.interim_answer(head)
 
     def answer_started(self, head: ResponseHead) -> None:
         self.touch()
@@ -204,11 +230,11 @@ class UpstreamLeg:
         plane.tally.upstream_answered(self._pool.id, str(status), plane.clock() - self._since)
         if status >= 500 and status not in _CLIENTS_OWN:
             self._passage.tell(success=False)
-        self._exchange.answer_started(head)
+        self._taker.answer_started(head)
 
     def answer_body(self, chunk: bytes) -> None:
         self.touch()
-        self._exchange.answer_body(chunk)
+        self._taker.answer_body(chunk)
 
     def answer_ended(self) -> None:
         self._passage.tell(success=True)
@@ -218,7 +244,7 @@ class UpstreamLeg:
                 self._pool.give_back(connection)
             else:
                 connection.abandon()
-        self._exchange.answer_ended()
+        self._taker.answer_ended()
 
     def upstream_failed(self, failure: str) -> None:
         connection, self._connection = self._connection, None
@@ -246,7 +272,7 @@ class UpstreamLeg:
             return
         self._exchange.plane.tally.upstream_failed(self._pool.id, failure)
         self._passage.tell(success=False)
-        self._exchange.refuse(Refused(status, failure, message))
+        self._taker.refuse(Refused(status, failure, message))
 
     # The end.
 
@@ -266,3 +292,5 @@ class UpstreamLeg:
         """The exchange is over: what was not told of the upstream by now says nothing about it."""
         self._passage.tell(success=None)
         self.drop()
+        if self._watcher is not None:
+            self._watcher.leg_over()

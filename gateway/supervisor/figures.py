@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.supervisor.active_alerts import Alert, above, below
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.resources import Resources
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.window import RouteWindow, total_of
@@ -33,6 +34,7 @@ class FigurePages:
         *,
         clock: Callable[[], float],
         worst_circuit: Callable[[], int | None],
+        cache: CacheFigures,
         critical: CriticalMetrics,
         system: SystemMetrics,
     ) -> None:
@@ -41,6 +43,7 @@ class FigurePages:
         self._clock = clock
         self._began = clock()
         self._worst_circuit = worst_circuit
+        self._cache = cache
         self._critical = critical
         self._system = system
 
@@ -58,6 +61,7 @@ class FigurePages:
             "connection_reuse_rate": _percent(uses["reused"], uses.total()),
             "circuit_breaker_state": self._worst_circuit(),
             "memory_usage_mb": self._resources.memory_mb,
+            **self._cache.performance(),
         }
 
     def system(self) -> Figures:
@@ -94,6 +98,7 @@ class FigurePages:
             *above("HighLatency", slow.milliseconds(0.95), limits.p95_latency),
             *above("HighErrorRate", _percent(failing.errors, failing.requests), limits.error_rate),
             *below("LowThroughput", self._throughput(), limits.throughput),
+            *below("LowCacheHitRatio", self._hit_ratio(), limits.cache_hit_ratio),
             *self._system_alerts(),
         ]
 
@@ -108,6 +113,9 @@ class FigurePages:
             usage = self._resources.usage(limit.monitoring_interval)
             found += above(name, getattr(usage, metric), limit)
         return found
+
+    def _hit_ratio(self) -> float | None:
+        return self._cache.hit_ratio(self._critical.cache_hit_ratio.monitoring_interval)
 
     def _throughput(self) -> float | None:
         """Not judged until the gateway has run for as long as is looked at."""

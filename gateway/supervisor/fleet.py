@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -50,6 +51,7 @@ class Fleet:
         log: Logger,
         pages: Mapping[str, Callable[[], str]],
         revocations: Callable[[], dict[str, Any]],
+        log_socket: Callable[[], socket.socket],
     ) -> None:
         self.desired = 0
         self.crashes = 0
@@ -61,6 +63,7 @@ class Fleet:
         self._log = log
         self._pages = {name: self._page(render) for name, render in pages.items()}
         self._standing: dict[str, Message] = {}
+        self._log_socket = log_socket
         self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
         self._others: set[WorkerProcess] = set()
@@ -219,6 +222,8 @@ class Fleet:
         await worker.start()
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
+        with self._log_socket() as log:
+            worker.send({"type": "log"}, [log])
         worker.send(self.rollout.start(worker.name))
         self._send_standing(worker)
         worker.accepting = {worker.slot}
@@ -282,6 +287,10 @@ class Fleet:
             self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
         elif message["type"] == "answer":
             self._questions.answered(worker, message)
+        elif message["type"] == "changed":
+            for other in self.workers:
+                if other is not worker and other.accepting:
+                    other.send(message)
 
     async def _answer_page(self, worker: WorkerProcess, name: str, request_id: int) -> None:
         worker.send({"type": "page", "id": request_id, "text": await self.page(name)})

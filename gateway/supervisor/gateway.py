@@ -13,6 +13,8 @@ from gateway.background import Background
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
 from gateway.supervisor.block_registry import BlockRegistry
+from gateway.supervisor.cache_control import CacheControl
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
@@ -20,6 +22,7 @@ from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, Injecte
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners
+from gateway.supervisor.log_shipping import LogShipping
 from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
 from gateway.supervisor.pages import Pages
@@ -27,7 +30,8 @@ from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.summary import summary_of
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
-from gateway.telemetry.records import LEVELS, as_json, as_text, iso, record
+from gateway.telemetry.records import LEVELS, as_json, iso, record
+from gateway.telemetry.redaction import without_secrets
 
 if TYPE_CHECKING:
     from gateway.supervisor.shared_revocations import SharedRevocations
@@ -65,13 +69,14 @@ class Gateway:
         )  # fmt: skip
         self.blocks = BlockRegistry(record=self._record_change, changed=self._tell_blocks)
         self.listeners = listeners
-        self.writer = writer
+        self.logs = LogShipping(settings.logging, writer, self._sink_turned)
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
+        self.cache_figures = CacheFigures(settings, clock=self._clock, reports=self._cache_reports)
         self._pages = Pages(self, self._clock)
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
-            revocations=revocations.for_workers,
+            revocations=revocations.for_workers, log_socket=self.logs.socket_for_worker,
         )  # fmt: skip
         self.configurations = Configurations(
             source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
@@ -82,7 +87,11 @@ class Gateway:
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
         )
+        self.cache_control = CacheControl(
+            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready
+        )
         self._background = Background(self.fleet.failed)
+        self._stopped = False
 
     def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
         settings = self.settings.auth.revocations
@@ -101,13 +110,16 @@ class Gateway:
     async def _configure(self, settings: Settings, number: int) -> None:
         """Go by these settings, and have the workers do so."""
         if settings.logging.output != self.settings.logging.output:
-            self._background.spawn(asyncio.to_thread(self.writer.close))
-            self.writer = LogWriter(DESCRIPTORS[settings.logging.output])
+            self._background.spawn(asyncio.to_thread(self.logs.writer.close))
+            self.logs.writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        self.logs.configure(settings.logging)
         self.settings = settings
         self.revision += 1
         self.ledger.recent.keep_at_most(settings.logging.recent_records)
         self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
         self.credentials.configure(settings.auth)
+        self.cache_control.configure(settings)
+        self.cache_figures.configure(settings)
         self._pages.configure(settings)
         await self.fleet.rollout.commit(settings, number)
         self._broadcast_faults()
@@ -133,10 +145,14 @@ class Gateway:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
             await self._shared.catch_up(self.credentials.apply)
             self._background.spawn(self._shared.follow(self.credentials.apply))
+        if states := self._sink_states():
+            self.fleet.broadcast({"type": "log_sinks", "states": states})
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
 
     async def stop(self) -> None:
-        """Drain and end all workers."""
+        """Drain and end all workers, and have the log delivered."""
+        if self._stopped:
+            return
         self.stopping = True
         self._background.cancel()
         self.log("INFO", "gateway_stopping", "draining all workers")
@@ -144,19 +160,36 @@ class Gateway:
         if self._shared is not None:
             await self._shared.close()
         self.log("INFO", "gateway_stopped", "all workers are gone")
+        self._stopped = True
+        await self.logs.close()
 
     def log(self, level: str, event_type: str, message: str, **fields: Any) -> None:
         """Write and keep a record of the supervisor's own."""
-        if LEVELS[level] < LEVELS[self.settings.logging.level]:
+        if LEVELS[level] < LEVELS[self.settings.logging.lowest_level]:
             return
         now = time.time()
-        entry = record(now, level, "supervisor", event_type, message, **fields)
+        entry = record(now, level, "supervisor", event_type, without_secrets(message), **fields)
         line = as_json(entry)
         self.ledger.recent.add(now, level, line)
-        self.writer.write(line if self.settings.logging.format == "json" else as_text(entry))
+        self.logs.write(line)
+
+    def _sink_turned(self, name: str, why: str | None) -> None:
+        """A sink of the log is down, or up again. Workers tell it on /health."""
+        if why is None:
+            self.log("INFO", "log_sink_up", f"the log sink {name} takes records again", sink=name)
+        else:
+            self.log("ERROR", "log_sink_down", f"the log sink {name} takes no records: {why}", sink=name)
+        self.fleet.broadcast({"type": "log_sinks", "states": self._sink_states()})
+
+    def _sink_states(self) -> dict[str, str]:
+        return {name: "up" if count.up else "down" for name, count in self.logs.counts().items()}
 
     def _absorb(self, report: dict[str, Any]) -> tuple[int, int]:
+        self.cache_figures.absorb(report.get("cache"))
         return self.ledger.absorb(report, self._clock())
+
+    def _cache_reports(self) -> list[dict[str, Any]]:
+        return [found for worker in self.fleet.workers if (found := worker.last_report.get("cache"))]
 
     # Changes.
 
@@ -299,6 +332,7 @@ class Gateway:
             "limits": {"min": limits.min, "max": limits.max},
             "revision": self.revision,
             "operation": running.described() if running else None,
+            "log_sinks": {name: count.described() for name, count in self.logs.counts().items()},
         }
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:

@@ -39,6 +39,7 @@ class Pages:
             self.resources,
             clock=clock,
             worst_circuit=lambda: circuits.gauge(self._circuits()),
+            cache=gateway.cache_figures,
             critical=gateway.settings.critical_metrics,
             system=gateway.settings.system_metrics,
         )
@@ -55,6 +56,8 @@ class Pages:
             "circuits": lambda: circuits.told(self._circuits(), self._gateway.circuit_overrides.of_upstreams()),
             "performance": lambda: json.dumps(figures.performance()),
             "system": lambda: json.dumps(figures.system()),
+            "cache": lambda: json.dumps(self._gateway.cache_figures.stats()),
+            "cache_invalidation": lambda: json.dumps(self._gateway.cache_figures.invalidation()),
             "errors": lambda: json.dumps(figures.errors()),
             "error_groups": lambda: json.dumps(figures.error_groups()),
             "alerts": lambda: json.dumps(figures.alerts()),
@@ -78,6 +81,8 @@ class Pages:
             pools=_summed_pools(reports),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
+            sinks=self._gateway.logs.counts(),
+            cache=self._gateway.cache_figures.moment(),
         )
         return exposition(self._gateway.ledger, moment)
 

@@ -60,7 +60,7 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     try:
         await _run(gateway, operators, pages, urls)
     finally:
-        gateway.writer.close()
+        gateway.logs.writer.close()
 
 
 def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:

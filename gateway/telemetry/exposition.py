@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from gateway import __version__
+from gateway.sinks.sink import Count
 from gateway.telemetry.buckets import BOUNDS
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.tally import Distribution
@@ -18,6 +19,17 @@ from gateway.telemetry.window import total_of
 
 _GAUGE_WINDOW_SECS = 60
 _QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMoment:
+    """What is told of the cache: sums over all time, but for `entries` and `bytes`."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+    evictions: int = 0
+    invalidations: dict[str, int] = field(default_factory=dict)
+    entries: int = 0
+    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -37,6 +49,8 @@ class Moment:
     config_number: int = 1
     config_is_refused: bool = False
     config_reloads: Mapping[str, int] = field(default_factory=dict)
+    sinks: dict[str, Count] = field(default_factory=dict)
+    cache: CacheMoment = field(default_factory=CacheMoment)
 
 
 def exposition(ledger: Ledger, moment: Moment) -> str:
@@ -139,6 +153,24 @@ def _rate_limits(ledger: Ledger) -> Iterator[Metric]:
     )
 
 
+def _cache(cache: CacheMoment) -> Iterator[Metric]:
+    yield _counter(
+        "cache_requests_total",
+        "Requests of routes with the cache: hit, stale, revalidated, miss or bypass.",
+        ["result"],
+        [((result,), count) for result, count in cache.requests.items()],
+    )
+    yield _counter(
+        "cache_invalidations_total",
+        "Entries that were taken back, by cause.",
+        ["cause"],
+        [((cause,), count) for cause, count in cache.invalidations.items()],
+    )
+    yield _counter("cache_evictions_total", "Entries that made room for others.", [], [((), cache.evictions)])
+    yield _gauge("cache_entries", "Answers that are stored, in all workers.", cache.entries)
+    yield _gauge("cache_size_bytes", "Memory of what is stored, in all workers.", cache.bytes)
+
+
 def _circuits(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     """The worst of the workers', each of which has its own."""
     words = "Circuit breakers of upstreams: 0 closed, 1 half open, 2 open; the worst of the workers'."
@@ -158,6 +190,7 @@ def _circuits(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
 def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _recent(ledger, moment.now)
     yield from _circuits(ledger, moment)
+    yield from _cache(moment.cache)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)
@@ -177,6 +210,7 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield _counter(
         "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
     )
+    yield from _sinks(moment.sinks)
     yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), ledger.log_dropped)])
 
 
@@ -190,6 +224,35 @@ def _configuration(moment: Moment) -> Iterator[Metric]:
     words = "1 where the last attempt to load the configuration was good, 0 where it was refused."
     yield _gauge("gateway_config_last_reload_successful", words, 0 if moment.config_is_refused else 1)
     yield _gauge("gateway_config_number", "Number of the configuration, from 1 at the start.", moment.config_number)
+
+
+def _sinks(sinks: dict[str, Count]) -> Iterator[Metric]:
+    up = GaugeMetricFamily("gateway_log_sink_up", "Whether a log sink takes records: 1 or 0.", labels=["sink"])
+    records = GaugeMetricFamily("gateway_log_sink_queued_records", "Records that wait for a sink.", labels=["sink"])
+    size = GaugeMetricFamily(
+        "gateway_log_sink_queued_bytes", "Memory of records that wait for a sink.", labels=["sink"]
+    )
+    for name, count in sorted(sinks.items()):
+        up.add_metric([name], count.up)
+        records.add_metric([name], count.queued_records)
+        size.add_metric([name], count.queued_bytes)
+    yield from (up, records, size)
+    yield _counter(
+        "gateway_log_sink_records_total",
+        "Records by sink: delivered, dropped for want of room or at the end, or refused by the destination.",
+        ["sink", "result"],
+        [
+            ((name, result), getattr(count, result))
+            for name, count in sinks.items()
+            for result in ("delivered", "dropped", "refused")
+        ],
+    )
+    yield _counter(
+        "gateway_log_sink_retries_total",
+        "Batches that a sink had to send again.",
+        ["sink"],
+        [((name,), count.retries) for name, count in sinks.items()],
+    )
 
 
 def _recent(ledger: Ledger, now: float) -> Iterator[Metric]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer
-from gateway.settings import LoggingSettings
+from gateway.settings import LoggingSettings, RouteSettings
 from gateway.telemetry.log_writer import LogWriter
-from gateway.telemetry.records import LEVELS, as_json, as_text, clean, failure_as_text, iso, record
+from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
+from gateway.telemetry.redaction import clean, without_secrets
 from gateway.telemetry.tally import OWN_LABELS
 
 if TYPE_CHECKING:
+    from gateway.proxy.admission import Rule
     from gateway.proxy.exchange import Exchange
 
 _RECENT_PER_REPORT = 300
@@ -37,20 +39,20 @@ class Journal:
     def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
         """Log by these settings, to this writer, from now on."""
         self._settings = settings
-        self._threshold = LEVELS[settings.level]
+        self._threshold = LEVELS[settings.lowest_level]
+        self._slow_secs = float("inf") if settings.slow_request_ms is None else settings.slow_request_ms / 1000
+        self._rates = (settings.sampling_rate, settings.health_sampling_rate) if not settings.audit_mode else (1.0, 1.0)
         self._writer = writer
 
     def event(self, level: str, component: str, event_type: str, message: str, **fields: Any) -> None:
         """Log something other than a request."""
         if LEVELS[level] >= self._threshold:
-            self._emit(
-                time.time(),
-                record(time.time(), level, component, event_type, message, worker=self._worker, **fields),
-            )
+            now, words = time.time(), without_secrets(message)
+            self._emit(now, record(now, level, component, event_type, words, worker=self._worker, **fields))
 
     def access(self, exchange: Exchange, seconds: float) -> None:
-        """Log an exchange that is over; good ones are sampled, the rest always logged."""
-        if self._wanted(exchange):
+        """Log an exchange that is over; good ones are sampled, slow ones and the rest always logged."""
+        if self._wanted(exchange, seconds):
             now = time.time()
             self._emit(now, self._access_record(now, exchange, seconds))
 
@@ -62,12 +64,24 @@ class Journal:
         key = (exchange.label, exchange.status, exchange.error_type or "upstream_status")
         self._count_group(key, exchange, seconds)
 
+    def policy(self, _route: RouteSettings) -> tuple[Rule, ...]:
+        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record."""
+        return (self._received,) if self._threshold <= LEVELS["DEBUG"] else ()
+
+    def _received(self, exchange: Exchange) -> None:
+        head = exchange.head
+        self.event(
+            "DEBUG", "proxy", "request_received", "Request received",
+            correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=self._cleaned(head.path),
+            client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
+        )  # fmt: skip
+
     def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
         """Log bytes that could not be read as a request."""
         self.event(
             "WARNING", "proxy", "request_refused", refused.message,
             correlation_id=correlation.decode(), client_ip=peer.address.decode(), status=refused.status,
-            error_type=refused.error, route="_invalid",
+            error_type=refused.error, route="_invalid", api_name="_invalid", src_ip=peer.address.decode(),
         )  # fmt: skip
 
     def fault_injected(self, exchange: Exchange, verdict: Verdict) -> None:
@@ -103,30 +117,43 @@ class Journal:
         self._groups = {}
         return taken
 
-    def _wanted(self, exchange: Exchange) -> bool:
-        if exchange.status >= 400 or exchange.error_type:
-            return self._threshold <= LEVELS[_level_of(exchange.status)]
+    def _wanted(self, exchange: Exchange, seconds: float) -> bool:
+        if exchange.status >= 400 or exchange.error_type or seconds >= self._slow_secs:
+            return self._threshold <= LEVELS[_level_of(exchange.status, seconds >= self._slow_secs)]
         if self._threshold > LEVELS["INFO"]:
             return False
-        own = exchange.label in OWN_LABELS
-        rate = self._settings.health_sampling_rate if own else self._settings.sampling_rate
+        rate = self._rates[exchange.label in OWN_LABELS]
         return rate >= 1 or random.random() < rate  # noqa: S311 - sampling, not a secret
 
     def _access_record(self, now: float, exchange: Exchange, seconds: float) -> dict[str, Any]:
-        head = exchange.head
-        method, path = head.method.decode(), clean(head.path)
+        head, slow, address = exchange.head, seconds >= self._slow_secs, exchange.client_ip.decode()
+        method, path = head.method.decode(), self._cleaned(head.path)
         agent = next((value for name, value in head.headers if name == b"user-agent"), None)
+        words = f"{method} {path} {exchange.status}{', high latency' if slow else ''}"
         return record(
-            now, _level_of(exchange.status), "proxy", "request", f"{method} {path} {exchange.status}",
+            now, _level_of(exchange.status, slow), "proxy", "request", words,
             correlation_id=exchange.correlation.decode(), method=method, path=path, http_version=head.version,
-            client_ip=exchange.client_ip.decode(),
-            user_agent=None if agent is None else clean(agent[:200]),
+            client_ip=address,
+            user_agent=None if agent is None else self._cleaned(agent[:200]),
             request_size=exchange.received_bytes, response_size=exchange.sent_bytes, status=exchange.status,
-            response_time=round(seconds * 1000, 3), route=exchange.label,
-            upstream=exchange.service,
-            client_id=clean(exchange.identity.client.encode()) if exchange.identity else None,
-            worker=self._worker, error_type=exchange.error_type, error_message=exchange.detail,
+            response_time=round(seconds * 1000, 3), slow=slow or None, route=exchange.label,
+            # As runbook 000 calls them.
+            api_name=exchange.label, api_path=path, src_ip=address,
+            upstream=exchange.service, worker=self._worker,
+            error_type=exchange.error_type, error_message=exchange.detail, **self._who(exchange),
         )  # fmt: skip
+
+    def _who(self, exchange: Exchange) -> dict[str, str]:
+        identity = exchange.identity
+        if identity is None:
+            return {}
+        who = {"client_id": self._cleaned(identity.client.encode())}
+        if self._settings.audit_mode:
+            who.update(subject=self._cleaned(identity.subject.encode()), auth_scheme=identity.scheme)
+        return who
+
+    def _cleaned(self, raw: bytes) -> str:
+        return clean(raw, emails=self._settings.redaction_enabled)
 
     def _count_group(self, key: tuple[str, int, str], exchange: Exchange, seconds: float) -> None:
         now = time.time()
@@ -151,12 +178,11 @@ class Journal:
         if self._settings.format == "json":
             self._writer.write(line)
             return
-        self._writer.write(as_text(entry))
-        if level == "ERROR" and entry["event_type"] == "request":
-            self._writer.write(failure_as_text(entry))
+        for text in text_lines(entry):
+            self._writer.write(text)
 
 
-def _level_of(status: int) -> str:
+def _level_of(status: int, slow: bool) -> str:
     if status >= 500:
         return "ERROR"
-    return "WARNING" if status >= 400 else "INFO"
+    return "WARNING" if status >= 400 or slow else "INFO"

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 SERVICE = "tocsin-gateway"
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
-_MAX_TEXT = 512
-_SCHEME = re.compile(r"(?i)\b(bearer|basic)([ =:]+)[\w.~+/=-]+")
-_CREDENTIAL = re.compile(r"(?i)(token|api[-_]?key|password|secret)([ =:][ =:/]*)[^\s&;,/]+")
-# A segment after `/token/` may be a word of the API; what is long and has a digit, or is very long, is none.
-_SEGMENT = re.compile(r"(?i)(/(?:token|api[-_]?key|password|secret)s?/)(?=[^\s/]*\d|[^\s/]{20})[^\s/&;,]{8,}")
 
 
 def iso(epoch: float) -> str:
@@ -35,12 +29,6 @@ def record(at: float, level: str, component: str, event_type: str, message: str,
     return common
 
 
-def clean(raw: bytes) -> str:
-    """Text from a client for the log: printable, bounded, and without what looks like a credential."""
-    text = raw[:_MAX_TEXT].decode("utf-8", "backslashreplace")
-    return _SEGMENT.sub(r"\1***", _CREDENTIAL.sub(r"\1\2***", _SCHEME.sub(r"\1\2***", text)))
-
-
 def as_json(entry: dict[str, Any]) -> str:
     """One line of JSON, in which text stands as it is read: it is searched."""
     return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
@@ -53,9 +41,18 @@ def as_text(entry: dict[str, Any]) -> str:
     return _event(entry, entry["event_type"])
 
 
-def failure_as_text(entry: dict[str, Any]) -> str:
-    """A request that failed as a second line of text, with its error type as fifth word: runbook 004 counts those."""
-    return _event(entry, entry.get("error_type", "upstream_status"))
+def text_lines(entry: dict[str, Any]) -> list[str]:
+    """A record as text: a request that failed or was slow has a second line, with the reason as fifth word.
+
+    Runbook 004 counts those words: `grep ERROR | awk '{print $5}'`; runbook 001 looks for `latency`.
+    """
+    lines = [as_text(entry)]
+    if entry["event_type"] == "request":
+        if entry["level"] == "ERROR":
+            lines.append(_event(entry, entry.get("error_type", "upstream_status")))
+        elif entry.get("slow"):
+            lines.append(_event(entry, "high_latency"))
+    return lines
 
 
 def _event(entry: dict[str, Any], fifth: str) -> str:

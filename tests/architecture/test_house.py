@@ -23,8 +23,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "anyio": ("bot/platforms/console/passwords.py",),
     "argon2": ("bot/platforms/console/*",),
     "atlassian": ("bot/adapters/confluence.py", "bot/adapters/tickets/jira.py"),
-    "boto3": ("bot/anchoring/places.py",),
-    "botocore": ("bot/anchoring/places.py",),
+    "boto3": ("bot/anchoring/places.py", "gateway/sinks/cloudwatch.py"),
+    "botocore": ("bot/anchoring/places.py", "gateway/sinks/cloudwatch.py"),
     "click": ("commands/grammar/*",),
     "cryptography": (
         "bot/platforms/slack/sealing.py",
@@ -37,7 +37,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "fastapi": ("bot/app.py", "bot/platforms/console/*", "bot/demo/upstream.py", "gateway/admin/*"),
     "fpdf": ("bot/exporting/pdf.py",),
     "httptools": ("gateway/proxy/*",),
-    "httpx": ("bot/adapters/*", "bot/demo/*", "bot/alerts/kinds/cloudwatch.py", "gateway/auth/jwks.py"),
+    "httpx": (
+        "bot/adapters/*",
+        "bot/demo/*",
+        "bot/alerts/kinds/cloudwatch.py",
+        "gateway/auth/jwks.py",
+        "gateway/sinks/posting.py",
+    ),
     "icalendar": ("commands/presentation/calendar.py",),
     "httpx2": ("bot/adapters/pagerduty.py",),  # which the client of PagerDuty asks with
     "itsdangerous": ("bot/platforms/console/sessions.py",),

@@ -18,7 +18,8 @@ NOTHING_REVOKED: dict[str, Any] = {"tokens": {}, "clients": {}, "resets": []}
 
 def for_worker(document: dict[str, Any], number: int, revocations: dict[str, Any] | None = None) -> Message:
     """What a supervisor tells a worker of a configuration."""
-    settings = ProxySettings.of(Settings.model_validate(document)).for_worker()
+    quiet = {**document, "logging": {"output": "none", **document.get("logging", {})}}
+    settings = ProxySettings.of(Settings.model_validate(quiet)).for_worker()
     told = revocations or NOTHING_REVOKED
     return {"settings": settings, "number": number, "version": f"v{number}", "workers": 1, "revocations": told}
 
@@ -61,6 +62,18 @@ class OneWorker:
         self.tell("report", id=number)
         return await self._word("report", number)
 
+    async def uses(self) -> list[int]:
+        """How many connections to `backend` were made, and how often one was used again, since the start."""
+        await self.report()
+        found = [one["connection_uses"].get("backend", [0, 0]) for one in self.said if one["type"] == "report"]
+        return [sum(counts) for counts in zip(*found, strict=True)][:2]
+
+    async def requests(self) -> int:
+        """How many requests were counted since the start."""
+        await self.report()
+        reports = [one["counted"]["requests"] for one in self.said if one["type"] == "report"]
+        return sum(count for requests in reports for *_, count in requests)
+
     async def start(self, document: dict[str, Any], sock: socket.socket) -> None:
         self.tell("start", name="gateway-1", **for_worker(document, 1))
         self._channel.send({"type": "listen", "add": [1], "drop": []}, [sock])
@@ -89,7 +102,6 @@ class OneWorker:
 @contextlib.asynccontextmanager
 async def one_worker(document: dict[str, Any]) -> AsyncIterator[OneWorker]:
     """A worker that serves `document`, as `settings_for` makes it. Its log goes nowhere."""
-    document = {**document, "logging": {"output": "none", **document.get("logging", {})}}
     theirs, ours = socket.socketpair()
     worker = Worker(theirs)
     with socket.create_server(("127.0.0.1", 0)) as sock:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
+from gateway.cache.response_cache import ResponseCache
 from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import Dataplane
 from gateway.proxy.downstream import DownstreamConnection
@@ -15,6 +17,9 @@ from gateway.settings import ProxySettings, Settings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.tally import Tally
+
+#: What the time of the cache's clock is zero at, in seconds since the epoch.
+EPOCH = 1_700_000_000.0
 
 
 class Answer(NamedTuple):
@@ -47,6 +52,14 @@ class Caller:
         size = 0 if to_head else int(headers.get("content-length", "0"))
         return Answer(int(line.split(" ")[1]), headers, await self._reader.readexactly(size))
 
+    async def until(self, text: bytes) -> None:
+        """Read as far as `text`."""
+        await self._reader.readuntil(text)
+
+    async def rest(self) -> bytes:
+        """Everything until the other side closes."""
+        return await self._reader.read()
+
     async def get(self, target: str = "/", **headers: str) -> Answer:
         fields = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
         self.send(f"GET {target} HTTP/1.1\r\nHost: h\r\n{fields}\r\n")
@@ -56,8 +69,9 @@ class Caller:
 class Stage:
     """The plane, its clients, and what it counted and logged."""
 
-    def __init__(self, plane: Dataplane, port: int) -> None:
+    def __init__(self, plane: Dataplane, port: int, cache: ResponseCache) -> None:
         self.plane = plane
+        self.cache = cache
         self._port = port
 
     @contextlib.asynccontextmanager
@@ -76,10 +90,13 @@ class Stage:
 
 
 @contextlib.asynccontextmanager
-async def staged(document: dict[str, Any], *policies: Policy) -> AsyncIterator[Stage]:
-    """A plane for `document`, as `settings_for` makes it."""
+async def staged(
+    document: dict[str, Any], *policies: Policy, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[Stage]:
+    """A plane for `document`, as `settings_for` makes it; `clock` is the plane's. Nothing ticks but by `plane.tick`."""
     settings = ProxySettings.of(Settings.model_validate(document))
     journal = Journal(settings.logging, worker="gateway-1", writer=LogWriter(None))
+    cache = ResponseCache(settings, clock=clock, wall=lambda: EPOCH + clock())
     plane = Dataplane(
         settings,
         worker_name="gateway-1",
@@ -87,11 +104,13 @@ async def staged(document: dict[str, Any], *policies: Policy) -> AsyncIterator[S
         journal=journal,
         fetch_page=lambda _name, answer: answer(None),
         policies=policies,
+        cache=cache,
     )
+    plane.clock = clock
     server = await asyncio.get_running_loop().create_server(lambda: DownstreamConnection(plane), "127.0.0.1", 0)
     try:
         async with asyncio.timeout(20):
-            yield Stage(plane, server.sockets[0].getsockname()[1])
+            yield Stage(plane, server.sockets[0].getsockname()[1], cache)
     finally:
         server.close()
         await plane.drain(0.0)

@@ -60,8 +60,9 @@ def fleet_of(listeners: Listeners, told: Told) -> Fleet:
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     revocations = RevocationRegistry(None, 10, time.time).for_workers
     return Fleet(
-        settings, listeners, absorb=lambda _: (0, 0), log=told.log, pages={"metrics": str}, revocations=revocations
-    )
+        settings, listeners, absorb=lambda _: (0, 0), log=told.log, pages={"metrics": str}, revocations=revocations,
+        log_socket=lambda: socket.socketpair()[1],
+    )  # fmt: skip
 
 
 def test_pauses_grow_and_have_an_end() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.settings import Settings
 from gateway.supervisor.allowance import Allowance
+from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.figures import FigurePages
 from gateway.supervisor.resources import Resources
 from gateway.telemetry.ledger import Ledger
@@ -24,6 +26,7 @@ from tests.gateway.upstream import ControlledUpstream
 RUNBOOK = {
     "critical_metrics": {
         "p95_latency": {"threshold": "10ms", "critical_threshold": "50ms", "monitoring_interval": "30s"},
+        "cache_hit_ratio": {"threshold": "70%", "critical_threshold": "50%", "monitoring_interval": "1m"},
         "error_rate": {"threshold": "1%", "critical_threshold": "5%", "monitoring_interval": "30s"},
         "throughput": {"threshold": "50 RPS", "critical_threshold": "20 RPS", "monitoring_interval": "1m"},
     },
@@ -59,11 +62,17 @@ class Stage:
             allowance=Allowance(),
         )  # fmt: skip
         self.circuit: int | None = None
+        self.cached: list[dict[str, Any]] = []
         self.limits = dict[str, Any]()
 
-    def pages(self, **critical: Any) -> FigurePages:
+    def cache(self, **section: Any) -> CacheFigures:
+        document = settings_for("http://127.0.0.1:1", cache=section)
+        return CacheFigures(Settings.model_validate(document), clock=lambda: self.now, reports=lambda: self.cached)
+
+    def pages(self, cache: CacheFigures | None = None, **critical: Any) -> FigurePages:
         return FigurePages(
             self.ledger, self.resources, clock=lambda: self.now, worst_circuit=lambda: self.circuit,
+            cache=cache or self.cache(),
             critical=CriticalMetrics.model_validate(critical), system=SystemMetrics(),
         )  # fmt: skip
 
@@ -104,10 +113,40 @@ def test_what_is_not_measured_is_not_made_up(stage: Stage) -> None:
     found = stage.pages().performance()
     assert (found["p95_latency"], found["connection_reuse_rate"], found["circuit_breaker_state"]) == (None, None, None)
     assert found["requests_per_second"] == 0
-    assert not {"cache_hit_ratio", "eviction_rate", "http2_adoption_rate"} & found.keys(), "there is none of it yet"
+    assert (found["cache_hit_ratio"], found["cache_memory_usage"], found["eviction_rate"]) == (None, 0, 0)
+    assert "http2_adoption_rate" not in found, "there is none of it yet"
     assert stage.pages().system() == {
         "memory_usage": None, "cpu_usage": None, "disk_usage": None, "memory_usage_mb": 0.0, "cpu_usage_percent": None,
     }  # fmt: skip
+
+
+def test_the_figures_of_the_cache_are_bare_numbers_that_scripts_compare(stage: Stage) -> None:
+    cache = stage.cache(enabled=True, default_ttl="15m", eviction_policy="lfu")
+    pages = stage.pages(cache)
+    counts = {"hit": 30, "stale": 5, "revalidated": 5, "miss": 60, "bypass": 100, "eviction": 20}
+    cache.absorb({"counts": {**counts, "invalidation:unsafe": 8, "invalidation:tag": 2}})
+    cache.absorb(None)
+    stage.cached = [
+        {"entries": 3, "bytes": 1_572_864, "average_age": 10.0}, {"entries": 1, "bytes": 524_288, "average_age": 30.0}
+    ]  # fmt: skip
+    stage.now += 10
+    found = pages.performance()
+    assert (found["cache_hit_ratio"], found["cache_memory_usage"], found["eviction_rate"]) == (40.0, 2.0, 2.0)
+    assert bc(found["cache_hit_ratio"], "<", 80)
+    stats = cache.stats()
+    assert bc(stats["hit_ratio"], "<", 50)
+    assert not bc(stats["hit_ratio"], "<", 39)
+    assert {name: stats[name] for name in ("size", "memory_usage", "eviction_count", "recent_evictions")} == {
+        "size": 4, "memory_usage": 2.0, "eviction_count": 20, "recent_evictions": 20,
+    }  # fmt: skip
+    assert (stats["default_ttl"], stats["average_age"], stats["eviction_policy"]) == (900, 15.0, "lfu")
+    invalidations = cache.invalidation()
+    assert (invalidations["invalidation_rate"], invalidations["invalidation_count"]) == (1.0, 10)
+    assert named(pages.alerts())["LowCacheHitRatio"] == "critical"
+    stage.now += 100
+    assert (cache.stats()["hit_ratio"], cache.stats()["recent_evictions"]) == (40.0, 0)
+    assert (pages.performance()["cache_hit_ratio"], cache.invalidation()["invalidation_rate"]) == (None, 0)
+    assert "LowCacheHitRatio" not in named(pages.alerts()), "nobody has asked"
 
 
 def test_the_past_does_not_count(stage: Stage) -> None:

@@ -23,6 +23,11 @@ RUNBOOKS: dict[str, tuple[str, str, Any]] = {
     "threadPoolSize": ("4", "workers.count", 4),
     "maxConcurrency": ("200", "concurrency.max_concurrency", 200),
     "queueSize": ("1000", "concurrency.queue_size", 1000),
+    "cacheEnabled": ("true", "cache.enabled", True),
+    "cacheSize": ("64MB", "cache.cache_size", 67_108_864),
+    "cacheTTL": ("90", "cache.default_ttl", 90),
+    "cache_size": ("2000000", "cache.cache_size", 2_000_000),
+    "default_ttl": ("15m", "cache.default_ttl", 900),
 }
 
 

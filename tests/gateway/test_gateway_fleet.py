@@ -265,7 +265,7 @@ def test_a_history_that_cannot_be_written_is_found_at_the_start(
 
 
 def test_good_requests_are_sampled_and_connections_have_a_limit(upstream: ControlledUpstream, tmp_path: Path) -> None:
-    sections = {"logging": {"sampling_rate": 0}, "server": {"max_connections": 3}}
+    sections = {"logging": {"sampling_rate": 0, "slow_request_ms": None}, "server": {"max_connections": 3}}
     with fleet(upstream, tmp_path, 1, **sections) as gateway:
         with gateway.client() as client:
             for path in ("/x", "/health", "/status-404", "/status-500"):

@@ -52,7 +52,7 @@ async def test_requests_end_on_the_configuration_that_they_began_with(
         assert len(upstream.requests) == 2, "its next request goes by the new one"
         report = await worker.report()
         assert (report["config"], report["in_flight"]) == (2, 0)
-        assert sum(count for *_, count in report["counted"]["requests"]) == 4
+        assert await worker.requests() == 4
 
 
 async def test_upstreams_that_are_unchanged_keep_their_connections_and_others_do_not(
@@ -73,7 +73,7 @@ async def test_upstreams_that_are_unchanged_keep_their_connections_and_others_do
         assert await connection() != first
         report = await worker.report()
         assert report["pools"] == {"backend": [0, 1]}
-        assert report["connection_uses"] == {"backend": [2, 1]}, "those of the former pool are counted, too"
+        assert await worker.uses() == [2, 1], "those of the former pool are counted, too"
 
 
 async def test_a_circuit_breaker_keeps_what_it_knows_and_what_was_ordered(shared_upstream: ControlledUpstream) -> None:
@@ -346,3 +346,24 @@ async def test_a_worker_that_starts_meanwhile_goes_by_the_new_one_too() -> None:
     assert early.heard[-1] == late.heard[-1] == ("discard", 0)
     rollout.discard()
     assert len(early.heard) == 4, "there is nothing left to throw away"
+
+
+async def test_what_the_cache_holds_goes_on_being_given_and_rules_hold_for_it_too(
+    shared_upstream: ControlledUpstream,
+) -> None:
+    document = settings_for(shared_upstream.url, cache={"enabled": True, "default_ttl": 600})
+    async with one_worker(document) as worker, worker.caller() as caller:
+        given = [(await caller.get("/chunk-1")).headers["x-cache"] for _ in range(2)]
+        assert given == ["MISS", "HIT"]
+        document["headers"] = {"response": {"set": {"content-type": "text/plain"}, "add": {"x-added": "1"}}}
+        await worker.reload(document)
+        kept = await caller.get("/chunk-1")
+        assert (kept.headers["x-cache"], kept.headers["content-type"], kept.headers["x-added"]) == (
+            "HIT", "text/plain", "1",
+        )  # fmt: skip
+        document["upstreams"][0]["base_url"] = f"{shared_upstream.url}/elsewhere"
+        await worker.reload(document, 3)
+        assert (await caller.get("/chunk-1")).headers["x-cache"] == "MISS", "from another place it is another thing"
+        await worker.report()
+        counts = [one["cache"]["counts"] for one in worker.said if one["type"] == "report" and one["cache"]]
+        assert sum(one.get("hit", 0) for one in counts) == 2, "what the former one has counted is not lost"

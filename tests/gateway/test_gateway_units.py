@@ -24,7 +24,8 @@ from gateway.supervisor.listeners import Listeners, PortUnavailableError, assign
 from gateway.telemetry.buckets import bin_middle, fine_bin, quantile
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.ledger import Ledger
-from gateway.telemetry.records import as_text, clean, record
+from gateway.telemetry.records import as_text, record
+from gateway.telemetry.redaction import clean
 from gateway.telemetry.tally import Tally
 from gateway.telemetry.window import total_of
 from tests.gateway.reports import report_of

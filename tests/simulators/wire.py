@@ -38,13 +38,13 @@ class Answer:
 class Wire:
     """The server; `before` may answer in the place of the simulator, `lose` answers get lost on the way back."""
 
-    def __init__(self, answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, answer: Callable[[Asked], Answer], tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self._answer = answer
         self._scheme = "https" if tls else "http"
         self.before: Callable[[Asked], Answer | None] = lambda _: None
         self.lose = 0
         self.asked: list[Asked] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
@@ -68,6 +68,8 @@ class Wire:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # The body is written after the head, and would wait 40 ms for the head's acknowledgement.
+            disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
                 try:

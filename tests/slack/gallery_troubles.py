@@ -36,7 +36,7 @@ async def troubles() -> dict[str, Card]:
             token = slack.core.state.tokens[slack.bot_token]
             scopes, token.scopes = token.scopes, tuple(one for one in token.scopes if one != "pins:write")
             await slack.slash("ana", "/incident", "declare sev1 API answers 502", channel="general")
-            await slack.until_shown(WHERE, "Not pinned", seconds=30)
+            await slack.until_shown(WHERE, "Not pinned")
             token.scopes = scopes
             await stage.settled()
             await slack.archive("ana", WHERE)

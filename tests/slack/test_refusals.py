@@ -86,8 +86,8 @@ async def test_a_scope_that_is_missing_is_told_and_what_it_was_for_is_done_once_
     token = slack.core.state.tokens[slack.bot_token]
     scopes, token.scopes = token.scopes, tuple(one for one in token.scopes if one != "pins:write")
     await slack.slash("ana", "/incident", DECLARE, channel="general")
-    await slack.until_shown(WHERE, "Not pinned: SEV1 · API answers 502", seconds=15)
-    await slack.until(lambda: len(slack.calls_of("pins.add")) > 3, seconds=15)
+    await slack.until_shown(WHERE, "Not pinned: SEV1 · API answers 502")
+    await slack.until(lambda: len(slack.calls_of("pins.add")) > 3)
     assert "needs the scope pins:write" in slack.transcript(WHERE)
     assert len(await in_console(stage, "does not let Tocsin do everything")) == 1
     token.scopes = scopes
@@ -232,7 +232,7 @@ async def files(stage: SlackWorld, number: int) -> None:
         shown = [file for one in stage.slack.messages(WHERE) for file in one.files]
         return len(shown) == number
 
-    await stage.slack.until(there, seconds=15)
+    await stage.slack.until(there)
     await stage.settled()
     names = [stage.slack.team.files[file].name for one in stage.slack.messages(WHERE) for file in one.files]
     assert len(set(names)) == len(names) == number
@@ -250,7 +250,7 @@ async def test_an_upload_that_is_refused_is_told_in_the_channel(stage: SlackWorl
     )
     await stage.slash("ana", "/incident role claim ic", WHERE)
     await stage.slash("ana", "/incident resolve it went away", WHERE)
-    await slack.until_shown(WHERE, "Not uploaded: Postmortem of SEV1", seconds=15)
+    await slack.until_shown(WHERE, "Not uploaded: Postmortem of SEV1")
     await stage.settled()
     assert "an admin has to allow such files in this workspace" in slack.transcript(WHERE)
     assert slack.transcript(WHERE).count("Not uploaded") == 1

@@ -132,7 +132,7 @@ async def test_9_when_the_announcements_are_archived_who_declared_is_told_in_the
         read = (slack.transcript(FIRST) if FIRST in channels(slack) else "") + slack.direct_transcript("ana")
         return read if "A message to #incidents could not be delivered" in read else ""
 
-    assert "archived" in await slack.until(told, seconds=10)
+    assert "archived" in await slack.until(told)
     await slack.unarchive("ana", "incidents")
     await stage.settled()
     assert told().count("could not be delivered") == 1
@@ -194,7 +194,7 @@ async def test_11_an_incident_that_opened_by_itself_asks_for_a_human_commander(
         stage.world.gateway.reading_now = Reading(
             at=clock.now(), window_seconds=10, requests=1000, errors=500, error_rate=0.5, rps=100, p95_ms=900
         )
-        await slack.until(lambda: channels(slack), seconds=10)
+        await slack.until(lambda: channels(slack))
         name = channels(slack)[0]
         await slack.until_shown(name, "First steps")
         shown = slack.transcript(name)

@@ -1,0 +1,1 @@
+"""The response cache (RFC 9111), in each worker's memory: policy, store, its place in an exchange, orders."""

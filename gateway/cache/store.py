@@ -1,0 +1,210 @@
+"""The entries of one worker within a budget of bytes, found by key, tag and prefix.
+
+What is being recorded counts, too, so the whole never takes more than the budget. A recording that an operator or a
+change has made void meanwhile is not stored: it may be of before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from gateway.cache.entries import Entry, Selection
+from gateway.cache.eviction import EvictionOrder
+
+
+class Recording:
+    """Room that was set aside for an answer that is arriving."""
+
+    __slots__ = ("key", "reserved", "void")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.reserved = 0
+        self.void = False
+
+
+class Store:
+    """`evicted` and `invalidated` are counted until they are taken."""
+
+    def __init__(self, budget: int, order: EvictionOrder, *, max_variants: int) -> None:
+        self._budget = budget
+        self._order = order
+        self._max_variants = max_variants
+        self._by_key: dict[bytes, list[Entry]] = {}
+        self._by_tag: dict[bytes, set[Entry]] = {}
+        self._recordings: set[Recording] = set()
+        self._born = 0.0
+        self.used = 0
+        """Bytes, of entries and of what is being recorded."""
+        self.size = 0
+        """How many entries there are."""
+        self.evicted = 0
+        self.invalidated: Counter[str] = Counter()
+
+    def average_age(self, now: float) -> float:
+        """Seconds; 0 without entries."""
+        return max(0.0, now - self._born / self.size) if self.size else 0.0
+
+    def variants(self, key: bytes) -> Iterable[Entry]:
+        """What is stored for a URL, the newest first."""
+        return self._by_key.get(key, ())
+
+    def entries(self) -> Iterator[Entry]:
+        """All of them, in no order."""
+        for variants in self._by_key.values():
+            yield from variants
+
+    def hit(self, entry: Entry) -> None:
+        """It was used."""
+        entry.hits += 1
+        self._order.used(entry)
+
+    # Storing.
+
+    def record(self, key: bytes) -> Recording:
+        """Begin to set room aside for an answer."""
+        recording = Recording(key)
+        self._recordings.add(recording)
+        return recording
+
+    def reserve(self, recording: Recording, size: int) -> bool:
+        """Set more aside; False where there is none even without any entry."""
+        while self.used + size > self._budget:
+            if not self._evict():
+                return False
+        recording.reserved += size
+        self.used += size
+        return True
+
+    def release(self, recording: Recording) -> None:
+        """The recording is over, stored or not."""
+        if recording in self._recordings:
+            self._recordings.discard(recording)
+            self.used -= recording.reserved
+            recording.reserved = 0
+
+    def put(self, entry: Entry) -> bool:
+        """Store it, in place of what was there for the same request; False where there is no room for it."""
+        known = self.selected(entry.key, entry.selection)
+        if known is not None:
+            self._remove(known)
+        while self.used + entry.size > self._budget:
+            if not self._evict():
+                return False
+        variants = self._by_key.setdefault(entry.key, [])
+        variants.insert(0, entry)
+        self._count_in(entry)
+        self._order.add(entry)
+        if len(variants) > self._max_variants:
+            self.evicted += 1
+            self._remove(variants[-1])
+        return True
+
+    def selected(self, key: bytes, selection: Selection) -> Entry | None:
+        """What is stored for requests of just this selection."""
+        return next((one for one in self.variants(key) if one.selection == selection), None)
+
+    def update(self, entry: Entry, change: Callable[[Entry], None]) -> None:
+        """Change a stored entry, also in what it is found and counted by."""
+        if entry not in self._by_key.get(entry.key, ()):
+            change(entry)
+            return
+        self._count_out(entry)
+        change(entry)
+        self._count_in(entry)
+        while self.used > self._budget and self._evict():
+            continue
+
+    def _count_in(self, entry: Entry) -> None:
+        self.used += entry.size
+        self.size += 1
+        self._born += entry.received - entry.terms.initial_age
+        for tag in entry.tags:
+            self._by_tag.setdefault(tag, set()).add(entry)
+
+    def _count_out(self, entry: Entry) -> None:
+        self.used -= entry.size
+        self.size -= 1
+        self._born -= entry.received - entry.terms.initial_age
+        for tag in entry.tags:
+            entries = self._by_tag.get(tag, set())
+            entries.discard(entry)
+            if not entries:
+                self._by_tag.pop(tag, None)
+
+    def _remove(self, entry: Entry) -> None:
+        variants = self._by_key.get(entry.key)
+        if variants is None or entry not in variants:
+            return
+        variants.remove(entry)
+        if not variants:
+            del self._by_key[entry.key]
+        self._count_out(entry)
+        self._order.remove(entry)
+
+    def _evict(self) -> bool:
+        victim = self._order.victim()
+        if victim is None:
+            return False
+        self.evicted += 1
+        self._remove(victim)
+        return True
+
+    # Taking back.
+
+    def forget(self, entry: Entry, cause: str) -> None:
+        """Forget one entry, if it is still there."""
+        if entry in self._by_key.get(entry.key, ()):
+            self._remove(entry)
+            self.invalidated[cause] += 1
+
+    def invalidate(self, key: bytes, cause: str) -> int:
+        """Forget what is stored for a URL; how many entries that were."""
+        return self._forget(list(self.variants(key)), cause, lambda recording: recording.key == key)
+
+    def purge(
+        self, wanted: Callable[[bytes], bool], cause: str, *, soft_at: float | None = None, key: bytes | None = None
+    ) -> int:
+        """Forget all whose keys are `wanted`, or only what is stored for `key` of them; how many entries that were.
+
+        `soft_at`: have them be stale from now on instead.
+        """
+        keys = self._by_key if key is None else [key]
+        found = [entry for one in keys if wanted(one) for entry in self._by_key.get(one, ())]
+        return self._forget(found, cause, lambda recording: wanted(recording.key), soft_at)
+
+    def purge_tag(self, tag: bytes, *, soft_at: float | None = None) -> int:
+        """The same by a tag. What is being recorded may have it, too."""
+        return self._forget(list(self._by_tag.get(tag, ())), "tag", lambda _: True, soft_at)
+
+    def _forget(
+        self, entries: list[Entry], cause: str, void: Callable[[Recording], bool], soft_at: float | None = None
+    ) -> int:
+        for recording in self._recordings:
+            recording.void = recording.void or void(recording)
+        for entry in entries:
+            if soft_at is None:
+                self._remove(entry)
+            elif entry.purged is None:
+                entry.purged = soft_at
+        self.invalidated[cause] += len(entries)
+        return len(entries)
+
+    def optimize(self, now: float) -> tuple[int, int]:
+        """Drop what can be of no use any more, and let old uses count less; (entries, bytes) that this has freed."""
+        useless = [entry for entry in self.entries() if not entry.worth_keeping(now)]
+        freed = sum(entry.size for entry in useless)
+        for entry in useless:
+            self._remove(entry)
+        self._order.age()
+        return len(useless), freed
+
+    def take_counts(self) -> dict[str, int]:
+        """What was evicted and invalidated since the last call, by `eviction` and `invalidation:CAUSE`."""
+        taken = {f"invalidation:{cause}": number for cause, number in self.invalidated.items() if number}
+        if self.evicted:
+            taken["eviction"] = self.evicted
+        self.evicted = 0
+        self.invalidated.clear()
+        return taken
