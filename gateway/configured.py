@@ -133,7 +133,7 @@ class Configured:
 
 def _of_cache(settings: ProxySettings) -> tuple[Any, ...]:
     """All that decides what is stored, for whom, and from where."""
-    places = {item.id: item.base_url for item in settings.upstreams}
+    places = {item.id: (item.base_url, tuple(place.address for place in item.places)) for item in settings.upstreams}
     routes = [
         (one.id, one.path, one.methods, one.strip_prefix, one.auth_required, one.roles, one.permissions, one.cache,
          places[one.upstream_id])

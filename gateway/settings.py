@@ -9,13 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
+from gateway.listening.settings import ListenerTlsSettings
 from gateway.policies.settings import (
     ConcurrencySettings,
     CorsSettings,
@@ -28,6 +28,7 @@ from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checke
 from gateway.sinks.settings import LogLevel, SinkSettings, named
 from gateway.telemetry.records import LEVELS
 from gateway.thresholds import CriticalMetrics, SystemMetrics
+from gateway.upstreams.settings import CircuitBreakerSettings, Http2Optimization, UpstreamSettings
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -40,6 +41,7 @@ class ServerSettings(Section):
     request_timeout_secs: Seconds = 30.0
     connection_timeout_secs: Seconds = 60.0
     header_timeout_secs: Seconds = 10.0
+    tunnel_idle_timeout_secs: Seconds = 300.0
     drain_timeout_secs: Seconds = 30.0
     drain_idle_secs: Annotated[float, Field(ge=0, le=600)] = 1.0
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
@@ -48,6 +50,8 @@ class ServerSettings(Section):
     max_body_bytes: Annotated[int, Field(ge=0)] = 1_073_741_824
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     trusted_proxies: tuple[str, ...] = ()
+    zone: str | None = None
+    tls: ListenerTlsSettings | None = None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -165,43 +169,6 @@ class ObservabilitySettings(Section):
     metrics_bind_address: str = "127.0.0.1"
 
 
-class CircuitBreakerSettings(Section):
-    """When an upstream is left alone for a while, and when it is trusted again (runbook 001)."""
-
-    enabled: bool = False
-    failure_threshold: Annotated[int, Field(ge=1, le=10_000)] = 5
-    success_threshold: Annotated[int, Field(ge=1, le=10_000)] = 2
-    timeout_secs: Seconds = 60.0
-
-
-class UpstreamSettings(Section):
-    """A service that requests are passed on to."""
-
-    id: str
-    base_url: str
-    timeout_secs: Seconds = 30.0
-    connect_timeout_secs: Seconds = 5.0
-    pool_max_idle_per_host: Annotated[int, Field(ge=0, le=10_000)] = 64
-    pool_idle_timeout_secs: Seconds = 4.0
-    circuit_breaker: CircuitBreakerSettings | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _plain_id(cls, value: str) -> str:
-        return checked_id(value)
-
-    @field_validator("base_url")
-    @classmethod
-    def _http_url(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or url.username:
-            raise ValueError("must be http://host[:port][/prefix] or https://..., without query or user name")
-        if not value.isascii() or any(character <= " " for character in value):
-            raise ValueError("must be plain ASCII without spaces or control characters")
-        _ = url.port
-        return value
-
-
 class RouteSettings(Section):
     """Which requests go to which upstream: by path prefix, then by method."""
 
@@ -211,6 +178,7 @@ class RouteSettings(Section):
     enabled: bool = True
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
+    upgrades: tuple[Literal["websocket"], ...] = ()
     auth_required: bool = False
     roles: tuple[Name, ...] = ()
     permissions: tuple[Permission, ...] = ()
@@ -270,12 +238,14 @@ class Settings(Section):
     cache_optimization: CacheProfiles = Field(default_factory=CacheProfiles)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
     system_metrics: SystemMetrics = Field(default_factory=SystemMetrics)
+    http2_optimization: Http2Optimization = Field(default_factory=Http2Optimization)
     upstreams: Annotated[tuple[UpstreamSettings, ...], Field(min_length=1, max_length=1000)]
     routes: Annotated[tuple[RouteSettings, ...], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
         known = unique("upstreams", [upstream.id for upstream in self.upstreams])
+        multiplexed = {upstream.id for upstream in self.upstreams if upstream.protocol == "http2"}
         routes = unique("routes", [route.id for route in self.routes])
         unknown = sorted(set(self.maintenance.routes) - routes)
         if unknown:
@@ -285,6 +255,8 @@ class Settings(Section):
                 raise ValueError(
                     f"routes.{route.id}.upstream_id is {route.upstream_id!r}; allowed: {', '.join(sorted(known))}"
                 )
+            if route.upgrades and route.upstream_id in multiplexed:
+                raise ValueError(f"routes.{route.id}.upgrades needs an upstream with protocol: http1")
             if route.auth_required and not self.auth.possible:
                 raise ValueError(
                     f"routes.{route.id}.auth_required needs auth.jwt_secret, auth.jwt_public_keys, auth.jwks_url, "
@@ -309,6 +281,7 @@ class ProxySettings(Section):
     ip_filter: IpFilterSettings
     cors: CorsSettings
     headers: HeaderSettings
+    http2_optimization: Http2Optimization
     cache: CacheSettings
     cache_optimization: CacheProfiles
     upstreams: tuple[UpstreamSettings, ...]

@@ -26,12 +26,13 @@ from gateway.cache.orders import CacheOrders
 from gateway.cache.response_cache import ResponseCache
 from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
+from gateway.listening.settings import ListenerTlsSettings
 from gateway.policies.ip_filter import Block
 from gateway.policies.maintenance import MaintenanceOrder
 from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import ProxySettings
+from gateway.settings import ProxySettings, ServerSettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
@@ -58,6 +59,7 @@ class Worker:
         self._writer: LogWriter | None = None
         self._log_descriptor: int | None = None
         self._servers: dict[int, asyncio.Server] = {}
+        self._tls: dict[str, Any] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
@@ -80,6 +82,8 @@ class Worker:
             "start": self._start,
             "report": lambda message: self._report(message.get("id")),
             "faults": lambda message: self._started().faults.replace(message["faults"]),
+            "targets": lambda message: self._started().target_orders.replace(message["orders"], time.time()),
+            "checks": lambda message: self._started().targets_checked(message["well"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
             "maintenance": lambda message: self._maintain(message["order"]),
             "blocks": lambda message: self._block(message["blocks"]),
@@ -112,10 +116,20 @@ class Worker:
             cache=self._configured.cache,
         )
         self._hold(self._plane, self._configured)
+        if settings.server.tls is not None:
+            self._tls = self._offering(settings.server, settings.server.tls, self._journal)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(TICK_SECS, self._end_orders)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
         self._background.repeat(TICK_SECS, self._tell_changed)
+
+    def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
+        """How listening sockets are opened with TLS."""
+        from gateway.listening.certificates import Certificates
+
+        certificates = Certificates(tls, journal.event)
+        self._background.repeat(tls.reload_secs, certificates.refresh)
+        return {"ssl": certificates.context, "ssl_handshake_timeout": server.header_timeout_secs}
 
     # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
 
@@ -242,7 +256,7 @@ class Worker:
             return
         for slot, sock in zip(add, sockets, strict=True):
             server = await asyncio.get_running_loop().create_server(
-                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog
+                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog, **self._tls
             )
             self._servers[slot] = server
         for slot in drop:
@@ -297,7 +311,8 @@ class Worker:
                 "groups": self._journal.take_groups(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
-                "pools": plane.pool_sizes(),
+                "tunnels": plane.tunnels,
+                "targets": plane.target_states(),
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
                 "cache": self._caching().take_report(),

@@ -38,6 +38,9 @@ class _Nobody:
     def resume_body(self) -> None:
         """There is no body."""
 
+    def tunnel(self) -> None:
+        """It asks for no other protocol."""
+
     def exchange_over(self, *, keep_alive: bool) -> None:
         """Nothing follows."""
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from enum import IntEnum
 
-from gateway.settings import CircuitBreakerSettings
+from gateway.upstreams.settings import CircuitBreakerSettings
 
 
 class CircuitState(IntEnum):

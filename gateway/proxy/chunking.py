@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
-from gateway.proxy.message import RequestHead, ResponseHead
+from gateway.proxy.message import Headers, RequestHead, ResponseHead
+from gateway.proxy.rewriting import HOP_BY_HOP
 
 LAST_CHUNK = b"0\r\n\r\n"
 _SMALL_CHUNK = 4096
@@ -26,6 +28,30 @@ def chosen_framing(request: RequestHead, answer: ResponseHead) -> Framing:
     if answer.content_length is not None and not answer.chunked:
         return Framing.LENGTH
     return Framing.CHUNKED if request.version == "1.1" else Framing.CLOSE
+
+
+# What a trailer must not say, because it steers how the message or the connection is understood (RFC 9110, 6.5.1).
+_NO_TRAILERS = HOP_BY_HOP | {
+    b"content-length", b"content-encoding", b"content-type", b"content-range", b"host", b"authorization", b"set-cookie",
+    b"cookie", b"cache-control", b"expect", b"max-forwards", b"range", b"location", b"vary", b"age",
+    b"expires", b"date",
+}  # fmt: skip
+_TRAILER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def takes_trailers(request: RequestHead) -> bool:
+    """Whether the client has said that it reads them (`TE: trailers`)."""
+    return any(name == b"te" and b"trailers" in value.lower() for name, value in request.headers)
+
+
+def last_chunk(trailers: Headers) -> bytes:
+    """The end of a chunked body, with those of the trailers that may be passed on."""
+    kept = [
+        b"%b: %b\r\n" % (name, value)
+        for name, value in trailers
+        if name not in _NO_TRAILERS and _TRAILER_NAME.fullmatch(name)
+    ]
+    return b"0\r\n%b\r\n" % b"".join(kept)
 
 
 def encoded(chunk: bytes) -> list[bytes]:

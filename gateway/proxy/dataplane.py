@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
@@ -22,9 +22,12 @@ from gateway.proxy.reader import Limits
 from gateway.proxy.readiness import Readiness, Stores
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
-from gateway.settings import ProxySettings, UpstreamSettings
+from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.tally import Tally
+from gateway.upstreams.health import HealthBook
+from gateway.upstreams.orders import TargetOrders
+from gateway.upstreams.settings import UpstreamSettings
 
 TICK_SECS = 0.1
 _TURNED_AWAY_ALLOWED = 1000
@@ -73,11 +76,16 @@ class Dataplane:
         self.log_sinks: dict[str, str] = {}
         """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
+        self.tunnels = 0
+        """Of those in flight, how many speak another protocol by now."""
+        self.health = HealthBook()
+        self.target_orders = TargetOrders()
         self._connections: set[DownstreamConnection] = set()
         self._upstreams: dict[str, UpstreamSettings] = {}
         self._pools: dict[str, UpstreamPool] = {}
         self._retired: list[UpstreamPool] = []
         self.circuit_orders = CircuitOrders({}, self.clock, self._breaker)
+        self.settings = settings
         self.configure(settings, policies, cache)
 
     # Settings.
@@ -90,7 +98,7 @@ class Dataplane:
         Connections to clients stay, and so do those to upstreams whose settings are the same. A circuit breaker keeps
         what it knows of an upstream, unless that is somewhere else now.
         """
-        self.settings = settings
+        former, self.settings = self.settings, settings
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
         self.request_timeout = server.request_timeout_secs
@@ -100,7 +108,8 @@ class Dataplane:
         self._policies = policies
         self._cache = cache
         self._cached = cache.serving if cache is not None else {}
-        self._adopt({item.id: item for item in settings.upstreams})
+        is_alike = (former.server.zone, former.http2_optimization) == (server.zone, settings.http2_optimization)
+        self._adopt({item.id: item for item in settings.upstreams}, is_alike=is_alike)
         self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
         self.reroute()
@@ -113,7 +122,7 @@ class Dataplane:
         forwarding = Forwarding(table, self._pools, self.faults, self._cached)
         self._find, self._admit = forwarding.find, forwarding.admit
 
-    def _adopt(self, upstreams: dict[str, UpstreamSettings]) -> None:
+    def _adopt(self, upstreams: dict[str, UpstreamSettings], *, is_alike: bool) -> None:
         before, self._upstreams = self._upstreams, upstreams
         same = {name for name, item in upstreams.items() if name in before and before[name].base_url == item.base_url}
         own = {
@@ -121,7 +130,7 @@ class Dataplane:
             for name, item in upstreams.items()
         }
         pools = {
-            name: self._pools[name] if before.get(name) == item else self._pool(item)
+            name: self._pools[name] if is_alike and before.get(name) == item else self._pool(item)
             for name, item in upstreams.items()
         }
         self.circuit_orders.configure(pools, own, same, time.time())
@@ -130,9 +139,17 @@ class Dataplane:
         for pool in retired:
             pool.close()
         self._retired += retired
+        self.target_orders.configure({name: pool.ordered for name, pool in pools.items()}, time.time())
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
-        return UpstreamPool(upstream, self.clock)
+        return UpstreamPool(
+            upstream,
+            self.clock,
+            zone=self.settings.server.zone,
+            book=self.health,
+            tell=self.journal.event,
+            http2=self.settings.http2_optimization,
+        )
 
     def _own_breaker(self, upstream: UpstreamSettings, known: CircuitBreaker | None) -> CircuitBreaker | None:
         chosen = upstream.circuit_breaker or self.settings.circuit_breaker
@@ -170,25 +187,27 @@ class Dataplane:
         """How many clients are connected."""
         return len(self._connections)
 
+    def target_states(self) -> dict[str, dict[str, list[Any]]]:
+        """By upstream and target: [connections in use, idle ones, requests in flight, why it is left out or None]."""
+        return {name: pool.states() for name, pool in self._pools.items()}
+
     @property
     def caches(self) -> bool:
         """Whether any route has the cache."""
         return bool(self._cached)
 
-    def pool_sizes(self) -> dict[str, tuple[int, int]]:
-        """(active, idle) connections by upstream."""
-        found = {name: (pool.open - pool.idle, pool.idle) for name, pool in self._pools.items()}
-        for pool in self._retired:
-            active, idle = found.get(pool.id, (0, 0))
-            found[pool.id] = (active + pool.open, idle)
-        return found
+    def targets_checked(self, well: Mapping[str, Mapping[str, bool]]) -> None:
+        """What active checks say of targets, by upstream."""
+        for name, pool in self._pools.items():
+            if name in well:
+                pool.checked(well[name])
 
-    def take_connection_uses(self) -> dict[str, tuple[int, int]]:
-        """(made, used again) by upstream, since the last call."""
+    def take_connection_uses(self) -> dict[str, list[int]]:
+        """[connections made, used again, requests of HTTP/2] by upstream, since the last call."""
         found = {name: pool.take_uses() for name, pool in self._pools.items()}
         for pool in self._retired:
-            known, more = found.get(pool.id, (0, 0)), pool.take_uses()
-            found[pool.id] = (known[0] + more[0], known[1] + more[1])
+            more = pool.take_uses()
+            found[pool.id] = [sum(counts) for counts in zip(found.get(pool.id, [0, 0, 0]), more, strict=True)]
         # What is left of it now says nothing more.
         self._retired = [pool for pool in self._retired if pool.open]
         return found
@@ -228,7 +247,8 @@ class Dataplane:
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
-        seconds = self.clock() - exchange.started_at
+        # A tunnel may be there for hours, which says nothing of how fast anybody is.
+        seconds = (exchange.upgraded_at or self.clock()) - exchange.started_at
         try:
             self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
             if exchange.status >= 500 or exchange.error_type:
@@ -254,8 +274,9 @@ class Dataplane:
         for connection in tuple(self._connections):
             connection.check_deadlines(now)
         for pool in self._pools.values():
-            pool.close_idle(now)
+            pool.tick(now)
         self.circuit_orders.tick(time.time())
+        self.target_orders.tick(time.time())
         if self._cache is not None:
             self._cache.tick(now)
 

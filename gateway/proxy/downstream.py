@@ -43,6 +43,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._body_paused = False
         self._reading = True
         self._closing = False
+        self._tunnelling = False
+        """Whether the client speaks another protocol with the upstream now."""
         self._deadline = _NEVER
         self._idle_since = 0.0
         self._unsent = 0
@@ -61,7 +63,8 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _know_peer(self) -> None:
         address = self.transport.get_extra_info("peername")
-        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1")
+        scheme = b"http" if self.transport.get_extra_info("sslcontext") is None else b"https"
+        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1", scheme)
 
     def configured(self) -> None:
         """The plane has other settings: they hold from the next request on."""
@@ -78,6 +81,9 @@ class DownstreamConnection(asyncio.Protocol):
             exchange.client_gone()
 
     def data_received(self, data: bytes) -> None:
+        if self._tunnelling and self._current is not None:
+            self._current.request_body(data)
+            return
         if self._closing or self._refused is not None:
             return  # Read and dropped, so that closing does not reset the answer on its way.
         was_in_head = self._reader.started
@@ -143,6 +149,11 @@ class DownstreamConnection(asyncio.Protocol):
         """Undo `pause_body`."""
         self._body_paused = False
         self._adjust_reading()
+
+    def tunnel(self) -> None:
+        """Pass on what the client sends as it is, until the exchange is over."""
+        self._tunnelling = True
+        self.resume_body()
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         """The current exchange has written its whole answer."""
@@ -224,6 +235,9 @@ class DownstreamConnection(asyncio.Protocol):
         self._unsent = self.transport.get_write_buffer_size()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+        else:
+            # TLS has an end of its own, and no half of a connection.
+            self.transport.close()
         self._deadline = self.plane.clock() + (self.plane.client_timeout if self._unsent else _LINGER_SECS)
         self._adjust_reading()
 

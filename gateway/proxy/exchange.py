@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
-from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded
+from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
 from gateway.proxy.kept_leg import KeptLeg
+from gateway.proxy.legs import AnswerWatcher, Leg
 from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
 from gateway.proxy.routing import Route
-from gateway.proxy.upstream_leg import AnswerWatcher, UpstreamLeg
+from gateway.proxy.upstream_leg import UpstreamLeg
 
 if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
@@ -39,39 +40,11 @@ class ClientSide(Protocol):
 
     def resume_body(self) -> None: ...
 
+    def tunnel(self) -> None: ...
+
     def exchange_over(self, *, keep_alive: bool) -> None: ...
 
     def cut(self) -> None: ...
-
-
-class Leg(Protocol):
-    """Where an answer comes from: an upstream, what was kept of an earlier answer, or somebody else's request."""
-
-    full: bool
-    deadline: float
-
-    @property
-    def service(self) -> str | None: ...
-
-    @property
-    def connecting(self) -> bool: ...
-
-    @property
-    def connected(self) -> bool: ...
-
-    def request_body(self, chunk: bytes) -> None: ...
-
-    def request_ended(self) -> None: ...
-
-    def pause_answer(self) -> None: ...
-
-    def resume_answer(self) -> None: ...
-
-    def fail(self, status: int, failure: str, message: str) -> None: ...
-
-    def drop(self) -> None: ...
-
-    def conclude(self) -> None: ...
 
 
 class Exchange:
@@ -107,6 +80,8 @@ class Exchange:
         self.over = False
         self.client_is_full = False
         """Whether the client does not read its answer."""
+        self.upgraded_at = 0.0
+        """When the client and the upstream went over to another protocol; 0 where they did not."""
         self._client_ip: bytes | None = None
         self._leg: Leg | None = None
         self._unsent: list[bytes] = []
@@ -114,6 +89,7 @@ class Exchange:
         self._isolated = head.has_body and head.method in _BODY_UNDEFINED
         self._close = not head.keep_alive or self._isolated
         self._answer_done = False
+        self._last_chunk = LAST_CHUNK
         self._client_deadline = self.started_at + plane.client_timeout
         self._total_deadline = float("inf")
 
@@ -131,6 +107,27 @@ class Exchange:
     def service(self) -> str | None:
         """The id of the upstream that the request was meant for when it was let through."""
         return None if self._leg is None else self._leg.service
+
+    @property
+    def upgrade(self) -> bytes:
+        """The protocol that is asked of the upstream, because the client wants it and the route allows it."""
+        wanted, route = self.head.upgrade, self.route
+        return wanted if wanted and route is not None and wanted in route.upgrades and not self.head.has_body else b""
+
+    @property
+    def target(self) -> str | None:
+        """The target there that was asked last."""
+        return self._leg.target if isinstance(self._leg, UpstreamLeg) else None
+
+    @property
+    def retries(self) -> int:
+        """How many of its targets were asked in vain."""
+        return self._leg.retries if isinstance(self._leg, UpstreamLeg) else 0
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the time of the request is not over."""
+        return self.plane.clock() <= self._total_deadline
 
     @property
     def request_is_whole(self) -> bool:
@@ -163,7 +160,8 @@ class Exchange:
     def client_gone(self) -> None:
         """The client closed its connection: nobody waits for the answer."""
         if not self.over:
-            self._conclude(self.status or 499, "client_disconnected")
+            # Either side may end what they have between them.
+            self._conclude(self.status or 499, None if self.upgraded_at else "client_disconnected")
 
     def client_full(self) -> None:
         """The client does not read; stop reading its answer."""
@@ -252,6 +250,16 @@ class Exchange:
         if self.head.version == "1.1" and (head.status != 100 or self.head.expects_continue):
             self.client.write(rewriting.interim_response(head))
 
+    def upgraded(self, head: ResponseHead) -> None:
+        """The upstream goes over to the other protocol: from now on, bytes are passed on as they are."""
+        self.status = 101
+        self.upgraded_at = self.plane.clock()
+        self.plane.tunnels += 1
+        self._close = True
+        self.touch_client()
+        self.client.write(rewriting.switching_response(head, self.correlation, self.answer_headers))
+        self.client.tunnel()
+
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""
         self.status = head.status
@@ -279,10 +287,15 @@ class Exchange:
         else:
             self.client.write(chunk)
 
+    def answer_trailers(self, fields: Headers) -> None:
+        """Fields behind its body, for clients that read them."""
+        if self._framing is Framing.CHUNKED and takes_trailers(self.head):
+            self._last_chunk = last_chunk(fields)
+
     def answer_ended(self) -> None:
         """It is complete."""
         if self._framing is Framing.CHUNKED:
-            self.client.write(LAST_CHUNK)
+            self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
         self._end()
@@ -294,13 +307,24 @@ class Exchange:
         leg = self._leg
         if self.over or (leg is not None and leg.connecting):
             return
-        if self.admission is not None:
+        if self.upgraded_at:
+            self._check_tunnel(now)
+        elif self.admission is not None:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
             if now > self._client_deadline:
                 self._client_too_slow()
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
+
+    def _check_tunnel(self, now: float) -> None:
+        heard = self._client_deadline - self.plane.client_timeout
+        if isinstance(self._leg, UpstreamLeg):
+            heard = max(heard, self._leg.heard_at)
+        if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
+            self.detail = "both sides were silent for too long"
+            self._conclude(self.status, None)
+            self.client.cut()
 
     def _client_owes_body(self) -> bool:
         leg = self._leg
@@ -342,6 +366,8 @@ class Exchange:
         if self.over:
             return
         self.over = True
+        if self.upgraded_at:
+            self.plane.tunnels -= 1
         self.status = status
         self.error_type = error_type
         if self._leg is not None:

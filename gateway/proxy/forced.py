@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.pool import UpstreamPool
-from gateway.settings import CircuitBreakerSettings
+from gateway.upstreams.settings import CircuitBreakerSettings
 
 _UNUSED = CircuitBreakerSettings()
 

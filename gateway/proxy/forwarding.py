@@ -46,13 +46,13 @@ class Forwarding:
         if verdict is not None:
             self._inject(exchange, route, verdict)
         elif self._cached:
-            self._cached[route.id].serve(exchange, self._pools[route.upstream_id])
+            self._pass_on(exchange, route)
         else:
             exchange.forward(self._pools[route.upstream_id])
 
     def _pass_on(self, exchange: Exchange, route: Route) -> None:
         pool = self._pools[route.upstream_id]
-        if self._cached:
+        if self._cached and not exchange.upgrade:
             self._cached[route.id].serve(exchange, pool)
         else:
             exchange.forward(pool)

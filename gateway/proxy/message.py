@@ -49,6 +49,8 @@ class RequestHead:
     keep_alive: bool
     expects_continue: bool
     connection_options: frozenset[bytes]
+    upgrade: bytes = b""
+    """The protocol that the client would rather speak from now on, lower case; empty where it does not ask."""
 
     @property
     def has_body(self) -> bool:

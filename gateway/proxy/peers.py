@@ -19,10 +19,11 @@ _KNOWN_HOPS = 8192
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The client's side of a connection: its address, and whether its forwarding headers are believed."""
+    """The client's side of a connection: its address, whether its forwarding headers are believed, http or https."""
 
     address: bytes
     trusted: bool
+    scheme: bytes = b"http"
 
 
 class TrustedProxies:
@@ -33,11 +34,11 @@ class TrustedProxies:
         # The same clients and proxies come again and again, and reading an address is slow.
         self._hop = lru_cache(maxsize=_KNOWN_HOPS)(self._looked_up)
 
-    def peer(self, address: str) -> Peer:
+    def peer(self, address: str, scheme: bytes = b"http") -> Peer:
         """The peer at `address`; believed only when it lies in one of the networks."""
         # A listener for both kinds of addresses shows those of IPv4 as IPv6.
         plain = address.removeprefix("::ffff:") if "." in address else address
-        return Peer(plain.encode(), trusted=bool(self._networks) and self._is_trusted(ip_of(plain)))
+        return Peer(plain.encode(), bool(self._networks) and self._is_trusted(ip_of(plain)), scheme)
 
     def client(self, peer: Peer, head: RequestHead) -> bytes:
         """The client's address: from right to left, the first in `X-Forwarded-For` that is no trusted proxy's.

@@ -1,119 +1,245 @@
-"""Kept-alive connections to one upstream: the most recently used first, the rest closed when idle for too long."""
+"""An upstream in one worker: its targets, which of them takes a request, and when it may be sent to another.
+
+Whoever is not well is worked out when something changes, not for each request. With one target that takes requests,
+it is `only`, and nothing is chosen at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from gateway.proxy.breaker import CircuitBreaker
-from gateway.proxy.upstream import UpstreamConnection
-from gateway.settings import UpstreamSettings
+from gateway.proxy.message import RequestHead
+from gateway.proxy.target_pool import Http1Pool, Service, TargetPool
+from gateway.upstreams.balancing import Balancer, ConsistentHash, LeastConnections, RoundRobin
+from gateway.upstreams.budget import RetryBudget
+from gateway.upstreams.health import HealthBook, OutlierDetection, TargetHealth
+from gateway.upstreams.keys import KeyOf, key_of
+from gateway.upstreams.orders import TargetOrder
+from gateway.upstreams.settings import Http2Optimization, Http2Profile, TargetSettings, UpstreamSettings
+from gateway.upstreams.tls import context_of, server_name_of
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an upstream is, from its base URL."""
+class Asking(Protocol):
+    """What is known of a request when its target is chosen."""
 
-    host: str
-    port: int
-    authority: bytes
-    prefix: bytes
-    tls: bool
+    head: RequestHead
+
+    @property
+    def client_ip(self) -> bytes: ...
 
 
-def address_of(base_url: str) -> Address:
-    """Read a checked base URL; the port defaults to the scheme's."""
-    url = urlsplit(base_url)
-    tls = url.scheme == "https"
-    port = url.port or (443 if tls else 80)
-    return Address(url.hostname or "", port, url.netloc.encode(), url.path.rstrip("/").encode(), tls)
+Target: TypeAlias = TargetPool[Any]
+#: Told of each change: level, kind of event, text, and fields.
+Tell = Callable[..., None]
+
+
+def service_of(settings: UpstreamSettings) -> Service:
+    """What the checked base URL says of all targets.
+
+    Raises:
+        OSError: the file with the certificates of those that sign cannot be read.
+    """
+    url, tls = urlsplit(settings.base_url), context_of(settings)
+    name = None if tls is None else server_name_of(settings)
+    return Service(url.netloc.encode(), url.path.rstrip("/").encode(), tls, name)
 
 
 class UpstreamPool:
-    """The connections of one worker to one upstream."""
+    """The connections of one worker to one upstream, by target."""
 
     def __init__(
-        self, settings: UpstreamSettings, clock: Callable[[], float], breaker: CircuitBreaker | None = None
+        self,
+        settings: UpstreamSettings,
+        clock: Callable[[], float],
+        breaker: CircuitBreaker | None = None,
+        *,
+        zone: str | None = None,
+        book: HealthBook | None = None,
+        tell: Tell = lambda *_, **__: None,
+        http2: Http2Optimization | None = None,
     ) -> None:
         self.id = settings.id
         self.breaker = breaker
-        self.address = address_of(settings.base_url)
         self.timeout = settings.timeout_secs
-        self._connect_timeout = settings.connect_timeout_secs
-        self._max_idle = settings.pool_max_idle_per_host
-        self._idle_timeout = settings.pool_idle_timeout_secs
+        self.retry = settings.retry
         self._clock = clock
-        self._tls = ssl.create_default_context() if self.address.tls else None
-        self._idle: deque[UpstreamConnection] = deque()
-        self.open = 0
-        self._made = 0
-        self._reused = 0
+        self._zone = zone
+        self._tell = tell
+        book, make = book or HealthBook(), _making(settings, clock, http2 or Http2Optimization())
+        self.targets = tuple(make(place, book.of(settings.id, place.address)) for place in settings.places)
+        self.only: Target | None = None
+        """The one target that takes all requests; None where one has to be chosen."""
+        self.has_others = len(self.targets) > 1
+        self.budget = RetryBudget(settings.retry, clock())
+        self._zone_share = settings.load_balancing.zone_min_healthy_percent / 100
+        self._balancer, self._key_of = _balancing(settings)
+        healths = [target.health for target in self.targets]
+        outliers = settings.outlier_detection
+        self._outliers = OutlierDetection(outliers, healths) if outliers is not None and self.has_others else None
+        self._look_at = math.inf
+        self._chosen: list[tuple[str, int]] = []
+        self._trying: dict[Target, asyncio.Task[None]] = {}
+        self.refresh()
+
+    # Choosing.
+
+    def choose(self, request: Asking, tried: Collection[Target] = ()) -> Target | None:
+        """The target for a request that was refused by those that were `tried`; None where none is left."""
+        if not tried:
+            self.budget.asked += 1
+        return self._balancer.choose(self._key_of(request.head, request), tried)
+
+    def refresh(self) -> None:
+        """See anew who takes requests: something has changed."""
+        now = self._clock()
+        every = [target for target in self.targets if target.weight > 0 and not target.drained]
+        well = [target for target in every if target.health.is_well(now)]
+        # Where nobody is well, all are tried: perhaps it is the checks that are wrong.
+        chosen = self._nearest(every, well) or every
+        self._look_at = min((target.health.changes_at(now) for target in self.targets), default=math.inf)
+        described = [(target.name, target.weight) for target in chosen]
+        if described != self._chosen:
+            self._chosen = described
+            self.only = chosen[0] if len(chosen) == 1 else None
+            self._balancer.use(chosen, every)
+
+    def _nearest(self, every: list[Target], well: list[Target]) -> list[Target]:
+        """Of those that are well the ones in the own zone, while enough of that zone is well to bear it."""
+        near = [target for target in every if target.zone == self._zone] if self._zone is not None else []
+        near_and_well = [target for target in near if target in well]
+        enough = sum(one.weight for one in near_and_well) >= self._zone_share * sum(one.weight for one in near)
+        return near_and_well if near_and_well and enough else well
+
+    def tick(self, now: float) -> None:
+        """Close what has idled for too long, and see whether somebody is well again."""
+        for target in self.targets:
+            target.close_idle(now)
+        if now >= self._look_at:
+            for target in self.targets:
+                if now >= target.health.try_at:
+                    self._try(target)
+            self.refresh()
+
+    # What becomes of requests.
+
+    def failed(self, target: Target, *, unreachable: bool = False) -> None:
+        """A target did not answer as it should; with `unreachable`, not even a connection could be made."""
+        health, now = target.health, self._clock()
+        health.failures += 1
+        if not self.has_others:
+            return
+        if unreachable:
+            if not health.unreachable:
+                health.lost(now)
+                self._told("WARNING", "target_unreachable", target, "cannot be reached, and is tried again by itself")
+        elif self._outliers is not None and self._outliers.ejects(health, now):
+            seconds = health.ejected_until - now
+            words = f"has failed too often, and is left out for {seconds:.0f} s"
+            self._told("WARNING", "target_ejected", target, words, ejected_secs=round(seconds, 3))
+        else:
+            return
+        self.refresh()
+
+    def _try(self, target: Target) -> None:
+        """Find out in the background whether there are connections again."""
+        target.health.try_at = math.inf
+        if target not in self._trying:
+            task = asyncio.get_running_loop().create_task(self._reach(target))
+            self._trying[target] = task
+            task.add_done_callback(lambda _: self._trying.pop(target, None))
+
+    async def _reach(self, target: Target) -> None:
+        try:
+            connection = await target.connect()
+        except OSError:  # a TimeoutError is one, too
+            target.health.lost(self._clock())
+        else:
+            target.health.found()
+            target.give_back(connection)
+            self._told("INFO", "target_reachable", target, "can be reached again")
+        self.refresh()
+
+    def _told(self, level: str, kind: str, target: Target, words: str, **fields: Any) -> None:
+        text = f"{target.name} of {self.id} {words}"
+        self._tell(level, "upstream", kind, text, service=self.id, target=target.name, **fields)
+
+    # What others decide.
+
+    def checked(self, well: Mapping[str, bool]) -> None:
+        """What active checks say of the targets, by address or name."""
+        now = self._clock()
+        for target in self.targets:
+            if target.name in well:
+                target.health.told(well=well[target.name], now=now)
+        self.refresh()
+
+    def ordered(self, orders: Mapping[str, TargetOrder]) -> None:
+        """What operators want of the targets; of those that are not named, what the settings say."""
+        for target in self.targets:
+            order = orders.get(target.name)
+            weight = None if order is None else order.weight
+            target.weight = target.configured_weight if weight is None else weight
+            target.drained = order is not None and order.drain
+            if target.drained:
+                target.close()
+        if not any(target.weight for target in self.targets):
+            # Orders that expired one after the other must not leave an upstream without anybody.
+            for target in self.targets:
+                target.weight = target.configured_weight
+        self.refresh()
+
+    # Reading.
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return sum(target.open for target in self.targets)
 
     @property
     def idle(self) -> int:
-        """How many connections wait for a request."""
-        return len(self._idle)
+        """How many of them wait for a request."""
+        return sum(target.idle for target in self.targets)
 
-    def take(self) -> UpstreamConnection | None:
-        """An idle connection, or None when one has to be made."""
-        oldest_allowed = self._clock() - self._idle_timeout
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.reusable and connection.idle_since >= oldest_allowed:
-                self._reused += 1
-                return connection
-            connection.abandon()
-        return None
+    def states(self) -> dict[str, list[Any]]:
+        """[connections in use, idle ones, requests in flight, why it is left out or None] by target."""
+        now = self._clock()
+        return {one.name: [one.open - one.idle, one.idle, one.in_flight, one.health.why(now)] for one in self.targets}
 
-    async def connect(self) -> UpstreamConnection:
-        """A new connection.
-
-        Raises:
-            TimeoutError: it was not made within the upstream's connect timeout.
-            OSError: it was refused, or the name is not known.
-        """
-        async with asyncio.timeout(self._connect_timeout):
-            _, connection = await asyncio.get_running_loop().create_connection(
-                self._new_connection, self.address.host, self.address.port, ssl=self._tls
-            )
-        self.open += 1
-        self._made += 1
-        return connection
-
-    def give_back(self, connection: UpstreamConnection) -> None:
-        """Keep a connection for the next request, or close it when that is not possible."""
-        connection.release()
-        if not connection.reusable or len(self._idle) >= self._max_idle:
-            connection.abandon()
-            return
-        connection.idle_since = self._clock()
-        self._idle.append(connection)
-
-    def take_uses(self) -> tuple[int, int]:
-        """How many connections were made, and how often one was used again, since the last call."""
-        taken = self._made, self._reused
-        self._made = self._reused = 0
-        return taken
-
-    def close_idle(self, now: float) -> None:
-        """Close what has been idle for too long; the oldest are on the left."""
-        while self._idle and self._idle[0].idle_since < now - self._idle_timeout:
-            self._idle.popleft().abandon()
+    def take_uses(self) -> list[int]:
+        """How many connections were made, how often one was used again, and requests of HTTP/2, since the last call."""
+        return [sum(counts) for counts in zip(*(target.take_uses() for target in self.targets), strict=True)]
 
     def close(self) -> None:
-        """Close all idle connections, and those in use when they come back."""
-        self._max_idle = 0
-        while self._idle:
-            self._idle.popleft().abandon()
+        """Close all idle connections, those in use when they come back, and try nobody any more."""
+        self._look_at = math.inf
+        for task in self._trying.values():
+            task.cancel()
+        for target in self.targets:
+            target.drained = True
+            target.close()
 
-    def _new_connection(self) -> UpstreamConnection:
-        return UpstreamConnection(self._forget)
 
-    def _forget(self, connection: UpstreamConnection) -> None:
-        self.open -= connection.made
-        if connection in self._idle:
-            self._idle.remove(connection)
+def _making(
+    settings: UpstreamSettings, clock: Callable[[], float], http2: Http2Optimization
+) -> Callable[[TargetSettings, TargetHealth], Target]:
+    service = service_of(settings)
+    if settings.protocol == "http1":
+        return lambda place, health: Http1Pool(service, place, settings, clock=clock, health=health)
+    # Loaded where somebody speaks it: it takes a moment at each start.
+    from gateway.proxy.http2_pool import Http2Pool
+
+    profile: Http2Profile = getattr(http2, settings.http2_profile)
+    return lambda place, health: Http2Pool(service, place, settings, clock=clock, health=health, profile=profile)
+
+
+def _balancing(settings: UpstreamSettings) -> tuple[Balancer[Target], KeyOf]:
+    how = settings.load_balancing
+    if how.algorithm == "consistent_hash":
+        return ConsistentHash(), key_of(how.hash_on)
+    balancer: Balancer[Target] = RoundRobin() if how.algorithm == "round_robin" else LeastConnections()
+    return balancer, lambda _head, _request: None

@@ -187,6 +187,7 @@ class RequestReader:
             keep_alive=version == "1.1" and not upgrade and self._parser.should_keep_alive(),
             expects_continue=framing.expects_continue(special, version),
             connection_options=framing.options(special.connection),
+            upgrade=special.upgrade[0].lower() if upgrade and len(special.upgrade) == 1 else b"",
         )
 
     def _refuse_tunnels(self, method: bytes, has_body: bool) -> None:

@@ -34,4 +34,6 @@ class Readiness:
 
 
 def _serves(pool: UpstreamPool) -> bool:
-    return pool.breaker is None or pool.breaker.shown is not CircuitState.OPEN
+    if pool.breaker is not None and pool.breaker.shown is CircuitState.OPEN:
+        return False
+    return any(why is None for *_, why in pool.states().values())

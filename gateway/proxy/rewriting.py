@@ -70,6 +70,7 @@ def upstream_request(
     peer: Peer,
     correlation: bytes,
     edits: HeaderEdits | None = None,
+    upgrade: bytes = b"",
 ) -> bytes:
     """The head to send to the upstream."""
     lines = [head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
@@ -85,6 +86,8 @@ def upstream_request(
     if edits is not None:
         for name, value in edits.added:
             lines += (name, b": ", value, b"\r\n")
+    if upgrade:
+        lines += (b"connection: upgrade\r\nupgrade: ", upgrade, b"\r\n")
     _add_framing(lines, head)
     _add_forwarding(lines, head, peer)
     vias.append(head.version.encode() + b" " + PSEUDONYM)
@@ -110,7 +113,7 @@ def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
     if before := known.get(b"x-forwarded-for"):
         client = before + b", " + client
     host = known.get(b"x-forwarded-host", head.authority)
-    proto = known.get(b"x-forwarded-proto", b"http")
+    proto = known.get(b"x-forwarded-proto", peer.scheme)
     lines += (b"x-forwarded-for: ", client, b"\r\nx-forwarded-proto: ", proto, b"\r\n")
     if host:
         lines += (b"x-forwarded-host: ", host, b"\r\n")
@@ -154,6 +157,18 @@ def client_response(
     if close:
         lines.append(b"connection: close\r\n")
     lines += (b"via: ", via, b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
+    return b"".join(lines)
+
+
+def switching_response(head: ResponseHead, correlation: bytes, added: Iterable[Header]) -> bytes:
+    """The 101 with which a client and an upstream go over to another protocol."""
+    lines = [b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"]
+    for name, value in head.headers:
+        if name == b"upgrade" or (name not in RESPONSE_OWN and name not in head.connection_options):
+            lines += (name, b": ", value, b"\r\n")
+    for name, value in added:
+        lines += (name, b": ", value, b"\r\n")
+    lines += (b"x-request-id: ", correlation, b"\r\n\r\n")
     return b"".join(lines)
 
 

@@ -18,6 +18,8 @@ class Route:
     methods: frozenset[bytes]
     upstream_id: str
     strip_prefix: bool
+    upgrades: frozenset[bytes] = frozenset()
+    """Protocols that clients may go over to, with the upstream, through the gateway."""
     rules: tuple[Rule, ...] = ()
     """What is asked, in this order, before a request is forwarded."""
 
@@ -84,5 +86,6 @@ def _route(item: RouteSettings, policies: tuple[Policy, ...]) -> Route:
         methods=frozenset(method.encode() for method in methods),
         upstream_id=item.upstream_id,
         strip_prefix=item.strip_prefix,
+        upgrades=frozenset(name.encode() for name in item.upgrades),
         rules=rules,
     )

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 import httptools
 
 from gateway.proxy import framing
+from gateway.proxy.chunking import LAST_CHUNK, encoded
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import plain_answer
 
@@ -27,6 +28,10 @@ class AnswerSink(Protocol):
 
     def answer_body(self, chunk: bytes) -> None: ...
 
+    def upgraded(self, head: ResponseHead) -> None: ...
+
+    def answer_trailers(self, fields: Headers) -> None: ...
+
     def answer_ended(self) -> None: ...
 
     def upstream_failed(self, failure: str) -> None: ...
@@ -39,23 +44,29 @@ class AnswerSink(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A kept-alive connection to one upstream address.
 
-    `on_closed` is called once, when the connection is gone, so that the pool forgets it.
+    `on_made` is called when it is there, `on_closed` once, when it is gone, so that the pool counts and forgets it.
     """
 
-    def __init__(self, on_closed: Callable[[UpstreamConnection], None]) -> None:
+    def __init__(self, on_closed: Callable[[UpstreamConnection], None], on_made: Callable[[], None]) -> None:
         self._on_closed = on_closed
+        self._on_made = on_made
         self._parser = httptools.HttpResponseParser(self)
         self._sink: AnswerSink | None = None
         self._headers: Headers = []
+        self._trailers: Headers = []
         self._head_bytes = 0
         self._reason = b""
         self._to_head_request = False
+        self._wanted = b""
+        self._tunnels = False
+        """Whether its bytes are those of another protocol now."""
         self._in_body = False
         self._until_eof = False
         self._ended = False
         self._renew = False
         self._remaining = 0
         """Bytes of the body that are still to come, of an answer that the parser does not see."""
+        self._switching: ResponseHead | None = None
         self._keep = True
         self._spoiled = False
         self._paused = False
@@ -66,12 +77,15 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether there ever was a connection; a failed TLS handshake makes none."""
         self.answer_began = False
         """Whether any byte of the current answer has arrived."""
+        self.unprocessed = False
+        """Nobody can say of HTTP/1 that a request was not looked at."""
 
     # The exchange's side.
 
-    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool) -> None:
-        """Send a request's head; its answer goes to `sink`."""
+    def begin(self, sink: AnswerSink, head: bytes, *, to_head_request: bool, upgrade: bytes = b"") -> None:
+        """Send a request's head; its answer goes to `sink`. With `upgrade`, it may be a 101 to that protocol."""
         self._sink = sink
+        self._wanted = upgrade
         self._to_head_request = to_head_request
         self._until_eof = self._in_body = self._ended = self._renew = self.answer_began = False
         self._head_bytes = self._remaining = 0
@@ -93,6 +107,18 @@ class UpstreamConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def send_body(self, chunk: bytes, *, chunked: bool) -> None:
+        """Send a part of the request's body."""
+        if chunked:
+            self.transport.writelines(encoded(chunk))
+        else:
+            self.transport.write(chunk)
+
+    def end_body(self, *, chunked: bool) -> None:
+        """The request is complete."""
+        if chunked:
+            self.transport.write(LAST_CHUNK)
+
     def pause_reading(self) -> None:
         """Read no more of the answer until `resume_reading`: the client is slow."""
         if not self._paused and not self.closed:
@@ -109,6 +135,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.made = True
+        self._on_made()
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
 
@@ -120,6 +147,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._remaining:
             self._plain_body(data)
+        elif self._tunnels:
+            self._sink.answer_body(data)
         elif self.answer_began or self._to_head_request or not self._plain(data):
             self.answer_began = True
             self._parse(data)
@@ -159,13 +188,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._in_body:  # Trailers are dropped.
-            self._headers.append((name.lower(), value.strip(b" \t")))
+        headers = self._trailers if self._in_body else self._headers
+        headers.append((name.lower(), value.strip(b" \t")))
+        if self._in_body:
+            self._head_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
         if self._sink is None:
             return
         head = self._head(self._parser.get_status_code())
+        if head.status == 101:
+            self._switching = head
+            return
         if head.status < 200:
             self._sink.interim_answer(head)
             return
@@ -184,10 +218,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._ended = self._in_body
+        if self._trailers:
+            trailers, self._trailers = self._trailers, []
+            if self._sink is not None:
+                self._sink.answer_trailers(trailers)
 
     def _head(self, status: int) -> ResponseHead:
         special = framing.gather(self._headers)
-        if status == 101 or status < 100:
+        agreed = self._wanted and [value.lower() for value in special.upgrade] == [self._wanted]
+        if status < 100 or (status == 101 and not agreed):
             raise Refused(502, "bad_answer", f"status {status} was not asked for")
         chunked = bool(special.codings)
         if chunked and [coding.lower() for coding in special.codings] != [b"chunked"]:
@@ -230,13 +269,26 @@ class UpstreamConnection(asyncio.Protocol):
         failed = False
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserUpgrade as found:
+            if self._switching is not None:
+                self._switch(self._switching, data[found.args[0] :])
+                return
+            failed = self._spoiled = True
+        except httptools.HttpParserError as error:
             self._report_bug(error)
             failed = self._spoiled = True
         if self._ended:
             self._finish()
         elif failed or self._head_too_long(len(data)):
             self._fail("bad_answer")
+
+    def _switch(self, head: ResponseHead, behind: bytes) -> None:
+        """From now on there are only bytes both ways, until one side closes."""
+        self._tunnels = self._spoiled = self._until_eof = True
+        if self._sink is not None:
+            self._sink.upgraded(head)
+        if behind and self._sink is not None:
+            self._sink.answer_body(behind)
 
     def _finish(self) -> None:
         self._spoiled = self._spoiled or not self._keep

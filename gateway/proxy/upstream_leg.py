@@ -1,20 +1,23 @@
-"""The upstream's side of an exchange: a connection from the pool, the request sent on it, and one retry.
+"""The upstream's side of an exchange: a target, a connection to it, the request sent on that, and retries.
 
 It tells the exchange what came back; the exchange tells it what the client sends. It awaits nothing but a new
-connection.
+connection. A request goes to another target only where that is safe: nothing of it was sent, or its method may be
+repeated and its body was kept; and never after a byte of an answer was passed on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+import ssl
+from typing import TYPE_CHECKING, Any
 
 from gateway.proxy import rewriting
 from gateway.proxy.breaker import FREE, CircuitBreaker, Passage
-from gateway.proxy.chunking import LAST_CHUNK, encoded
-from gateway.proxy.message import Refused, ResponseHead
+from gateway.proxy.legs import AnswerTaker, AnswerWatcher
+from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.pool import UpstreamPool
-from gateway.proxy.upstream import UpstreamConnection
+from gateway.proxy.refusals import circuit_open, no_target
+from gateway.proxy.target_pool import Carrier, TargetPool
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -24,39 +27,24 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _CLIENTS_OWN = frozenset({501, 505})
 
 
-class AnswerTaker(Protocol):
-    """Who is told what came back: the exchange itself, or who looks at it first."""
-
-    def interim_answer(self, head: ResponseHead) -> None: ...
-
-    def answer_started(self, head: ResponseHead) -> None: ...
-
-    def answer_body(self, chunk: bytes) -> None: ...
-
-    def answer_ended(self) -> None: ...
-
-    def refuse(self, refused: Refused) -> None: ...
-
-
-class AnswerWatcher(AnswerTaker, Protocol):
-    """One that looks at it first, and is also told when nothing more will come."""
-
-    def leg_over(self) -> None: ...
-
-
 class UpstreamLeg:
     """One request on its way to an upstream and its answer back. `watcher` gets the answer, else the exchange does."""
 
     __slots__ = (
         "_connection",
         "_exchange",
+        "_kept",
+        "_kept_bytes",
         "_passage",
+        "_passed_on",
         "_pool",
         "_retried",
         "_reused",
         "_since",
         "_taker",
+        "_target",
         "_task",
+        "_tried",
         "_unsent",
         "_watcher",
         "deadline",
@@ -71,11 +59,18 @@ class UpstreamLeg:
         self._taker: AnswerTaker = watcher or exchange
         self._pool = pool
         self._unsent = unsent
-        self._connection: UpstreamConnection | None = None
+        self._connection: Carrier | None = None
+        self._target: TargetPool[Any] | None = None
+        self._tried: list[TargetPool[Any]] = []
+        self._kept: list[bytes] | None = None
+        """What was sent of the body, where it may be sent again."""
+        self._kept_bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._passage = FREE
         self._reused = False
         self._retried = False
+        self._passed_on = False
+        """Whether the client was sent anything of an answer."""
         self._since = 0.0
         self.full = False
         """Whether the upstream does not read: send no more until `upstream_ready`."""
@@ -85,6 +80,16 @@ class UpstreamLeg:
     def service(self) -> str:
         """The upstream's id."""
         return self._pool.id
+
+    @property
+    def target(self) -> str | None:
+        """The target that was asked last."""
+        return None if self._target is None else self._target.name
+
+    @property
+    def retries(self) -> int:
+        """How many targets were asked in vain before it."""
+        return len(self._tried)
 
     @property
     def connecting(self) -> bool:
@@ -107,66 +112,82 @@ class UpstreamLeg:
                 self._turn_away(breaker)
                 return
             self._passage = Passage(breaker, ticket)
-        self._acquire(fresh=False)
+        pool = self._pool
+        target = pool.only or pool.choose(self._exchange)
+        if target is None:
+            self._taker.refuse(no_target())
+            return
+        if pool.has_others and self._exchange.head.has_body and self._exchange.head.method in _IDEMPOTENT:
+            self._kept = []
+        self._go_to(target)
 
     def _turn_away(self, breaker: CircuitBreaker) -> None:
         self._exchange.plane.tally.circuit_rejected(self._pool.id)
-        again = ((b"retry-after", str(breaker.retry_after).encode()),)
-        message = "the upstream has failed and is left alone for a while"
-        self._taker.refuse(Refused(503, "circuit_open", message, again))
+        self._taker.refuse(circuit_open(breaker.retry_after))
 
-    def _acquire(self, *, fresh: bool) -> None:
-        connection = None if fresh else self._pool.take()
+    def _go_to(self, target: TargetPool[Any], *, fresh: bool = False) -> None:
+        self._target = target
+        connection = None if fresh else target.take()
         if connection is not None:
             self._attach(connection, reused=True)
         else:
-            self._task = asyncio.get_running_loop().create_task(self._connect())
+            self._task = asyncio.get_running_loop().create_task(self._connect(target))
 
-    async def _connect(self) -> None:
+    async def _connect(self, target: TargetPool[Any]) -> None:
         try:
-            connection = await self._pool.connect()
+            connection = await target.connect()
         except TimeoutError:
-            self.fail(504, "connect_timeout", "the upstream did not accept a connection in time")
+            self._unreached(504, "connect_timeout", "the upstream did not accept a connection in time")
+        except ssl.SSLError as error:
+            self._unreached(502, "tls_failed", f"no safe connection to the upstream: {_why(error)}")
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self.fail(502, "connect_failed", f"no connection to the upstream: {reason}")
+            self._unreached(502, "connect_failed", f"no connection to the upstream: {_why(error)}")
         else:
             if self._exchange.over:
                 connection.abandon()
             else:
                 self._attach(connection, reused=False)
 
-    def _attach(self, connection: UpstreamConnection, *, reused: bool) -> None:
+    def _unreached(self, status: int, failure: str, message: str) -> None:
+        self._failed(status, failure, message, is_safe=True, unreachable=True)
+
+    def _attach(self, connection: Carrier, *, reused: bool) -> None:
         self._task = None
         exchange = self._exchange
         if not connection.reusable:
-            self.fail(502, "disconnected", "the upstream closed the connection at once")
+            self._failed(502, "disconnected", "the upstream closed the connection at once", is_safe=True)
             return
         self._connection, self._reused = connection, reused
         self._since = exchange.plane.clock()
         self.touch()
         exchange.touch_client()
-        connection.begin(self, self._head(), to_head_request=exchange.head.method == b"HEAD")
+        upgrade = exchange.head.upgrade and exchange.upgrade
+        connection.begin(self, self._head(upgrade), to_head_request=exchange.head.method == b"HEAD", upgrade=upgrade)
         if exchange.client_is_full:
             connection.pause_reading()
-        for chunk in self._unsent:
-            self._send(connection, chunk)
-        self._unsent.clear()
+        if self._unsent:
+            unsent = self._unsent.copy()
+            self._unsent.clear()
+            for chunk in unsent:
+                self._send(connection, chunk)
         if exchange.request_done:
             self.request_ended()
         if not self.full:
             exchange.client.resume_body()
 
-    def _head(self) -> bytes:
-        exchange, address = self._exchange, self._pool.address
+    def _head(self, upgrade: bytes) -> bytes:
+        exchange, target = self._exchange, self._target
         assert exchange.route is not None
+        assert target is not None
+        service = target.service
         return rewriting.upstream_request(
             exchange.head,
-            target=address.prefix + exchange.route.upstream_target(exchange.head.target),
-            authority=address.authority,
+            target=service.prefix + exchange.route.upstream_target(exchange.head.target),
+            authority=service.authority,
             peer=exchange.client.peer,
             correlation=exchange.correlation,
             edits=exchange.request_headers,
+            upgrade=upgrade,
         )
 
     # From the client.
@@ -179,19 +200,26 @@ class UpstreamLeg:
             self._unsent.append(chunk)
             self._exchange.client.pause_body()
 
-    def _send(self, connection: UpstreamConnection, chunk: bytes) -> None:
+    def _send(self, connection: Carrier, chunk: bytes) -> None:
         self.touch()
-        if self._exchange.head.chunked:
-            connection.transport.writelines(encoded(chunk))
+        if self._kept is not None:
+            self._keep(self._kept, chunk)
+        connection.send_body(chunk, chunked=self._exchange.head.chunked)
+
+    def _keep(self, kept: list[bytes], chunk: bytes) -> None:
+        self._kept_bytes += len(chunk)
+        if self._kept_bytes > self._pool.retry.max_body_bytes:
+            self._kept = None
         else:
-            connection.transport.write(chunk)
+            kept.append(chunk)
 
     def request_ended(self) -> None:
         """The request is complete."""
         if self._connection is not None:
             self.touch()
-            if self._exchange.head.chunked:
-                self._connection.transport.write(LAST_CHUNK)
+            head = self._exchange.head
+            if head.chunked or head.content_length:
+                self._connection.end_body(chunked=head.chunked)
 
     def pause_answer(self) -> None:
         """The client does not read its answer."""
@@ -203,6 +231,11 @@ class UpstreamLeg:
         self.touch()
         if self._connection is not None:
             self._connection.resume_reading()
+
+    @property
+    def heard_at(self) -> float:
+        """When something happened last."""
+        return self.deadline - self._pool.timeout
 
     def touch(self) -> None:
         """Something happened, so the upstream's time starts anew."""
@@ -222,57 +255,124 @@ class UpstreamLeg:
 
     def interim_answer(self, head: ResponseHead) -> None:
         self.touch()
+        self._passed_on = True
         self._taker.interim_answer(head)
 
     def answer_started(self, head: ResponseHead) -> None:
         self.touch()
-        plane, status = self._exchange.plane, head.status
-        plane.tally.upstream_answered(self._pool.id, str(status), plane.clock() - self._since)
+        plane, status, target = self._exchange.plane, head.status, self._target
+        assert target is not None
+        plane.tally.upstream_answered(target.place, str(status), plane.clock() - self._since)
         if status >= 500 and status not in _CLIENTS_OWN:
+            self._pool.failed(target)
+            if status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
+                return
             self._passage.tell(success=False)
+        elif target.health.failures:
+            target.health.failures = 0
+        self._passed_on = True
         self._taker.answer_started(head)
 
     def answer_body(self, chunk: bytes) -> None:
         self.touch()
         self._taker.answer_body(chunk)
 
+    def upgraded(self, head: ResponseHead) -> None:
+        self.touch()
+        plane, target = self._exchange.plane, self._target
+        assert target is not None
+        plane.tally.upstream_answered(target.place, "101", plane.clock() - self._since)
+        self._passage.tell(success=True)
+        self._passed_on = True
+        self._exchange.upgraded(head)
+
+    def answer_trailers(self, fields: Headers) -> None:
+        self._exchange.answer_trailers(fields)
+
     def answer_ended(self) -> None:
         self._passage.tell(success=True)
         connection, self._connection = self._connection, None
-        if connection is not None:
+        if connection is not None and self._target is not None:
             if self._exchange.request_is_whole:
-                self._pool.give_back(connection)
+                self._target.give_back(connection)
             else:
                 connection.abandon()
         self._taker.answer_ended()
 
     def upstream_failed(self, failure: str) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and self._may_retry(connection):
+        target = self._target
+        if connection is not None and target is not None and self._may_go_there_again(connection):
+            self._send_again()
             self._retried = True
-            self._acquire(fresh=True)
+            self._go_to(target, fresh=True)
             return
-        self.fail(502, failure, "the upstream closed the connection before its answer was complete")
+        message = "the upstream closed the connection before its answer was complete"
+        self._failed(502, failure, message, is_safe=self._is_repeatable())
 
-    def _may_retry(self, connection: UpstreamConnection) -> bool:
-        """Only what cannot have had an effect twice: a kept-alive connection that closed under the request."""
+    def _may_go_there_again(self, connection: Carrier) -> bool:
+        """Whether it may be sent to the same target on another connection, once.
+
+        Either the kept-alive connection closed under the request, or the upstream said that it has not looked at it
+        (HTTP/2: a stream that is refused, or behind the last one of a GOAWAY).
+        """
+        if self._retried or connection.answer_began or self._exchange.over:
+            return False
         head = self._exchange.head
-        return (
-            self._reused
-            and not self._retried
-            and not connection.answer_began
-            and head.method in _IDEMPOTENT
-            and not head.has_body
-            and not self._exchange.over
-        )
+        if connection.unprocessed:
+            return not head.has_body or self._kept is not None
+        return self._reused and not head.has_body and head.method in _IDEMPOTENT
 
     def fail(self, status: int, failure: str, message: str) -> None:
-        """The upstream did not do what it should; the client gets an error."""
-        if self._exchange.over:
+        """The upstream was silent for too long: another target is asked where that is safe and in time."""
+        self._failed(status, failure, message, is_safe=self._exchange.has_time and self._is_repeatable())
+
+    def _failed(self, status: int, failure: str, message: str, *, is_safe: bool, unreachable: bool = False) -> None:
+        """The target did not do what it should: another one is asked, or the client gets an error."""
+        exchange, target = self._exchange, self._target
+        if exchange.over:
             return
-        self._exchange.plane.tally.upstream_failed(self._pool.id, failure)
+        assert target is not None
+        exchange.plane.tally.upstream_failed(target.place, failure)
+        self._pool.failed(target, unreachable=unreachable)
+        if is_safe and self._goes_elsewhere():
+            return
         self._passage.tell(success=False)
         self._taker.refuse(Refused(status, failure, message))
+
+    # Another target.
+
+    def _is_repeatable(self) -> bool:
+        """Whether what was sent may be sent again: it has no effect twice, and is all there still."""
+        head = self._exchange.head
+        is_there = not head.has_body or self._kept is not None
+        return head.method in _IDEMPOTENT and is_there and not self._passed_on
+
+    def _goes_elsewhere(self) -> bool:
+        """Send the request to another target, if there is one, and the time and the budget for it."""
+        pool, exchange, target = self._pool, self._exchange, self._target
+        if not pool.has_others or target is None or self.retries >= pool.retry.max_retries or not exchange.has_time:
+            return False
+        other = pool.choose(exchange, (*self._tried, target))
+        if other is None:
+            return False
+        has_budget = pool.budget.spend(exchange.plane.clock())
+        exchange.plane.tally.retried(pool.id, "retried" if has_budget else "over_budget")
+        if not has_budget:
+            return False
+        self._tried.append(target)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abandon()
+        self._send_again()
+        self._go_to(other)
+        return True
+
+    def _send_again(self) -> None:
+        if self._kept:
+            self._unsent[:0] = self._kept
+            self._kept, self._kept_bytes = [], 0
+        self._retried = self.full = False
 
     # The end.
 
@@ -294,3 +394,7 @@ class UpstreamLeg:
         self.drop()
         if self._watcher is not None:
             self._watcher.leg_over()
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -145,7 +145,10 @@ def _read(body: bytes) -> tuple[list[list[Any]], float]:
         told = json.loads(body)
         if told["version"] != VERSION or not isinstance(told["entries"], list):
             raise OutOfLimitsError("this is no snapshot of this version")
-        elapsed = time.time() - datetime.fromisoformat(told["created_at"]).timestamp()
+        taken = datetime.fromisoformat(told["created_at"])
+        if taken.tzinfo is None:
+            raise OutOfLimitsError("created_at of a snapshot has its offset from UTC, or Z")
+        elapsed = time.time() - taken.timestamp()
     except (ValueError, KeyError, TypeError, RecursionError):
         raise OutOfLimitsError("this is no snapshot as POST /cache/snapshot answers with") from None
     return _parts(told["entries"]), max(0.0, elapsed)

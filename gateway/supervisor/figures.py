@@ -54,11 +54,13 @@ class FigurePages:
     def performance(self) -> Figures:
         """`/metrics/performance`, of the last minute."""
         total, uses = self._traffic(_SECONDS), self._ledger.recent_uses.of_last(self._clock(), _SECONDS)
+        sent = uses["new"] + uses["reused"]
         return {
             "p95_latency": total.milliseconds(0.95),
             "error_rate": _rounded(100 * total.error_rate),
             "requests_per_second": _rounded(self._per_second(total, _SECONDS)),
-            "connection_reuse_rate": _percent(uses["reused"], uses.total()),
+            "connection_reuse_rate": _percent(uses["reused"], sent),
+            "http2_adoption_rate": _percent(uses["http2"], sent),
             "circuit_breaker_state": self._worst_circuit(),
             "memory_usage_mb": self._resources.memory_mb,
             **self._cache.performance(),

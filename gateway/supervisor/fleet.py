@@ -103,10 +103,7 @@ class Fleet:
 
     def _tell_share(self) -> None:
         """Have all workers know with how many they share what is limited for the gateway as a whole."""
-        for worker in self.workers:
-            # It is sent what it accepts on after its start, which has told it the number of then.
-            if worker.accepting:
-                worker.send({"type": "share", "workers": self.desired})
+        self._tell({"type": "share", "workers": self.desired})
 
     async def _fill(self, slots: range, progress: Progress) -> None:
         for slot in slots:
@@ -219,7 +216,7 @@ class Fleet:
         return worker
 
     async def _bring_up(self, worker: WorkerProcess) -> None:
-        await worker.start()
+        await worker.start(self._log_socket)
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
         with self._log_socket() as log:
@@ -288,9 +285,7 @@ class Fleet:
         elif message["type"] == "answer":
             self._questions.answered(worker, message)
         elif message["type"] == "changed":
-            for other in self.workers:
-                if other is not worker and other.accepting:
-                    other.send(message)
+            self._tell(message, but=worker)
 
     async def _answer_page(self, worker: WorkerProcess, name: str, request_id: int) -> None:
         worker.send({"type": "page", "id": request_id, "text": await self.page(name)})
@@ -326,9 +321,12 @@ class Fleet:
     def broadcast(self, message: Message) -> None:
         """Tell all workers, and those that start later; of each type the last message holds."""
         self._standing[message["type"]] = message
+        self._tell(message)
+
+    def _tell(self, message: Message, but: WorkerProcess | None = None) -> None:
         for worker in self.workers:
-            # It is sent what it accepts on right after its start, and what stands before that.
-            if worker.accepting:
+            # It is sent what it accepts on right after its start, and what it has to know before that.
+            if worker.accepting and worker is not but:
                 worker.send(message)
 
     def _send_standing(self, worker: WorkerProcess) -> None:

@@ -28,12 +28,14 @@ from gateway.supervisor.operations import ConflictError, Operation, Operations, 
 from gateway.supervisor.pages import Pages
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.summary import summary_of
+from gateway.supervisor.upstream_targets import UpstreamTargets
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record
 from gateway.telemetry.redaction import without_secrets
 
 if TYPE_CHECKING:
+    from gateway.listening.certificates import Certificates
     from gateway.supervisor.shared_revocations import SharedRevocations
 
 Expected = dict[str, Any]
@@ -68,6 +70,12 @@ class Gateway:
             changed=self._tell_maintenance,
         )  # fmt: skip
         self.blocks = BlockRegistry(record=self._record_change, changed=self._tell_blocks)
+        self.targets = UpstreamTargets(
+            record=self._record_change, broadcast=self._tell_workers, log=self.log,
+            reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
+        )  # fmt: skip
+        self.certificates: Certificates | None = None
+        """What the public listener offers, where it has TLS: for metrics."""
         self.listeners = listeners
         self.logs = LogShipping(settings.logging, writer, self._sink_turned)
         self._clock = asyncio.get_running_loop().time
@@ -122,6 +130,7 @@ class Gateway:
         self.cache_figures.configure(settings)
         self._pages.configure(settings)
         await self.fleet.rollout.commit(settings, number)
+        self.targets.configure(settings.upstreams)
         self._broadcast_faults()
         self._tell_circuits()
 
@@ -145,6 +154,7 @@ class Gateway:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
             await self._shared.catch_up(self.credentials.apply)
             self._background.spawn(self._shared.follow(self.credentials.apply))
+        self.targets.configure(self.settings.upstreams)
         if states := self._sink_states():
             self.fleet.broadcast({"type": "log_sinks", "states": states})
         await self.fleet.scale_to(self.settings.workers.count, lambda: None)
@@ -155,6 +165,7 @@ class Gateway:
             return
         self.stopping = True
         self._background.cancel()
+        self.targets.stop()
         self.log("INFO", "gateway_stopping", "draining all workers")
         await self.fleet.stop()
         if self._shared is not None:
@@ -293,8 +304,11 @@ class Gateway:
         self.fleet.broadcast({"type": "faults", "faults": [fault.for_workers() for fault in self.faults.active()]})
 
     def _tell_circuits(self) -> None:
+        self._tell_workers({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
+
+    def _tell_workers(self, message: dict[str, Any]) -> None:
         self.revision += 1
-        self.fleet.broadcast({"type": "circuits", "orders": self.circuit_overrides.for_workers()})
+        self.fleet.broadcast(message)
 
     def _tell_maintenance(self) -> None:
         self.revision += 1
@@ -377,3 +391,5 @@ class Gateway:
     def sample_resources(self) -> None:
         """See what is used now; to be called each SAMPLE_SECS."""
         self._pages.resources.sample()
+        if self.certificates is not None:
+            self.certificates.refresh()

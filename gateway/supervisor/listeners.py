@@ -23,7 +23,8 @@ class PortUnavailableError(Exception):
 class Listeners:
     """One socket for each slot that was ever used, all on the same address."""
 
-    def __init__(self, address: str, port: int, backlog: int) -> None:
+    def __init__(self, address: str, port: int, backlog: int, *, scheme: str = "http") -> None:
+        self._scheme = scheme
         self._address = address
         self._backlog = backlog
         self._sockets: dict[int, socket.socket] = {}
@@ -34,7 +35,7 @@ class Listeners:
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return url_of(self._address, self.port)
+        return url_of(self._address, self.port, self._scheme)
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -105,9 +106,9 @@ def _why(address: str, port: int, error: OSError) -> str:
     return f"cannot listen on {address} port {port}: {error.strerror or error}"
 
 
-def url_of(address: str, port: int) -> str:
-    """The http URL of a listener, with an address that a client on this machine can use."""
+def url_of(address: str, port: int, scheme: str = "http") -> str:
+    """The URL of a listener, with an address that a client on this machine can use."""
     ip = ipaddress.ip_address(address) if address != "localhost" else None
     if ip is not None and ip.is_unspecified:
         address = "127.0.0.1" if ip.version == 4 else "::1"
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    return f"{scheme}://[{address}]:{port}" if ":" in address else f"{scheme}://{address}:{port}"

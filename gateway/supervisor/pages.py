@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,14 +78,20 @@ class Pages:
             desired=fleet.desired,
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),
+            tunnels=sum(report["tunnels"] for report in reports),
             in_flight=sum(report["in_flight"] for report in reports),
-            pools=_summed_pools(reports),
+            targets=self._gateway.targets.now(),
+            certificates=self._certificates(),
             breakers=self._circuits(),
             worker_restarts=fleet.crashes,
             sinks=self._gateway.logs.counts(),
             cache=self._gateway.cache_figures.moment(),
         )
         return exposition(self._gateway.ledger, moment)
+
+    def _certificates(self) -> dict[str, float]:
+        certificates = self._gateway.certificates
+        return {} if certificates is None else certificates.days_left(time.time())
 
     def _circuits(self) -> circuits.Circuits:
         """Of the workers that take requests: what one knew that leaves is of no interest."""
@@ -101,12 +108,3 @@ class Pages:
         """Of what all workers together allow."""
         is_open: int = sum(report["open_connections"] for report in self._reports())
         return 100 * is_open / (self._gateway.settings.server.max_connections * max(1, self._gateway.fleet.ready))
-
-
-def _summed_pools(reports: list[dict[str, Any]]) -> dict[str, tuple[int, int]]:
-    pools: dict[str, tuple[int, int]] = {}
-    for report in reports:
-        for service, (active, idle) in report["pools"].items():
-            known = pools.get(service, (0, 0))
-            pools[service] = (known[0] + active, known[1] + idle)
-    return pools

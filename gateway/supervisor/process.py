@@ -48,8 +48,8 @@ class WorkerProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._channel: ControlChannel | None = None
 
-    async def start(self) -> None:
-        """Start the process; it says `hello` when it runs."""
+    async def start(self, log_socket: Callable[[], socket.socket]) -> None:
+        """Start the process; it says `hello` when it runs. It may write its records to the socket, which it is sent."""
         ours, theirs = socket.socketpair()
         self._channel = ControlChannel(ours, self._received, lambda: None)
         with theirs:
@@ -58,6 +58,8 @@ class WorkerProcess:
                 pass_fds=(theirs.fileno(),), stdin=asyncio.subprocess.DEVNULL, env=_environment(),
             )  # fmt: skip
         self.pid = self._process.pid
+        with log_socket() as log:
+            self.send({"type": "log"}, [log])
 
     async def wait(self) -> int:
         """Wait until the process is gone; its exit status."""

@@ -15,6 +15,7 @@ from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
 from gateway.config_source import ConfigSource
+from gateway.listening.certificates import CertificateError, Certificates
 from gateway.settings import ObservabilitySettings, Settings
 from gateway.supervisor.configurations import Cause, Configurations, FileWatch
 from gateway.supervisor.fleet import FleetError
@@ -40,16 +41,18 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
     try:
-        listeners = Listeners(settings.server.bind_address, settings.server.port, settings.server.backlog)
+        certificates = _certificates(settings)
+        listeners = _listeners(settings)
         admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
         metrics_socket = _metrics_socket(settings.observability)
-    except PortUnavailableError as error:
+    except (PortUnavailableError, CertificateError) as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, revocations = _history(settings), _revocations(settings)
     gateway = Gateway(
         settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
     )
+    gateway.certificates = certificates
     operators = AdminServer(admin_app(gateway), admin_socket)
     pages: AdminServer | None = None
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
@@ -61,6 +64,17 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         await _run(gateway, operators, pages, urls)
     finally:
         gateway.logs.writer.close()
+
+
+def _listeners(settings: Settings) -> Listeners:
+    server = settings.server
+    scheme = "http" if server.tls is None else "https"
+    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme)
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    """Those that workers will offer: what is wrong with them is found before anybody listens."""
+    return None if settings.server.tls is None else Certificates(settings.server.tls, lambda *_, **__: None)
 
 
 def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:

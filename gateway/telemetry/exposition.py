@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,6 +20,18 @@ from gateway.telemetry.window import total_of
 
 _GAUGE_WINDOW_SECS = 60
 _QUANTILES = (0.5, 0.95, 0.99)
+#: Stands between a service and its target where both are one key.
+_PLACE = "/"
+
+
+class Target(Protocol):
+    """What is told of a target of an upstream, summed over all workers."""
+
+    active: int
+    idle: int
+    in_flight: int
+    weight: int
+    takes_requests: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +56,12 @@ class Moment:
     ready: int
     open_connections: int = 0
     in_flight: int = 0
-    pools: dict[str, tuple[int, int]] = field(default_factory=dict)
+    tunnels: int = 0
+    targets: Mapping[tuple[str, str], Target] = field(default_factory=dict)
+    """By upstream and target."""
     breakers: dict[str, tuple[int, int]] = field(default_factory=dict)
+    certificates: Mapping[str, float] = field(default_factory=dict)
+    """Days until each expires, by whom it is for."""
     worker_restarts: int = 0
     config_number: int = 1
     config_is_refused: bool = False
@@ -81,24 +98,7 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
         "route",
         ledger.durations,
     )
-    yield _histogram(
-        "upstream_request_duration_seconds",
-        "Time from passing a request on to the head of the upstream's answer.",
-        "service",
-        ledger.upstream_durations,
-    )
-    yield _counter(
-        "upstream_requests_total",
-        "Answers of upstreams, by service and status.",
-        ["service", "status"],
-        ledger.upstream_requests.items(),
-    )
-    yield _counter(
-        "upstream_failures_total",
-        "Requests that an upstream did not answer properly, by service and kind.",
-        ["service", "failure_type"],
-        ledger.upstream_failures.items(),
-    )
+    yield from _upstreams(ledger)
     yield _counter(
         "connection_pool_uses_total",
         "Requests sent to upstreams on a new connection, and on one that was used before.",
@@ -107,6 +107,33 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
     )
     yield from _authentication(ledger)
     yield from _rate_limits(ledger)
+
+
+def _upstreams(ledger: Ledger) -> Iterator[Metric]:
+    yield _histogram(
+        "upstream_request_duration_seconds",
+        "Time from passing a request on to the head of the upstream's answer.",
+        f"service{_PLACE}target",
+        ledger.upstream_durations,
+    )
+    yield _counter(
+        "upstream_requests_total",
+        "Answers of upstreams, by service, target and status.",
+        ["service", "target", "status"],
+        [((*place.split(_PLACE, 1), status), count) for (place, status), count in ledger.upstream_requests.items()],
+    )
+    yield _counter(
+        "upstream_failures_total",
+        "Requests that a target did not answer properly, by service, target and kind.",
+        ["service", "target", "failure_type"],
+        [((*place.split(_PLACE, 1), kind), count) for (place, kind), count in ledger.upstream_failures.items()],
+    )
+    yield _counter(
+        "upstream_retries_total",
+        "Requests that were sent to another target, or were not because the budget for it was spent.",
+        ["service", "result"],
+        ledger.upstream_retries.items(),
+    )
 
 
 def _authentication(ledger: Ledger) -> Iterator[Metric]:
@@ -193,16 +220,15 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _cache(moment.cache)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
+    yield _gauge("open_tunnels", "Clients that speak another protocol with an upstream (WebSocket).", moment.tunnels)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)
     yield _gauge("gateway_workers_desired", "Worker processes that should run.", moment.desired)
     yield _gauge("gateway_workers_ready", "Worker processes that serve requests.", moment.ready)
-    for position, state in enumerate(("active", "idle")):
-        family = GaugeMetricFamily(
-            f"connection_pool_{state}", f"Upstream connections that are {state}.", labels=["service"]
-        )
-        for service, sizes in sorted(moment.pools.items()):
-            family.add_metric([service], sizes[position])
-        yield family
+    yield from _targets(moment)
+    expiry = GaugeMetricFamily("certificate_expiry_days", "Days until a certificate expires.", labels=["name"])
+    for name, days in sorted(moment.certificates.items()):
+        expiry.add_metric([name], days)
+    yield expiry
     info = GaugeMetricFamily("gateway_info", "The running version; always 1.", labels=["version", "config_version"])
     info.add_metric([__version__, moment.config_version], 1)
     yield info
@@ -224,6 +250,20 @@ def _configuration(moment: Moment) -> Iterator[Metric]:
     words = "1 where the last attempt to load the configuration was good, 0 where it was refused."
     yield _gauge("gateway_config_last_reload_successful", words, 0 if moment.config_is_refused else 1)
     yield _gauge("gateway_config_number", "Number of the configuration, from 1 at the start.", moment.config_number)
+
+
+def _targets(moment: Moment) -> Iterator[Metric]:
+    for name, words, value in (
+        ("connection_pool_active", "Upstream connections that are active.", lambda one: one.active),
+        ("connection_pool_idle", "Upstream connections that are idle.", lambda one: one.idle),
+        ("upstream_in_flight", "Requests that a target is answering.", lambda one: one.in_flight),
+        ("upstream_target_weight", "A target's share of requests; 0: it is given none.", lambda one: one.weight),
+        ("upstream_target_up", "Whether a target takes requests: 1, or 0.", lambda one: int(one.takes_requests)),
+    ):
+        family = GaugeMetricFamily(name, words, labels=["service", "target"])
+        for place, target in sorted(moment.targets.items()):
+            family.add_metric(place, value(target))
+        yield family
 
 
 def _sinks(sinks: dict[str, Count]) -> Iterator[Metric]:
@@ -286,12 +326,13 @@ def _counter(name: str, help_text: str, labels: list[str], rows: Iterable[tuple[
 
 
 def _histogram(name: str, help_text: str, label: str, rows: dict[str, Distribution]) -> Metric:
-    family = HistogramMetricFamily(name, help_text, labels=[label])
+    labels = label.split(_PLACE)
+    family = HistogramMetricFamily(name, help_text, labels=labels)
     for key, distribution in sorted(rows.items()):
         running = 0
         buckets: list[tuple[str, float]] = []
         for bound, count in zip((*BOUNDS, float("inf")), distribution.counts, strict=True):
             running += count
             buckets.append(("+Inf" if bound == float("inf") else str(bound), running))
-        family.add_metric([key], buckets, sum_value=distribution.sum)
+        family.add_metric(key.split(_PLACE, len(labels) - 1), buckets, sum_value=distribution.sum)
     return family

@@ -139,7 +139,7 @@ class Journal:
             response_time=round(seconds * 1000, 3), slow=slow or None, route=exchange.label,
             # As runbook 000 calls them.
             api_name=exchange.label, api_path=path, src_ip=address,
-            upstream=exchange.service, worker=self._worker,
+            upstream=exchange.service, target=exchange.target, retries=exchange.retries or None, worker=self._worker,
             error_type=exchange.error_type, error_message=exchange.detail, **self._who(exchange),
         )  # fmt: skip
 

@@ -22,6 +22,7 @@ class Ledger:
         self.upstream_durations: dict[str, Distribution] = {}
         self.upstream_requests: Counter[tuple[str, str]] = Counter()
         self.upstream_failures: Counter[tuple[str, str]] = Counter()
+        self.upstream_retries: Counter[tuple[str, str]] = Counter()
         self.circuit_rejected: Counter[str] = Counter()
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
@@ -59,18 +60,20 @@ class Ledger:
             self.groups.add(now, group)
 
     def _absorb_uses(self, uses: dict[str, list[int]], at: float) -> None:
-        for service, (made, reused) in uses.items():
+        for service, (made, reused, multiplexed) in uses.items():
             self.connection_uses[service, "new"] += made
             self.connection_uses[service, "reused"] += reused
-            self.recent_uses.add(at, {"new": made, "reused": reused})
+            self.recent_uses.add(at, {"new": made, "reused": reused, "http2": multiplexed})
 
     def _absorb_counters(self, counted: dict[str, Any]) -> None:
         for method, route, status, count in counted["requests"]:
             self.requests[method, route, str(status)] += count
-        for service, status, count in counted["upstream_requests"]:
-            self.upstream_requests[service, status] += count
-        for service, failure, count in counted["upstream_failures"]:
-            self.upstream_failures[service, failure] += count
+        for place, status, count in counted["upstream_requests"]:
+            self.upstream_requests[place, status] += count
+        for place, failure, count in counted["upstream_failures"]:
+            self.upstream_failures[place, failure] += count
+        for service, result, count in counted["upstream_retries"]:
+            self.upstream_retries[service, result] += count
         self.circuit_rejected.update(counted["circuit_rejected"])
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])

@@ -59,6 +59,7 @@ class Tally:
         self._upstream_durations: dict[str, Distribution] = {}
         self._upstream_requests: Counter[tuple[str, str]] = Counter()
         self._upstream_failures: Counter[tuple[str, str]] = Counter()
+        self._retries: Counter[tuple[str, str]] = Counter()
         self._circuit_rejected: Counter[str] = Counter()
         self._auth_succeeded = 0
         self._auth_failures: Counter[str] = Counter()
@@ -79,14 +80,18 @@ class Tally:
         piece.errors += status >= 500
         piece.bins[fine_bin(seconds)] += 1
 
-    def upstream_answered(self, service: str, status: str, seconds: float) -> None:
-        """Count an upstream's answer; `seconds` is the time to its head."""
-        self._upstream_requests[service, status] += 1
-        self._observe(self._upstream_durations, service, seconds)
+    def upstream_answered(self, place: str, status: str, seconds: float) -> None:
+        """Count an upstream's answer; `place` is `service/target`, `seconds` the time to its head."""
+        self._upstream_requests[place, status] += 1
+        self._observe(self._upstream_durations, place, seconds)
 
-    def upstream_failed(self, service: str, failure: str) -> None:
-        """Count an upstream that did not answer properly."""
-        self._upstream_failures[service, failure] += 1
+    def upstream_failed(self, place: str, failure: str) -> None:
+        """Count an upstream's target that did not answer properly."""
+        self._upstream_failures[place, failure] += 1
+
+    def retried(self, service: str, result: str) -> None:
+        """Count a request that was sent to another target, or was not because the budget for it is spent."""
+        self._retries[service, result] += 1
 
     def circuit_rejected(self, service: str) -> None:
         """Count a request that an open circuit breaker did not let through."""
@@ -123,6 +128,7 @@ class Tally:
             "upstream_durations": _distributions(self._upstream_durations),
             "upstream_requests": [[*key, count] for key, count in self._upstream_requests.items()],
             "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
+            "upstream_retries": [[*key, count] for key, count in self._retries.items()],
             "circuit_rejected": dict(self._circuit_rejected),
             "auth_succeeded": self._auth_succeeded,
             "auth_failures": dict(self._auth_failures),

@@ -66,6 +66,8 @@ _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_rou
 
 _FLAT = _test("flat_keys", "a_flat_key_stands_above_the_file")
 _READINESS = _test("readiness", "as_runbook_002_writes_it_upstreams_are_not_asked_about")
+_HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
+_PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
 
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
 _ALERTS = (
@@ -78,8 +80,6 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-
-TLS, HTTP2 = NotYet("TLS"), NotYet("HTTP/2")
 TRACING = NotYet("tracing")
 DATABASE = NotYet("nothing; the gateway has no database")
 
@@ -104,17 +104,17 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "/api/token/revoke": Differs(_REVOKED, how="with `Authorization: Bearer <admin.token>`, as its neighbours"),
         "/api/clients/{id}/reset-secret": Runs(_REVOKED, "/reset-secret"),
     },
-    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": TLS},
+    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": Runs(_HTTPS, "https://")},
     "figure": {
         **dict.fromkeys(
-            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "requests_per_second"),
+            ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "http2_adoption_rate",
+             "requests_per_second"),
             Runs(_FIGURES),
         ),
         **dict.fromkeys(
             ("memory_usage", "cpu_usage", "disk_usage", "memory_usage_mb", "cpu_usage_percent"), Runs(_USED)
         ),
         **dict.fromkeys(("cache_hit_ratio", "cache_memory_usage", "eviction_rate"), Runs(_CACHE_FIGURES)),
-        "http2_adoption_rate": HTTP2,
         "errors_by_type": Runs(_test("figures", "errors_are_told_by_their_type")),
         "circuit state": Runs(_BREAKER, "state"),
         "failure_count": Runs(_BREAKER),
@@ -200,7 +200,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         # A section that is not named here in full is as the nearest one above it that is.
         **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
                          "circuit_breaker"), Runs(_CONFIGURATION)),
-        "server.tls": TLS,
+        "server.tls": Runs(_HTTPS),
         "logging.structured": Runs(_test("sinks", "unstructured_records_are_lines_of_text")),
         "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
         "logging.sinks": Runs(_SINKS),
@@ -208,7 +208,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "cache_optimization": Runs(_test("cache_store", "the_runbooks_own_profiles_are_the_defaults")),
-        "http2_optimization": HTTP2,
+        "http2_optimization": Runs(_PROFILES),
         **dict.fromkeys(
             ("queueSize", "maxConcurrency", "max_connections", "maxConnections", "connectionTimeout",
              "connectionIdleTimeout", "cacheEnabled", "cacheSize", "cache_size", "cacheTTL", "default_ttl"),

@@ -78,7 +78,7 @@ class RunningGateway:
         self._reader = threading.Thread(target=self._read_stdout, daemon=True)
         self._reader.start()
         self.ready = self._wait_until_ready()
-        self.host, port = self.ready["listen"].removeprefix("http://").split(":")
+        self.host, port = self.ready["listen"].partition("://")[2].split(":")
         self.port = int(port)
         self.url: str = self.ready["listen"]
         self.admin = httpx.Client(

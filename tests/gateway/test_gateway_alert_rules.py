@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.supervisor.upstream_targets import TargetNow
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.tally import Tally
@@ -148,10 +149,10 @@ def _case(runbook: str, name: str, series: dict[str, str], *, fires: bool) -> di
 def test_promtool_has_nothing_to_say_of_the_metrics() -> None:
     ledger, tally = Ledger(100), Tally()
     tally.request("GET", "default", 503, 0.02)
-    tally.upstream_answered("backend", "503", 0.02)
-    tally.upstream_failed("backend", "timeout")
-    ledger.absorb(report_of(tally.take(), connection_uses={"backend": [1, 3]}), at=1.0)
-    moment = Moment(2.0, 1.0, "v", 1, 1, pools={"backend": (1, 2)}, breakers={"backend": (2, 5)})
+    tally.upstream_answered("backend/blue", "503", 0.02)
+    tally.upstream_failed("backend/blue", "timeout")
+    ledger.absorb(report_of(tally.take(), connection_uses={"backend": [1, 3, 0]}), at=1.0)
+    moment = Moment(2.0, 1.0, "v", 1, 1, targets={("backend", "blue"): TargetNow(1, 2)}, breakers={"backend": (2, 5)})
     page = exposition(ledger, moment)
     done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
-from gateway.settings import CircuitBreakerSettings
 from gateway.supervisor import circuits as circuits_of
+from gateway.upstreams.settings import CircuitBreakerSettings
 from tests.gateway.running import running, settings_for, wait_for
 from tests.gateway.stage import Stage, staged
 from tests.gateway.upstream import ControlledUpstream

@@ -243,7 +243,13 @@ def test_what_means_nothing_is_refused(served: tuple[RunningGateway, ControlledU
         assert admin.post("/cache/purge", json=wrong).status_code == 422, wrong
     for wrong_warm in ({"targets": ["/a"]}, {"host": "h", "targets": []}, {"host": "h\r\n", "targets": ["/a"]}):
         assert admin.post("/cache/warm", json=wrong_warm).status_code == 422
-    for broken in (b"", b"[]", b'{"version": 2, "entries": [], "created_at": "2026-01-01T00:00:00Z"}', b"[" * 100_000):
+    for broken in (
+        b"",
+        b"[]",
+        b'{"version": 2, "entries": [], "created_at": "2026-01-01T00:00:00Z"}',
+        b'{"version": 1, "entries": [], "created_at": "2026-01-01T00:00:00"}',
+        b"[" * 100_000,
+    ):
         assert admin.post("/cache/restore", content=broken).status_code == 422
     admin.post("/cache/purge", json={"all": True})
     wait_for(lambda: admin.get("/cache/stats").json()["size"] == 0, what="an empty cache")

@@ -76,7 +76,7 @@ class Stage:
             critical=CriticalMetrics.model_validate(critical), system=SystemMetrics(),
         )  # fmt: skip
 
-    def served(self, requests: int, *, seconds: float, failed: int = 0, uses: tuple[int, int] = (0, 0)) -> None:
+    def served(self, requests: int, *, seconds: float, failed: int = 0, uses: tuple[int, int, int] = (0, 0, 0)) -> None:
         tally = Tally()
         for number in range(requests):
             tally.request("GET", "default", 503 if number < failed else 200, seconds)
@@ -96,13 +96,14 @@ def named(alerts: list[dict[str, Any]]) -> dict[str, str]:
 
 def test_the_figures_are_bare_numbers_that_scripts_compare(stage: Stage) -> None:
     pages = stage.pages()
-    stage.served(100, seconds=0.03, failed=3, uses=(5, 95))
+    stage.served(100, seconds=0.03, failed=3, uses=(5, 95, 40))
     stage.now, stage.circuit = 1010.0, 2
     found = pages.performance()
     assert found["p95_latency"] == pytest.approx(30, rel=0.03)
     assert not bc(found["p95_latency"], ">", 50)
     assert bc(found["p95_latency"], ">", 25)
     assert (found["error_rate"], found["connection_reuse_rate"], found["circuit_breaker_state"]) == (3.0, 95.0, 2)
+    assert found["http2_adoption_rate"] == 40.0
     assert bc(found["error_rate"], ">", 2)
     assert not bc(found["error_rate"], ">", 5)
     assert found["requests_per_second"] == 10, "of the ten seconds that it has run"
@@ -114,7 +115,7 @@ def test_what_is_not_measured_is_not_made_up(stage: Stage) -> None:
     assert (found["p95_latency"], found["connection_reuse_rate"], found["circuit_breaker_state"]) == (None, None, None)
     assert found["requests_per_second"] == 0
     assert (found["cache_hit_ratio"], found["cache_memory_usage"], found["eviction_rate"]) == (None, 0, 0)
-    assert "http2_adoption_rate" not in found, "there is none of it yet"
+    assert found["http2_adoption_rate"] is None
     assert stage.pages().system() == {
         "memory_usage": None, "cpu_usage": None, "disk_usage": None, "memory_usage_mb": 0.0, "cpu_usage_percent": None,
     }  # fmt: skip

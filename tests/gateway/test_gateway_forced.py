@@ -10,8 +10,8 @@ import pytest
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.forced import CircuitOrders
 from gateway.proxy.pool import UpstreamPool
-from gateway.settings import CircuitBreakerSettings, UpstreamSettings
 from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.upstreams.settings import CircuitBreakerSettings, UpstreamSettings
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
 from tests.gateway.upstream import ControlledUpstream
 

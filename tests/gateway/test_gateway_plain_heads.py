@@ -147,7 +147,7 @@ class ParsedConnection(UpstreamConnection):
 
 
 def _answered(kind: type[UpstreamConnection], parts: list[bytes], *, to_head: bool) -> tuple[list[Any], bytes, bool]:
-    connection, sink, wire = kind(lambda _: None), Sink(), Wire()
+    connection, sink, wire = kind(lambda _: None, lambda: None), Sink(), Wire()
     connection.connection_made(wire)  # type: ignore[arg-type]
     for _ in range(2):
         connection.begin(sink, b"", to_head_request=to_head)

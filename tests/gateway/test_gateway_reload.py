@@ -72,7 +72,7 @@ async def test_upstreams_that_are_unchanged_keep_their_connections_and_others_do
         await worker.reload(document, 3)
         assert await connection() != first
         report = await worker.report()
-        assert report["pools"] == {"backend": [0, 1]}
+        assert [one[:2] for one in report["targets"]["backend"].values()] == [[0, 1]]
         assert await worker.uses() == [2, 1], "those of the former pool are counted, too"
 
 

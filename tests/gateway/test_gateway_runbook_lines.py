@@ -20,6 +20,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
 from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.upstream_targets import TargetNow
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.ledger import Ledger
@@ -106,18 +107,19 @@ def at(document: Any, name: str) -> Any:
         (["duration", 'http_request_duration_seconds_bucket{le="0.05"'],
          {'http_request_duration_seconds_bucket{le="0.05",route="users"} 4.0'}),
         (["duration", "upstream_request_duration_seconds_count"],
-         {'upstream_request_duration_seconds_count{service="backend"} 3.0'}),
+         {'upstream_request_duration_seconds_count{service="backend",target="blue"} 3.0'}),
         (["circuit_breaker_(state|rejected)", "^circuit_breaker_state"],
          {'circuit_breaker_state{service="backend"} 2.0'}),
         (["circuit_breaker_(state|rejected)", "^circuit_breaker_rejected_total"],
          {'circuit_breaker_rejected_total{service="backend"} 1.0'}),
-        (["^upstream_failures_total"], {'upstream_failures_total{failure_type="timeout",service="backend"} 1.0'}),
+        (["^upstream_failures_total"],
+         {'upstream_failures_total{failure_type="timeout",service="backend",target="blue"} 1.0'}),
         (["^auth_failures_total"], {'auth_failures_total{reason="expired"} 1.0'}),
         (["^http_requests_per_second"], {f"http_requests_per_second {4 / 60}"}),
         (["^gateway_workers_"], {"gateway_workers_desired 3.0", "gateway_workers_ready 2.0"}),
         (["^gateway_requests_in_flight"], {"gateway_requests_in_flight 7.0"}),
         (["^gateway_log_dropped_total"], {"gateway_log_dropped_total 0.0"}),
-        (["^connection_pool_active"], {'connection_pool_active{service="backend"} 1.0'}),
+        (["^connection_pool_active"], {'connection_pool_active{service="backend",target="blue"} 1.0'}),
     ],
 )  # fmt: skip
 def test_what_is_looked_for_in_the_metrics_is_there(looked_for: list[str], found: set[str]) -> None:
@@ -125,12 +127,14 @@ def test_what_is_looked_for_in_the_metrics_is_there(looked_for: list[str], found
     for status in (200, 503, 503, 503):
         tally.request("GET", "users", status, 0.02)
     for _ in range(3):
-        tally.upstream_answered("backend", "503", 0.02)
-    tally.upstream_failed("backend", "timeout")
+        tally.upstream_answered("backend/blue", "503", 0.02)
+    tally.upstream_failed("backend/blue", "timeout")
     tally.circuit_rejected("backend")
     tally.auth_failed("expired")
     ledger.absorb(report_of(tally.take()), at=1.0)
-    moment = Moment(2.0, 1.0, "v", 3, 2, in_flight=7, pools={"backend": (1, 2)}, breakers={"backend": (2, 5)})
+    moment = Moment(
+        2.0, 1.0, "v", 3, 2, in_flight=7, targets={("backend", "blue"): TargetNow(1, 2)}, breakers={"backend": (2, 5)}
+    )
     page = exposition(ledger, moment)
     lines = [line for line in page.splitlines() if not line.startswith("#")]
     for pattern in looked_for:

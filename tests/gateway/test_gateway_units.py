@@ -21,6 +21,7 @@ from gateway.proxy.routing import NoRoute, Route, RoutingTable
 from gateway.supervisor import listeners as listeners_module
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, assignment
+from gateway.supervisor.upstream_targets import TargetNow
 from gateway.telemetry.buckets import bin_middle, fine_bin, quantile
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.ledger import Ledger
@@ -242,7 +243,7 @@ def test_text_lines_suit_awk() -> None:
 
 
 def report(tally: Tally) -> dict[str, Any]:
-    return report_of(tally.take(), connection_uses={"backend": [1, 3]})
+    return report_of(tally.take(), connection_uses={"backend": [1, 3, 0]})
 
 
 @given(
@@ -265,22 +266,30 @@ def test_reports_of_many_workers_add_up(requests: list[tuple[str, int, float]]) 
 def test_the_exposition_names_the_catalogue() -> None:
     ledger, tally = Ledger(100), Tally()
     tally.request("GET", "default", 503, 0.02)
-    tally.upstream_answered("backend", "503", 0.02)
-    tally.upstream_failed("backend", "timeout")
+    tally.upstream_answered("backend/blue", "503", 0.02)
+    tally.upstream_failed("backend/blue", "timeout")
     ledger.absorb(report(tally), at=1.0)
-    moment = Moment(now=2.0, uptime_seconds=1, config_version="v", desired=1, ready=1, pools={"backend": (1, 2)})
+    moment = Moment(
+        now=2.0,
+        uptime_seconds=1,
+        config_version="v",
+        desired=1,
+        ready=1,
+        targets={("backend", "blue"): TargetNow(1, 2)},
+    )
     page = exposition(ledger, moment)
     for line in (
         'http_requests_total{method="GET",route="default",status="503"} 1.0',
         'http_request_duration_seconds_bucket{le="0.015",route="default"} 0.0',
         'http_request_duration_seconds_bucket{le="0.025",route="default"} 1.0',
-        'upstream_requests_total{service="backend",status="503"} 1.0',
-        'upstream_failures_total{failure_type="timeout",service="backend"} 1.0',
-        'connection_pool_idle{service="backend"} 2.0',
+        'upstream_requests_total{service="backend",status="503",target="blue"} 1.0',
+        'upstream_failures_total{failure_type="timeout",service="backend",target="blue"} 1.0',
+        'connection_pool_idle{service="backend",target="blue"} 2.0',
         'connection_pool_uses_total{connection="new",service="backend"} 1.0',
         'connection_pool_uses_total{connection="reused",service="backend"} 3.0',
         "gateway_error_rate 1.0",
         "open_connections 0.0",
+        "open_tunnels 0.0",
         "# TYPE http_requests_total counter",
         "# TYPE http_request_duration_seconds histogram",
     ):

@@ -55,9 +55,11 @@ Behaviour = Callable[[Exchange], Awaitable[bool]]
 
 @dataclass
 class ControlledUpstream:
-    """`seen` counts events by name; `requests` are the requests in order. Use it as a context manager."""
+    """`seen` counts events by name; `requests` are those in order. Use it as a context manager."""
 
     requests: list[Received] = field(default_factory=list)
+    always: str | None = None
+    """What it does whatever it is asked for, for example `status-503`; None: what the path says."""
     seen: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> ControlledUpstream:
@@ -107,7 +109,9 @@ class ControlledUpstream:
         headers = [(name, value.strip()) for name, _, value in (item.partition(":") for item in fields)]
         request = Received(method, target, headers, connection=number)
         self.requests.append(request)
-        name = target.partition("?")[0].rpartition("/")[2].partition("-")[0]
+        if self.always is not None:
+            request.target = f"/{self.always}"
+        name = request.target.partition("?")[0].rpartition("/")[2].partition("-")[0]
         behaviour = BEHAVIOURS.get(name, echo)
         return await behaviour(Exchange(request, reader, writer, self))
 

@@ -1,0 +1,1 @@
+"""The services behind the gateway: their settings, and which target of one a request goes to."""

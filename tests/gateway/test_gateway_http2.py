@@ -1,0 +1,367 @@
+"""HTTP/2 towards upstreams: streams, windows both ways, trailers, resets, GOAWAY, TLS, the profiles of runbook 003."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.proxy.http2_frames import FrameSplitter
+from gateway.proxy.message import Refused
+from gateway.settings import Settings
+from gateway.supervisor.health_checks import HealthChecks
+from tests.gateway.certificates import Authority
+from tests.gateway.running import settings_for
+from tests.gateway.stage import Answer, Caller, Stage, staged, until
+from tests.gateway.targets import nobody
+from tests.gateway.upstream import ControlledUpstream
+from tests.gateway.upstream_http2 import Http2Upstream
+
+
+def document_for(upstream: Http2Upstream | str, **more: Any) -> dict[str, Any]:
+    url = upstream if isinstance(upstream, str) else upstream.url
+    return settings_for(url, upstream={"protocol": "http2", **more})
+
+
+async def sent(stage: Stage, method: str, body: bytes, target: str = "/x") -> Answer:
+    async with stage.caller() as caller:
+        caller.send(f"{method} {target} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        return await caller.answer()
+
+
+async def whole(caller: Caller) -> bytes:
+    """Everything up to the end of a chunked body, as it was written."""
+    return await caller._reader.readuntil(b"\r\n\r\n") + await caller._reader.readuntil(b"\r\n\r\n")
+
+
+async def test_requests_go_as_streams_of_one_connection_with_the_fields_of_http_1() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            for number in range(3):
+                answer = await caller.get(f"/users?id={number}", authorization="Bearer secret", x_request_id="r1")
+                assert (answer.status, answer.body) == (200, f"/users?id={number}".encode())
+            assert answer.headers["set-cookie"] == "a=1, b=2"
+            asked = upstream.requests[0]
+            assert {one.connection for one in upstream.requests} == {1}
+            assert [asked.header(name)[0] for name in (":method", ":scheme", ":path")] == ["GET", "http", "/users?id=0"]
+            assert asked.header(":authority") == [upstream.url.removeprefix("http://")]
+            assert asked.header("authorization") == ["Bearer secret"]
+            assert asked.header("x-request-id") == ["r1"]
+            assert asked.header("host") == asked.header("connection") == asked.header("transfer-encoding") == []
+            assert stage.plane.take_connection_uses() == {"backend": [1, 2, 3]}
+            assert upstream.seen["protocol_errors"] == 0
+
+
+async def test_many_at_a_time_share_connections_up_to_what_the_upstream_allows() -> None:
+    with Http2Upstream(max_streams=2) as upstream:
+        document = document_for(upstream)
+        document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 2}}
+        async with staged(document) as stage, contextlib.AsyncExitStack() as stack:
+            callers = [await stack.enter_async_context(stage.caller()) for _ in range(6)]
+            for caller in callers:
+                caller.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: upstream.seen["waiting"] == 4)
+            assert upstream.seen["connections"] == 2
+            name = f"127.0.0.1:{upstream.port}"
+            await until(lambda: stage.plane.target_states()["backend"][name][:3] == [2, 0, 6])
+            callers[0].writer.close()
+            await until(lambda: upstream.seen["waiting"] == 5, "the room that one who left has made")
+            assert upstream.seen["connections"] == 2
+
+
+async def test_who_waits_for_room_too_long_gets_an_answer() -> None:
+    with Http2Upstream(max_streams=1) as upstream:
+        document = document_for(upstream, connect_timeout_secs=1.5)
+        document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 1}}
+        async with staged(document) as stage, stage.caller() as waiting, stage.caller() as caller:
+            waiting.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: upstream.seen["waiting"] == 1)
+            assert (await caller.get("/x")).json()["error"] == "connect_timeout"
+
+
+async def test_bodies_stream_both_ways() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage:
+            body = bytes(range(256)) * 4000
+            answer = await sent(stage, "PUT", body)
+            assert (answer.status, answer.body == body) == (200, True)
+            async with stage.caller() as caller:
+                caller.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+                assert (await caller.answer()).body == b"abc"
+                caller.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+                assert (await caller.answer()).body == b"/x"
+                caller.send("HEAD /big-100 HTTP/1.1\r\nHost: h\r\n\r\n")
+                head = await caller.answer(to_head=True)
+                assert (head.status, head.headers["content-length"]) == (200, "100")
+                assert (await caller.get("/status-204")).status == 204
+
+
+async def test_a_client_that_does_not_read_holds_up_its_own_answer_only() -> None:
+    size = 32 * 1024 * 1024
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as slow, stage.caller() as caller:
+            slow.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            slow.send(f"GET /big-{size} HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: upstream.seen["sent_bytes"] > 0)
+            for _ in range(50):
+                assert (await caller.get("/x")).status == 200
+            assert upstream.seen["sent_bytes"] < size
+            assert {one.connection for one in upstream.requests} == {1}
+            slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
+            assert len((await slow.answer()).body) == size
+
+
+async def test_an_upstream_that_does_not_read_holds_up_the_client() -> None:
+    size = 4 * 1024 * 1024
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller, stage.caller() as other:
+            caller.send(f"PUT /deaf HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n")
+            sending = asyncio.create_task(_poured(caller, size))
+            await until(lambda: upstream.seen["body_bytes"] > 0)
+            for _ in range(20):
+                assert (await other.get("/x")).status == 200
+            assert upstream.seen["body_bytes"] <= upstream.window
+            upstream.release.set()
+            await sending
+            assert len((await caller.answer()).body) == size
+
+
+async def _poured(caller: Caller, size: int) -> None:
+    for _ in range(size // 65_536):
+        caller.send(b"z" * 65_536)
+        await caller.writer.drain()
+
+
+async def test_trailers_reach_clients_that_read_them() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send("GET /trailers HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+            assert (await whole(caller)).endswith(b"5\r\nhello\r\n0\r\ngrpc-status: 0\r\n\r\n")
+            caller.send("GET /trailers HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await whole(caller)).endswith(b"5\r\nhello\r\n0\r\n\r\n")
+
+
+async def test_trailers_of_http_1_reach_them_too(shared_upstream: ControlledUpstream) -> None:
+    async with staged(settings_for(shared_upstream.url)) as stage, stage.caller() as caller:
+        caller.send("GET /chunked HTTP/1.1\r\nHost: h\r\nTE: trailers\r\nConnection: TE\r\n\r\n")
+        assert (await whole(caller)).endswith(b"\r\n0\r\nt: v\r\n\r\n")
+
+
+async def test_early_hints_come_through() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send("GET /hints HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await caller._reader.readuntil(b"\r\n\r\n")).startswith(
+                b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>"
+            )
+            assert (await caller.answer()).body == b"hinted"
+
+
+async def test_a_client_that_leaves_has_its_stream_reset_and_the_connection_goes_on() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            async with stage.caller() as leaving:
+                leaving.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+                await until(lambda: upstream.seen["waiting"] == 1)
+            await until(lambda: upstream.seen["reset"] == 1)
+            assert (await caller.get("/x")).status == 200
+            assert upstream.seen["connections"] == 1
+
+
+async def test_an_upstream_that_is_silent_is_given_up_in_time() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream, timeout_secs=0.1)) as stage, stage.caller() as caller:
+            caller.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+            answer = asyncio.create_task(caller.answer())
+            while not answer.done():
+                stage.plane.tick()
+                await asyncio.sleep(0.02)
+            assert (await answer).json()["error"] == "timeout"
+            await until(lambda: upstream.seen["reset"] == 1)
+
+
+async def test_what_is_under_way_at_a_goaway_is_answered_and_the_next_request_goes_elsewhere() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            assert (await caller.get("/goaway")).body == b"last"
+            assert (await caller.get("/x")).status == 200
+            assert upstream.requests[-1].connection == 2
+            await until(lambda: upstream.seen["closed"] == 1, "the end of the first connection")
+            async with stage.caller() as slow:
+                slow.send("PUT /deaf HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+                await until(lambda: upstream.requests[-1].path == "/deaf")
+                upstream.do("goaway")
+                assert (await caller.get("/x")).status == 200
+                upstream.release.set()
+                assert (await slow.answer()).body == b"abc"
+
+
+async def test_a_stream_that_was_not_looked_at_is_sent_again_whatever_its_method() -> None:
+    with Http2Upstream() as upstream:
+        upstream.always = "/refused"
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            refused = await caller.answer()
+            assert (refused.status, refused.json()["error"], len(upstream.requests)) == (502, "refused", 2)
+            upstream.always = "/reset"
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("reset", 3)
+
+
+async def test_a_broken_answer_is_told_and_a_broken_connection_hurts_nobody_later() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage:
+            async with stage.caller() as caller:
+                with pytest.raises(asyncio.IncompleteReadError):
+                    await caller.get("/torn")
+            async with stage.caller() as caller:
+                assert (await caller.get("/x")).status == 200
+                assert (await caller.get("/cut")).json()["error"] == "disconnected"
+                assert (await caller.get("/x")).status == 200
+                upstream.do("cut")
+                assert (await caller.get("/x")).status == 200, "a connection that died while it was idle costs nothing"
+
+
+async def test_fields_that_would_be_more_in_http_1_reach_nobody() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            refused = await caller.get("/evil")
+            assert (refused.status, refused.json()["error"], "set-cookie" in refused.headers) == (
+                502,
+                "bad_answer",
+                False,
+            )
+            assert (await caller.get("/x")).status == 200
+
+
+async def test_long_fields_arrive_as_they_were_sent() -> None:
+    fields = {f"x_{size}": "v" * size for size in (0, 1, 99, 101, 126, 127, 128, 1023, 1024, 5000)}
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            for _ in range(2):
+                assert (await caller.get("/x", cookie="a=1; b=2", **fields)).status == 200
+            for asked in upstream.requests:
+                assert {name: asked.header(name.replace("_", "-")) for name in fields} == {
+                    name: [value] for name, value in fields.items()
+                }
+                assert asked.header("cookie") == ["a=1; b=2"]
+            assert upstream.seen["protocol_errors"] == 0
+
+
+async def test_an_answer_before_the_request_is_complete_ends_it() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send("PUT /early HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nabc")
+            assert (await caller.answer()).status == 413
+            await until(lambda: upstream.seen["reset"] == 1)
+
+
+async def test_retries_and_weights_are_as_with_http_1() -> None:
+    with Http2Upstream() as upstream, nobody() as dead:
+        places = [{"id": "blue", "address": dead}, {"id": "green", "address": f"127.0.0.1:{upstream.port}"}]
+        async with staged(document_for("http://service.example", targets=places)) as stage:
+            answers = [(await sent(stage, "POST", b"x")).status for _ in range(4)]
+            assert answers == [200] * 4
+            assert upstream.requests[0].header(":authority") == ["service.example"]
+
+
+@pytest.mark.parametrize("profile", [{"keep_alive": False}, {"compression": True, "tcp_no_delay": False}])
+async def test_a_profile_says_how_connections_are_used(profile: dict[str, Any]) -> None:
+    with Http2Upstream() as upstream:
+        document = document_for(upstream, http2_profile="low_latency")
+        document["http2_optimization"] = {"low_latency": {"idle_timeout": "30s", **profile}}
+        async with staged(document) as stage, stage.caller() as caller:
+            assert (await caller.get("/x")).status == 200
+            if not profile.get("keep_alive", True):
+                await until(lambda: upstream.seen["closed"] == 1)
+            assert (await caller.get("/x")).status == 200
+            assert upstream.seen["connections"] == (1 if profile.get("keep_alive", True) else 2)
+            pool = stage.plane._pools["backend"]
+            pool.tick(stage.plane.clock() + 29)
+            await asyncio.sleep(0)
+            pool.tick(stage.plane.clock() + 31)
+            await until(lambda: upstream.seen["closed"] == upstream.seen["connections"])
+
+
+def test_the_profiles_are_those_of_the_runbook() -> None:
+    document = settings_for("http://127.0.0.1:1")
+    document["http2_optimization"] = {
+        "high_concurrency": {"max_connections_per_host": 30, "idle_timeout": "60s", "keep_alive": True},
+        "low_latency": {"max_connections_per_host": 10, "idle_timeout": "30s", "tcp_no_delay": True},
+        "bandwidth_optimized": {"max_connections_per_host": 5, "idle_timeout": "120s", "compression": True},
+    }
+    read = Settings.model_validate(document).http2_optimization
+    assert read == Settings.model_validate(settings_for("http://127.0.0.1:1")).http2_optimization, (
+        "they are the defaults"
+    )
+    assert [one.idle_timeout for one in (read.high_concurrency, read.low_latency, read.bandwidth_optimized)] == [
+        60,
+        30,
+        120,
+    ]
+
+
+async def test_with_tls_both_sides_agree_on_it_and_the_certificate_is_verified(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    good, other = authority.signs("service.example"), authority.signs("other.example")
+    trusted = {"ca_path": str(authority.path)}
+    for certificate, tls, protocols, expected in (
+        (good, trusted, ("h2",), 200),
+        (good, trusted, ("http/1.1",), "connect_failed"),
+        (good, {}, ("h2",), "tls_failed"),
+        (other, trusted, ("h2",), "tls_failed"),
+        (other, {**trusted, "server_name": "other.example"}, ("h2",), 200),
+    ):
+        with Http2Upstream(certificate.server(*protocols)) as upstream:
+            places = [{"address": f"127.0.0.1:{upstream.port}"}]
+            document = document_for("https://service.example", targets=places, tls=tls)
+            async with staged(document) as stage, stage.caller() as caller:
+                answer = await caller.get("/x")
+                assert expected in (answer.status, answer.status == 502 and answer.json()["error"])
+                if answer.status == 200:
+                    assert upstream.requests[0].header(":scheme") == ["https"]
+
+
+async def test_who_speaks_http_1_only_is_told_apart(shared_upstream: ControlledUpstream) -> None:
+    async with staged(document_for(shared_upstream.url, connect_timeout_secs=2)) as stage, stage.caller() as caller:
+        assert (await caller.get("/x")).status in (502, 504)
+
+
+async def test_health_checks_speak_it(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate = authority.signs("service.example")
+    checks = HealthChecks(log=lambda *_, **__: None, changed=lambda: None)
+    with Http2Upstream() as clear, Http2Upstream(certificate.server("h2")) as safe:
+        document = document_for("http://service.example")
+        common = {"protocol": "http2", "tls": {"ca_path": str(authority.path)}}
+        check = {"path": "/status-200", "interval_secs": 0.05, "healthy_threshold": 1}
+        document["upstreams"] = [
+            {"id": name, "base_url": url, "targets": [{"address": f"127.0.0.1:{one.port}", "id": "blue"}],
+             "health_check": check, **common}
+            for name, url, one in (
+                ("backend", "http://service.example", clear), ("safe", "https://service.example", safe),
+            )
+        ]  # fmt: skip
+        checks.follow(Settings.model_validate(document).upstreams)
+        try:
+            await until(lambda: checks.for_workers() == {"backend": {"blue": True}, "safe": {"blue": True}})
+        finally:
+            checks.stop()
+        assert clear.requests[0].header(":authority") == safe.requests[0].header(":authority") == ["service.example"]
+
+
+def test_goaway_is_taken_out_wherever_the_bytes_are_cut() -> None:
+    settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    ping = bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + b"12345678"
+    goaway = bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + (41).to_bytes(4, "big") + bytes(4)
+    stream = settings + goaway + ping
+    for cut in range(len(stream) + 1):
+        splitter = FrameSplitter()
+        parts = [*splitter.split(stream[:cut]), *splitter.split(stream[cut:])]
+        assert b"".join(whole for whole, _ in parts) == settings + ping
+        assert [last for _, last in parts if last is not None] == [41]
+    with pytest.raises(Refused):
+        list(FrameSplitter().split(b"HTTP/1.1 400 Bad Request\r\n"))
