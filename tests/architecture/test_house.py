@@ -59,6 +59,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "markupsafe": ("bot/platforms/console/rendering.py", "bot/platforms/console/drawings.py"),
     "matplotlib": ("bot/charts.py", "bot/exporting/pdf.py"),
     "nh3": ("bot/exporting/html.py",),
+    "opentelemetry": ("gateway/tracing/*",),
     "pagerduty": ("bot/adapters/pagerduty.py",),
     "prometheus_client": ("gateway/telemetry/exposition.py",),
     "psutil": ("gateway/supervisor/*", "bot/demo/*"),
