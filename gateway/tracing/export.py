@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias
 
+import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -36,7 +37,9 @@ class Outlet(SpanProcessor):
         self._room = settings.queue_size
         self._waiting = 0
         self._closed = False
-        self._sender = OTLPSpanExporter(endpoint=settings.otlp_endpoint, timeout=settings.timeout_secs)
+        session = requests.Session()
+        session.trust_env = False  # It would send what a .netrc has for the collector's host.
+        self._sender = OTLPSpanExporter(endpoint=settings.otlp_endpoint, timeout=settings.timeout_secs, session=session)
         self._batches = BatchSpanProcessor(
             _Reporting(self._sender, self._reported),
             max_queue_size=settings.queue_size,

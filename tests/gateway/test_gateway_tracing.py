@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.settings import Settings
+from gateway.telemetry.exposition import Moment, exposition
+from gateway.telemetry.ledger import Ledger
 from gateway.tracing.context import Sampling, parent_in
 from gateway.tracing.settings import TracingSettings
 from tests.gateway.collector import Collector, Taken
@@ -53,6 +56,17 @@ async def counted(worker: OneWorker, outcome: str, number: int) -> None:
     """Wait until so many are."""
     while await spans_of(worker, outcome) < number:
         pass
+
+
+def records_of(worker: OneWorker) -> list[dict[str, Any]]:
+    """What it has logged, as far as it has told of it."""
+    lines = [line for one in worker.said if one["type"] == "report" for _, _, line in one["records"]]
+    return [json.loads(line) for line in lines]
+
+
+def sent_to(upstream: ControlledUpstream, target: str) -> bool:
+    """Whether the last request that came to the upstream was this one."""
+    return upstream.requests[-1].target == target
 
 
 async def taken(collector: Collector, number: int) -> list[Taken]:
@@ -196,6 +210,13 @@ async def test_a_dead_collector_costs_spans_and_no_request(shared_upstream: Cont
             assert (await caller.get("/")).status == 200
         await counted(worker, "failed", 2)
         assert await spans_of(worker, "exported") == 0
+        ledger = Ledger(10)
+        for one in worker.said:
+            if one["type"] == "report":
+                ledger.absorb(one, 0.0)
+    page = exposition(ledger, Moment(1.0, 1.0, "v", 1, 1))
+    assert f'gateway_tracing_spans_total{{result="failed"}} {ledger.spans["failed"]}.0' in page
+    assert 'gateway_tracing_spans_total{result="exported"} 0.0' in page
 
 
 async def test_a_collector_that_does_not_answer_holds_up_nothing(shared_upstream: ControlledUpstream) -> None:
@@ -209,6 +230,70 @@ async def test_a_collector_that_does_not_answer_holds_up_nothing(shared_upstream
         # It ends in time all the same, and says what became of them.
         reports = [one["counted"]["spans"] for one in worker.said if one["type"] == "report"]
         assert sum(one.get("dropped", 0) for one in reports) <= 20
+
+
+async def test_the_log_says_when_a_collector_takes_nothing_and_when_it_does_again(
+    shared_upstream: ControlledUpstream,
+) -> None:
+    with Collector(status=400) as collector:
+        async with one_worker(traced(shared_upstream.url, collector.url)) as worker, worker.caller() as caller:
+            for _ in range(2):
+                await caller.get("/")
+                await counted(worker, "failed", 2)
+            collector.status = 200
+            await caller.get("/")
+            await taken(collector, 2)
+            await counted(worker, "exported", 2)
+        events = [one["event_type"] for one in records_of(worker) if one["component"] == "tracing"]
+    assert events == ["traces_not_taken", "traces_taken"]
+
+
+async def test_the_log_has_the_trace_and_keeps_the_correlation_id(shared_upstream: ControlledUpstream) -> None:
+    with Collector() as collector:
+        document = traced(shared_upstream.url, collector.url, sampling_rate=0.0, client_sampled_per_sec=1)
+        async with one_worker(document) as worker, worker.caller() as caller:
+            await caller.get("/", x_request_id="first", traceparent=parent("01"))
+            await caller.get("/", x_request_id="second", traceparent=parent("00"))
+            server, _ = await taken(collector, 2)
+            await worker.report()
+            found = {one["correlation_id"]: one for one in records_of(worker) if one["event_type"] == "request"}
+    assert (found["first"]["trace_id"], found["first"]["span_id"]) == (TRACE, server.span_id)
+    assert (found["second"]["trace_id"], "span_id" in found["second"]) == (TRACE, False)
+
+
+async def test_secrets_and_addresses_in_paths_are_masked_as_in_the_log(shared_upstream: ControlledUpstream) -> None:
+    with Collector() as collector:
+        async with one_worker(traced(shared_upstream.url, collector.url)) as worker, worker.caller() as caller:
+            await caller.get("/token/abcdef0123456789/of/somebody@example.com?key=abcdef", cookie="s=abcdef")
+            caller.send("GET http://me:abcdef@host:81/x HTTP/1.1\r\nHost: me:abcdef@host:81\r\n\r\n")
+            await caller.answer()
+            spans = await taken(collector, 2)
+    assert spans[0].attributes["url.path"] == "/token/***/of/s***@example.com"
+    assert "abcdef" not in str(spans)
+
+
+async def test_a_client_that_leaves_is_no_error_of_the_server(shared_upstream: ControlledUpstream) -> None:
+    with Collector() as collector:
+        async with one_worker(traced(shared_upstream.url, collector.url)) as worker:
+            async with worker.caller() as caller:
+                caller.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+                await until(lambda: bool(shared_upstream.requests) and sent_to(shared_upstream, "/silent"))
+            server, client = await taken(collector, 2)
+    assert server.attributes["error.type"] == client.attributes["error.type"] == "client_disconnected"
+    assert "http.response.status_code" not in server.attributes
+
+
+async def test_an_answer_of_the_cache_asks_no_upstream(shared_upstream: ControlledUpstream) -> None:
+    with Collector() as collector:
+        more = {"cache": {"enabled": True, "default_ttl": 600}, "concurrency": {"max_concurrency": 1}}
+        document = traced(shared_upstream.url, collector.url, more=more)
+        async with one_worker(document) as worker, worker.caller() as caller:
+            # One place for both: what gives it back and what ends the span go together.
+            given = [(await caller.get("/chunk-1")).headers["x-cache"] for _ in range(2)]
+            spans = await taken(collector, 3)
+    assert given == ["MISS", "HIT"]
+    assert [one.kind for one in spans] == ["server", "client", "server"]
+    assert [one.parent_id for one in spans] == ["", spans[0].span_id, ""]
 
 
 async def test_what_is_queued_is_sent_before_a_worker_ends(shared_upstream: ControlledUpstream) -> None:
