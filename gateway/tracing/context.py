@@ -16,10 +16,9 @@ _SAMPLED = 1
 _RANDOM = 2
 _TRACEPARENT_ONLY = frozenset({b"traceparent"})
 _BOTH = frozenset({b"traceparent", b"tracestate"})
-_NO_EDITS = HeaderEdits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parent:
     """A client's span, as its `traceparent` names it."""
 
@@ -33,7 +32,7 @@ class Parent:
         return bool(self.flags & _SAMPLED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TraceContext:
     """That of one request: the trace that it belongs to, and the gateway's decision about it."""
 
@@ -48,10 +47,11 @@ class TraceContext:
         """
         flags = (self.parent.flags & _RANDOM if self.parent else 0) | (_SAMPLED if self.sampled else 0)
         value = b"00-%032x-%016x-%02x" % (self.trace_id, span_id, flags)
-        known = before or _NO_EDITS
         dropped = _BOTH if self.parent is None else _TRACEPARENT_ONLY
-        kept = tuple(one for one in known.added if one[0] not in dropped)
-        return HeaderEdits(known.dropped | dropped, (*kept, (b"traceparent", value)))
+        if before is None:
+            return HeaderEdits(dropped, ((b"traceparent", value),))
+        kept = tuple(one for one in before.added if one[0] not in dropped)
+        return HeaderEdits(before.dropped | dropped, (*kept, (b"traceparent", value)))
 
     def edits_unsampled(self, before: HeaderEdits | None) -> HeaderEdits | None:
         """The same for a request that is not sampled: whoever comes after the gateway goes by that, too."""
@@ -103,6 +103,8 @@ class Sampling:
 def parent_in(headers: Headers) -> Parent | None:
     """The client's span. None without a `traceparent`, with one that is not valid, and with several."""
     sent = [value for name, value in headers if name == b"traceparent"]
+    if not sent:
+        return None
     match = _TRACEPARENT.fullmatch(sent[0]) if len(sent) == 1 else None
     if match is None:
         return None
