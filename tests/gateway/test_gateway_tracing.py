@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -281,6 +282,27 @@ async def test_a_client_that_leaves_is_no_error_of_the_server(shared_upstream: C
             server, client = await taken(collector, 2)
     assert server.attributes["error.type"] == client.attributes["error.type"] == "client_disconnected"
     assert "http.response.status_code" not in server.attributes
+
+
+async def test_a_tunnel_is_asked_for_in_one_span_and_lasts_in_another() -> None:
+    async def switch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    served = await asyncio.start_server(switch, "127.0.0.1", 0)
+    with Collector() as collector:
+        document = traced(f"http://127.0.0.1:{served.sockets[0].getsockname()[1]}", collector.url)
+        document["routes"][0]["upgrades"] = ["websocket"]
+        async with served, one_worker(document) as worker:
+            async with worker.caller() as caller:
+                caller.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+                await caller.until(b"\r\n\r\n")
+                (client,) = await taken(collector, 1)
+                assert (client.kind, client.attributes["http.response.status_code"]) == ("client", 101)
+            server, _ = await taken(collector, 2)
+    assert (server.kind, server.attributes["http.response.status_code"], server.failed) == ("server", 101, False)
 
 
 async def test_an_answer_of_the_cache_asks_no_upstream(shared_upstream: ControlledUpstream) -> None:
