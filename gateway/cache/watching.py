@@ -139,6 +139,9 @@ class Filling(Passing):
         if stale is not None and self._entry is None and head.status in _IN_ITS_PLACE:
             self._cache.store.forget(stale, "changed")
         self._route.tell(self._exchange, self._forwarded, status=head.status, stored=self._entry is not None)
+        if self._entry is None:
+            # Nobody waits for the end of what is not stored: a stream may have none.
+            self._finish(fruitful=self._fruitful)
         self._exchange.answer_started(head)
 
     @property
@@ -152,7 +155,7 @@ class Filling(Passing):
             if self._has_room(len(chunk)):
                 self._parts.append(chunk)
             else:
-                self._forget()
+                self._finish(fruitful=False)
         if not self._validated:
             self._exchange.answer_body(chunk)
 

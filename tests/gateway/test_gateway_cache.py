@@ -368,6 +368,28 @@ async def test_nobody_waits_twice_for_what_is_not_stored() -> None:
             assert [(await one.answer()).body for one in (first, second, third)] == [b"one"] * 3
 
 
+@pytest.mark.parametrize(
+    ("told", "begun"),
+    [
+        ({"cache_control": "private"}, "b"), ({"cache_control": "no-cache"}, "b"),
+        ({"cache_control": "max-age=60"}, "b" * 70_000),
+    ],
+)  # fmt: skip
+async def test_nobody_waits_for_the_end_of_what_is_not_stored(told: dict[str, str], begun: str) -> None:
+    async with scene(max_entry_bytes=65_536, default_ttl=60) as here:
+        here.origin.patient = True
+        endless = b"99999\r\n"  # The begin of a chunk that never ends.
+        head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in told.items())
+        here.origin.answer = lambda _: (
+            f"HTTP/1.1 200 Some\r\ntransfer-encoding: chunked\r\n{head}\r\n".encode() + endless + begun.encode()
+        )
+        async with here.stage.caller() as first, here.stage.caller() as second:
+            for caller in (first, second):
+                caller.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+            # The second one either comes when that is known already, or waits until it is.
+            await until(lambda: len(here.origin.asked) == 2)
+
+
 async def test_waiting_has_a_bound_and_a_client_that_leaves_takes_nothing_along() -> None:
     async with scene(collapse_wait_secs=5) as here:
         release = hold(here.origin, reply("one", cache_control="max-age=60"))
