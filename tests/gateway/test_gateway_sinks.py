@@ -324,6 +324,16 @@ def test_a_queue_is_bounded_by_its_bytes() -> None:
         assert (count.queued_records, count.dropped) == (3, 7)
 
 
+@pytest.mark.parametrize("room", [{"queue_records": 50}, {"queue_bytes": 20_000}])
+def test_what_fills_half_of_the_queue_is_sent_however_large_a_batch_may_be(room: dict[str, int]) -> None:
+    cluster = Elasticsearch()
+    with cluster.wire:
+        patient = {"urls": [cluster.wire.url], "flush_interval_secs": 3600, "batch_size": 10_000}
+        with sending(sink("elasticsearch", patient, **room), flush_timeout_secs=60) as gateway:
+            gateway.send(*(line(number, filler="x" * 200) for number in range(25)))
+            assert gateway.wait("elasticsearch", lambda one: one.delivered > 10, "they arrive").dropped == 0
+
+
 def test_a_sink_that_was_dead_gets_what_it_has_missed() -> None:
     with socket.socket() as reserved:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
