@@ -117,7 +117,8 @@ class Filling(Passing):
         self._began = self._cache.clock()
         self._recording = self._cache.store.record(asked.key)
         self._entry: Entry | None = None
-        self._parts: list[bytes] = []
+        # In one piece: thousands of parts of a few bytes would take many times the memory that is counted.
+        self._body = bytearray()
         self._validated = False
         self._over = False
 
@@ -153,7 +154,7 @@ class Filling(Passing):
     def answer_body(self, chunk: bytes) -> None:
         if self._entry is not None:
             if self._has_room(len(chunk)):
-                self._parts.append(chunk)
+                self._body += chunk
             else:
                 self._finish(fruitful=False)
         if not self._validated:
@@ -196,13 +197,13 @@ class Filling(Passing):
 
     def _forget(self) -> None:
         self._entry = None
-        self._parts.clear()
+        self._body = bytearray()
         self._cache.store.release(self._recording)
 
     def _store(self, entry: Entry) -> None:
         self._cache.store.release(self._recording)
         if not self._recording.void:
-            entry.body = b"".join(self._parts)
+            entry.body = bytes(self._body)
             entry.describe()
             self._cache.store.put(entry)
 
