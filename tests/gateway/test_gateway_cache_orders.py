@@ -191,6 +191,7 @@ def test_operators_do_what_the_runbook_says_in_all_workers(served: tuple[Running
         assert name in page
     snapshot = admin.post("/cache/snapshot")
     assert [entry["status"] for entry in snapshot.json()["entries"]] == [200]
+    assert snapshot.json()["complete"] is True
     assert admin.post("/cache/optimize").json() == {"workers": 2, "removed": 0, "freed_bytes": 0}
     before = len(upstream.requests)
     purged = admin.post("/cache/purge", json={"url": "/status-200", "actor": "ana", "reason": "drill"})
@@ -312,6 +313,18 @@ async def test_a_snapshot_has_each_entry_once_and_a_bound() -> None:
     whole = json.loads(b"".join([part async for part in one.snapshot()]))
     assert [told["url"] for told in whole["entries"]] == ["http://h/1", "http://h/2", "http://h/3"]
     assert [order["after"] for order in ordered] == [{}, {"a": 2, "b": None}, {"a": 3, "b": None}]
+    assert whole["complete"] is False, "it was cut off"
+
+
+@pytest.mark.parametrize(("late", "complete"), [(1, True), (3, False)])
+async def test_a_snapshot_waits_for_a_worker_that_is_late_and_says_what_it_has_not(late: int, complete: bool) -> None:
+    def page(worker: str, number: int) -> dict[str, Any]:
+        entry = {"url": f"http://h/{number}", "route": "r", "selection": []}
+        return {"worker": worker, "entries": [entry], "next": None}
+
+    one, _ = control([[page("a", 1)]] * late + [[page("a", 1), page("b", 2)]])
+    whole = json.loads(b"".join([part async for part in one.snapshot()]))
+    assert (len(whole["entries"]), whole["complete"]) == (2 if complete else 1, complete)
 
 
 async def test_what_is_restored_is_cut_into_messages_and_what_is_too_long_left_out() -> None:
