@@ -435,6 +435,17 @@ async def test_a_stale_answer_is_given_at_once_while_a_newer_one_is_fetched() ->
         assert (await here.get()).body == b"three"
 
 
+async def test_a_part_is_no_reason_to_fetch_a_part_in_the_background() -> None:
+    async with scene() as here:
+        here.origin.answer = lambda _: reply("one", cache_control="max-age=10, stale-while-revalidate=30")
+        await here.get()
+        here.clock.now += 20
+        assert (await here.get("/", range="bytes=0-0")).body == b"o"
+        await until(lambda: len(here.origin.asked) == 2 and here.stage.cache.refreshing.under_way == 0)
+        assert "range" not in here.origin.asked[1].headers
+        assert status(await here.get()) == "hit; ttl=10"
+
+
 async def test_in_the_background_a_304_is_enough_and_a_failure_harms_nobody() -> None:
     async with scene(stale_while_revalidate="30s") as here:
         here.origin.answer = lambda _: reply("one", cache_control="max-age=10", etag='"v1"')

@@ -12,8 +12,9 @@ import pytest
 from gateway.cache.orders import CacheOrders
 from gateway.settings import Settings
 from gateway.supervisor.cache_control import CacheControl, IncompleteError
-from tests.gateway.origin import Asked, reply
+from tests.gateway.origin import Asked, origin, reply
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
+from tests.gateway.stage import staged, until
 from tests.gateway.test_gateway_cache import Scene, scene
 from tests.gateway.upstream import ControlledUpstream
 
@@ -125,6 +126,16 @@ async def test_warming_fetches_what_is_not_there_yet() -> None:
         assert one.obey({**order, "scheme": "https", "targets": ["/a"]})["begun"] == 1, "that is another URL"
         assert here.stage.cache.store.size == 3
         await_over(here)
+
+
+async def test_what_is_warmed_is_asked_for_as_clients_would_have_it_asked_for() -> None:
+    async with origin() as upstream:
+        rules = {"request": {"set": {"x-tenant": "a"}}}
+        document = settings_for(upstream.url, cache={"enabled": True, "default_ttl": 60}, headers=rules)
+        async with staged(document) as stage:
+            assert stage.cache.warm(stage.plane, b"http", b"h", b"/a")
+            await until(lambda: upstream.asked)
+            assert upstream.asked[0].headers["x-tenant"] == "a"
 
 
 # Over all workers.
