@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -140,6 +141,17 @@ def test_only_a_cluster_that_is_whom_it_says_is_told_anything(tmp_path: Path) ->
             gateway.wait(name, lambda count: not count.up, "it is down")
         assert gateway.count("elasticsearch-3").last_error == "it cannot be set up: No such file or directory"
     assert len(cluster.wire.asked) == 1
+
+
+def test_credentials_that_an_answer_quotes_are_told_nobody() -> None:
+    cluster = Elasticsearch(user="gateway", password="es-password")
+    sent = base64.b64encode(b"gateway:es-password").decode()
+    quoted = [Answer(503, f"not with {sent} and es-password")]
+    cluster.wire.before = lambda _: quoted.pop() if quoted else None
+    with cluster.wire, sending(to_elasticsearch(cluster, username="gateway", password="es-password")) as gateway:
+        gateway.send(line(1))
+        gateway.delivered("elasticsearch", 1)
+        assert str(gateway.told_of(2)[0][1]).endswith("503 not with *** and ***")
 
 
 def test_an_answer_without_an_end_is_none() -> None:
