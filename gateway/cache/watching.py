@@ -91,7 +91,10 @@ class HeadUpdate(Passing):
         if head.status == 200:
             size = len(entry.body)
             if same_content(entry.headers, head.headers, size):
+                purged = entry.purged
                 self._route.freshen(entry, head, asked_at=self._began)
+                if purged is not None and purged >= self._began:
+                    entry.purged = purged  # It may be of before.
             else:
                 self._cache.store.forget(entry, "changed")
         super().answer_started(head)

@@ -351,6 +351,21 @@ def hold(upstream: Origin, answer: bytes) -> Any:
     return release
 
 
+async def test_an_answer_to_head_of_before_a_purge_does_not_make_it_good() -> None:
+    async with scene() as here:
+        here.origin.answer = lambda _: reply("one", cache_control="max-age=10", etag='"v1"')
+        await here.get()
+        here.clock.now += 20
+        release = hold(here.origin, reply("one", cache_control="max-age=10", etag='"v1"'))
+        async with here.stage.caller() as caller:
+            caller.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: len(here.origin.asked) == 2)
+            here.stage.cache.store.purge(lambda _: True, "all", soft_at=here.clock.now)
+            release.set()
+            assert (await caller.answer(to_head=True)).status == 200
+        assert status(await here.get()) == "fwd=stale; fwd-status=200; stored"
+
+
 async def test_nobody_waits_twice_for_what_is_not_stored() -> None:
     async with scene() as here:
         release = hold(here.origin, reply("one", cache_control="private"))
