@@ -31,7 +31,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
-from gateway.proxy.message import Headers, Refused
+from gateway.proxy.message import Headers, Refused, ResponseHead
 
 if TYPE_CHECKING:
     from gateway.proxy.http2_stream import Http2Stream
@@ -220,9 +220,9 @@ class Http2Connection(asyncio.Protocol):
         if stream is None:
             return
         if isinstance(event, ResponseReceived):
-            self._answered(stream, event.headers)
+            self._answered(stream, event.headers, stream.started)
         elif isinstance(event, InformationalResponseReceived):
-            stream.interim(answer_of(event.headers or []))
+            self._answered(stream, event.headers, stream.interim)
         elif isinstance(event, TrailersReceived):
             stream.trailers([(bytes(name), bytes(value)) for name, value in event.headers or []])
         elif isinstance(event, StreamEnded):
@@ -230,14 +230,14 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, StreamReset):
             stream.reset(unprocessed=event.error_code == ErrorCodes.REFUSED_STREAM)
 
-    def _answered(self, stream: Http2Stream, fields: Any) -> None:
+    def _answered(self, stream: Http2Stream, fields: Any, tell: Callable[[ResponseHead], None]) -> None:
         try:
             head = answer_of(fields)
         except Refused:
             # This answer is wrong; the others on the connection have nothing to do with it.
             stream.failed("bad_answer")
         else:
-            stream.started(head)
+            tell(head)
 
     def _read(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0

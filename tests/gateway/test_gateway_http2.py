@@ -237,6 +237,35 @@ async def test_fields_that_would_be_more_in_http_1_reach_nobody() -> None:
             assert (await caller.get("/x")).status == 200
 
 
+@pytest.mark.parametrize("what", ["headonly", "trailed", "204full", "304full", "2000", "099", "abc"])
+async def test_an_answer_that_is_not_what_its_head_says_never_looks_whole(what: str) -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage:
+            async with stage.caller() as other, stage.caller() as caller:
+                assert (await other.get("/x")).status == 200
+                caller.send(f"GET /odd-{what} HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+                try:
+                    answer = await caller.answer()
+                except (asyncio.IncompleteReadError, ConnectionResetError):
+                    pass  # Its head had been passed on, so it is cut off.
+                else:
+                    assert (answer.status, answer.json()["error"]) == (502, "bad_answer")
+                    assert (await caller.answer()).body == b"/x"
+                assert (await other.get("/x")).body == b"/x"
+            counted = stage.plane.tally.take()["upstream_failures"]
+            assert [count for _, _, count in counted] == [1]
+            assert upstream.seen["connections"] == 1, "the other streams have nothing to do with it"
+
+
+@pytest.mark.parametrize(("what", "status"), [("unmodified", 304), ("204", 204)])
+async def test_an_answer_without_a_body_may_say_how_long_it_would_be(what: str, status: int) -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send(f"GET /odd-{what} HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await caller.answer(to_head=True)).status == status
+            assert (await caller.get("/x")).body == b"/x"
+
+
 async def test_long_fields_arrive_as_they_were_sent() -> None:
     fields = {f"x_{size}": "v" * size for size in (0, 1, 99, 101, 126, 127, 128, 1023, 1024, 5000)}
     with Http2Upstream() as upstream:

@@ -186,7 +186,7 @@ class _Connection(asyncio.Protocol):
         elif kind == "cut":
             self.transport.abort()
         elif kind == "status":
-            self._respond(stream, number, b"ok")
+            self._respond(stream, number, b"" if number == "204" else b"ok", length=number != "204")
         elif kind == "big":
             self._respond(stream, "200", b"x" * int(number))
         elif kind == "torn":
@@ -195,6 +195,8 @@ class _Connection(asyncio.Protocol):
         elif kind == "trailers":
             self._trailers[stream] = [("grpc-status", "0")]
             self._respond(stream, "200", b"hello", length=False)
+        elif kind == "odd":
+            self._odd(stream, number)
         elif kind == "hints":
             self._wire.send_headers(stream, [(":status", "103"), ("link", "</a.css>")])
             self._respond(stream, "200", b"hinted")
@@ -203,6 +205,23 @@ class _Connection(asyncio.Protocol):
             self.goaway()
         elif kind not in ("refused", "reset", "early"):
             self._respond(stream, "200", bytes(asked.body) or asked.path.encode())
+
+    def _odd(self, stream: int, what: str) -> None:
+        """Answers whose body is not what their head says, or whose status is none."""
+        fields = [("content-length", "5")]
+        if what == "headonly":
+            self._wire.send_headers(stream, [(":status", "200"), *fields], end_stream=True)
+        elif what == "trailed":
+            self._wire.send_headers(stream, [(":status", "200"), *fields])
+            self._wire.send_data(stream, b"ab")
+            self._wire.send_headers(stream, [("x-end", "1")], end_stream=True)
+        elif what == "unmodified":
+            self._wire.send_headers(stream, [(":status", "304"), *fields], end_stream=True)
+        elif what.endswith("full"):  # A body where there can be none.
+            self._wire.send_headers(stream, [(":status", what[:3])])
+            self._wire.send_data(stream, b"HTTP/1.1 200 OK\r\n\r\n", end_stream=True)
+        else:
+            self._wire.send_headers(stream, [(":status", what)], end_stream=True)
 
     def _respond(self, stream: int, status: str, body: bytes, *, length: bool = True, end: bool = True) -> None:
         fields = [(":status", status), ("content-type", "text/plain"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
