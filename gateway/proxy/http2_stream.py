@@ -18,6 +18,7 @@ class Http2Stream:
     __slots__ = (
         "_ended",
         "_full",
+        "_heard",
         "_left",
         "_number",
         "_owed",
@@ -45,6 +46,8 @@ class Http2Stream:
         self._full = self._paused = False
         self._owed = 0
         self._to_head_request = False
+        self._heard = 0
+        """How often the connection had been heard of when the request was sent."""
         self._left: int | None = None
         """Bytes of the answer's body that are still to come, where its head says how long it is."""
         self.answer_began = False
@@ -70,6 +73,7 @@ class Http2Stream:
         """Send a request's head, as it is for HTTP/1.1; its answer goes to `sink`."""
         self._sink = sink
         self._to_head_request = to_head_request
+        self._heard = self.connection.heard
         fields, has_body = fields_of(head, self._scheme)
         self._number = self.connection.open(self, fields, ends=not has_body)
         self._ended = not has_body
@@ -97,6 +101,11 @@ class Http2Stream:
         if self._paused:
             self._paused = False
             self._open_window()
+
+    def timed_out(self) -> None:
+        """The answer did not come in time. Perhaps nothing at all has come since the request was sent."""
+        if self.connection.heard == self._heard:
+            self.connection.doubt()
 
     def abandon(self) -> None:
         """Have the upstream stop; the connection goes on without it."""

@@ -131,6 +131,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
 
+    def timed_out(self) -> None:
+        """The answer did not come in time: the connection is about to be cut with it."""
+
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -81,7 +81,7 @@ class Http2Upstream:
         await asyncio.sleep(0)
 
     def do(self, what: str) -> None:
-        """Have every connection `goaway` (gracefully), or `cut` itself."""
+        """Have every connection `goaway` (gracefully), `cut` itself, or `vanish`: say and hear nothing any more."""
 
         async def each() -> None:
             for one in tuple(self.connections):
@@ -140,7 +140,11 @@ class _Connection(asyncio.Protocol):
         elif isinstance(event, TrailersReceived):
             self._asked[event.stream_id].trailers = cast(Fields, event.headers)
         elif isinstance(event, StreamEnded):
-            self._answer(event.stream_id)
+            name = self._name(event.stream_id)
+            if name.startswith("odd-"):
+                self._odd(event.stream_id, name.removeprefix("odd-"))
+            else:
+                self._answer(event.stream_id)
         elif isinstance(event, StreamReset):
             self.upstream.seen["reset"] += 1
             self._unsent.pop(event.stream_id, None)
@@ -195,8 +199,6 @@ class _Connection(asyncio.Protocol):
         elif kind == "trailers":
             self._trailers[stream] = [("grpc-status", "0")]
             self._respond(stream, "200", b"hello", length=False)
-        elif kind == "odd":
-            self._odd(stream, number)
         elif kind == "hints":
             self._wire.send_headers(stream, [(":status", "103"), ("link", "</a.css>")])
             self._respond(stream, "200", b"hinted")
@@ -256,6 +258,9 @@ class _Connection(asyncio.Protocol):
         last = max(self._asked, default=0)
         self._flush()
         self.transport.write(bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + last.to_bytes(4, "big") + bytes(4))
+
+    def vanish(self) -> None:
+        self.transport.pause_reading()
 
     def cut(self) -> None:
         self.transport.abort()
