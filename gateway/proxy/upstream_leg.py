@@ -118,7 +118,7 @@ class UpstreamLeg:
         if target is None:
             self._taker.refuse(no_target())
             return
-        if pool.has_others and self._exchange.head.has_body and self._exchange.head.method in _IDEMPOTENT:
+        if self._exchange.head.has_body and pool.keeps_body(self._exchange.head.method in _IDEMPOTENT):
             self._kept = []
         self._go_to(target)
 

@@ -271,14 +271,22 @@ async def test_what_is_under_way_at_a_goaway_is_answered_and_the_next_request_go
 
 async def test_a_stream_that_was_not_looked_at_is_sent_again_whatever_its_method() -> None:
     with Http2Upstream() as upstream:
-        upstream.always = "/refused"
         async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            upstream.always = "/seldom"
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+            await until(lambda: len(upstream.requests) == 2)
+            caller.send("def")
+            assert (await caller.answer()).body == b"abcdef"
+            upstream.requests.clear()
+            upstream.always = "/refused"
             caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
             refused = await caller.answer()
             assert (refused.status, refused.json()["error"], len(upstream.requests)) == (502, "refused", 2)
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("refused", 4), "with its body"
             upstream.always = "/reset"
             caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
-            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("reset", 3)
+            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("reset", 5)
 
 
 async def test_a_broken_answer_is_told_and_a_broken_connection_hurts_nobody_later() -> None:

@@ -160,7 +160,7 @@ class _Connection(asyncio.Protocol):
         name = self._name(stream)
         if name == "early":
             self._respond(stream, "413", b"no")
-        elif name == "refused":
+        elif name == "refused" or (name == "seldom" and len(self.upstream.requests) % 2):
             self._wire.reset_stream(stream, error_code=0x7)
         elif name == "reset":
             self._wire.reset_stream(stream, error_code=0x2)
