@@ -45,6 +45,11 @@ class Http2Pool(TargetPool[Http2Stream]):
         """How many requests are being answered, or wait for a connection."""
         return sum(len(one.streams) for one in self._connections) + self._connecting
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be; those that take no requests do not count."""
+        return sum(one.usable for one in self._connections) >= self.profile.max_connections_per_host
+
     def take(self) -> Http2Stream | None:
         """Room on a connection, or None when one has to be made."""
         stream = self._with_room()
@@ -79,8 +84,7 @@ class Http2Pool(TargetPool[Http2Stream]):
         return stream
 
     async def _more_room(self) -> None:
-        usable = sum(one.usable for one in self._connections)
-        if self._pending is not None or usable < self.profile.max_connections_per_host:
+        if self._pending is not None or not self.is_full:
             if self._pending is None:
                 self._pending = asyncio.get_running_loop().create_task(self._make())
                 self._pending.add_done_callback(self._arrived)

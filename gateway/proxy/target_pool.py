@@ -97,6 +97,11 @@ class TargetPool(ABC, Generic[C]):
     def in_flight(self) -> int:
         """How many requests are being answered, or wait for a connection."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether requests wait for others to end, and no further connection may be made."""
+        return False
+
     @abstractmethod
     def take(self) -> C | None:
         """What is there for a request, or None when a connection has to be made."""

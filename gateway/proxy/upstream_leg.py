@@ -134,7 +134,8 @@ class UpstreamLeg:
         try:
             connection = await target.connect()
         except TimeoutError:
-            self._unreached(504, "connect_timeout", "the upstream did not accept a connection in time")
+            message = "the upstream did not accept a connection in time"
+            self._failed(504, "connect_timeout", message, is_safe=True, unreachable=not target.is_full)
         except ssl.SSLError as error:
             self._unreached(502, "tls_failed", f"no safe connection to the upstream: {_why(error)}")
         except OSError as error:

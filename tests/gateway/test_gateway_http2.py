@@ -73,13 +73,15 @@ async def test_many_at_a_time_share_connections_up_to_what_the_upstream_allows()
 
 
 async def test_who_waits_for_room_too_long_gets_an_answer() -> None:
-    with Http2Upstream(max_streams=1) as upstream:
-        document = document_for(upstream, connect_timeout_secs=1.5)
+    with Http2Upstream(max_streams=1) as upstream, nobody() as other:
+        places = [{"id": "blue", "address": f"127.0.0.1:{upstream.port}"}, {"address": other, "weight": 0}]
+        document = document_for("http://service.example", targets=places, connect_timeout_secs=1.5)
         document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 1}}
         async with staged(document) as stage, stage.caller() as waiting, stage.caller() as caller:
             waiting.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: upstream.seen["waiting"] == 1)
             assert (await caller.get("/x")).json()["error"] == "connect_timeout"
+            assert stage.plane.target_states()["backend"]["blue"] == [1, 0, 1, None], "it is busy, not unreachable"
 
 
 async def test_bodies_stream_both_ways() -> None:
