@@ -18,11 +18,12 @@ class Background:
         self._failed = failed
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run it in the background."""
         task = asyncio.get_running_loop().create_task(work, name=getattr(work, "__qualname__", ""))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def repeat(self, pause: float, work: Callable[[], None]) -> None:
         """Do it again and again, `pause` seconds after each time; a time that fails is not the last."""

@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from gateway.environment import SwitchError, overridden
+from gateway.flat_keys import DOCUMENT, FLAT_KEYS, with_flat_keys
 from gateway.sections import MASK
 from gateway.settings import Settings
 
@@ -29,15 +30,30 @@ class ConfigError(Exception):
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in the file at `path`, with references to the environment filled in, and its switches above it."""
-    document = _expanded(_parsed(path), environ, path, "")
+    """The settings in the file at `path`, with references to the environment filled in, and its switches above it.
+
+    Of a directory, that is the file `gateway.yaml` in it, with the flat keys beside it (see `flat_keys`).
+    """
+    parsed = with_flat_keys(_parsed(_document_of(path)), _flat_of(path))
+    document = _expanded(parsed, environ, path, "")
     try:
         document = overridden(document, environ)
-        return Settings.model_validate(document)
     except SwitchError as error:
         raise ConfigError(f"{path}: in the environment: {error}") from None
+    return validated(document, str(path))
+
+
+def validated(document: dict[str, Any], place: str) -> Settings:
+    """The settings that a document is; `place` is where it is from, for what is said of it."""
+    try:
+        return Settings.model_validate(document)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explained(item, path) for item in error.errors())) from None
+        raise ConfigError("\n".join(_explained(item, place) for item in error.errors())) from None
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files that `load` reads, those that are not there included."""
+    return [_document_of(path), *(path / name for name in FLAT_KEYS)] if path.is_dir() else [path]
 
 
 def masked(settings: Settings) -> dict[str, Any]:
@@ -50,6 +66,22 @@ def version_of(settings: Settings) -> str:
     """A short fingerprint of the effective settings; equal settings have equal versions."""
     text = json.dumps(masked(settings), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _document_of(path: Path) -> Path:
+    return path / DOCUMENT if path.is_dir() else path
+
+
+def _flat_of(path: Path) -> dict[str, str]:
+    found = {}
+    for file in files_of(path)[1:]:
+        try:
+            found[file.name] = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file}: cannot be read: {error}") from None
+    return found
 
 
 def _parsed(path: Path) -> Any:
@@ -93,7 +125,7 @@ def _joined(key: str, part: object) -> str:
     return f"{key}.{part}" if key else str(part)
 
 
-def _explained(item: Any, path: Path) -> str:
+def _explained(item: Any, path: str) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
     if item["type"] == "missing":
         return f"{path}: {key}: is missing; {_what_is_missing(key)}"

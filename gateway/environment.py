@@ -20,6 +20,7 @@ def overridden(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str
         SwitchError: a switch cannot be read.
     """
     document = _with_logging(document, environ)
+    document = _with_maintenance(document, environ.get("MAINTENANCE_MODE"))
     section = document.get("rate_limiting") or {}
     routes = document.get("routes")
     if not isinstance(section, dict):
@@ -65,6 +66,13 @@ def _in_region(sink: dict[str, Any], region: str) -> dict[str, Any]:
     """The region of the environment is for who names none; the SDK itself knows AWS_DEFAULT_REGION only."""
     section = sink.get("cloudwatch")
     return {**sink, "cloudwatch": {"region": region, **section}} if isinstance(section, dict) else sink
+
+
+def _with_maintenance(document: dict[str, Any], mode: str | None) -> dict[str, Any]:
+    section = document.get("maintenance") or {}
+    if not mode or not isinstance(section, dict):
+        return document
+    return {**document, "maintenance": {**section, "enabled": _truth("MAINTENANCE_MODE", mode)}}
 
 
 def _limit(environ: Mapping[str, str], configured: Any) -> dict[str, Any] | None:

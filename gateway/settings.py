@@ -16,6 +16,14 @@ from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.listening.settings import ListenerTlsSettings
+from gateway.policies.settings import (
+    ConcurrencySettings,
+    CorsSettings,
+    HeaderSettings,
+    IpFilterSettings,
+    MaintenanceSettings,
+    SunsetSettings,
+)
 from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
 from gateway.sinks.settings import LogLevel, SinkSettings, named
 from gateway.telemetry.records import LEVELS
@@ -66,6 +74,13 @@ class WorkerSettings(Section):
         if not self.min <= self.count <= self.max:
             raise ValueError(f"min <= count <= max is required, got {self.min}, {self.count}, {self.max}")
         return self
+
+
+class ReloadSettings(Section):
+    """When the configuration is loaded anew by itself."""
+
+    watch: bool = True
+    check_secs: Annotated[float, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 1.0
 
 
 class AdminSettings(Section):
@@ -135,11 +150,21 @@ class LoggingSettings(Section):
         return "INFO" if self.audit_mode and LEVELS[level] > LEVELS["INFO"] else level
 
 
+class HealthCheckSettings(Section):
+    """Which probes are answered, and what makes a worker not ready (runbook 002)."""
+
+    liveness_enabled: bool = True
+    readiness_enabled: bool = True
+    check_redis: bool = False
+    check_upstreams: bool = True
+
+
 class ObservabilitySettings(Section):
     """The gateway's own endpoints: on the main port, and those of metrics on a port of their own."""
 
     metrics_enabled: bool = True
     health_enabled: bool = True
+    health_checks: HealthCheckSettings = Field(default_factory=HealthCheckSettings)
     metrics_port: Port | None = None
     metrics_bind_address: str = "127.0.0.1"
 
@@ -150,6 +175,7 @@ class RouteSettings(Section):
     id: str
     path: str
     upstream_id: str
+    enabled: bool = True
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
     upgrades: tuple[Literal["websocket"], ...] = ()
@@ -157,6 +183,11 @@ class RouteSettings(Section):
     roles: tuple[Name, ...] = ()
     permissions: tuple[Permission, ...] = ()
     rate_limit: Limits | None = None
+    concurrency: ConcurrencySettings | None = None
+    sunset: SunsetSettings | None = None
+    ip_filter: IpFilterSettings | None = None
+    cors: CorsSettings | None = None
+    headers: HeaderSettings | None = None
     cache: RouteCacheSettings | None = None
 
     @field_validator("id")
@@ -192,11 +223,17 @@ class Settings(Section):
     server: ServerSettings = Field(default_factory=ServerSettings)
     workers: WorkerSettings = Field(default_factory=WorkerSettings)
     admin: AdminSettings
+    reload: ReloadSettings = Field(default_factory=ReloadSettings)
     logging: LoggingSettings = Field(default_factory=LoggingSettings)
     observability: ObservabilitySettings = Field(default_factory=ObservabilitySettings)
     circuit_breaker: CircuitBreakerSettings = Field(default_factory=CircuitBreakerSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     rate_limiting: RateLimitingSettings = Field(default_factory=RateLimitingSettings)
+    concurrency: ConcurrencySettings = Field(default_factory=ConcurrencySettings)
+    maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
+    ip_filter: IpFilterSettings = Field(default_factory=IpFilterSettings)
+    cors: CorsSettings = Field(default_factory=CorsSettings)
+    headers: HeaderSettings = Field(default_factory=HeaderSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     cache_optimization: CacheProfiles = Field(default_factory=CacheProfiles)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
@@ -209,7 +246,10 @@ class Settings(Section):
     def _consistent(self) -> Settings:
         known = unique("upstreams", [upstream.id for upstream in self.upstreams])
         multiplexed = {upstream.id for upstream in self.upstreams if upstream.protocol == "http2"}
-        unique("routes", [route.id for route in self.routes])
+        routes = unique("routes", [route.id for route in self.routes])
+        unknown = sorted(set(self.maintenance.routes) - routes)
+        if unknown:
+            raise ValueError(f"maintenance.routes: {unknown} are not known; allowed: {', '.join(sorted(routes))}")
         for route in self.routes:
             if route.upstream_id not in known:
                 raise ValueError(
@@ -236,6 +276,11 @@ class ProxySettings(Section):
     circuit_breaker: CircuitBreakerSettings
     auth: AuthSettings
     rate_limiting: RateLimitingSettings
+    concurrency: ConcurrencySettings
+    maintenance: MaintenanceSettings
+    ip_filter: IpFilterSettings
+    cors: CorsSettings
+    headers: HeaderSettings
     http2_optimization: Http2Optimization
     cache: CacheSettings
     cache_optimization: CacheProfiles

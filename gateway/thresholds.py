@@ -27,7 +27,7 @@ def _without(*units: str) -> BeforeValidator:
             raise ValueError(f"must be a number, or one with {' or '.join(units)} behind it")
         return float(found[1])
 
-    return BeforeValidator(read)
+    return BeforeValidator(read, float | str)
 
 
 def _in_seconds(value: Any) -> Any:
@@ -39,7 +39,7 @@ def _in_seconds(value: Any) -> Any:
     return float(found[1]) * _SPANS[found[2]]
 
 
-Span = Annotated[float, BeforeValidator(_in_seconds), Field(ge=1, le=900, allow_inf_nan=False)]
+Span = Annotated[float, BeforeValidator(_in_seconds, float | str), Field(ge=1, le=900, allow_inf_nan=False)]
 Milliseconds = Annotated[float, _without("ms"), Field(ge=0, allow_inf_nan=False)]
 Percent = Annotated[float, _without("%", "% of max"), Field(ge=0, le=100, allow_inf_nan=False)]
 PerSecond = Annotated[float, _without("RPS"), Field(ge=0, allow_inf_nan=False)]

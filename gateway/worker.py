@@ -21,14 +21,15 @@ from typing import Any
 
 import uvloop
 
-from gateway.auth.authentication import Authentication
 from gateway.background import Background, described, tell_of_failures
 from gateway.cache.orders import CacheOrders
 from gateway.cache.response_cache import ResponseCache
+from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
-from gateway.limits.limiter import RateLimiter
-from gateway.limits.settings import RateLimitingSettings
 from gateway.listening.settings import ListenerTlsSettings
+from gateway.policies.ip_filter import Block
+from gateway.policies.maintenance import MaintenanceOrder
+from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.settings import ProxySettings, ServerSettings
@@ -39,6 +40,8 @@ from gateway.telemetry.tally import Tally
 REPORT_SECS = 0.5
 _PAGE_TIMEOUT_SECS = 2.0
 _ORPHAN_DRAIN_SECS = 2.0
+#: No rule asks elsewhere for longer, whatever a request may take.
+_LONGEST_DECISION_SECS = 60.0
 
 
 class Worker:
@@ -48,14 +51,13 @@ class Worker:
         self.finished = asyncio.Event()
         self._channel = ControlChannel(channel, self._receive, self._orphaned)
         self._plane: Dataplane | None = None
-        self._authentication: Authentication | None = None
-        self._cache: ResponseCache | None = None
+        self._configured: Configured | None = None
+        self._prepared: Configured | None = None
         self._cache_orders: CacheOrders | None = None
         self._tally = Tally()
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
         self._log_descriptor: int | None = None
-        self._limiter = RateLimiter(RateLimitingSettings())
         self._servers: dict[int, asyncio.Server] = {}
         self._tls: dict[str, Any] = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
@@ -83,46 +85,43 @@ class Worker:
             "targets": lambda message: self._started().target_orders.replace(message["orders"], time.time()),
             "checks": lambda message: self._started().targets_checked(message["well"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
-            "revocations": lambda message: self._answer(message, self._knowing().revoke(message)),
+            "maintenance": lambda message: self._maintain(message["order"]),
+            "blocks": lambda message: self._block(message["blocks"]),
+            "prepare": self._prepare,
+            "commit": self._commit,
+            "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
+            "discard": lambda _: self._discard(),
+            "revocations": lambda message: self._answer(message, self._revoke(message)),
             "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
             "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
             "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
-            "share": lambda message: self._limiter.shared_by(message["workers"]),
+            "share": lambda message: self._share(message["workers"]),
             "page": lambda message: self._page_arrived(message["id"], message["text"]),
             "drain": lambda message: self._begin_drain(message["timeout"]),
         }
 
     def _start(self, message: Message) -> None:
         settings = ProxySettings.model_validate(message["settings"])
-        # With sinks, the supervisor takes the records; otherwise each worker writes its own.
-        output = DESCRIPTORS[settings.logging.output]
-        self._writer = LogWriter(self._log_descriptor if settings.log_to_supervisor else output)
+        self._writer = LogWriter(self._log_descriptor_of(settings))
         self._journal = Journal(settings.logging, worker=message["name"], writer=self._writer)
-        self._authentication = self._authenticating(settings, self._journal, message["revocations"])
-        self._limiter = self._limiting(settings.rate_limiting, self._journal)
-        self._limiter.shared_by(message["workers"])
-        self._cache = ResponseCache(settings)
+        self._configured = self._made(settings, message)
         self._plane = Dataplane(
             settings,
             worker_name=message["name"],
             tally=self._tally,
             journal=self._journal,
             fetch_page=self._fetch_page,
-            policies=(
-                self._journal.policy,
-                self._limiter.by_address,
-                self._authentication.policy,
-                self._limiter.by_identity,
-            ),
-            cache=self._cache,
+            policies=self._policies(self._configured),
+            cache=self._configured.cache,
         )
+        self._hold(self._plane, self._configured)
         if settings.server.tls is not None:
             self._tls = self._offering(settings.server, settings.server.tls, self._journal)
         self._background.repeat(TICK_SECS, self._plane.tick)
+        self._background.repeat(TICK_SECS, self._end_orders)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
-        if self._cache.by_route:
-            self._background.repeat(TICK_SECS, self._tell_changed)
+        self._background.repeat(TICK_SECS, self._tell_changed)
 
     def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
         """How listening sockets are opened with TLS."""
@@ -132,14 +131,95 @@ class Worker:
         self._background.repeat(tls.reload_secs, certificates.refresh)
         return {"ssl": certificates.context, "ssl_handshake_timeout": server.header_timeout_secs}
 
-    def _limiting(self, settings: RateLimitingSettings, journal: Journal) -> RateLimiter:
-        limiter = RateLimiter(settings, lambda level, kind, text: journal.event(level, "limits", kind, text))
-        self._background.spawn(limiter.open())
-        return limiter
+    # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
+
+    def _made(self, settings: ProxySettings, message: Message) -> Configured:
+        journal = self._journal
+        assert journal is not None
+        made = Configured(
+            settings, message["number"], message["version"], tally=self._tally, tell=journal.event,
+            workers=message["workers"], revocations=message["revocations"], earlier=self._configured,
+        )  # fmt: skip
+        made.open(self._background)
+        return made
+
+    def _prepare(self, message: Message) -> None:
+        """Make all of a configuration that can be wrong. It replaces one that was prepared and never used."""
+        error = None
+        self._discard()
+        try:
+            self._prepared = self._made(ProxySettings.model_validate(message["settings"]), message)
+        except Exception as failure:  # Whatever it was, this configuration cannot be used.
+            error = described(failure)
+        self._answer(message, {"number": message["number"], "error": error})
+
+    def _discard(self) -> None:
+        if self._prepared is not None:
+            self._background.spawn(self._prepared.close())
+            self._prepared = None
+
+    def _commit(self, message: Message) -> None:
+        """Go by the configuration that was prepared; the requests that have begun end by the one before."""
+        earlier, prepared, self._prepared = self._knowing(), self._prepared, None
+        if prepared is not None and prepared.number == message["number"]:
+            self._report(None)  # What the former cache has counted.
+            prepared.replace(earlier)
+            self._configured, self._cache_orders = prepared, None
+            self._log_by(prepared.settings)
+            self._started().configure(prepared.settings, self._policies(prepared), prepared.cache)
+            self._hold(self._started(), prepared)
+            patience = min(_LONGEST_DECISION_SECS, earlier.settings.server.request_timeout_secs)
+            self._background.spawn(_closed_after(patience, earlier))
+        self._answer(message, {"number": self._knowing().number})
+
+    def _policies(self, configured: Configured) -> tuple[Policy, ...]:
+        assert self._journal is not None
+        return (self._journal.policy, *configured.policies)
+
+    def _hold(self, plane: Dataplane, configured: Configured) -> None:
+        plane.running_config = {"number": configured.number, "version": configured.version}
+        plane.stores = configured.stores
+
+    def _log_by(self, settings: ProxySettings) -> None:
+        assert self._journal is not None
+        assert self._writer is not None
+        descriptor = self._log_descriptor_of(settings)
+        if descriptor != self._writer.descriptor:
+            former, self._writer = self._writer, LogWriter(descriptor)
+            self._background.spawn(asyncio.to_thread(former.close))
+        self._journal.configure(settings.logging, self._writer)
+
+    def _log_descriptor_of(self, settings: ProxySettings) -> int | None:
+        """With sinks, the supervisor takes the records; otherwise each worker writes its own."""
+        return self._log_descriptor if settings.log_to_supervisor else DESCRIPTORS[settings.logging.output]
+
+    def _maintain(self, order: dict[str, Any] | None) -> None:
+        self._knowing().maintenance.order = None if order is None else MaintenanceOrder(**order)
+        self._started().reroute()
+
+    def _block(self, blocks: list[dict[str, Any]]) -> None:
+        self._knowing().addresses.blocks = tuple(Block(**block) for block in blocks)
+        self._started().reroute()
+
+    def _end_orders(self) -> None:
+        """What has expired is no rule of any route any more."""
+        configured = self._knowing()
+        if configured.maintenance.has_expired() | configured.addresses.have_expired():
+            self._started().reroute()
+
+    def _share(self, workers: int) -> None:
+        for one in (self._configured, self._prepared):
+            if one is not None:
+                one.limiter.shared_by(workers)
+
+    def _revoke(self, message: Message) -> bool:
+        for one in (self._configured, self._prepared):
+            if one is not None:
+                one.authentication.revoke(message)
+        return True
 
     def _caching(self) -> ResponseCache:
-        assert self._cache is not None, "the supervisor sends `start` first"
-        return self._cache
+        return self._knowing().cache
 
     def _orders(self) -> CacheOrders:
         if self._cache_orders is None:
@@ -157,25 +237,15 @@ class Worker:
         assert self._plane is not None, "the supervisor sends `start` first"
         return self._plane
 
-    def _authenticating(self, settings: ProxySettings, journal: Journal, revoked: dict[str, Any]) -> Authentication:
-        def tell(level: str, text: str) -> None:
-            journal.event(level, "auth", "token_keys", text)
-
-        authentication = Authentication(settings.auth, tally=self._tally, tell=tell)
-        authentication.revoke(revoked)
-        if authentication.source is not None:
-            self._background.spawn(authentication.source.keep_fresh())
-        return authentication
-
     def _answer(self, question: Message, answer: Any) -> None:
         self._channel.send({"type": "answer", "id": question["id"], "answer": answer})
 
     async def _describe(self, question: Message) -> None:
-        self._answer(question, await self._knowing().described(question["name"]))
+        self._answer(question, await self._knowing().authentication.described(question["name"]))
 
-    def _knowing(self) -> Authentication:
-        assert self._authentication is not None, "the supervisor sends `start` first"
-        return self._authentication
+    def _knowing(self) -> Configured:
+        assert self._configured is not None, "the supervisor sends `start` first"
+        return self._configured
 
     async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
         """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
@@ -234,6 +304,7 @@ class Worker:
             {
                 "type": "report",
                 "id": request_id,
+                "config": self._knowing().number,
                 "counted": self._tally.take(),
                 "records": self._journal.take_recent(),
                 "missed": self._journal.take_missed(),
@@ -245,6 +316,7 @@ class Worker:
                 "connection_uses": plane.take_connection_uses(),
                 "breakers": plane.breakers(),
                 "cache": self._caching().take_report(),
+                "ready": plane.readiness()[0],
                 "log_dropped": self._writer.take_dropped(),
             }
         )
@@ -281,12 +353,17 @@ class Worker:
         deadline = asyncio.get_running_loop().time() + 1.0
         while self._channel.congested and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - the end
             await asyncio.sleep(0.01)
-        await self._limiter.close()
-        if self._authentication is not None:
-            await self._authentication.close()
+        if self._configured is not None:
+            await self._configured.close()
         if self._writer is not None:
             self._writer.close()
         self._channel.close()
+
+
+async def _closed_after(seconds: float, one: Configured) -> None:
+    """Nobody waits for what a rule asks elsewhere for longer than a request may take."""
+    await asyncio.sleep(seconds)
+    await one.close()
 
 
 def _allow_many_descriptors() -> None:

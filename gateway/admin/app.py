@@ -12,33 +12,40 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from gateway.admin.auth import BearerToken, BodyLimit
+from gateway.admin.blocks import block_routes
 from gateway.admin.caches import RESTORE, cache_routes
 from gateway.admin.circuits import circuit_routes
+from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
-from gateway.admin.requests import FaultRequest, RestartRequest, ScaleRequest
+from gateway.admin.maintenance import maintenance_routes
+from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery, RestartRequest, ScaleRequest
 from gateway.admin.upstreams import upstream_routes
 from gateway.supervisor.cache_control import IncompleteError, NotCachedError
+from gateway.supervisor.configurations import UnknownVersionError
 from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
 from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.history import UNNAMED
 from gateway.supervisor.operations import ConflictError, Operation, OperationError
 
 _STATUSES: dict[type[OperationError], int] = {
-    ConflictError: 409, NotCachedError: 409, UnknownClientError: 404, UnrecordedError: 503, IncompleteError: 503,
+    ConflictError: 409, NotCachedError: 409, UnknownClientError: 404, UnknownVersionError: 404, UnrecordedError: 503,
+    IncompleteError: 503,
 }  # fmt: skip
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
 
 
-def admin_app(gateway: Gateway, token: str) -> ASGIApp:
-    """The whole API, behind the token."""
+def admin_app(gateway: Gateway) -> ASGIApp:
+    """The whole API, behind the token of the settings."""
     app = FastAPI(title="Tocsin gateway admin API", docs_url=None, redoc_url=None, openapi_url=None)
-    for routes in (_state, _telemetry, _changing, _faults):
+    for routes in (_state, _telemetry, _changing, _faults, configuration_routes, maintenance_routes, block_routes):
         app.include_router(routes(gateway), prefix="/admin")
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
     app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     _explain_errors(app)
-    return BearerToken(BodyLimit(app, {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}), token)
+    longer = {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}
+    return BearerToken(BodyLimit(app, longer), gateway.admin_token)
 
 
 def _state(gateway: Gateway) -> APIRouter:
@@ -58,10 +65,6 @@ def _state(gateway: Gateway) -> APIRouter:
         if found is None:
             raise HTTPException(404, f"no operation {operation_id!r} in this run of the gateway")
         return found.described()
-
-    @router.get("/config")
-    async def config() -> dict[str, Any]:
-        return gateway.config()
 
     @router.get("/history")
     async def history(limit: Annotated[int, Query(ge=1, le=1000)] = 50) -> dict[str, Any]:
@@ -130,16 +133,16 @@ def _faults(gateway: Gateway) -> APIRouter:
         return gateway.inject_fault(**body.model_dump()).described()
 
     @router.delete("/{fault_id}", status_code=204)
-    async def remove(fault_id: str) -> Response:
+    async def remove(fault_id: str, actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> Response:
         fault = gateway.faults.get(fault_id)
         if fault is None:
             raise HTTPException(404, f"no active fault {fault_id!r}")
-        gateway.remove_fault(fault)
+        gateway.remove_fault(fault, actor, reason)
         return Response(status_code=204)
 
     @router.delete("", status_code=204)
-    async def clear() -> Response:
-        gateway.clear_faults()
+    async def clear(actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> Response:
+        gateway.clear_faults(actor, reason)
         return Response(status_code=204)
 
     return router

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,9 +14,9 @@ MAX_BODY_BYTES = 65_536
 class BearerToken:
     """ASGI middleware that lets requests with the right `Authorization: Bearer` pass, and answers 401 to others."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: Callable[[], str]) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._allowed(scope):
@@ -29,7 +29,7 @@ class BearerToken:
     def _allowed(self, scope: Scope) -> bool:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
         # Comparing takes the same time wherever the first difference is.
-        return len(values) == 1 and hmac.compare_digest(values[0], self._expected)
+        return len(values) == 1 and hmac.compare_digest(values[0], f"Bearer {self._token()}".encode())
 
 
 class BodyLimit:

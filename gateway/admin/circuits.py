@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from starlette.exceptions import HTTPException
 
-from gateway.admin.requests import CircuitForce, CircuitOrder
+from gateway.admin.requests import ActorQuery, CircuitForce, CircuitOrder, ReasonQuery
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.history import UNNAMED
 
@@ -30,11 +30,11 @@ def circuit_routes(overrides: CircuitOverrides) -> APIRouter:
         return overrides.order(**body.model_dump()).described()
 
     @router.delete("/overrides/{override_id}", status_code=204)
-    async def undo(override_id: str) -> Response:
+    async def undo(override_id: str, actor: ActorQuery = UNNAMED, reason: ReasonQuery = "") -> Response:
         found = overrides.get(override_id)
         if found is None:
             raise HTTPException(404, f"no order {override_id!r} holds")
-        overrides.undo(found, UNNAMED)
+        overrides.undo(found, actor, reason)
         return Response(status_code=204)
 
     return router

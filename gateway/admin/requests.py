@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.supervisor.history import UNNAMED
@@ -12,6 +13,9 @@ OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Z
 Actor = Annotated[str, Field(min_length=1, max_length=200)]
 WorkerName = Annotated[str, Field(min_length=1, max_length=100)]
 Reason = Annotated[str, Field(max_length=2000)]
+#: Who undoes something and why: a DELETE has no body.
+ActorQuery = Annotated[str, Query(alias="actor", min_length=1, max_length=200)]
+ReasonQuery = Annotated[str, Query(alias="reason", max_length=2000)]
 
 
 class Body(BaseModel):
@@ -53,6 +57,35 @@ class RestartRequest(Body):
     workers: Annotated[list[WorkerName], Field(min_length=1, max_length=1000)] | None = None
 
 
+class ExpectedNumber(Body):
+    """The configuration that a change was decided on."""
+
+    number: int | None = None
+
+
+class ReloadRequest(Body):
+    """POST /admin/config/reload."""
+
+    actor: Actor
+    reason: Reason = ""
+    expected: ExpectedNumber = ExpectedNumber()
+
+
+class RollbackRequest(ReloadRequest):
+    """POST /admin/config/rollback."""
+
+    number: int
+
+
+class OverrideRequest(Body):
+    """POST /admin/config/overrides. `changes`: values by their keys, such as `routes.api.rate_limit`."""
+
+    changes: Annotated[dict[Annotated[str, Field(max_length=300)], Any], Field(min_length=1, max_length=100)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
 class FaultRequest(Body):
     """POST /admin/faults."""
 
@@ -61,6 +94,27 @@ class FaultRequest(Body):
     error_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
     status: Annotated[int, Field(ge=500, le=599)] = 503
     expires_in_seconds: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
+class MaintenanceRequest(Body):
+    """POST /admin/maintenance. Without routes it is for all; `enabled: false` holds off what the settings say."""
+
+    enabled: bool = True
+    routes: Annotated[list[str], Field(max_length=1000)] = []
+    message: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    retry_after_secs: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    expires_in_seconds: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
+class BlockRequest(Body):
+    """POST /admin/blocks. `network`: an address, or a network such as 192.0.2.0/24."""
+
+    network: Annotated[str, Field(min_length=1, max_length=64)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=2_678_400, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
 

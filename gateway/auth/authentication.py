@@ -20,6 +20,7 @@ from gateway.telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from gateway.auth.jwks import Fetch, KeySource, Told
+    from gateway.auth.keys import Keys
     from gateway.auth.sessions import Sessions
     from gateway.auth.tokens import TokenVerifier
     from gateway.proxy.exchange import Exchange
@@ -50,6 +51,7 @@ class Authentication:
         plain_heads.never_keep(settings.api_key_header.encode())
         self._revocations = Revocations(settings.leeway_secs)
         self._api_keys = ApiKeys(settings)
+        self._keys: Keys | None = None
         self._verifier: TokenVerifier | None = None
         self.sessions: Sessions | None = None
         if settings.has_keys:
@@ -64,7 +66,7 @@ class Authentication:
         from gateway.auth.keys import Keys
         from gateway.auth.tokens import TokenVerifier
 
-        keys = Keys(self.settings)
+        keys = self._keys = Keys(self.settings)
         self._verifier = TokenVerifier(self.settings, keys)
         if self.settings.jwks_url is not None:
             from gateway.auth.jwks import KeySource
@@ -72,6 +74,13 @@ class Authentication:
             self.source = KeySource(
                 self.settings, keys, clock=clock, tell=tell, withdrawn=self.cache.clear, fetch=fetch
             )
+
+    def inherit(self, earlier: Authentication) -> None:
+        """Begin with the fetched keys of the one before, where they come from the same place."""
+        place = (self.settings.jwks_url, self.settings.jwt_algorithm)
+        is_same = place == (earlier.settings.jwks_url, earlier.settings.jwt_algorithm)
+        if is_same and self.source is not None and self._keys is not None and earlier._keys is not None:
+            self._keys.inherit(earlier._keys)
 
     def policy(self, route: RouteSettings) -> tuple[Rule, ...]:
         """The rule of one route. Where nobody has to be known, nobody may claim in a header to be somebody."""

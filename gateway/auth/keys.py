@@ -51,6 +51,10 @@ class Keys:
         """Whether newer keys could be of use to a token with this `kid`, which none of these has signed."""
         return self._is_fetching and kid is not None and kid not in self._known
 
+    def inherit(self, earlier: Keys) -> None:
+        """Know what was fetched from the same place, until it is fetched again."""
+        self.replace_fetched({kid: key for kid, key in earlier._known.items() if earlier._static.get(kid) is not key})
+
     def replace_fetched(self, fetched: dict[str | None, Key]) -> bool:
         """Know these, beside those of the settings; says whether one that was known is withdrawn by it."""
         before, self._known = self._known, {**fetched, **self._static}

@@ -67,6 +67,14 @@ class Sessions:
             raise NotBelieved("not_yet_valid")
         return found
 
+    @property
+    def answers(self) -> bool:
+        """Whether Redis has answered the last time. Where it has not, it is asked again, for a session of nobody."""
+        if self._is_lost and self._asking is None and self._clock() >= self._again_at:
+            self._asked["nobody"] = asyncio.get_running_loop().create_future()
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        return not self._is_lost
+
     async def close(self) -> None:
         """Ask nothing more."""
         if self._asking is not None:

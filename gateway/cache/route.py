@@ -17,7 +17,7 @@ from gateway.cache.watching import Filling, HeadUpdate, Unsafe
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.pool import UpstreamPool
-from gateway.proxy.rewriting import PSEUDONYM, HeaderEdits
+from gateway.proxy.rewriting import PSEUDONYM, RESPONSE_OWN, HeaderEdits
 
 if TYPE_CHECKING:
     from gateway.cache.response_cache import ResponseCache
@@ -192,6 +192,8 @@ class CachedRoute:
         lines.append(b"age: %d\r\n" % entry.age(now))
         lines.append(b"cache-status: %b\r\n" % _status(result, remaining, collapsed=collapsed))
         lines.append(b"x-cache: %b\r\n" % result.upper().encode())
+        if exchange.dropped_answer_headers is not RESPONSE_OWN:
+            lines = _without(lines, exchange.dropped_answer_headers)
         lines += [b"%b: %b\r\n" % one for one in exchange.answer_headers]
         via = entry.fields.get(b"via")
         lines.append(b"via: %b1.1 %b\r\n" % (via + b", " if via else b"", PSEUDONYM))
@@ -229,6 +231,13 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
     if entry.status != 204:
         lines.append(b"content-length: %d\r\n" % size)
     return entry.status, lines, b"" if exchange.head.method == b"HEAD" else entry.body
+
+
+def _without(lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:
+    """The head without the fields that rules of the route leave out of answers."""
+    names = dropped - RESPONSE_OWN
+    first, *fields = b"".join(lines).splitlines(keepends=True)
+    return [first, *(field for field in fields if field.partition(b":")[0] not in names)]
 
 
 def _status(result: str, remaining: float, *, collapsed: bool) -> bytes:

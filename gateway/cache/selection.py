@@ -80,9 +80,9 @@ _NO_CACHE = Directives({b"no-cache": None})
 
 def key_of(exchange: Exchange) -> bytes:
     """The URL as its upstream is told it."""
-    head = exchange.head
-    host, scheme = head.authority, b"http"
-    if exchange.client.peer.trusted:
+    head, peer = exchange.head, exchange.client.peer
+    host, scheme = head.authority, peer.scheme
+    if peer.trusted:
         told = last_forwarding(head)
         host, scheme = told.get(b"x-forwarded-host", host), told.get(b"x-forwarded-proto", scheme)
     return url(scheme, host, head.target)

@@ -21,6 +21,12 @@ class LocalCounters:
         self._states: OrderedDict[bytes, Any] = OrderedDict()
         self._max_keys = max_keys
 
+    def keep_at_most(self, max_keys: int) -> None:
+        """Have room for more keys, or for fewer."""
+        self._max_keys = max_keys
+        while len(self._states) > max_keys:
+            self._states.popitem(last=False)
+
     def __len__(self) -> int:
         return len(self._states)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gateway.limits.algorithms import ALGORITHMS, Decision
 from gateway.limits.counters import LocalCounters
@@ -66,12 +66,20 @@ class Limit:
 
 
 class RateLimiter:
-    """The limits of all routes of one worker."""
+    """The limits of all routes of one worker. What an `earlier` one has counted goes on counting."""
 
-    def __init__(self, settings: RateLimitingSettings, tell: Teller = lambda *_: None) -> None:
+    def __init__(
+        self, settings: RateLimitingSettings, tell: Teller = lambda *_: None, earlier: RateLimiter | None = None
+    ) -> None:
         self._settings = settings
-        self._shared = _shared(settings, tell) if settings.enabled and settings.redis_url else None
-        self._counters = LocalCounters(settings.max_keys)
+        self._shared: RedisCounters | None = None
+        self._inherits_shared = False
+        if settings.enabled and settings.redis_url:
+            is_same = earlier is not None and _store(earlier._settings) == _store(settings)
+            known = earlier._shared if earlier is not None and is_same else None
+            self._inherits_shared = known is not None
+            self._shared = known or _shared(settings, tell)
+        self._counters: LocalCounters = LocalCounters(settings.max_keys) if earlier is None else earlier._counters
         self._limits: dict[str, tuple[Limit, ...]] = {}
         self._workers = 1
 
@@ -116,13 +124,24 @@ class RateLimiter:
 
     async def open(self) -> None:
         """Connect to where is counted, if that is elsewhere."""
-        if self._shared is not None:
+        if self._shared is not None and not self._inherits_shared:
             await self._shared.open()
 
     async def close(self) -> None:
-        """Close what `open` and the rules have opened."""
-        if self._shared is not None:
+        """Close what `open` and the rules have opened, unless another one has it in use."""
+        if self._shared is not None and not self._inherits_shared:
             await self._shared.close()
+
+    def replace(self, earlier: RateLimiter) -> None:
+        """This one counts from now on, in the place of the one that it was made from."""
+        self._counters.keep_at_most(self._settings.max_keys)
+        if self._inherits_shared:
+            self._inherits_shared, earlier._inherits_shared = earlier._inherits_shared, True
+
+    @property
+    def store_answers(self) -> bool | None:
+        """Whether Redis counts at the moment; None where it is not asked to."""
+        return None if self._shared is None else self._shared.available
 
     # Sharing.
 
@@ -135,6 +154,11 @@ class RateLimiter:
     def _share_out(self, limits: Iterable[Limit]) -> None:
         for limit in limits:
             limit.limit = math.ceil(limit.settings.limit / self._workers)
+
+
+def _store(settings: RateLimitingSettings) -> tuple[Any, ...]:
+    """All that makes it another store, or another way to ask it."""
+    return (settings.redis_url, settings.redis_timeout_secs, settings.redis_retry_secs, settings.redis_key_prefix)
 
 
 def _shared(settings: RateLimitingSettings, tell: Teller) -> RedisCounters:

@@ -40,7 +40,9 @@ def _several(value: Any) -> Any:
 
 
 #: One limit, or a list of several.
-Limits = Annotated[tuple[RateLimit, ...], BeforeValidator(_several), Field(max_length=8)]
+Limits = Annotated[
+    tuple[RateLimit, ...], BeforeValidator(_several, RateLimit | tuple[RateLimit, ...]), Field(max_length=8)
+]
 
 
 class RateLimitingSettings(Section):

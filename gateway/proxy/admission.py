@@ -1,10 +1,10 @@
 """Whether a routed request is let through: a route's rules, asked one after the other before it is forwarded.
 
-A rule is called with the exchange. It returns None to let it pass, raises `Refused` to answer it, or returns a
-coroutine where it has to ask elsewhere; only then does the request get a task, in which that rule and those after it
-are awaited. A route's rules are worked out when the settings are loaded, by its policies, in their order: limits by
-address, then authentication, then limits by who the client is. So nobody can keep the gateway busy with bad
-credentials, and who is limited as a user is surely that user.
+A rule is called with the exchange. It returns None to let it pass, raises `Refused` to answer it with an error or
+`Answered` with what is none, or returns a coroutine where it has to ask elsewhere; only then does the request get a
+task, in which that rule and those after it are awaited. A route's rules are worked out when the settings are loaded, by
+its policies, in their order (see `gateway.configured`): limits by address, then authentication, then limits by who the
+client is. So nobody can keep the gateway busy with bad credentials, and who is limited as a user is surely that user.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.proxy.message import Refused
+from gateway.proxy.replies import Answered
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -44,6 +45,9 @@ def decide(exchange: Exchange, rules: tuple[Rule, ...], admitted: Callable[[Exch
     for rule in remaining:
         try:
             asking = rule(exchange)
+        except Answered as answered:
+            exchange.reply(answered.reply)
+            return
         except Exception as error:
             exchange.refuse(_answer_to(error))
             return
@@ -80,6 +84,9 @@ class Admission:
                     await asking
             if self._is_over():
                 admitted(self._exchange)
+        except Answered as answered:
+            if self._is_over():
+                self._exchange.reply(answered.reply)
         except Exception as error:
             refused = _answer_to(error)
             if self._is_over() or not self._exchange.over:

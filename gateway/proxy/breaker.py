@@ -45,6 +45,10 @@ class CircuitBreaker:
         self._probing = False
         self._until = 0.0
 
+    def judge_by(self, settings: CircuitBreakerSettings) -> None:
+        """Go by other thresholds from now on; what it knows, it keeps."""
+        self._settings = settings
+
     def enter(self) -> int | None:
         """A ticket for one request, or None where it is not let through."""
         if self.state is CircuitState.CLOSED:

@@ -12,12 +12,14 @@ from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.proxy.endpoints import OwnEndpoints
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.faults import ActiveFaults, Verdict
+from gateway.proxy.faults import ActiveFaults
 from gateway.proxy.forced import CircuitOrders
+from gateway.proxy.forwarding import CachedRoute, Forwarding
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
+from gateway.proxy.readiness import Readiness, Stores
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
 from gateway.settings import ProxySettings
@@ -32,12 +34,6 @@ _TURNED_AWAY_ALLOWED = 1000
 
 #: Asks the supervisor for a page about all workers; it comes as text, or None where it does not come.
 PageFetcher = Callable[[str, Callable[[str | None], None]], None]
-
-
-class CachedRoute(Protocol):
-    """Answers a route's requests, from what is stored or from the upstream."""
-
-    def serve(self, exchange: Exchange, pool: UpstreamPool) -> None: ...
 
 
 class AnswerCache(Protocol):
@@ -65,7 +61,6 @@ class Dataplane:
         policies: tuple[Policy, ...] = (),
         cache: AnswerCache | None = None,
     ) -> None:
-        self.settings = settings
         self.worker_name = worker_name
         self.tally = tally
         self.journal = journal
@@ -73,43 +68,100 @@ class Dataplane:
         self.clock = time.monotonic  # The loop's own clock counts whole milliseconds only.
         self.started_at = self.clock()
         self.faults = ActiveFaults()
+        self.running_config: dict[str, object] = {}
+        """Which configuration this is, as `/health` tells: number, version, and when a newer one was refused."""
+        self.stores: Stores = dict[str, bool]
+        """Which stores the policies need, and whether they answer."""
         self.draining = False
         self.log_sinks: dict[str, str] = {}
         """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
         self.tunnels = 0
         """Of those in flight, how many speak another protocol by now."""
+        self.health = HealthBook()
+        self.target_orders = TargetOrders()
+        self._connections: set[DownstreamConnection] = set()
+        self._upstreams: dict[str, UpstreamSettings] = {}
+        self._pools: dict[str, UpstreamPool] = {}
+        self._retired: list[UpstreamPool] = []
+        self.circuit_orders = CircuitOrders({}, self.clock, self._breaker)
+        self.settings = settings
+        self.configure(settings, policies, cache)
+
+    # Settings.
+
+    def configure(
+        self, settings: ProxySettings, policies: tuple[Policy, ...], cache: AnswerCache | None = None
+    ) -> None:
+        """Go by these from now on. Requests that have a route already end by the ones that they began with.
+
+        Connections to clients stay, and so do those to upstreams whose settings are the same. A circuit breaker keeps
+        what it knows of an upstream, unless that is somewhere else now.
+        """
+        former, self.settings = self.settings, settings
         server = settings.server
         self.limits = Limits(head=server.max_header_bytes, target=server.max_target_bytes, body=server.max_body_bytes)
         self.request_timeout = server.request_timeout_secs
         self.client_timeout = server.connection_timeout_secs
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
-        self._table = table_from(settings.routes, policies)
-        self.health = HealthBook()
-        self._pools = {item.id: self._pool(item) for item in settings.upstreams}
-        self.target_orders = TargetOrders()
-        self.target_orders.configure({name: pool.ordered for name, pool in self._pools.items()}, time.time())
-        self.circuit_orders = CircuitOrders(self._pools, self.clock, self._breaker)
-        self._connections: set[DownstreamConnection] = set()
+        self._policies = policies
         self._cache = cache
         self._cached = cache.serving if cache is not None else {}
+        is_alike = (former.server.zone, former.http2_optimization) == (server.zone, settings.http2_optimization)
+        self._adopt({item.id: item for item in settings.upstreams}, is_alike=is_alike)
+        self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
+        self.reroute()
+        for connection in self._connections:
+            connection.configured()
+
+    def reroute(self) -> None:
+        """Have the routes ask what their policies say now."""
+        table = table_from(self.settings.routes, self._policies)
+        forwarding = Forwarding(table, self._pools, self.faults, self._cached)
+        self._find, self._admit = forwarding.find, forwarding.admit
+
+    def _adopt(self, upstreams: dict[str, UpstreamSettings], *, is_alike: bool) -> None:
+        before, self._upstreams = self._upstreams, upstreams
+        same = {name for name, item in upstreams.items() if name in before and before[name].base_url == item.base_url}
+        own = {
+            name: self._own_breaker(item, self.circuit_orders.own(name) if name in same else None)
+            for name, item in upstreams.items()
+        }
+        pools = {
+            name: self._pools[name] if is_alike and before.get(name) == item else self._pool(item)
+            for name, item in upstreams.items()
+        }
+        self.circuit_orders.configure(pools, own, same, time.time())
+        retired = [pool for name, pool in self._pools.items() if pools.get(name) is not pool]
+        self._pools = pools
+        for pool in retired:
+            pool.close()
+        self._retired += retired
+        self.target_orders.configure({name: pool.ordered for name, pool in pools.items()}, time.time())
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
-        chosen = upstream.circuit_breaker or self.settings.circuit_breaker
         return UpstreamPool(
             upstream,
             self.clock,
-            self._breaker(upstream.id) if chosen.enabled else None,
             zone=self.settings.server.zone,
             book=self.health,
             tell=self.journal.event,
             http2=self.settings.http2_optimization,
         )
 
+    def _own_breaker(self, upstream: UpstreamSettings, known: CircuitBreaker | None) -> CircuitBreaker | None:
+        chosen = upstream.circuit_breaker or self.settings.circuit_breaker
+        if not chosen.enabled:
+            return None
+        if known is None:
+            return self._breaker(upstream.id)
+        known.judge_by(chosen)
+        return known
+
     def _breaker(self, service: str) -> CircuitBreaker:
-        upstream = next(item for item in self.settings.upstreams if item.id == service)
+        upstream = self._upstreams[service]
 
         def turned(state: CircuitState) -> None:
             self.journal.circuit_turned(service, state.name.lower())
@@ -152,16 +204,27 @@ class Dataplane:
 
     def take_connection_uses(self) -> dict[str, list[int]]:
         """[connections made, used again, requests of HTTP/2] by upstream, since the last call."""
-        return {name: pool.take_uses() for name, pool in self._pools.items()}
+        found = {name: pool.take_uses() for name, pool in self._pools.items()}
+        for pool in self._retired:
+            more = pool.take_uses()
+            found[pool.id] = [sum(counts) for counts in zip(found.get(pool.id, [0, 0, 0]), more, strict=True)]
+        # What is left of it now says nothing more.
+        self._retired = [pool for pool in self._retired if pool.open]
+        return found
 
     def breakers(self) -> dict[str, tuple[int, int]]:
         """(state, failures in a row) by upstream, of those that have one."""
         found = {name: pool.breaker for name, pool in self._pools.items() if pool.breaker}
         return {name: (int(one.shown), one.failures) for name, one in found.items()}
 
+    def readiness(self) -> tuple[bool, dict[str, bool]]:
+        """Whether requests are welcome, and what was found good."""
+        checks = self._readiness.checks(self.stores)
+        return not self.draining and all(checks.values()), checks
+
     def route_to(self, path: bytes) -> tuple[Route, UpstreamPool] | None:
         """The route that reads `path`, and its upstream."""
-        found = self._table.find(b"GET", path)
+        found = self._find(b"GET", path)
         return None if isinstance(found, NoRoute) else (found, self._pools[found.upstream_id])
 
     # Requests.
@@ -171,50 +234,15 @@ class Dataplane:
         self.in_flight += 1
         if self._endpoints.serve(exchange):
             return
-        found = self._table.find(exchange.head.method, exchange.head.path)
+        found = self._find(exchange.head.method, exchange.head.path)
         if isinstance(found, NoRoute):
             _refuse_unrouted(exchange, found)
             return
         exchange.label, exchange.route = found.id, found
         if found.rules:
-            decide(exchange, found.rules, self._admitted)
+            decide(exchange, found.rules, self._admit)
         else:
-            self._admitted(exchange)
-
-    def _admitted(self, exchange: Exchange) -> None:
-        route = exchange.route
-        assert route is not None
-        verdict = self.faults.verdict(route.id, time.time())
-        if verdict is not None:
-            self._inject(exchange, route, verdict)
-        elif self._cached:
-            self._pass_on(exchange, route)
-        else:
-            exchange.forward(self._pools[route.upstream_id])
-
-    def _pass_on(self, exchange: Exchange, route: Route) -> None:
-        pool = self._pools[route.upstream_id]
-        if self._cached and not exchange.upgrade:
-            self._cached[route.id].serve(exchange, pool)
-        else:
-            exchange.forward(pool)
-
-    def _inject(self, exchange: Exchange, route: Route, verdict: Verdict) -> None:
-        self.journal.fault_injected(exchange, verdict)
-
-        def proceed() -> None:
-            if exchange.over:
-                return
-            if verdict.status is not None:
-                message = "a fault was injected by an operator"
-                exchange.refuse(Refused(verdict.status, "fault_injected", message))
-            else:
-                self._pass_on(exchange, route)
-
-        if verdict.delay > 0:
-            asyncio.get_running_loop().call_later(verdict.delay, proceed)
-        else:
-            proceed()
+            self._admit(exchange)
 
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""

@@ -55,13 +55,21 @@ class DownstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
-        address = transport.get_extra_info("peername")
-        scheme = b"http" if transport.get_extra_info("sslcontext") is None else b"https"
-        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1", scheme)
+        self._know_peer()
         self._idle_since = self.plane.clock()
         self._deadline = self._idle_since + self.plane.header_timeout
         if not self.plane.admit(self):
             self._turn_away()
+
+    def _know_peer(self) -> None:
+        address = self.transport.get_extra_info("peername")
+        scheme = b"http" if self.transport.get_extra_info("sslcontext") is None else b"https"
+        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1", scheme)
+
+    def configured(self) -> None:
+        """The plane has other settings: they hold from the next request on."""
+        self._know_peer()
+        self._reader.limit_by(self.plane.limits)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self.plane.forget(self)

@@ -26,8 +26,11 @@ class OwnEndpoints:
         self._by_path: dict[bytes, tuple[str, Endpoint]] = {}
         if plane.settings.observability.health_enabled:
             self._by_path[b"/health"] = ("_health", self._health)
-            self._by_path[b"/health/live"] = ("_health", self._live)
-            self._by_path[b"/health/ready"] = ("_health", self._ready)
+            probes = plane.settings.observability.health_checks
+            if probes.liveness_enabled:
+                self._by_path[b"/health/live"] = ("_health", self._live)
+            if probes.readiness_enabled:
+                self._by_path[b"/health/ready"] = ("_health", self._ready)
         if plane.settings.observability.metrics_enabled:
             for path, name in {**PUBLIC_PAGES, **(CACHE_PAGES if plane.caches else {})}.items():
                 self._by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
@@ -53,6 +56,7 @@ class OwnEndpoints:
             "version": __version__,
             "worker": self._plane.worker_name,
             "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
+            "config": self._plane.running_config,
         }
         if self._plane.log_sinks:
             body["log_sinks"] = self._plane.log_sinks
@@ -62,8 +66,10 @@ class OwnEndpoints:
         exchange.reply(json_reply(200, {"status": "alive"}))
 
     def _ready(self, exchange: Exchange) -> None:
-        draining = self._plane.draining
-        exchange.reply(json_reply(503 if draining else 200, {"status": "draining" if draining else "ready"}))
+        ready, checks = self._plane.readiness()
+        status = "draining" if self._plane.draining else "ready" if ready else "not_ready"
+        told = {name: "ok" if good else "failed" for name, good in checks.items()}
+        exchange.reply(json_reply(200 if ready else 503, {"status": status, "checks": told}))
 
     def _page(self, exchange: Exchange, name: str) -> None:
         """What the supervisor knows of all workers."""

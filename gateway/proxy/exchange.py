@@ -6,6 +6,7 @@ upstream's by its leg; it awaits nothing itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy import rewriting
@@ -50,8 +51,13 @@ class Exchange:
     """A request on its way; `route` is None until one was found.
 
     Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
-    answer it is given, that of the upstream or one of the gateway's own.
+    answer it is given, that of the upstream or one of the gateway's own. Of an upstream's answer,
+    `dropped_answer_headers` are left out. `at_end` is called when it is over.
     """
+
+    # What hardly any request has is kept by the class until then: there is one of these for each request.
+    at_end: Callable[[], None] | None = None
+    dropped_answer_headers = rewriting.RESPONSE_OWN
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
         self.plane = plane
@@ -270,6 +276,7 @@ class Exchange:
                 length=None if bodiless or head.chunked else head.content_length,
                 close=self._close,
                 added=self.answer_headers,
+                dropped=self.dropped_answer_headers,
             )
         )
 
@@ -369,5 +376,7 @@ class Exchange:
             self._leg.conclude()
         self._drop()
         self.plane.concluded(self)
+        if self.at_end is not None:
+            self.at_end()
         # The two refer to each other, and would wait for the collector.
         self._leg = None

@@ -6,7 +6,7 @@ upstream's own one until its time is over, and learns nothing meanwhile; the own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
 from gateway.proxy.pool import UpstreamPool
@@ -54,6 +54,25 @@ class CircuitOrders:
         self._own = {name: pool.breaker for name, pool in pools.items()}
         self._orders: dict[str, list[tuple[str, float]]] = {}
         self._held: dict[str, tuple[str, float]] = {}
+
+    def configure(
+        self,
+        pools: Mapping[str, UpstreamPool],
+        own: Mapping[str, CircuitBreaker | None],
+        same: Collection[str],
+        now: float,
+    ) -> None:
+        """Put these breakers into these pools from now on; of upstreams that are the `same`, what is forced stays."""
+        forced = {name: self._pools[name].breaker for name in self._held if name in same}
+        self._held = {name: order for name, order in self._held.items() if name in forced}
+        self._own, self._pools = dict(own), pools
+        for name, pool in pools.items():
+            pool.breaker = forced[name] if name in forced else own[name]
+        self.tick(now)
+
+    def own(self, name: str) -> CircuitBreaker | None:
+        """The breaker that an upstream has without orders."""
+        return self._own.get(name)
 
     def replace(self, orders: Orders, now: float) -> None:
         """Follow exactly these from now on; times are seconds since the epoch."""

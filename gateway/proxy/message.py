@@ -13,15 +13,23 @@ class Refused(Exception):  # noqa: N818 - the decision is what matters, not whos
     """A request that the gateway answers itself, with an error, and does not pass on.
 
     `status` is the HTTP status, `error` a short constant for machines, the message a sentence for people; `headers`
-    are added to the answer.
+    are added to the answer. `content` is its media type and body, where that is not the usual JSON.
     """
 
-    def __init__(self, status: int, error: str, message: str, headers: tuple[Header, ...] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        message: str,
+        headers: tuple[Header, ...] = (),
+        content: tuple[bytes, bytes] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.error = error
         self.message = message
         self.headers = headers
+        self.content = content
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ class RequestReader:
 
     def __init__(self, sink: RequestSink, limits: Limits) -> None:
         self._sink = sink
-        self._limits = limits
+        self._limits = self._next_limits = limits
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: Headers = []
@@ -60,6 +60,12 @@ class RequestReader:
         """Whether the last request said that none follows."""
         self.has_dropped = False
         """Whether something followed all the same."""
+
+    def limit_by(self, limits: Limits) -> None:
+        """Read by these limits from the next request on."""
+        self._next_limits = limits
+        if self.in_head and not self.started:
+            self._limits = limits
 
     def feed(self, chunk: bytes) -> None:
         """Read `chunk`; the sink is called for what it completes."""
@@ -150,6 +156,7 @@ class RequestReader:
         self.started = False
         self._chunked = False
         self._raw_head_bytes = 0
+        self._limits = self._next_limits
         self.ended = not self._parser.should_keep_alive()
         self._sink.request_ended()
 

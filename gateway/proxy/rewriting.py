@@ -30,7 +30,8 @@ _REQUEST_OWN = HOP_BY_HOP | {b"host", b"content-length", b"x-request-id", b"via"
 _FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
 _DROPPED_OF_TRUSTED = _REQUEST_OWN | _FORWARDED
 _DROPPED = _DROPPED_OF_TRUSTED | {b"forwarded", b"x-real-ip"}
-_RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}
+#: Of answers of upstreams; these are written anew, too.
+RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}
 _NO_NAMES: frozenset[bytes] = frozenset()
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 PSEUDONYM = b"tocsin-gateway"
@@ -136,6 +137,7 @@ def client_response(
     length: int | None,
     close: bool,
     added: Iterable[Header] = (),
+    dropped: frozenset[bytes] = RESPONSE_OWN,
 ) -> bytes:
     """The head to send to the client, with the framing that was chosen for it and what the gateway adds."""
     lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
@@ -144,7 +146,7 @@ def client_response(
     for name, value in head.headers:
         if name == b"via":
             via = value + b", " + via
-        elif name not in _RESPONSE_OWN and name not in named:
+        elif name not in dropped and name not in named:
             lines += (name, b": ", value, b"\r\n")
     for name, value in added:
         lines += (name, b": ", value, b"\r\n")
@@ -162,7 +164,7 @@ def switching_response(head: ResponseHead, correlation: bytes, added: Iterable[H
     """The 101 with which a client and an upstream go over to another protocol."""
     lines = [b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"]
     for name, value in head.headers:
-        if name == b"upgrade" or (name not in _RESPONSE_OWN and name not in head.connection_options):
+        if name == b"upgrade" or (name not in RESPONSE_OWN and name not in head.connection_options):
             lines += (name, b": ", value, b"\r\n")
     for name, value in added:
         lines += (name, b": ", value, b"\r\n")
@@ -174,6 +176,6 @@ def interim_response(head: ResponseHead) -> bytes:
     """A 1xx head for the client."""
     lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
     for name, value in head.headers:
-        if name not in _RESPONSE_OWN and name not in head.connection_options:
+        if name not in RESPONSE_OWN and name not in head.connection_options:
             lines += (name, b": ", value, b"\r\n")
     return b"".join(lines) + b"\r\n"

@@ -77,6 +77,9 @@ def table_from(settings: Iterable[RouteSettings], policies: tuple[Policy, ...] =
 
 def _route(item: RouteSettings, policies: tuple[Policy, ...]) -> Route:
     methods = set(item.methods) | ({"HEAD"} if "GET" in item.methods else set())
+    rules = tuple(rule for policy in policies for rule in policy(item))
+    if any(getattr(rule, "adds_options", False) for rule in rules):
+        methods.add("OPTIONS")
     return Route(
         id=item.id,
         prefix=item.path.encode(),
@@ -84,5 +87,5 @@ def _route(item: RouteSettings, policies: tuple[Policy, ...]) -> Route:
         upstream_id=item.upstream_id,
         strip_prefix=item.strip_prefix,
         upgrades=frozenset(name.encode() for name in item.upgrades),
-        rules=tuple(rule for policy in policies for rule in policy(item)),
+        rules=rules,
     )

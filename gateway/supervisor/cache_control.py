@@ -43,14 +43,19 @@ class CacheControl:
     """Changes are answered when every worker has said that they are made. `workers`: how many there are."""
 
     def __init__(self, settings: Settings, *, record: Record, ask: Ask, workers: Callable[[], int]) -> None:
-        self._settings = settings.cache
         self.max_snapshot_bytes = settings.cache.max_snapshot_bytes
-        self.on = any(
-            route.cache.enabled if route.cache is not None else settings.cache.enabled for route in settings.routes
-        )
+        """Of this run: a body of that length is read."""
+        self.configure(settings)
         self._record = record
         self._ask = ask
         self._workers = workers
+
+    def configure(self, settings: Settings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings.cache
+        self.on = any(
+            route.cache.enabled if route.cache is not None else settings.cache.enabled for route in settings.routes
+        )
 
     async def purge(self, by: By, value: str, *, soft: bool, actor: str, reason: str) -> dict[str, Any]:
         """Have no worker answer with what is named; `soft`: not without asking the upstream whether it has changed."""

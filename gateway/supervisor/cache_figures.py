@@ -23,12 +23,16 @@ class CacheFigures:
     """Adds up what workers report. `reports` are the last ones, of the workers that there are now."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float], reports: Callable[[], Reports]) -> None:
-        self._settings = settings.cache.by_profile(settings.cache_optimization)
+        self.configure(settings)
         self._clock = clock
         self._reports = reports
         self._began = clock()
         self._totals: Counter[str] = Counter()
         self._recent = RecentCounts()
+
+    def configure(self, settings: Settings) -> None:
+        """Tell of these settings from now on."""
+        self._settings = settings.cache.by_profile(settings.cache_optimization)
 
     def absorb(self, piece: dict[str, Any] | None) -> None:
         """Add what one worker has counted."""

@@ -53,6 +53,12 @@ class CircuitOverrides:
         self._changed = changed
         self._by_upstream: dict[str, CircuitOverride] = {}
 
+    def configure(self, upstreams: Iterable[str]) -> None:
+        """Know these upstreams from now on; an order for another one is over."""
+        self._upstreams = tuple(upstreams)
+        known = (ALL, *self._upstreams)
+        self._by_upstream = {name: one for name, one in self._by_upstream.items() if name in known}
+
     def order(
         self, *, upstream: str, state: Wanted, expires_in_seconds: float, actor: str, reason: str
     ) -> CircuitOverride:
@@ -83,9 +89,9 @@ class CircuitOverrides:
         """The one with this id, while it holds."""
         return next((one for one in self.active() if one.id == override_id), None)
 
-    def undo(self, override: CircuitOverride, actor: str) -> None:
+    def undo(self, override: CircuitOverride, actor: str, reason: str = "") -> None:
         """Go back to what the settings say."""
-        self._record("circuit_order_undone", actor, "", override.described(), None)
+        self._record("circuit_order_undone", actor, reason, override.described(), None)
         self._by_upstream.pop(override.upstream, None)
         self._changed()
 

@@ -66,6 +66,10 @@ class Credentials:
         self._ask = ask
         self._shared = shared
 
+    def configure(self, settings: AuthSettings) -> None:
+        """Go by these settings from now on."""
+        self._settings = settings
+
     async def inspected(self, name: str) -> dict[str, Any] | None:
         """What is known of a token, by its id, its `jti`, or itself; or of an API key, by its id."""
         key = next((key for key in self._settings.api_keys if key.id == name), None)

@@ -47,6 +47,10 @@ class FigurePages:
         self._critical = critical
         self._system = system
 
+    def configure(self, critical: CriticalMetrics, system: SystemMetrics) -> None:
+        """Judge by these thresholds from now on."""
+        self._critical, self._system = critical, system
+
     def performance(self) -> Figures:
         """`/metrics/performance`, of the last minute."""
         total, uses = self._traffic(_SECONDS), self._ledger.recent_uses.of_last(self._clock(), _SECONDS)

@@ -15,13 +15,14 @@ from typing import Any
 
 from gateway.background import Background, described
 from gateway.control import Message
-from gateway.settings import ProxySettings, Settings
+from gateway.settings import Settings
+from gateway.supervisor.collecting import Collecting
 from gateway.supervisor.listeners import Listeners, assignment
 from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.questions import Questions
+from gateway.supervisor.rollout import Rollout
 from gateway.supervisor.shared_page import SharedPage
 
-_COLLECT_SECS = 0.4
 _POLL_SECS = 0.02
 _KILL_GRACE_SECS = 3.0
 _MAX_BACKOFF_SECS = 5.0
@@ -54,13 +55,14 @@ class Fleet:
     ) -> None:
         self.desired = 0
         self.crashes = 0
-        self._settings = settings
+        self.rollout = Rollout(
+            settings, workers=lambda: self.workers, ask=self.ask, desired=lambda: self.desired, revocations=revocations
+        )
         self._listeners = listeners
         self._absorb = absorb
         self._log = log
         self._pages = {name: self._page(render) for name, render in pages.items()}
         self._standing: dict[str, Message] = {}
-        self._revocations = revocations
         self._log_socket = log_socket
         self._questions = Questions()
         self._by_slot: dict[int, WorkerProcess] = {}
@@ -69,8 +71,7 @@ class Fleet:
         self._restarts: dict[int, int] = {}
         self._filling: set[int] = set()
         self._background = Background(self.failed)
-        self._collecting: dict[int, tuple[set[WorkerProcess], asyncio.Event]] = {}
-        self._collection = 0
+        self._collecting = Collecting()
         self._stopping = False
         # Python's start is all processor time; more at once than there are processors only makes each slower.
         self._starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
@@ -107,7 +108,7 @@ class Fleet:
     async def _fill(self, slots: range, progress: Progress) -> None:
         for slot in slots:
             self._background.spawn(self._keep_filled(slot))
-        deadline = asyncio.get_running_loop().time() + self._settings.workers.start_timeout_secs
+        deadline = asyncio.get_running_loop().time() + self.rollout.settings.workers.start_timeout_secs
         waiting = set(slots)
         while waiting:
             for slot in sorted(waiting & set(self._by_slot)):
@@ -129,14 +130,14 @@ class Fleet:
     async def _drain(self, worker: WorkerProcess, progress: Progress) -> None:
         worker.state = "draining"
         self._others.add(worker)
-        worker.send({"type": "drain", "timeout": self._settings.server.drain_timeout_secs})
+        worker.send({"type": "drain", "timeout": self.rollout.settings.server.drain_timeout_secs})
         await self._wait_for_end(worker)
         progress()
 
     async def _wait_for_end(self, worker: WorkerProcess) -> None:
         """Wait for a draining worker; one that does not keep its time is killed."""
         try:
-            async with asyncio.timeout(self._settings.server.drain_timeout_secs + _KILL_GRACE_SECS):
+            async with asyncio.timeout(self.rollout.settings.server.drain_timeout_secs + _KILL_GRACE_SECS):
                 await worker.exited.wait()
         except TimeoutError:
             self._log("ERROR", "worker_killed", f"{worker.name} did not drain in time", worker=worker.name)
@@ -206,7 +207,7 @@ class Fleet:
             worker = WorkerProcess(slot, self._restarts.get(slot, 0), self._received)
             self._others.add(worker)
             try:
-                async with asyncio.timeout(self._settings.workers.start_timeout_secs):
+                async with asyncio.timeout(self.rollout.settings.workers.start_timeout_secs):
                     await self._bring_up(worker)
             except Exception as error:  # Whatever it was, nothing half started stays, and the slot is tried again.
                 worker.abandon()
@@ -218,9 +219,9 @@ class Fleet:
         await worker.start(self._log_socket)
         self._background.spawn(self._watch(worker))
         await _first_of(worker.hello, worker.exited)
-        proxy = ProxySettings.of(self._settings).for_worker()
-        start = {"settings": proxy, "workers": self.desired, "revocations": self._revocations()}
-        worker.send({"type": "start", "name": worker.name, **start})
+        with self._log_socket() as log:
+            worker.send({"type": "log"}, [log])
+        worker.send(self.rollout.start(worker.name))
         self._send_standing(worker)
         worker.accepting = {worker.slot}
         sock = self._listeners.for_slot(worker.slot)
@@ -254,7 +255,7 @@ class Fleet:
     async def _watch(self, worker: WorkerProcess) -> None:
         status = await worker.wait()
         self._others.discard(worker)
-        self._complete_collections(worker)
+        self._collecting.reported(worker)
         if self._by_slot.get(worker.slot) is worker:
             del self._by_slot[worker.slot]
             self._crashed(worker, status)
@@ -278,7 +279,7 @@ class Fleet:
             worker.requests_total += requests
             worker.errors_total += errors
             worker.last_report = message
-            self._complete_collections(worker, message["id"])
+            self._collecting.reported(worker, message["id"])
         elif message["type"] == "page":
             self._background.spawn(self._answer_page(worker, message["name"], message["id"]))
         elif message["type"] == "answer":
@@ -315,28 +316,7 @@ class Fleet:
 
     async def collect(self) -> None:
         """Have every worker report now; a slow one is not waited for longer than a moment."""
-        self._collection += 1
-        number, arrived = self._collection, asyncio.Event()
-        asked = {worker for worker in self.workers if worker.state != "starting"}
-        if not asked:
-            return
-        self._collecting[number] = (set(asked), arrived)
-        for worker in asked:
-            worker.send({"type": "report", "id": number})
-        try:
-            async with asyncio.timeout(_COLLECT_SECS):
-                await arrived.wait()
-        except TimeoutError:
-            pass
-        finally:
-            del self._collecting[number]
-
-    def _complete_collections(self, worker: WorkerProcess, number: int | None = None) -> None:
-        for current, (waiting, arrived) in self._collecting.items():
-            if (number is None and worker.exited.is_set()) or number == current:
-                waiting.discard(worker)
-                if not waiting:
-                    arrived.set()
+        await self._collecting.collect(worker for worker in self.workers if worker.state != "starting")
 
     def broadcast(self, message: Message) -> None:
         """Tell all workers, and those that start later; of each type the last message holds."""

@@ -6,33 +6,33 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from gateway import __version__, config_file
 from gateway.background import Background
+from gateway.config_source import ConfigSource
 from gateway.settings import Settings
+from gateway.supervisor.block_registry import BlockRegistry
 from gateway.supervisor.cache_control import CacheControl
 from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
 from gateway.supervisor.fleet import Fleet
-from gateway.supervisor.history import UNNAMED, History
+from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.log_shipping import LogShipping
+from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
 from gateway.supervisor.pages import Pages
-from gateway.supervisor.process import WorkerProcess
 from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.summary import summary_of
 from gateway.supervisor.upstream_targets import UpstreamTargets
 from gateway.telemetry.ledger import Ledger
-from gateway.telemetry.log_writer import LogWriter
+from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record
 from gateway.telemetry.redaction import without_secrets
-from gateway.telemetry.window import RouteWindow, total_of
 
 if TYPE_CHECKING:
     from gateway.listening.certificates import Certificates
@@ -48,7 +48,7 @@ class Gateway:
         self,
         settings: Settings,
         *,
-        path: Path,
+        source: ConfigSource,
         listeners: Listeners,
         history: History,
         revocations: RevocationRegistry,
@@ -56,16 +56,20 @@ class Gateway:
     ) -> None:
         self.uid = str(uuid.uuid4())
         self.settings = settings
-        self.config_path = path
-        self.config_version = config_file.version_of(settings)
         self.started_at = time.time()
         self.revision = 1
+        self.stopping = False
         self.history = history
         self.operations = Operations(history)
         self.ledger = Ledger(settings.logging.recent_records)
         self.faults = FaultRegistry()
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
+        self.maintenance = MaintenanceOverrides(
+            lambda: [route.id for route in self.settings.routes], record=self._record_change,
+            changed=self._tell_maintenance,
+        )  # fmt: skip
+        self.blocks = BlockRegistry(record=self._record_change, changed=self._tell_blocks)
         self.targets = UpstreamTargets(
             record=self._record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
@@ -81,6 +85,11 @@ class Gateway:
         self.fleet = Fleet(
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
             revocations=revocations.for_workers, log_socket=self.logs.socket_for_worker,
+        )  # fmt: skip
+        self.configurations = Configurations(
+            source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
+             commit=self._configure),
+            record=self._record_change, told=self._tell_of_configuration,
         )  # fmt: skip
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
@@ -100,6 +109,37 @@ class Gateway:
 
         return SharedRevocations(settings, revocations, self.log)
 
+    # The configuration.
+
+    def admin_token(self) -> str:
+        """Whoever has it may use the admin API."""
+        return self.settings.admin.token.get_secret_value()
+
+    async def _configure(self, settings: Settings, number: int) -> None:
+        """Go by these settings, and have the workers do so."""
+        if settings.logging.output != self.settings.logging.output:
+            self._background.spawn(asyncio.to_thread(self.logs.writer.close))
+            self.logs.writer = LogWriter(DESCRIPTORS[settings.logging.output])
+        self.logs.configure(settings.logging)
+        self.settings = settings
+        self.revision += 1
+        self.ledger.recent.keep_at_most(settings.logging.recent_records)
+        self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
+        self.credentials.configure(settings.auth)
+        self.cache_control.configure(settings)
+        self.cache_figures.configure(settings)
+        self._pages.configure(settings)
+        await self.fleet.rollout.commit(settings, number)
+        self.targets.configure(settings.upstreams)
+        self._broadcast_faults()
+        self._tell_circuits()
+
+    def _tell_of_configuration(self, result: str, words: str) -> None:
+        refused = self.configurations.last_error
+        level = "INFO" if refused is None else "ERROR"
+        self.log(level, f"config_{result}", words, version=self.configurations.current.hash)
+        self.fleet.broadcast({"type": "config_refused", "at": None if refused is None else refused["at"]})
+
     # Running.
 
     async def start(self) -> None:
@@ -107,8 +147,8 @@ class Gateway:
         self.log(
             "INFO",
             "config_loaded",
-            f"Configuration loaded from {self.config_path}",
-            version=self.config_version,
+            f"Configuration loaded from {self.configurations.source.path}",
+            version=self.configurations.current.hash,
         )
         if self._shared is not None:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
@@ -123,6 +163,7 @@ class Gateway:
         """Drain and end all workers, and have the log delivered."""
         if self._stopped:
             return
+        self.stopping = True
         self._background.cancel()
         self.targets.stop()
         self.log("INFO", "gateway_stopping", "draining all workers")
@@ -244,17 +285,17 @@ class Gateway:
         self._broadcast_faults()
         return fault
 
-    def remove_fault(self, fault: InjectedFault) -> None:
+    def remove_fault(self, fault: InjectedFault, actor: str, reason: str) -> None:
         """Remove one fault."""
-        self._record_change("fault_removed", UNNAMED, "", fault.described(), None)
+        self._record_change("fault_removed", actor, reason, fault.described(), None)
         self.faults.remove(fault.id)
         self._broadcast_faults()
 
-    def clear_faults(self) -> None:
+    def clear_faults(self, actor: str, reason: str) -> None:
         """Remove all faults."""
         before = [fault.id for fault in self.faults.active()]
         if before:
-            self._record_change("faults_cleared", UNNAMED, "", {"faults": before}, None)
+            self._record_change("faults_cleared", actor, reason, {"faults": before}, None)
             self.faults.clear()
             self._broadcast_faults()
 
@@ -268,6 +309,15 @@ class Gateway:
     def _tell_workers(self, message: dict[str, Any]) -> None:
         self.revision += 1
         self.fleet.broadcast(message)
+
+    def _tell_maintenance(self) -> None:
+        self.revision += 1
+        held = self.maintenance.held
+        self.fleet.broadcast({"type": "maintenance", "order": None if held is None else held.for_workers()})
+
+    def _tell_blocks(self) -> None:
+        self.revision += 1
+        self.fleet.broadcast({"type": "blocks", "blocks": self.blocks.for_workers()})
 
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
@@ -289,7 +339,8 @@ class Gateway:
             "uid": self.uid,
             "version": __version__,
             "started_at": iso(self.started_at),
-            "config_version": self.config_version,
+            "config_version": self.configurations.current.hash,
+            "config": {"number": self.configurations.current.number, "error": self.configurations.last_error},
             "listen": [self.listeners.url],
             "replicas": {"desired": self.fleet.desired, "ready": self.fleet.ready},
             "limits": {"min": limits.min, "max": limits.max},
@@ -298,41 +349,42 @@ class Gateway:
             "log_sinks": {name: count.described() for name, count in self.logs.counts().items()},
         }
 
+    async def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Whether any worker can serve, and why not."""
+        await self.fleet.collect()
+        serving = [one for one in self.fleet.workers if one.state == "ready"]
+        ready = [one for one in serving if one.last_report.get("ready")]
+        if self.stopping:
+            status = "draining"
+        elif not serving:
+            status = "starting"
+        else:
+            status = "ready" if ready else "not_ready"
+        return status == "ready", {"status": status, "workers": {"ready": len(ready), "serving": len(serving)}}
+
     async def workers(self) -> list[dict[str, Any]]:
         """Every worker process with fresh numbers."""
         await self.fleet.collect()
-        return [_described(worker) for worker in self.fleet.workers]
+        return [worker.described() for worker in self.fleet.workers]
 
     async def summary(self, seconds: int) -> dict[str, Any]:
         """Requests, errors and latencies of the last `seconds`."""
         await self.fleet.collect()
-        routes = self.ledger.window.by_route(self._clock(), seconds)
-        total = total_of(routes)
-        return {
-            "at": iso(time.time()),
-            "uptime_seconds": round(self._clock() - self._begun, 3),
-            "requests_total": self.ledger.requests_total,
-            "errors_total": self.ledger.errors_total,
-            "window": {
-                "seconds": seconds,
-                **_counts(total),
-                "rps": round(total.requests / seconds, 3),
-                "p50_ms": total.milliseconds(0.5),
-                "p95_ms": total.milliseconds(0.95),
-                "p99_ms": total.milliseconds(0.99),
-            },
-            "by_route": [
-                {"route": route, **_counts(piece), "p95_ms": piece.milliseconds(0.95)}
-                for route, piece in sorted(routes.items())
-            ],
-        }
+        now = self._clock()
+        return summary_of(self.ledger, now=now, uptime_seconds=now - self._begun, seconds=seconds)
 
-    def config(self) -> dict[str, Any]:
-        """The effective settings, secrets masked."""
+    async def config(self) -> dict[str, Any]:
+        """The effective settings, secrets masked, and which of them every worker goes by."""
+        await self.fleet.collect()
+        current = self.configurations.current
+        workers = {one.name: one.last_report.get("config", 0) for one in self.fleet.workers if one.state == "ready"}
         return {
-            "version": self.config_version,
-            "loaded_at": iso(self.started_at),
-            "path": str(self.config_path),
+            **current.described(),
+            "path": str(self.configurations.source.path),
+            "error": self.configurations.last_error,
+            "overrides": [one.described() for one in self.configurations.overrides],
+            "workers": [{"name": name, "number": number} for name, number in workers.items()],
+            "agreed": set(workers.values()) <= {current.number},
             "config": config_file.masked(self.settings),
         }
 
@@ -341,30 +393,3 @@ class Gateway:
         self._pages.resources.sample()
         if self.certificates is not None:
             self.certificates.refresh()
-
-
-def _counts(piece: RouteWindow) -> dict[str, Any]:
-    return {"requests": piece.requests, "errors": piece.errors, "error_rate": round(piece.error_rate, 6)}
-
-
-def _described(worker: WorkerProcess) -> dict[str, Any]:
-    return {
-        "name": worker.name,
-        "slot": worker.slot,
-        "pid": worker.pid,
-        "state": worker.state,
-        "started_at": iso(worker.started_at),
-        "restarts": worker.restarts,
-        "requests_total": worker.requests_total,
-        "errors_total": worker.errors_total,
-        "open_connections": worker.last_report.get("open_connections", 0),
-        "in_flight": worker.last_report.get("in_flight", 0),
-        "rss_bytes": _rss(worker.pid),
-    }
-
-
-def _rss(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except (psutil.Error, ValueError):
-        return 0

@@ -16,6 +16,7 @@ from gateway.supervisor.resources import Resources
 from gateway.telemetry.exposition import Moment, exposition
 
 if TYPE_CHECKING:
+    from gateway.settings import Settings
     from gateway.supervisor.gateway import Gateway
 
 
@@ -34,19 +35,23 @@ class Pages:
             disk=Path(history).parent if history else Path(),
             allowance=Allowance(),
         )
+        self._figures = FigurePages(
+            gateway.ledger,
+            self.resources,
+            clock=clock,
+            worst_circuit=lambda: circuits.gauge(self._circuits()),
+            cache=gateway.cache_figures,
+            critical=gateway.settings.critical_metrics,
+            system=gateway.settings.system_metrics,
+        )
+
+    def configure(self, settings: Settings) -> None:
+        """Judge by these settings from now on."""
+        self._figures.configure(settings.critical_metrics, settings.system_metrics)
 
     def by_name(self) -> dict[str, Callable[[], str]]:
         """What workers and the metrics port ask for."""
-        settings = self._gateway.settings
-        figures = FigurePages(
-            self._gateway.ledger,
-            self.resources,
-            clock=self._clock,
-            worst_circuit=lambda: circuits.gauge(self._circuits()),
-            cache=self._gateway.cache_figures,
-            critical=settings.critical_metrics,
-            system=settings.system_metrics,
-        )
+        figures = self._figures
         return {
             "metrics": self.metrics,
             "circuits": lambda: circuits.told(self._circuits(), self._gateway.circuit_overrides.of_upstreams()),
@@ -62,10 +67,14 @@ class Pages:
     def metrics(self) -> str:
         """The Prometheus page."""
         fleet, reports = self._gateway.fleet, self._reports()
+        configurations = self._gateway.configurations
         moment = Moment(
             now=self._clock(),
             uptime_seconds=self._clock() - self._began,
-            config_version=self._gateway.config_version,
+            config_version=configurations.current.hash,
+            config_number=configurations.current.number,
+            config_is_refused=configurations.last_error is not None,
+            config_reloads=configurations.counts,
             desired=fleet.desired,
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from gateway.control import ControlChannel, Message
+from gateway.telemetry.records import iso
 
 State = Literal["starting", "ready", "draining"]
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -35,6 +38,8 @@ class WorkerProcess:
         self.errors_total = 0
         self.last_report: dict[str, Any] = {}
         self.silent_checks = 0
+        self.prepared = 0
+        """Of the newest configuration that it was sent to prepare."""
         self.accepting: set[int] = set()
         self.hello = asyncio.Event()
         self.listening = asyncio.Event()
@@ -83,6 +88,23 @@ class WorkerProcess:
         if self._channel is not None:
             self._channel.close()
 
+    def described(self) -> dict[str, Any]:
+        """As the admin API shows it, by what it last reported."""
+        return {
+            "name": self.name,
+            "slot": self.slot,
+            "pid": self.pid,
+            "state": self.state,
+            "started_at": iso(self.started_at),
+            "restarts": self.restarts,
+            "requests_total": self.requests_total,
+            "errors_total": self.errors_total,
+            "open_connections": self.last_report.get("open_connections", 0),
+            "in_flight": self.last_report.get("in_flight", 0),
+            "config": self.last_report.get("config", 0),
+            "rss_bytes": _rss(self.pid),
+        }
+
     def _received(self, message: Message, _sockets: list[socket.socket]) -> None:
         self.silent_checks = 0
         if message["type"] == "hello":
@@ -91,6 +113,13 @@ class WorkerProcess:
             self.listening.set()
         else:
             self._on_message(self, message)
+
+
+def _rss(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except (psutil.Error, ValueError):
+        return 0
 
 
 def _environment() -> dict[str, str]:

@@ -14,8 +14,10 @@ from gateway.admin.app import admin_app
 from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
+from gateway.config_source import ConfigSource
 from gateway.listening.certificates import CertificateError, Certificates
 from gateway.settings import ObservabilitySettings, Settings
+from gateway.supervisor.configurations import Cause, Configurations, FileWatch
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
@@ -25,12 +27,14 @@ from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
+_EXPIRY_SECS = 0.5
+
 
 class StartError(Exception):
     """The gateway cannot start; the text is one message for the operator."""
 
 
-async def serve(settings: Settings, path: Path) -> None:
+async def serve(settings: Settings, source: ConfigSource) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
     Raises:
@@ -45,18 +49,21 @@ async def serve(settings: Settings, path: Path) -> None:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, revocations = _history(settings), _revocations(settings)
-    gateway = Gateway(settings, path=path, listeners=listeners, history=history, revocations=revocations, writer=writer)
+    gateway = Gateway(
+        settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
+    )
     gateway.certificates = certificates
-    operators = [AdminServer(admin_app(gateway, settings.admin.token.get_secret_value()), admin_socket)]
+    operators = AdminServer(admin_app(gateway), admin_socket)
+    pages: AdminServer | None = None
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
     if metrics_socket is not None:
-        operators.append(AdminServer(metrics_app(gateway.fleet.page), metrics_socket))
+        pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket)
         address = settings.observability.metrics_bind_address
         urls["metrics"] = url_of(address, metrics_socket.getsockname()[1])
     try:
-        await _run(gateway, operators, urls)
+        await _run(gateway, operators, pages, urls)
     finally:
-        writer.close()
+        gateway.logs.writer.close()
 
 
 def _listeners(settings: Settings) -> Listeners:
@@ -91,32 +98,57 @@ def _revocations(settings: Settings) -> RevocationRegistry:
         raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
 
 
-async def _run(gateway: Gateway, operators: list[AdminServer], urls: dict[str, str]) -> None:
+async def _run(gateway: Gateway, operators: AdminServer, pages: AdminServer | None, urls: dict[str, str]) -> None:
     stopping = _stop_on_signals()
     tell_of_failures(gateway.fleet.failed)
+    # Probes are answered from the start: that nobody is served yet is an answer, too.
+    answering = None if pages is None else asyncio.create_task(pages.serve())
     try:
         # Operators are listened to when there is something to operate; until then their connections wait.
         if await _started(gateway, stopping):
             await _serve_operators(gateway, operators, urls, stopping)
     finally:
         await gateway.stop()
+        if pages is not None and answering is not None:
+            pages.stop()
+            await answering
 
 
 async def _serve_operators(
-    gateway: Gateway, operators: list[AdminServer], urls: dict[str, str], stopping: asyncio.Event
+    gateway: Gateway, operators: AdminServer, urls: dict[str, str], stopping: asyncio.Event
 ) -> None:
-    serving = [asyncio.create_task(one.serve()) for one in operators]
+    serving = asyncio.create_task(operators.serve())
     background = Background(gateway.fleet.failed)
     background.spawn(gateway.fleet.watch_silence())
     gateway.sample_resources()
     background.repeat(SAMPLE_SECS, gateway.sample_resources)
+    _notice_changes(gateway, background)
     _announce(gateway, urls)
     await stopping.wait()
     background.cancel()
     await gateway.stop()
-    for one in operators:
-        one.stop()
-    await asyncio.gather(*serving)
+    operators.stop()
+    await serving
+
+
+def _notice_changes(gateway: Gateway, background: Background) -> None:
+    """Load the configuration on SIGHUP, and when its source has changed."""
+    configurations, settings = gateway.configurations, gateway.settings.reload
+
+    def notice(cause: Cause) -> None:
+        background.spawn(configurations.noticed(cause, cause))
+
+    background.spawn(_expiring(configurations))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, notice, "signal")
+    if settings.watch:
+        watch = FileWatch(configurations.source, lambda: configurations.digest, lambda: notice("file"))
+        background.repeat(settings.check_secs, watch.look)
+
+
+async def _expiring(configurations: Configurations) -> None:
+    while True:
+        await asyncio.sleep(_EXPIRY_SECS)
+        await configurations.expire()
 
 
 def _stop_on_signals() -> asyncio.Event:

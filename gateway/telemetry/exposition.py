@@ -63,6 +63,9 @@ class Moment:
     certificates: Mapping[str, float] = field(default_factory=dict)
     """Days until each expires, by whom it is for."""
     worker_restarts: int = 0
+    config_number: int = 1
+    config_is_refused: bool = False
+    config_reloads: Mapping[str, int] = field(default_factory=dict)
     sinks: dict[str, Count] = field(default_factory=dict)
     cache: CacheMoment = field(default_factory=CacheMoment)
 
@@ -229,11 +232,24 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     info = GaugeMetricFamily("gateway_info", "The running version; always 1.", labels=["version", "config_version"])
     info.add_metric([__version__, moment.config_version], 1)
     yield info
+    yield from _configuration(moment)
     yield _counter(
         "gateway_worker_restarts_total", "Workers replaced after a crash.", [], [((), moment.worker_restarts)]
     )
     yield from _sinks(moment.sinks)
     yield _counter("gateway_log_dropped_total", "Log lines dropped, not stalled for.", [], [((), ledger.log_dropped)])
+
+
+def _configuration(moment: Moment) -> Iterator[Metric]:
+    yield _counter(
+        "gateway_config_reload_total",
+        "Attempts to load the configuration anew, by result.",
+        ["result"],
+        [((result,), moment.config_reloads.get(result, 0)) for result in ("loaded", "unchanged", "refused")],
+    )
+    words = "1 where the last attempt to load the configuration was good, 0 where it was refused."
+    yield _gauge("gateway_config_last_reload_successful", words, 0 if moment.config_is_refused else 1)
+    yield _gauge("gateway_config_number", "Number of the configuration, from 1 at the start.", moment.config_number)
 
 
 def _targets(moment: Moment) -> Iterator[Metric]:

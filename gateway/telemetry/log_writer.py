@@ -18,7 +18,7 @@ class LogWriter:
     """Writes lines to a file descriptor, or nowhere when it is None."""
 
     def __init__(self, descriptor: int | None) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._lines: deque[bytes] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -29,7 +29,7 @@ class LogWriter:
 
     def write(self, line: str) -> None:
         """Queue one line, without its line end."""
-        if self._descriptor is None:
+        if self.descriptor is None:
             return
         if len(self._lines) >= _QUEUE_LINES:
             self.dropped += 1
@@ -68,10 +68,10 @@ class LogWriter:
         return batch
 
     def _write_all(self, batch: bytes) -> None:
-        assert self._descriptor is not None
+        assert self.descriptor is not None
         try:
             while batch:
-                batch = batch[os.write(self._descriptor, batch) :]
+                batch = batch[os.write(self.descriptor, batch) :]
         except OSError:
             # The reader of the logs is gone; the gateway goes on without it.
             self.dropped += 1

@@ -21,6 +21,13 @@ class RecentRecords:
         self._complete_since = dict.fromkeys(LEVELS, time.time())
         self._missed: dict[int, Counter[str]] = {}
 
+    def keep_at_most(self, kept: int) -> None:
+        """Have room for more of each level, or for fewer."""
+        for level, room in self._rooms.items():
+            if len(room) > kept:
+                self._complete_since[level] = max(self._complete_since[level], room[-kept - 1][0])
+            self._rooms[level] = deque(room, maxlen=kept)
+
     def add(self, when: float, level: str, line: str) -> None:
         """Keep a record; `when` is seconds since the epoch."""
         room = self._rooms[level]

@@ -64,6 +64,8 @@ _IN_SPLUNK = _test("logging", "what_splunk_is_asked_for_is_in_each_record")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
 
+_FLAT = _test("flat_keys", "a_flat_key_stands_above_the_file")
+_READINESS = _test("readiness", "as_runbook_002_writes_it_upstreams_are_not_asked_about")
 _HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
 _PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
 
@@ -78,8 +80,7 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-CONCURRENCY, FLAT_KEYS = NotYet("concurrency limits"), NotYet("flat ConfigMap keys, reload")
-READINESS, TRACING, MAINTENANCE = NotYet("readiness"), NotYet("tracing"), NotYet("maintenance mode")
+TRACING = NotYet("tracing")
 DATABASE = NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
@@ -190,7 +191,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "RATE_LIMIT_ENABLED": Runs(_ENABLED),
         "LOG_LEVEL": Runs(_test(_LINES, "the_level_of_the_log_is_switched_in_the_environment")),
         "AUDIT_MODE": Runs(_test("logging", "in_audit_mode_all_requests_are_logged_with_who_sent_them")),
-        "MAINTENANCE_MODE": MAINTENANCE,
+        "MAINTENANCE_MODE": Runs(_test("maintenance", "it_is_switched_in_the_environment")),
         **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), DATABASE),
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), Runs(_IN_CLOUDWATCH)),
         "AWS_REGION": Runs(_test("logging", "the_region_of_the_environment_is_for_sinks_without_one")),
@@ -203,35 +204,22 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "logging.structured": Runs(_test("sinks", "unstructured_records_are_lines_of_text")),
         "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
         "logging.sinks": Runs(_SINKS),
-        "observability.health_checks": READINESS,
+        "observability.health_checks": Runs(_READINESS),
         "observability.tracing": TRACING,
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "cache_optimization": Runs(_test("cache_store", "the_runbooks_own_profiles_are_the_defaults")),
         "http2_optimization": Runs(_PROFILES),
-        "cacheEnabled": Differs(_CACHE_KEYS, "enabled", "the key is `cache.enabled`"),
         **dict.fromkeys(
-            ("cacheSize", "cache_size"),
-            Differs(_CACHE_KEYS, "cache_size", "the key is `cache.cache_size`, which takes decimals and `64MB`, too"),
+            ("queueSize", "maxConcurrency", "max_connections", "maxConnections", "connectionTimeout",
+             "connectionIdleTimeout", "cacheEnabled", "cacheSize", "cache_size", "cacheTTL", "default_ttl"),
+            Runs(_FLAT),
         ),
-        **dict.fromkeys(
-            ("cacheTTL", "default_ttl"),
-            Differs(_CACHE_KEYS, "default_ttl", "the key is `cache.default_ttl`, which takes `15m`, too"),
-        ),
-        **dict.fromkeys(("threadPoolSize", "queueSize", "maxConcurrency"), CONCURRENCY),
+        "threadPoolSize": Differs(_FLAT, how="it is `workers.count`, processes for threads, from the next start on"),
         **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),
-        "max_connections": FLAT_KEYS,
         "rate-limit-config": Differs(
             _CONFIGURATION, "rate_limiting", "limits are in the gateway's own configuration, in `rate_limiting`"
         ),
-        "maxConnections": Differs(_CONFIGURATION, "max_connections", "the key is `server.max_connections`"),
-        "connectionTimeout": Differs(
-            _CONFIGURATION, "connection_timeout_secs", "the key is `server.connection_timeout_secs`, in seconds"
-        ),
-        "connectionIdleTimeout": Differs(
-            _CONFIGURATION, "pool_idle_timeout_secs",
-            "the keys are `server.connection_timeout_secs` for clients and `upstreams[].pool_idle_timeout_secs`",
-        ),
-        "sunset header": NotYet("sunset header"),
+        "sunset header": Runs(_test("maintenance", "a_sunset_header_is_on_every_answer_of_its_route"), "sunset"),
     },
 }  # fmt: skip
 

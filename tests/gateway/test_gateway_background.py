@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.background import Background, tell_of_failures
+from gateway.config_source import ConfigSource
 from gateway.control import ControlChannel, Message
 from gateway.settings import Settings
 from gateway.supervisor.fleet import Fleet, FleetError, pause_after
@@ -228,7 +229,7 @@ async def test_a_fault_that_is_refused_is_not_told_as_added(listeners: NoMorePor
     path = tmp_path / "there" / "history.jsonl"
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     gateway = Gateway(
-        settings, path=tmp_path, listeners=listeners, history=History(path), writer=LogWriter(None),
+        settings, source=ConfigSource(tmp_path), listeners=listeners, history=History(path), writer=LogWriter(None),
         revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip
     path.unlink()

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from gateway.auth.authentication import Authentication
+from gateway.listening.certificates import Certificates
 from gateway.settings import Settings
 from gateway.telemetry.tally import Tally
+from tests.gateway.certificates import Authority
 from tests.gateway.origin import Asked, Clock, Origin, origin, reply
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import Answer, Caller, Stage, staged, until
+from tests.gateway.test_gateway_tls import Heard, calling, listening, settings_of
 
 
 class Scene(NamedTuple):
@@ -271,6 +275,19 @@ async def test_hosts_are_those_that_trusted_proxies_tell_of() -> None:
             assert keys == {b"https://shop.example/", b"http://shop.example:443/"}
             forwarded = await caller.get("/", x_forwarded_host="shop.example:443", forwarded="host=other")
             assert forwarded.headers["x-cache"] == "BYPASS"
+
+
+async def test_what_is_for_http_is_not_given_over_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificates = Certificates(settings_of(authority.signs("h")), Heard().event)
+    async with scene() as here, listening(here.stage, certificates.context) as port:
+        here.origin.answer = lambda asked: reply(asked.headers["x-forwarded-proto"], cache_control="max-age=60")
+        for _ in range(2):
+            assert (await here.get()).body == b"http"
+            async with calling(port, authority, "h") as (caller, _certificate):
+                assert (await caller.get()).body == b"https"
+        assert {entry.key for entry in here.stage.cache.store.entries()} == {b"http://h/", b"https://h/"}
+        assert len(here.origin.asked) == 2
 
 
 async def test_answers_may_be_chosen_by_what_the_gateway_tells_of_the_client() -> None:

@@ -309,7 +309,7 @@ def test_own_endpoints(shared: RunningGateway) -> None:
     with shared.client() as client:
         assert client.get("/health").json()["status"] == "healthy"
         assert client.get("/health/live").json() == {"status": "alive"}
-        assert client.get("/health/ready").json() == {"status": "ready"}
+        assert client.get("/health/ready").json() == {"status": "ready", "checks": {"upstreams": "ok"}}
         assert client.post("/health").status_code == 405
         assert "http_requests_total" in client.get("/metrics").text
         assert client.head("/metrics").content == b""

@@ -13,6 +13,7 @@ import yaml
 
 from gateway import config_file
 from gateway.auth.authentication import Authentication
+from gateway.config_source import ConfigSource
 from gateway.settings import LoggingSettings, Settings
 from gateway.shared_pages import METRICS_PORT_PAGES
 from gateway.supervisor.gateway import Gateway
@@ -197,7 +198,7 @@ class NoPorts(Listeners):
 
 async def test_a_start_says_that_the_configuration_is_loaded(tmp_path: Path) -> None:
     gateway = Gateway(
-        Settings.model_validate(settings_for("http://127.0.0.1:1")), path=tmp_path / "gateway.yaml",
+        Settings.model_validate(settings_for("http://127.0.0.1:1")), source=ConfigSource(tmp_path / "gateway.yaml"),
         listeners=NoPorts("127.0.0.1", 0, 16), history=History(None), writer=LogWriter(None),
         revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip

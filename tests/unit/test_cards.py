@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commands.cards import (
@@ -85,6 +85,7 @@ _CARDS = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(_CARDS)
 def test_a_card_is_the_same_after_it_was_stored(shown: Card) -> None:
     assert Card.model_validate_json(shown.model_dump_json()) == shown

@@ -1,0 +1,353 @@
+"""The configurations of one run: that which holds, those before it, and the way from one to the next.
+
+A new one is read, validated, held against what cannot change while the gateway runs, prepared by every worker and
+recorded; only then do the workers go by it. Whatever fails on the way, the last good one goes on holding, and what was
+wrong is kept for operators to see.
+
+The errors, each with the code that the admin API answers with:
+    OperationError
+        ConfigRefusedError    it cannot be used (422)
+        RestartNeededError    it changes what cannot change while the gateway runs (422)
+        UnknownVersionError   no version has this number any more (404)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gateway import config_file
+from gateway.config_diff import Difference, differences
+from gateway.config_patch import patched
+from gateway.config_source import ConfigSource
+from gateway.settings import Settings
+from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
+from gateway.supervisor.operations import ConflictError, OperationError, OutOfLimitsError
+from gateway.telemetry.records import iso
+
+KEPT = 100
+_WAIT_SECS = 5.0
+Cause = Literal["start", "signal", "file", "admin", "rollback", "override", "override_undone", "override_expired"]
+
+#: What listens, what is open and what runs from the start to the end, as keys or sections.
+FIXED = (
+    "server.bind_address", "server.port", "server.backlog", "server.tls", "workers.count", "admin.bind_address",
+    "admin.port",
+    "admin.history_path", "observability.metrics_port", "observability.metrics_bind_address", "auth.revocations",
+    "reload",
+)  # fmt: skip
+
+#: kind, actor, reason, before, after: into the history and the log, before the change is made. Raises OSError.
+Record = Callable[[str, str, str, Any, Any], None]
+
+
+class ConfigRefusedError(OperationError):
+    """The configuration cannot be used; the one before goes on holding."""
+
+    code = "config_refused"
+
+
+class RestartNeededError(ConfigRefusedError):
+    """It would need other listeners or other processes."""
+
+    code = "restart_needed"
+
+
+class UnknownVersionError(OperationError):
+    """The number is of no version that is kept."""
+
+    code = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One configuration that held, from when, by whom and why. Numbers begin with 1 in each run of the gateway."""
+
+    number: int
+    base: Settings
+    """What the source said, or an earlier version."""
+    settings: Settings
+    """The same with what operators had overridden."""
+    cause: Cause
+    actor: str
+    reason: str
+    loaded_at: float
+    rolled_back_to: int | None = None
+
+    @property
+    def hash(self) -> str:
+        """Equal settings have equal hashes; secrets are not part of it."""
+        return config_file.version_of(self.settings)
+
+    def described(self) -> dict[str, Any]:
+        """As the admin API shows it."""
+        return {
+            "number": self.number, "version": self.hash, "loaded_at": iso(self.loaded_at), "cause": self.cause,
+            "actor": self.actor, "reason": self.reason, "rolled_back_to": self.rolled_back_to,
+        }  # fmt: skip
+
+
+class Applying:
+    """How the gateway goes by a configuration: `prepare` says what is wrong with it, `commit` makes it hold."""
+
+    def __init__(
+        self,
+        *,
+        prepare: Callable[[Settings, int], Awaitable[list[str]]],
+        discard: Callable[[], None],
+        commit: Callable[[Settings, int], Awaitable[None]],
+    ) -> None:
+        self.prepare = prepare
+        self.discard = discard
+        self.commit = commit
+
+
+class Configurations:
+    """All of them. `told` hears of each attempt: its result, and a sentence for the log."""
+
+    def __init__(
+        self,
+        source: ConfigSource,
+        settings: Settings,
+        applying: Applying,
+        *,
+        record: Record,
+        told: Callable[[str, str], None],
+    ) -> None:
+        self.source = source
+        self.counts: Counter[str] = Counter()
+        """Attempts since the start by result: loaded, unchanged, refused."""
+        self.last_error: dict[str, Any] | None = None
+        """What was wrong with the last attempt: at, cause, actor, message. None where it was good."""
+        self.digest = source.digest()
+        """Of the source as it was read last, whatever came of it."""
+        self._applying = applying
+        self._record = record
+        self._told = told
+        self.overrides: list[ConfigOverride] = []
+        first = Version(1, settings, settings, "start", "gateway", "the gateway was started", time.time())
+        self._versions = {1: first}
+        self._loading = False
+        self._over = asyncio.Event()
+        self._asked_again: tuple[Cause, str] | None = None
+
+    @property
+    def current(self) -> Version:
+        """The one that holds."""
+        return self._versions[max(self._versions)]
+
+    def versions(self) -> list[Version]:
+        """Those that are kept, the newest first."""
+        return sorted(self._versions.values(), key=lambda one: -one.number)
+
+    def version(self, number: int) -> Version:
+        """The one with this number.
+
+        Raises:
+            UnknownVersionError: there is none, or it is kept no longer.
+        """
+        if number not in self._versions:
+            kept = f"{min(self._versions)} to {max(self._versions)}"
+            raise UnknownVersionError(f"no configuration of this run has the number {number}; kept are {kept}")
+        return self._versions[number]
+
+    def differences(self, before: int, after: int) -> list[Difference]:
+        """What the later one has changed."""
+        return differences(self.version(before).settings, self.version(after).settings)
+
+    async def reload(self, actor: str, reason: str, expected: int | None = None) -> dict[str, Any]:
+        """Load the source for an operator; what came of it.
+
+        Raises:
+            ConfigRefusedError: it is not loaded.
+            ConflictError: another one holds than the expected, or another attempt is under way for too long.
+        """
+        return await self._exclusively(lambda: self._reload("admin", actor, reason), expected)
+
+    async def noticed(self, cause: Cause, actor: str) -> None:
+        """Load the source because of a signal, or because it has changed; what is wrong is only told."""
+        if self._loading:
+            self._asked_again = (cause, actor)
+            return
+        reason = "SIGHUP" if cause == "signal" else "the file has changed"
+        try:
+            await self._exclusively(lambda: self._reload(cause, actor, reason), None)
+        except (OperationError, OSError):
+            return  # It was told, and is kept.
+
+    async def rollback(self, number: int, actor: str, reason: str, expected: int | None = None) -> dict[str, Any]:
+        """Have an earlier one hold again, under a new number; the source stays as it is, until it is loaded again.
+
+        Raises:
+            UnknownVersionError, ConfigRefusedError, ConflictError: nothing was changed.
+        """
+        base = self.version(number).base
+        return await self._exclusively(
+            lambda: self._change(base, self.overrides, "rollback", actor, reason, number), expected
+        )
+
+    async def override(self, made: ConfigOverride) -> dict[str, Any]:
+        """Have single keys changed until that expires; a newer override of a key goes before an older one.
+
+        Raises:
+            ConfigRefusedError, ConflictError: nothing was changed.
+        """
+        if len(self.overrides) >= MAX_OVERRIDES:
+            raise OutOfLimitsError(f"there are {MAX_OVERRIDES} overrides already; undo some first")
+        try:
+            patched(self.current.settings, made.changes)
+        except config_file.ConfigError as error:
+            raise ConfigRefusedError(str(error)) from None
+        wanted = [*self.overrides, made]
+        return await self._exclusively(
+            lambda: self._change(self.current.base, wanted, "override", made.actor, made.reason), None
+        )
+
+    async def undo(self, override: ConfigOverride, actor: str, reason: str) -> dict[str, Any]:
+        """Go back to what holds without one override."""
+        wanted = [one for one in self.overrides if one.id != override.id]
+        return await self._exclusively(
+            lambda: self._change(self.current.base, wanted, "override_undone", actor, reason), None
+        )
+
+    async def expire(self) -> None:
+        """End the overrides whose time is over; to be called every second or so."""
+        left = [one for one in self.overrides if one.expires_at > time.time()]
+        if len(left) == len(self.overrides) or self._loading:
+            return
+        ended = ", ".join(one.id for one in self.overrides if one not in left)
+        with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
+            await self._exclusively(
+                lambda: self._change(self.current.base, left, "override_expired", "gateway", f"{ended} has expired"),
+                None,
+            )
+
+    def check(self) -> list[Difference]:
+        """What loading the source would change.
+
+        Raises:
+            ConfigRefusedError: it would not be loaded.
+        """
+        try:
+            settings = self.source.load()
+        except config_file.ConfigError as error:
+            raise ConfigRefusedError(str(error)) from None
+        return self._allowed(applied(settings, self.overrides)[0])
+
+    async def _exclusively(self, work: Callable[[], Awaitable[dict[str, Any]]], expected: int | None) -> dict[str, Any]:
+        await self._until_free()
+        found = {"number": self.current.number}
+        if self._loading:
+            raise ConflictError("another configuration is being loaded", found)
+        if expected is not None and expected != self.current.number:
+            raise ConflictError(f"expected configuration {expected}, found {self.current.number}", found)
+        self._loading = True
+        try:
+            return await work()
+        finally:
+            self._loading = False
+            self._over.set()
+            again, self._asked_again = self._asked_again, None
+            if again is not None:
+                await self.noticed(*again)
+
+    async def _until_free(self) -> None:
+        """Wait for an attempt that is under way, for as long as a good one may take."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WAIT_SECS):
+                while self._loading:
+                    self._over.clear()
+                    await self._over.wait()
+
+    async def _reload(self, cause: Cause, actor: str, reason: str) -> dict[str, Any]:
+        try:
+            # The file may be on a file system that takes its time.
+            self.digest = await asyncio.to_thread(self.source.digest)
+            settings = await asyncio.to_thread(self.source.load)
+        except config_file.ConfigError as error:
+            self._refuse(cause, actor, str(error))
+            raise ConfigRefusedError(str(error)) from None
+        return await self._change(settings, self.overrides, cause, actor, reason)
+
+    async def _change(
+        self, base: Settings, overrides: list[ConfigOverride], cause: Cause, actor: str, reason: str,
+        rolled_back_to: int | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        before = self.current
+        settings, fitting = applied(base, overrides)
+        try:
+            changes, is_another = self._allowed(settings), (base, settings) != (before.base, before.settings)
+            if is_another:
+                made = Version(before.number + 1, base, settings, cause, actor, reason, time.time(), rolled_back_to)
+                await self._apply(made, changes)
+        except (OperationError, OSError) as error:
+            self._refuse(cause, actor, str(error))
+            raise
+        self.overrides = fitting
+        self.last_error = None
+        result = "loaded" if is_another else "unchanged"
+        self.counts[result] += 1
+        held = f"Configuration {self.current.number} ({self.current.hash})"
+        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {actor}")
+        return {
+            "result": result, **self.current.described(), "before": {"number": before.number, "version": before.hash},
+            "changes": [one.described() for one in changes],
+        }  # fmt: skip
+
+    def _allowed(self, settings: Settings) -> list[Difference]:
+        changes = differences(self.current.settings, settings)
+        fixed = [one for one in changes if any(f"{one.key}.".startswith(f"{key}.") for key in FIXED)]
+        if fixed:
+            words = "; ".join(f"{one.key} ({one.before!r} -> {one.after!r})" for one in fixed)
+            raise RestartNeededError(f"cannot be changed while the gateway runs, so restart it: {words}")
+        return changes
+
+    async def _apply(self, made: Version, changes: list[Difference]) -> None:
+        problems = await self._applying.prepare(made.settings, made.number)
+        try:
+            if problems:
+                raise ConfigRefusedError(f"a worker cannot go by it: {'; '.join(problems)}")
+            before, after = self.current, made.described()
+            described = {"number": before.number, "version": before.hash}
+            shown = {one.key: [one.before, one.after] for one in changes}
+            self._record("config_changed", made.actor, made.reason, described, {**after, "changes": shown})
+        except (OperationError, OSError):
+            self._applying.discard()
+            raise
+        self._versions[made.number] = made
+        while len(self._versions) > KEPT:
+            del self._versions[min(self._versions)]
+        await self._applying.commit(made.settings, made.number)
+
+    def _refuse(self, cause: Cause, actor: str, message: str) -> None:
+        self.counts["refused"] += 1
+        self.last_error = {"at": iso(time.time()), "cause": cause, "actor": actor, "message": message}
+        self._told("refused", f"the configuration is refused, number {self.current.number} goes on: {message}")
+
+
+class FileWatch:
+    """Looks whether the source is another one than was read last, by its `digest`; `changed` is called when it is.
+
+    So what was loaded on a signal is not loaded once more, after a rollback perhaps.
+    """
+
+    def __init__(self, source: ConfigSource, digest: Callable[[], str], changed: Callable[[], None]) -> None:
+        self._source = source
+        self._digest = digest
+        self._changed = changed
+        self._known = self._last = source.seen()
+
+    def look(self) -> None:
+        """To be called every second or so. A file that is being written is left alone until it is."""
+        seen = self._source.seen()
+        settled, self._last = seen == self._last, seen
+        if seen == self._known or not settled:
+            return
+        self._known = seen
+        if self._source.digest() != self._digest():
+            self._changed()
