@@ -39,8 +39,9 @@ class _Nobody:
     def resume_body(self) -> None:
         """There is no body."""
 
-    def tunnel(self) -> None:
+    def tunnel(self) -> bool:
         """It asks for no other protocol."""
+        return False
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         """Nothing follows."""
