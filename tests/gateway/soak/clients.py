@@ -96,10 +96,11 @@ class Crowd:
     port: int
     outcomes: Outcomes
     loop_time: Callable[[], float]
+    numbers: itertools.count[int]
+    """Of requests; no two have the same."""
     generation: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     closed_unasked: int = 0
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _tokens: list[str] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -171,7 +172,7 @@ class Crowd:
             raise WrongError(f"by configuration {made_by}, after all workers had agreed on {least}")
 
     def _request(self, kind: str) -> Request:
-        number = next(self._numbers)
+        number = next(self.numbers)
         path = f"/cached/{number % 50}" if kind == "cached" else f"/{kind}/{number}"
         known = f"authorization: Bearer {self._tokens[number % len(self._tokens)]}\r\n"
         common = f"host: soak\r\nx-number: {number}\r\n"

@@ -13,7 +13,8 @@ class Holding(NamedTuple):
 
     descriptors: int
     connections: int
-    """Of TCP, those that listen left out."""
+    """Of TCP, but for those that listen and those to Redis."""
+    to_redis: int
 
 
 def workers_of(supervisor: int) -> list[int]:
@@ -27,10 +28,12 @@ def workers_of(supervisor: int) -> list[int]:
     return found
 
 
-def held_by(pid: int) -> Holding:
+def held_by(pid: int, redis_port: int) -> Holding:
     """Raises psutil.NoSuchProcess."""
     process = psutil.Process(pid)
-    return Holding(process.num_fds(), sum(1 for one in process.net_connections("tcp") if one.status != "LISTEN"))
+    open_ones = [one for one in process.net_connections("tcp") if one.status != "LISTEN"]
+    to_redis = sum(1 for one in open_ones if one.raddr and one.raddr.port == redis_port)
+    return Holding(process.num_fds(), len(open_ones) - to_redis, to_redis)
 
 
 def megabytes_of(pid: int) -> float:

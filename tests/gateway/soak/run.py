@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,8 +30,10 @@ GROWTH_MB = 8.0
 #: in seconds, both are full.
 FIGURES_MB = 24.0
 _FULL_AFTER = 1080
-#: Descriptors beside those for connections may differ by so many: a log file that is being turned over, for example.
-_SPARE = 2
+#: Descriptors may differ by so many: a log file that is being turned over, a second connection to Redis.
+_SPARE = 3
+#: Connections to Redis of a worker: what is asked while one is being made gets another one, and both are kept.
+_TO_REDIS = 2
 #: s; a worker reports each half second, and one that is slow a bit later.
 _REPORTED_EACH = 4
 
@@ -46,6 +49,7 @@ class Soak:
         self._say = say
         self._origins = (Origin("first"), Origin("second"))
         self._redis = FlappingRedis()
+        self._numbers = itertools.count(1)
         self._memory: dict[str, list[float]] = {}
 
     async def run(self) -> Verdict:
@@ -79,7 +83,7 @@ class Soak:
         _hang_up(gateway)
         idle = await self._at_rest(gateway, None)
         outcomes = Outcomes()
-        crowd = Crowd(self._plan, gateway.port, outcomes, loop.time)
+        crowd = Crowd(self._plan, gateway.port, outcomes, loop.time, self._numbers)
         troubles = Troubles(self._plan, gateway, crowd, outcomes, self._say)
         oldest = workers_of(gateway.process.pid)
         async with asyncio.TaskGroup() as group:
@@ -93,7 +97,8 @@ class Soak:
         return self._verdict(outcomes, warm, crowd, troubles, page, (idle, left), _log_of(gateway))
 
     async def _crowd_of(self, gateway: RunningGateway, outcomes: Outcomes, seconds: float) -> None:
-        crowd = Crowd(replace(self._plan, clients=10), gateway.port, outcomes, asyncio.get_running_loop().time)
+        plan, clock = replace(self._plan, clients=10), asyncio.get_running_loop().time
+        crowd = Crowd(plan, gateway.port, outcomes, clock, self._numbers)
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd.run())
             await asyncio.sleep(seconds)
@@ -117,7 +122,7 @@ class Soak:
         """What all processes hold, when that is no more than `idle`, or else when it has not changed for a while."""
         deadline, last, since = time.monotonic() + self._plan.settle, list[Holding](), time.monotonic()
         while True:
-            held = await asyncio.to_thread(_held_by_all, gateway.process.pid)
+            held = await asyncio.to_thread(_held_by_all, gateway.process.pid, self._redis.port)
             if held != last:
                 last, since = held, time.monotonic()
             calm = len(held) == 3 and time.monotonic() - since > 2.5 if idle is None else _no_more(held, idle)
@@ -190,12 +195,12 @@ def _hang_up(gateway: RunningGateway) -> None:
     former.close()
 
 
-def _held_by_all(supervisor: int) -> list[Holding]:
+def _held_by_all(supervisor: int, redis_port: int) -> list[Holding]:
     """Of the supervisor, then of each worker; what has gone meanwhile is left out."""
     found = []
     for pid in [supervisor, *workers_of(supervisor)]:
         with contextlib.suppress(psutil.NoSuchProcess):
-            found.append(held_by(pid))
+            found.append(held_by(pid, redis_port))
     return found
 
 
@@ -209,10 +214,12 @@ def _no_more(held: list[Holding], idle: list[Holding]) -> bool:
     """Workers are compared with the one that held the most."""
     if len(held) != len(idle):
         return False
-    most = Holding(max(one.descriptors for one in idle[1:]), max(one.connections for one in idle[1:]))
+    most = Holding(max(one.descriptors for one in idle[1:]), max(one.connections for one in idle[1:]), _TO_REDIS)
     allowed = [idle[0], *(most for _ in idle[1:])]
     return all(
-        now.descriptors <= then.descriptors + _SPARE and now.connections <= then.connections
+        now.descriptors <= then.descriptors + _SPARE
+        and now.connections <= then.connections
+        and now.to_redis <= then.to_redis
         for now, then in zip(held, allowed, strict=True)
     )
 
