@@ -47,7 +47,7 @@ def long_form(minutes: float) -> Plan:
 def short_form() -> Plan:
     """The same in a few seconds with few requests. A machine that is slow for a while has its time."""
     return Plan(
-        seconds=8, clients=6, pause=0.08, reload_every=2, kill_every=3.5, calm=0.5, trouble=1.5, silence=15,
+        seconds=7, clients=5, pause=0.08, reload_every=2, kill_every=4, calm=0.5, trouble=1.5, silence=15,
         patience=60, settle=90, judged_memory=None,
     )  # fmt: skip
 
