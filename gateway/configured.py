@@ -136,7 +136,7 @@ def _of_cache(settings: ProxySettings) -> tuple[Any, ...]:
     places = {item.id: (item.base_url, tuple(place.address for place in item.places)) for item in settings.upstreams}
     routes = [
         (one.id, one.path, one.methods, one.strip_prefix, one.auth_required, one.roles, one.permissions, one.cache,
-         places[one.upstream_id])
+         places[one.upstream_id], one.headers and one.headers.request)
         for one in settings.routes
     ]  # fmt: skip
-    return (settings.cache, settings.cache_optimization, routes)
+    return (settings.cache, settings.cache_optimization, settings.headers.request, routes)

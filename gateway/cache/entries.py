@@ -21,8 +21,8 @@ _LONGEST_TAG = 256
 _OVERHEAD = 1000
 _FIELD_OVERHEAD = 160
 _TAG_OVERHEAD = 400
-# The connection's, or written anew for each client.
-_NOT_KEPT = HOP_BY_HOP | {b"age", b"content-length", b"x-request-id", b"proxy-authentication-info"}
+#: The connection's, or written anew for each client.
+NOT_KEPT = HOP_BY_HOP | {b"age", b"content-length", b"x-request-id", b"proxy-authentication-info"}
 
 
 @dataclass(eq=False, slots=True)
@@ -90,6 +90,8 @@ class Entry:
 
     def worth_keeping(self, now: float) -> bool:
         """Whether it can be of use: fresh, usable while stale, or a base for asking whether it has changed."""
+        if self.terms.no_cache:
+            return bool(self.validators)
         staleness = self.staleness(now)
         after = max(self.terms.stale_while_revalidate, self.terms.stale_if_error)
         return staleness < after or bool(self.validators)
@@ -97,7 +99,7 @@ class Entry:
 
 def kept_headers(head: ResponseHead) -> Headers:
     """The fields of an answer that may be stored: those of the connection stay on it (RFC 9111, 3.1)."""
-    dropped = _NOT_KEPT if not head.connection_options else _NOT_KEPT | head.connection_options
+    dropped = NOT_KEPT if not head.connection_options else NOT_KEPT | head.connection_options
     return [one for one in head.headers if one[0] not in dropped]
 
 

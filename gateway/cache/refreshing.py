@@ -10,6 +10,7 @@ from gateway.cache.entries import Entry
 from gateway.cache.policy import Use
 from gateway.cache.selection import Asked
 from gateway.cache.watching import Filling
+from gateway.proxy.admission import Rule
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import RequestHead
 from gateway.proxy.peers import Peer
@@ -38,8 +39,9 @@ class _Nobody:
     def resume_body(self) -> None:
         """There is no body."""
 
-    def tunnel(self) -> None:
+    def tunnel(self) -> bool:
         """It asks for no other protocol."""
+        return False
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         """Nothing follows."""
@@ -107,13 +109,22 @@ class Refreshing:
         fetch = _Fetch(exchange.plane, exchange.client.peer, head, self._fetches.discard)
         fetch.route, fetch.label = exchange.route, exchange.label
         fetch.identity, fetch.request_headers = exchange.identity, exchange.request_headers
+        route.want_whole(fetch)
         self._run(route, fetch, pool, wanted, entry)
         return True
 
-    def warm(self, found: Route, route: CachedRoute, plane: Dataplane, pool: UpstreamPool, head: RequestHead) -> bool:
-        """Fetch what nobody has asked for yet, unless it is there and fresh; whether it has begun."""
+    def warm(
+        self, found: Route, route: CachedRoute, plane: Dataplane, pool: UpstreamPool, head: RequestHead,
+        rules: tuple[Rule, ...],
+    ) -> bool:  # fmt: skip
+        """Fetch what nobody has asked for yet, unless it is there and fresh; whether it has begun.
+
+        `rules` write what the upstream is sent of any client's request.
+        """
         fetch = _Fetch(plane, Peer(b"127.0.0.1", trusted=True), head, self._fetches.discard)
         fetch.route, fetch.label = found, found.id
+        for rule in rules:
+            rule(fetch)
         wanted = route.asked(fetch)
         entry = route.find(fetch, wanted)
         fresh = entry is not None and entry.usable(wanted.directives, route.cache.clock()) is Use.FRESH

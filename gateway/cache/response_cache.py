@@ -15,6 +15,7 @@ from gateway.cache.route import CachedRoute, OtherRoute
 from gateway.cache.selection import Asked
 from gateway.cache.settings import RouteCacheSettings
 from gateway.cache.store import Store
+from gateway.policies.headers import Headers
 from gateway.proxy import target
 from gateway.proxy.exchange import Exchange
 from gateway.proxy.message import Refused, RequestHead
@@ -50,6 +51,8 @@ class ResponseCache:
         self.refreshing = Refreshing()
         self.services = {route.id: route.upstream_id for route in settings.routes}
         self.by_route: dict[str, CachedRoute] = {}
+        headers = Headers(settings.headers)
+        self._rules = {route.id: headers.request_policy(route) for route in settings.routes}
         self._closed = {route.id for route in settings.routes if route.auth_required}
         self._counts: Counter[str] = Counter()
         self._changed: dict[bytes, None] = {}
@@ -82,7 +85,7 @@ class ResponseCache:
             return False
         headers = [(b"host", host), (b"x-forwarded-proto", scheme)]
         head = RequestHead(b"GET", wanted, path, "1.1", headers, host, None, False, True, False, frozenset())
-        return self.refreshing.warm(found[0], route, plane, found[1], head)
+        return self.refreshing.warm(found[0], route, plane, found[1], head, self._rules[route.id])
 
     def changed(self, keys: Iterable[bytes]) -> None:
         """Forget what a request has changed; the other workers are told with the next `take_changed`."""

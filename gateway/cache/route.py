@@ -132,6 +132,10 @@ class CachedRoute:
         self.cache.collapsing.fetching(wanted, filling)
         exchange.forward(pool, filling)
 
+    def want_whole(self, exchange: Exchange) -> None:
+        """Have the upstream asked for all of it, whatever part its client wants, or already has."""
+        self._edit(exchange, _CONDITIONAL)
+
     def _edit(self, exchange: Exchange, dropped: frozenset[bytes], added: Headers | None = None) -> None:
         edits = exchange.request_headers or _NO_EDITS
         kept = [one for one in edits.added if one[0] not in dropped]

@@ -6,11 +6,14 @@ import re
 from base64 import b64decode, b64encode
 from typing import Any
 
-from gateway.cache.entries import Entry, Selection
+from gateway.cache.entries import NOT_KEPT, Entry, Selection
 from gateway.cache.policy import Terms
+from gateway.proxy.message import Header
 
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,200}")
 _TEXT = re.compile(r"[\t -~\x80-\xff]*")
+#: Never stored: they would end an answer elsewhere than it ends, or give one client's to all.
+_STRAY = {name.decode() for name in NOT_KEPT} | {"set-cookie"}
 _URL = re.compile(r"https?://[!-~\x80-\xff]*?/[!-~\x80-\xff]*")
 
 
@@ -49,11 +52,14 @@ def restored(told: Any, *, now: float, date: float, elapsed: float) -> Entry:
         status = told["status"]
         if not isinstance(status, int) or not 200 <= status <= 999 or status in (206, 304):
             raise NotRestorable("its status is none of an answer that is stored")
+        body = b64decode(told["body"], validate=True)
+        if status == 204 and body:
+            raise NotRestorable("an answer with its status has no content")
         return Entry(
             key=_checked(_URL, told["url"]), route=str(told["route"]), selection=_selection(told["selection"]),
             status=status, reason=_checked(_TEXT, told["reason"]),
-            headers=[(_checked(_NAME, name), _checked(_TEXT, value)) for name, value in told["headers"]],
-            body=b64decode(told["body"], validate=True), terms=terms, received=now, date=date,
+            headers=[_field(name, value) for name, value in told["headers"]],
+            body=body, terms=terms, received=now, date=date,
             purged=now if told["stale"] else None,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -62,6 +68,12 @@ def restored(told: Any, *, now: float, date: float, elapsed: float) -> Entry:
 
 def _selection(told: Any) -> Selection:
     return tuple((_checked(_NAME, name), None if value is None else _checked(_TEXT, value)) for name, value in told)
+
+
+def _field(name: Any, value: Any) -> Header:
+    if name in _STRAY:
+        raise NotRestorable("it has a field that is never stored")
+    return _checked(_NAME, name), _checked(_TEXT, value)
 
 
 def _checked(form: re.Pattern[str], text: Any) -> bytes:

@@ -33,7 +33,7 @@ class Store:
         self._max_variants = max_variants
         self._by_key: dict[bytes, list[Entry]] = {}
         self._by_tag: dict[bytes, set[Entry]] = {}
-        self._recordings: set[Recording] = set()
+        self._recordings: dict[bytes, set[Recording]] = {}
         self._born = 0.0
         self.used = 0
         """Bytes, of entries and of what is being recorded."""
@@ -65,7 +65,7 @@ class Store:
     def record(self, key: bytes) -> Recording:
         """Begin to set room aside for an answer."""
         recording = Recording(key)
-        self._recordings.add(recording)
+        self._recordings.setdefault(key, set()).add(recording)
         return recording
 
     def reserve(self, recording: Recording, size: int) -> bool:
@@ -79,8 +79,11 @@ class Store:
 
     def release(self, recording: Recording) -> None:
         """The recording is over, stored or not."""
-        if recording in self._recordings:
-            self._recordings.discard(recording)
+        recordings = self._recordings.get(recording.key, set())
+        if recording in recordings:
+            recordings.discard(recording)
+            if not recordings:
+                del self._recordings[recording.key]
             self.used -= recording.reserved
             recording.reserved = 0
 
@@ -161,7 +164,7 @@ class Store:
 
     def invalidate(self, key: bytes, cause: str) -> int:
         """Forget what is stored for a URL; how many entries that were."""
-        return self._forget(list(self.variants(key)), cause, lambda recording: recording.key == key)
+        return self._forget(list(self.variants(key)), cause, self._recordings.get(key, ()))
 
     def purge(
         self, wanted: Callable[[bytes], bool], cause: str, *, soft_at: float | None = None, key: bytes | None = None
@@ -172,17 +175,18 @@ class Store:
         """
         keys = self._by_key if key is None else [key]
         found = [entry for one in keys if wanted(one) for entry in self._by_key.get(one, ())]
-        return self._forget(found, cause, lambda recording: wanted(recording.key), soft_at)
+        return self._forget(found, cause, self._recordings_of(wanted), soft_at)
 
     def purge_tag(self, tag: bytes, *, soft_at: float | None = None) -> int:
         """The same by a tag. What is being recorded may have it, too."""
-        return self._forget(list(self._by_tag.get(tag, ())), "tag", lambda _: True, soft_at)
+        return self._forget(list(self._by_tag.get(tag, ())), "tag", self._recordings_of(lambda _: True), soft_at)
 
-    def _forget(
-        self, entries: list[Entry], cause: str, void: Callable[[Recording], bool], soft_at: float | None = None
-    ) -> int:
-        for recording in self._recordings:
-            recording.void = recording.void or void(recording)
+    def _recordings_of(self, wanted: Callable[[bytes], bool]) -> list[Recording]:
+        return [one for key, recordings in self._recordings.items() if wanted(key) for one in recordings]
+
+    def _forget(self, entries: list[Entry], cause: str, void: Iterable[Recording], soft_at: float | None = None) -> int:
+        for recording in void:
+            recording.void = True
         for entry in entries:
             if soft_at is None:
                 self._remove(entry)

@@ -91,7 +91,10 @@ class HeadUpdate(Passing):
         if head.status == 200:
             size = len(entry.body)
             if same_content(entry.headers, head.headers, size):
+                purged = entry.purged
                 self._route.freshen(entry, head, asked_at=self._began)
+                if purged is not None and purged >= self._began:
+                    entry.purged = purged  # It may be of before.
             else:
                 self._cache.store.forget(entry, "changed")
         super().answer_started(head)
@@ -117,7 +120,8 @@ class Filling(Passing):
         self._began = self._cache.clock()
         self._recording = self._cache.store.record(asked.key)
         self._entry: Entry | None = None
-        self._parts: list[bytes] = []
+        # In one piece: thousands of parts of a few bytes would take many times the memory that is counted.
+        self._body = bytearray()
         self._validated = False
         self._over = False
 
@@ -139,6 +143,9 @@ class Filling(Passing):
         if stale is not None and self._entry is None and head.status in _IN_ITS_PLACE:
             self._cache.store.forget(stale, "changed")
         self._route.tell(self._exchange, self._forwarded, status=head.status, stored=self._entry is not None)
+        if self._entry is None:
+            # Nobody waits for the end of what is not stored: a stream may have none.
+            self._finish(fruitful=self._fruitful)
         self._exchange.answer_started(head)
 
     @property
@@ -150,9 +157,9 @@ class Filling(Passing):
     def answer_body(self, chunk: bytes) -> None:
         if self._entry is not None:
             if self._has_room(len(chunk)):
-                self._parts.append(chunk)
+                self._body += chunk
             else:
-                self._forget()
+                self._finish(fruitful=False)
         if not self._validated:
             self._exchange.answer_body(chunk)
 
@@ -193,13 +200,13 @@ class Filling(Passing):
 
     def _forget(self) -> None:
         self._entry = None
-        self._parts.clear()
+        self._body = bytearray()
         self._cache.store.release(self._recording)
 
     def _store(self, entry: Entry) -> None:
         self._cache.store.release(self._recording)
         if not self._recording.void:
-            entry.body = b"".join(self._parts)
+            entry.body = bytes(self._body)
             entry.describe()
             self._cache.store.put(entry)
 

@@ -150,10 +150,16 @@ class DownstreamConnection(asyncio.Protocol):
         self._body_paused = False
         self._adjust_reading()
 
-    def tunnel(self) -> None:
-        """Pass on what the client sends as it is, until the exchange is over."""
+    def tunnel(self) -> bool:
+        """Pass on what the client sends as it is, until the exchange is over.
+
+        False where it has sent something before it could know that the upstream agrees: that was dropped.
+        """
+        if self._reader.has_dropped:
+            return False
         self._tunnelling = True
         self.resume_body()
+        return True
 
     def exchange_over(self, *, keep_alive: bool) -> None:
         """The current exchange has written its whole answer."""

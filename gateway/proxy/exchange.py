@@ -40,7 +40,7 @@ class ClientSide(Protocol):
 
     def resume_body(self) -> None: ...
 
-    def tunnel(self) -> None: ...
+    def tunnel(self) -> bool: ...
 
     def exchange_over(self, *, keep_alive: bool) -> None: ...
 
@@ -252,13 +252,15 @@ class Exchange:
 
     def upgraded(self, head: ResponseHead) -> None:
         """The upstream goes over to the other protocol: from now on, bytes are passed on as they are."""
+        if not self.client.tunnel():
+            self.refuse(Refused(400, "early_data", "the other protocol began before the answer that allows it"))
+            return
         self.status = 101
         self.upgraded_at = self.plane.clock()
         self.plane.tunnels += 1
         self._close = True
         self.touch_client()
         self.client.write(rewriting.switching_response(head, self.correlation, self.answer_headers))
-        self.client.tunnel()
 
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""

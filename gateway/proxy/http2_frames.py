@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from gateway.proxy.message import Header, Headers, Refused, ResponseHead
 _HEAD_BYTES = 9
 _GOAWAY = 7
 _LONGEST_FRAME = 65_536
+_STATUS = re.compile(rb"[1-9][0-9]{2}")
 _NOT_SENT = frozenset({b"host", b"transfer-encoding", b"connection", b"keep-alive"})
 # The table that compresses fields is shared by all clients of a connection; what is in it could be guessed.
 _NEVER_INDEXED = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"x-api-key"})
@@ -91,7 +93,7 @@ def answer_of(fields: list[Header]) -> ResponseHead:
     status = 0
     for name, value in fields:
         if name == b":status":
-            status = int(value)
+            status = int(value) if _STATUS.fullmatch(value) else 0
         elif name[:1] != b":":
             headers.append((bytes(name), bytes(value)))
     special = framing.gather(headers)

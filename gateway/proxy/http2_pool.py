@@ -45,6 +45,11 @@ class Http2Pool(TargetPool[Http2Stream]):
         """How many requests are being answered, or wait for a connection."""
         return sum(len(one.streams) for one in self._connections) + self._connecting
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as there may be; those that take no requests do not count."""
+        return sum(one.usable for one in self._connections) >= self.profile.max_connections_per_host
+
     def take(self) -> Http2Stream | None:
         """Room on a connection, or None when one has to be made."""
         stream = self._with_room()
@@ -69,6 +74,7 @@ class Http2Pool(TargetPool[Http2Stream]):
                     stream = self._with_room()
         finally:
             self._connecting -= 1
+            self._stop_making()
         if self._unclaimed:
             self._unclaimed -= 1
             self._made += 1
@@ -78,7 +84,7 @@ class Http2Pool(TargetPool[Http2Stream]):
         return stream
 
     async def _more_room(self) -> None:
-        if self._pending is not None or len(self._connections) < self.profile.max_connections_per_host:
+        if self._pending is not None or not self.is_full:
             if self._pending is None:
                 self._pending = asyncio.get_running_loop().create_task(self._make())
                 self._pending.add_done_callback(self._arrived)
@@ -121,6 +127,13 @@ class Http2Pool(TargetPool[Http2Stream]):
         self._unclaimed += 1
         connection.idle_since = self._clock()
         self._connections.append(connection)
+        for _ in range(len(self._waiting)):
+            self._wake()
+
+    def _stop_making(self) -> None:
+        """Make no connection that nobody waits for: who does was sent here before."""
+        if self.drained and self._pending is not None and not self._connecting:
+            self._pending.cancel()
 
     def _new_connection(self) -> Http2Connection:
         return Http2Connection(self.profile, on_closed=self._lost, on_made=self._count, on_room=self._wake)
@@ -142,13 +155,21 @@ class Http2Pool(TargetPool[Http2Stream]):
         """Close what carries nothing, and has not for too long or is not to be used any more."""
         oldest = now - self.profile.idle_timeout
         for one in tuple(self._connections):
-            if not one.streams and (one.leaving or self.drained or one.idle_since < oldest):
+            if one.streams:
+                continue
+            if one.leaving or self.drained or one.idle_since < oldest or self._is_gone(one, now):
                 one.close()
+
+    def _is_gone(self, connection: Http2Connection, now: float) -> bool:
+        """Whether it was asked if anybody is there, and has had as long for its answer as for being made."""
+        if not connection.doubted:
+            return False
+        connection.doubted_since = connection.doubted_since or now
+        return now - connection.doubted_since > self._connect_timeout
 
     def close(self) -> None:
         """Close all that carry nothing."""
-        if self._pending is not None:
-            self._pending.cancel()
+        self._stop_making()
         for one in tuple(self._connections):
             if not one.streams:
                 one.close()

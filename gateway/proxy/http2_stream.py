@@ -6,7 +6,7 @@ from collections import deque
 
 from gateway.proxy.http2_frames import fields_of
 from gateway.proxy.message import Headers, ResponseHead
-from gateway.proxy.upstream import AnswerSink
+from gateway.proxy.upstream import BODILESS, AnswerSink
 from gateway.proxy.upstream_http2 import STREAM_WINDOW, Http2Connection
 
 _HIGH_WATER = 65_536
@@ -18,12 +18,15 @@ class Http2Stream:
     __slots__ = (
         "_ended",
         "_full",
+        "_heard",
+        "_left",
         "_number",
         "_owed",
         "_paused",
         "_scheme",
         "_sink",
         "_to_be_ended",
+        "_to_head_request",
         "_unsent",
         "_unsent_bytes",
         "answer_began",
@@ -42,6 +45,11 @@ class Http2Stream:
         self._ended = False
         self._full = self._paused = False
         self._owed = 0
+        self._to_head_request = False
+        self._heard = 0
+        """How often the connection had been heard of when the request was sent."""
+        self._left: int | None = None
+        """Bytes of the answer's body that are still to come, where its head says how long it is."""
         self.answer_began = False
         """Whether anything of the answer has arrived."""
         self.unprocessed = False
@@ -54,16 +62,18 @@ class Http2Stream:
         """Whether the request may be sent: the connection is there still."""
         return not self.connection.leaving
 
-    def begin(  # h2 knows what a HEAD request is, and no upgrade is ever asked of HTTP/2
+    def begin(  # no upgrade is ever asked of HTTP/2
         self,
         sink: AnswerSink,
         head: bytes,
         *,
-        to_head_request: bool,  # noqa: ARG002
+        to_head_request: bool,
         upgrade: bytes = b"",  # noqa: ARG002
     ) -> None:
         """Send a request's head, as it is for HTTP/1.1; its answer goes to `sink`."""
         self._sink = sink
+        self._to_head_request = to_head_request
+        self._heard = self.connection.heard
         fields, has_body = fields_of(head, self._scheme)
         self._number = self.connection.open(self, fields, ends=not has_body)
         self._ended = not has_body
@@ -91,6 +101,11 @@ class Http2Stream:
         if self._paused:
             self._paused = False
             self._open_window()
+
+    def timed_out(self) -> None:
+        """The answer did not come in time. Perhaps nothing at all has come since the request was sent."""
+        if self.connection.heard == self._heard:
+            self.connection.doubt()
 
     def abandon(self) -> None:
         """Have the upstream stop; the connection goes on without it."""
@@ -126,14 +141,20 @@ class Http2Stream:
             self._sink.interim_answer(head)
 
     def started(self, head: ResponseHead) -> None:
-        """The answer begins."""
+        """The answer begins. Its body has to be what its head says: HTTP/1 would take more for the next answer."""
         self.answer_began = True
+        self._left = 0 if self._to_head_request or head.status in BODILESS else head.content_length
         if self._sink is not None:
             self._sink.answer_started(head)
 
     def body(self, part: bytes, size: int) -> None:
         """A part of its body, which took `size` bytes of the window."""
         self._owed += size
+        if part and self._left is not None:
+            if len(part) > self._left:
+                self.failed("bad_answer")
+                return
+            self._left -= len(part)
         if part and self._sink is not None:
             self._sink.answer_body(part)
         if not self._paused and self._owed >= STREAM_WINDOW // 2:
@@ -146,6 +167,9 @@ class Http2Stream:
 
     def ended(self) -> None:
         """It is complete."""
+        if self._left:
+            self.failed("truncated")
+            return
         sink, self._sink = self._sink, None
         # A request that is not complete by now is not wanted any more.
         self.connection.forget(self._number, reset=not self._ended)

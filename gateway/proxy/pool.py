@@ -75,6 +75,7 @@ class UpstreamPool:
         self.only: Target | None = None
         """The one target that takes all requests; None where one has to be chosen."""
         self.has_others = len(self.targets) > 1
+        self._may_be_unseen = settings.protocol == "http2"
         self.budget = RetryBudget(settings.retry, clock())
         self._zone_share = settings.load_balancing.zone_min_healthy_percent / 100
         self._balancer, self._key_of = _balancing(settings)
@@ -100,6 +101,10 @@ class UpstreamPool:
         """Who is not taken to be well, when all failed that are: it may have come back since it was looked at last."""
         left = [target for target in self._every if target not in tried]
         return min(left, key=lambda target: target.health.unreachable, default=None)
+
+    def keeps_body(self, is_idempotent: bool) -> bool:
+        """Whether the beginning of a request's body is kept: it may be sent to another target, or was not looked at."""
+        return self._may_be_unseen or (is_idempotent and self.has_others)
 
     def refresh(self) -> None:
         """See anew who takes requests: something has changed."""
@@ -224,8 +229,9 @@ class UpstreamPool:
     def close(self) -> None:
         """Close all idle connections, those in use when they come back, and try nobody any more."""
         self._look_at = math.inf
-        for task in self._trying.values():
+        for target, task in self._trying.items():
             task.cancel()
+            target.health.try_at = self._clock()  # What is known of it goes on in the pool that follows.
         for target in self.targets:
             target.drained = True
             target.close()

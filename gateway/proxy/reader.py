@@ -58,6 +58,8 @@ class RequestReader:
         """Whether some of the next head has arrived."""
         self.ended = False
         """Whether the last request said that none follows."""
+        self.has_dropped = False
+        """Whether something followed all the same."""
 
     def limit_by(self, limits: Limits) -> None:
         """Read by these limits from the next request on."""
@@ -70,12 +72,14 @@ class RequestReader:
         if self.in_head and not self.started:
             chunk = self._without_plain(chunk)
         if self.ended or not chunk:
+            self.has_dropped = self.has_dropped or bool(chunk)
             return
         self._count_raw(len(chunk))
         try:
             self._parser.feed_data(chunk)
-        except httptools.HttpParserUpgrade:
+        except httptools.HttpParserUpgrade as found:
             self.ended = True
+            self.has_dropped = found.args[0] < len(chunk)
         except httptools.HttpParserCallbackError as error:
             raise _cause_of(error) from None
         except httptools.HttpParserError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 from abc import ABC, abstractmethod
 from collections import deque
@@ -43,6 +44,8 @@ class Carrier(Protocol):
     def pause_reading(self) -> None: ...
 
     def resume_reading(self) -> None: ...
+
+    def timed_out(self) -> None: ...
 
     def abandon(self) -> None: ...
 
@@ -94,6 +97,11 @@ class TargetPool(ABC, Generic[C]):
     def in_flight(self) -> int:
         """How many requests are being answered, or wait for a connection."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether requests wait for others to end, and no further connection may be made."""
+        return False
+
     @abstractmethod
     def take(self) -> C | None:
         """What is there for a request, or None when a connection has to be made."""
@@ -126,13 +134,17 @@ class TargetPool(ABC, Generic[C]):
         return taken
 
     async def _opened(self, factory: Callable[[], P]) -> tuple[asyncio.BaseTransport, P]:
-        return await asyncio.get_running_loop().create_connection(
-            factory,
-            self._host.strip("[]"),
-            self._port,
-            ssl=self.service.tls,
-            server_hostname=self.service.server_name,
-        )
+        try:
+            return await asyncio.get_running_loop().create_connection(
+                factory,
+                self._host.strip("[]"),
+                self._port,
+                ssl=self.service.tls,
+                server_hostname=self.service.server_name,
+            )
+        except UnicodeError:
+            # So the resolver says that a name has a part that is empty or too long.
+            raise OSError(errno.EINVAL, f"{self._host} is no name of a host") from None
 
     def _count(self) -> None:
         # Counted by the connection itself: who waits for it may have left by the time that it is there.

@@ -16,7 +16,7 @@ from gateway.proxy.plain_heads import plain_answer
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 _MAX_HEAD_BYTES = 262_144
-_BODILESS = frozenset({204, 304})
+BODILESS = frozenset({204, 304})
 
 
 class AnswerSink(Protocol):
@@ -131,6 +131,9 @@ class UpstreamConnection(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
 
+    def timed_out(self) -> None:
+        """The answer did not come in time: the connection is about to be cut with it."""
+
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -204,7 +207,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._sink.interim_answer(head)
             return
         self._in_body = True
-        bodiless = self._to_head_request or head.status in _BODILESS
+        bodiless = self._to_head_request or head.status in BODILESS
         self._until_eof = not (bodiless or head.chunked or head.content_length is not None)
         self._keep = self._parser.should_keep_alive()
         self._ended = self._renew = bodiless

@@ -31,7 +31,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
-from gateway.proxy.message import Headers, Refused
+from gateway.proxy.message import Headers, Refused, ResponseHead
 
 if TYPE_CHECKING:
     from gateway.proxy.http2_stream import Http2Stream
@@ -44,6 +44,7 @@ _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 # Numbers of streams end somewhere; long before that another connection is made.
 _LAST_STREAM = 2**30
+_ARE_YOU_THERE = b"\0\0\0\0ping"
 
 
 class Http2Connection(asyncio.Protocol):
@@ -74,6 +75,12 @@ class Http2Connection(asyncio.Protocol):
         self.streams: dict[int, Http2Stream] = {}
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.heard = 0
+        """How often anything has arrived."""
+        self.doubted = False
+        """Whether it was asked if anybody is there still, and has said nothing since."""
+        self.doubted_since: float | None = None
+        """When the pool saw that first."""
         self.blocked = False
         """Whether the upstream does not read, so that nothing more is written."""
         self.closed = False
@@ -84,7 +91,12 @@ class Http2Connection(asyncio.Protocol):
     def has_room(self) -> bool:
         """Whether one more request may be sent."""
         most = min(_MOST_STREAMS, self._wire.remote_settings.max_concurrent_streams)
-        return not self.leaving and len(self.streams) < most
+        return self.usable and len(self.streams) < most
+
+    @property
+    def usable(self) -> bool:
+        """Whether requests may be sent at all, as soon as there is room."""
+        return not self.doubted and not self.leaving
 
     @property
     def leaving(self) -> bool:
@@ -114,6 +126,10 @@ class Http2Connection(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        self.heard += 1
+        if self.doubted:
+            self.doubted = False
+            self._on_room()
         try:
             for whole, last_answered in self._frames.split(data):
                 for event in self._wire.receive_data(whole):
@@ -184,6 +200,17 @@ class Http2Connection(asyncio.Protocol):
                 self._wire.reset_stream(number, ErrorCodes.CANCEL)
             self.flush_soon()
 
+    def doubt(self) -> None:
+        """A request was not answered in time, and nothing has come since it was sent.
+
+        No other goes the same way until the upstream shows that it is there: what lies between may have forgotten the
+        connection without a word, and it would take the kernel many minutes to find out.
+        """
+        if not self.doubted and not self.leaving:
+            self.doubted, self.doubted_since = True, None
+            self._wire.ping(_ARE_YOU_THERE)
+            self.flush_soon()
+
     def flush_soon(self) -> None:
         """Write what there is, with what else is sent in this turn of the loop."""
         if not self._flushing:
@@ -220,9 +247,9 @@ class Http2Connection(asyncio.Protocol):
         if stream is None:
             return
         if isinstance(event, ResponseReceived):
-            self._answered(stream, event.headers)
+            self._answered(stream, event.headers, stream.started)
         elif isinstance(event, InformationalResponseReceived):
-            stream.interim(answer_of(event.headers or []))
+            self._answered(stream, event.headers, stream.interim)
         elif isinstance(event, TrailersReceived):
             stream.trailers([(bytes(name), bytes(value)) for name, value in event.headers or []])
         elif isinstance(event, StreamEnded):
@@ -230,14 +257,14 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, StreamReset):
             stream.reset(unprocessed=event.error_code == ErrorCodes.REFUSED_STREAM)
 
-    def _answered(self, stream: Http2Stream, fields: Any) -> None:
+    def _answered(self, stream: Http2Stream, fields: Any, tell: Callable[[ResponseHead], None]) -> None:
         try:
             head = answer_of(fields)
         except Refused:
             # This answer is wrong; the others on the connection have nothing to do with it.
             stream.failed("bad_answer")
         else:
-            stream.started(head)
+            tell(head)
 
     def _read(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0
@@ -266,7 +293,9 @@ class Http2Connection(asyncio.Protocol):
         for number, stream in tuple(self.streams.items()):
             if number > last_answered:
                 stream.reset(unprocessed=True)
-        if not self.streams:
+        if self.streams:
+            self._on_room()  # Who waits for some may have another connection made.
+        else:
             self.transport.close()
 
     def _break_off(self) -> None:

@@ -12,7 +12,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from gateway.proxy import rewriting
-from gateway.proxy.breaker import FREE, CircuitBreaker, Passage
+from gateway.proxy.breaker import FREE, Passage
 from gateway.proxy.legs import AnswerTaker, AnswerWatcher
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.pool import UpstreamPool
@@ -109,7 +109,8 @@ class UpstreamLeg:
         if breaker is not None:
             ticket = breaker.enter()
             if ticket is None:
-                self._turn_away(breaker)
+                self._exchange.plane.tally.circuit_rejected(self._pool.id)
+                self._taker.refuse(circuit_open(breaker.retry_after))
                 return
             self._passage = Passage(breaker, ticket)
         pool = self._pool
@@ -117,13 +118,9 @@ class UpstreamLeg:
         if target is None:
             self._taker.refuse(no_target())
             return
-        if pool.has_others and self._exchange.head.has_body and self._exchange.head.method in _IDEMPOTENT:
+        if self._exchange.head.has_body and pool.keeps_body(self._exchange.head.method in _IDEMPOTENT):
             self._kept = []
         self._go_to(target)
-
-    def _turn_away(self, breaker: CircuitBreaker) -> None:
-        self._exchange.plane.tally.circuit_rejected(self._pool.id)
-        self._taker.refuse(circuit_open(breaker.retry_after))
 
     def _go_to(self, target: TargetPool[Any], *, fresh: bool = False) -> None:
         self._target = target
@@ -137,7 +134,8 @@ class UpstreamLeg:
         try:
             connection = await target.connect()
         except TimeoutError:
-            self._unreached(504, "connect_timeout", "the upstream did not accept a connection in time")
+            message = "the upstream did not accept a connection in time"
+            self._failed(504, "connect_timeout", message, is_safe=True, unreachable=not target.is_full)
         except ssl.SSLError as error:
             self._unreached(502, "tls_failed", f"no safe connection to the upstream: {_why(error)}")
         except OSError as error:
@@ -325,6 +323,8 @@ class UpstreamLeg:
 
     def fail(self, status: int, failure: str, message: str) -> None:
         """The upstream was silent for too long: another target is asked where that is safe and in time."""
+        if self._connection is not None:
+            self._connection.timed_out()
         self._failed(status, failure, message, is_safe=self._exchange.has_time and self._is_repeatable())
 
     def _failed(self, status: int, failure: str, message: str, *, is_safe: bool, unreachable: bool = False) -> None:

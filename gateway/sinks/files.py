@@ -146,16 +146,23 @@ class Backups:
             self._thread.join()
 
     def tidy(self) -> None:
-        """Compress what is not, and remove what is too old or too much."""
+        """Remove what is too old or too much, and compress what is not; on a full disk, the first makes room."""
+        remaining: list[Path] = []
         kept = sorted(self._found(), key=lambda found: found[0], reverse=True)
         limit = self._settings.max_backups
         for number, (at, path) in enumerate(kept):
             age_days = (self._clock() - at) / _DAY_SECS
             too_old = self._settings.max_age_days is not None and age_days > self._settings.max_age_days
-            if too_old or (limit is not None and number >= limit):
-                path.unlink(missing_ok=True)
-            elif path.suffix != ".gz":
-                _compress(path)
+            if not too_old and (limit is None or number < limit):
+                remaining.append(path)
+                continue
+            with contextlib.suppress(OSError):
+                path.unlink()
+        for path in remaining:
+            if path.suffix != ".gz":
+                # One that cannot be compressed now is there the next time, and no hindrance to the others.
+                with contextlib.suppress(OSError):
+                    _compress(path)
 
     def _run(self) -> None:
         closing = False
@@ -163,7 +170,7 @@ class Backups:
             self._wanted.wait()
             self._wanted.clear()
             closing = self._closing
-            # A backup that cannot be compressed or removed now is there the next time.
+            # A directory that cannot be read now may be the next time.
             with contextlib.suppress(OSError):
                 self.tidy()
 
@@ -190,7 +197,15 @@ def _compress(path: Path) -> None:
     """`path` becomes `path.gz`; whenever it is interrupted, one of the two is whole."""
     partial = path.with_name(f"{path.name}.gz.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _READ_BY_GROUP)
-    with path.open("rb") as source, os.fdopen(descriptor, "wb") as target, gzip.GzipFile("", "wb", 6, target) as packed:
-        shutil.copyfileobj(source, packed, _MEGABYTE)
+    try:
+        with (
+            path.open("rb") as source, os.fdopen(descriptor, "wb") as target,
+            gzip.GzipFile("", "wb", 6, target) as packed,
+        ):  # fmt: skip
+            shutil.copyfileobj(source, packed, _MEGABYTE)
+    except OSError:
+        # It would take room on a disk that has none.
+        partial.unlink()
+        raise
     partial.replace(path.with_name(f"{path.name}.gz"))
     path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import time
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ class Poster:
         self, urls: tuple[str, ...], *, timeout: float, ca_path: str | None, headers: Mapping[str, str],
         secret: str | None, auth: tuple[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self._secret = secret
+        self._secrets = [secret] if secret else []
+        if auth is not None:
+            self._secrets.append(base64.b64encode(":".join(auth).encode()).decode())
         self._timeout = timeout
         self._urls = urls
         self._turn = 0
@@ -69,8 +72,14 @@ class Poster:
 
     def said(self, answer: httpx.Response) -> str:
         """What an answer says, shortened, and without the secret where it is quoted."""
-        text = " ".join(answer.text.split())
-        return (text.replace(self._secret, "***") if self._secret else text)[:_SHOWN]
+        return self.without_secret(answer.text)
+
+    def without_secret(self, text: str) -> str:
+        """A text of the collector's, in the same way."""
+        text = " ".join(text.split())
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text[:_SHOWN]
 
     def close(self) -> None:
         """Close the connection."""

@@ -81,7 +81,12 @@ class Sink:
         self.made_of = made_of
         self._before = before
         self._settings = settings
-        self._batching = batching
+        # A batch that the queue has no room for would never be full, and all beyond it be dropped in the meantime.
+        self._batching = replace(
+            batching,
+            records=max(1, min(batching.records, settings.queue_records // 2)),
+            size=min(batching.size, settings.queue_bytes // 2),
+        )
         self._make = destination
         self._destination: Destination | None = None
         self._turned = turned
@@ -105,11 +110,12 @@ class Sink:
             ):
                 count.dropped += 1
                 return
+            was_full = self._is_full
             count.queued_records += 1
             count.queued_bytes += line.size
             self._queue.append(line)
             # The thread is woken for the first of a batch and for the last; in between it would take the interpreter.
-            if len(self._queue) in (1, self._batching.records):
+            if len(self._queue) == 1 or (self._is_full and not was_full):
                 self._changed.notify()
 
     def count(self) -> Count:
@@ -154,12 +160,17 @@ class Sink:
             while not self._queue and self._ends_at is None:
                 self._changed.wait()
             due = time.monotonic() + self._batching.wait_secs
-            while len(self._queue) < self._batching.records and self._ends_at is None:
+            while not self._is_full and self._ends_at is None:
                 remaining = due - time.monotonic()
                 if remaining <= 0:
                     break
                 self._changed.wait(remaining)
             return self._taken()
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether there is enough for a batch; while one is sent, its bytes count as well, but nobody waits then."""
+        return len(self._queue) >= self._batching.records or self._count.queued_bytes >= self._batching.size
 
     def _taken(self) -> list[Line]:
         batch: list[Line] = []

@@ -43,7 +43,7 @@ class Splunk:
         answer = self._poster.post(b"\n".join(self._event(line) for line in batch))
         try:
             told = answer.json()
-            code, text = int(told["code"]), str(told.get("text", ""))
+            code, text = int(told["code"]), self._poster.without_secret(str(told.get("text", "")))
         except (ValueError, KeyError, TypeError):
             raise UnavailableError(f"the answer {answer.status_code} is not that of an event collector") from None
         if answer.is_success:

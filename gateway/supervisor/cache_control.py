@@ -17,6 +17,8 @@ from gateway.telemetry.records import iso
 
 VERSION = 1
 _PART_BYTES = 262_144
+#: Rounds of a snapshot in which a worker has not answered in time.
+_MOST_MISSED = 3
 #: Of one entry, as JSON: a worker's channel has a bound.
 _MOST_BYTES = 16 * 1024 * 1024
 
@@ -90,12 +92,15 @@ class CacheControl:
             raise NotCachedError("no route has the cache: set cache.enabled, or cache.enabled of a route")
 
     async def snapshot(self) -> AsyncIterator[bytes]:
-        """All entries of all workers as JSON, each once, in parts; no more than `max_snapshot_bytes`."""
+        """All entries of all workers as JSON, each once, in parts; no more than `max_snapshot_bytes`.
+
+        `complete` at its end is false where that bound, or a worker that does not answer, has kept entries out.
+        """
         name, left, seen = secrets.token_hex(8), self.max_snapshot_bytes, set[bytes]()
         yield json.dumps({"version": VERSION, "created_at": iso(time.time())}).encode()[:-1] + b', "entries": [\n'
         positions: dict[str, int | None] = {}
-        separator = b""
-        while left > 0:
+        separator, missed, complete = b"", 0, False
+        while left > 0 and missed < _MOST_MISSED and not complete:
             answers = await self._ask({"type": "cache", "order": {"do": "snapshot", "id": name, "after": positions}})
             for entry in _new([entry for answer in answers for entry in answer["entries"]], seen):
                 text = json.dumps(entry, separators=(",", ":")).encode()
@@ -104,9 +109,10 @@ class CacheControl:
                     yield separator + text
                     separator = b",\n"
             positions = {**positions, **{answer["worker"]: answer["next"] for answer in answers}}
-            if all(answer["next"] is None for answer in answers):
-                break
-        yield b"\n]}\n"
+            missing = len(answers) < self._workers()
+            missed += missing
+            complete = left >= 0 and not missing and all(answer["next"] is None for answer in answers)
+        yield b'\n], "complete": %b}\n' % (b"true" if complete else b"false")
 
     async def restore(self, body: bytes, actor: str, reason: str) -> dict[str, Any]:
         """Have all workers take over a snapshot; how many entries each took, at least.

@@ -157,8 +157,6 @@ async def _asked(
     client: httpx.AsyncClient, upstream: UpstreamSettings, place: TargetSettings
 ) -> tuple[int | None, str | None]:
     """(the status of its answer or None, what went wrong or None) of one check."""
-    import httpx
-
     assert upstream.health_check is not None
     url = urlsplit(upstream.base_url)
     headers = {"host": url.netloc, "user-agent": AGENT}
@@ -171,5 +169,6 @@ async def _asked(
             return answer.status_code, None
     except TimeoutError:
         return None, f"no answer in {upstream.health_check.timeout_secs:g} s"
-    except httpx.HTTPError as error:
+    except Exception as error:
+        # Whatever it is, such as a host's name that is none: the next check has to come.
         return None, str(error) or type(error).__name__

@@ -13,22 +13,33 @@ _MAX_TEXT = 512
 _KEPT = 4
 _LONG_ENOUGH = 16
 
+_KEY = r"(?:api|access|private|secret)[-_]?key"
+#: Between a name and its value; in a path it may be encoded, once or more often.
+_ENCODED = r"%(?:25)*(?:20|3d|3a)"
+_BETWEEN = rf"(?:[ =:]|{_ENCODED})"
+#: What is encoded before a word ends in a letter or a digit, and is none of it.
+_START = r"(?:\b|(?<=%[0-9a-fA-F]{2}))"
+
 #: Nothing is looked for in text without any of these, which is nearly all of it.
-_SUSPICIOUS = re.compile(r"(?i)bearer|basic|token|api[-_]?key|passw|pwd|secret|credential|sess|eyj|://[^/]*@|\bsid\b")
-_BASIC = re.compile(r"(?i)\b(basic)([ =:+]|%20|%3a)+[\w.~+/=%-]+")
+_SUSPICIOUS = re.compile(
+    r"(?i)bearer|basic|token|api[-_]?key|(?:access|private)[-_]?key|passw|pwd|passphrase|secret|credential|sess|eyj"
+    r"|://[^/]*@|(?:\b|%[0-9a-f][0-9a-f])sid\b"
+)
+_BASIC = re.compile(rf"(?i){_START}(basic)(?:[ =:+]|{_ENCODED})+[\w.~+/=%-]+")
 _BASIC_SENT = re.compile(r"\b([Bb]asic) (?=\S*[A-Z0-9=])[\w.~+/=%-]{6,}")
-_BEARER = re.compile(r"(?i)\b(bearer)((?:[ =:+]|%20|%3a)+)([\w.~+/=%-]+)")
-_SESSION = re.compile(r"(?i)((?:session|sess)(?:[-_]?(?:token|id|key))?|\bsid)((?:[ =:]|%3d|%3a)[ =:/]*)([^\s&;,/]+)")
+_BEARER = re.compile(rf"(?i){_START}(bearer)((?:[ =:+]|{_ENCODED})+)([\w.~+/=%-]+)")
+_SESSION = re.compile(rf"(?i)((?:session|sess)(?:[-_]?(?:token|id|key))?|{_START}sid)({_BETWEEN}[ =:/]*)([^\s&;,/]+)")
 _CREDENTIAL = re.compile(
-    r"(?i)((?<!sess[-_])(?<!session)(?<!session[-_])token|api[-_]?key"
-    r"|passw(?:or)?d|passphrase|pwd|secret|credentials?)((?:[ =:]|%3d|%3a)[ =:/]*)[^\s&;,/]+"
+    rf"(?i)((?<!sess[-_])(?<!session)(?<!session[-_])token|{_KEY}"
+    rf"|passw(?:or)?d|passphrase|pwd|secret|credentials?)({_BETWEEN}[ =:/]*)[^\s&;,/]+"
 )
 # A segment after `/token/` may be a word of the API; what is long and has a digit, or is very long, is none.
 _SEGMENT = re.compile(
-    r"(?i)(/(?:token|api[-_]?key|password|secret|credential)s?/)(?=[^\s/]*\d|[^\s/]{20})[^\s/&;,]{8,}"
+    rf"(?i)(/[\w.-]{{0,40}}(?:token|{_KEY}|password|secret|credential)s?/)"
+    r"(?=[^\s/]*\d|[^\s/]{20})[^\s/&;,]{8,}"
 )
 _SESSION_SEGMENT = re.compile(r"(?i)(/sess(?:ion)?s?/)(?=[^\s/]*\d|[^\s/]{20})([^\s/&;,]{8,})")
-_JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)*")
+_JWT = re.compile(rf"{_START}eyJ[\w-]{{5,}}\.[\w-]+(?:\.[\w-]*)*")
 _USER_IN_URL = re.compile(r"(://)[^/\s@]+@")
 _AT = re.compile(r"(@|%40)")
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[^\W\d_]{2,}")
@@ -38,7 +49,7 @@ _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 #: In text of the gateway's own, `token` is a word like others, unless a value is assigned to it.
 _ASSIGNED = re.compile(
-    r"(?i)((?:token|api[-_]?key|passw(?:or)?d|passphrase|pwd|secret|credentials?)[\"']?\s*[=:]\s*[\"']?)([^\s&;,\"']+)"
+    rf"(?i)((?:token|{_KEY}|passw(?:or)?d|passphrase|pwd|secret|credentials?)[\"']?\s*[=:]\s*[\"']?)([^\s&;,\"']+)"
 )
 
 

@@ -106,7 +106,8 @@ class ConsistentHash(Generic[T]):
             return None
         at = random.getrandbits(64) if key is None else _hashed(key)
         start = bisect_left(self._points, at)
-        turns = itertools.chain(self._ring[start:], self._ring[:start])
+        # The first is nearly always the one: nothing is copied for it.
+        turns = (self._ring[place - len(self._ring)] for place in range(start, start + len(self._ring)))
         return next((one for _, one in turns if one in self._chosen and one not in tried), None)
 
 

@@ -351,6 +351,21 @@ def hold(upstream: Origin, answer: bytes) -> Any:
     return release
 
 
+async def test_an_answer_to_head_of_before_a_purge_does_not_make_it_good() -> None:
+    async with scene() as here:
+        here.origin.answer = lambda _: reply("one", cache_control="max-age=10", etag='"v1"')
+        await here.get()
+        here.clock.now += 20
+        release = hold(here.origin, reply("one", cache_control="max-age=10", etag='"v1"'))
+        async with here.stage.caller() as caller:
+            caller.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: len(here.origin.asked) == 2)
+            here.stage.cache.store.purge(lambda _: True, "all", soft_at=here.clock.now)
+            release.set()
+            assert (await caller.answer(to_head=True)).status == 200
+        assert status(await here.get()) == "fwd=stale; fwd-status=200; stored"
+
+
 async def test_nobody_waits_twice_for_what_is_not_stored() -> None:
     async with scene() as here:
         release = hold(here.origin, reply("one", cache_control="private"))
@@ -366,6 +381,28 @@ async def test_nobody_waits_twice_for_what_is_not_stored() -> None:
             await until(lambda: len(here.origin.asked) == 5)
             release.set()
             assert [(await one.answer()).body for one in (first, second, third)] == [b"one"] * 3
+
+
+@pytest.mark.parametrize(
+    ("told", "begun"),
+    [
+        ({"cache_control": "private"}, "b"), ({"cache_control": "no-cache"}, "b"),
+        ({"cache_control": "max-age=60"}, "b" * 70_000),
+    ],
+)  # fmt: skip
+async def test_nobody_waits_for_the_end_of_what_is_not_stored(told: dict[str, str], begun: str) -> None:
+    async with scene(max_entry_bytes=65_536, default_ttl=60) as here:
+        here.origin.patient = True
+        endless = b"99999\r\n"  # The begin of a chunk that never ends.
+        head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in told.items())
+        here.origin.answer = lambda _: (
+            f"HTTP/1.1 200 Some\r\ntransfer-encoding: chunked\r\n{head}\r\n".encode() + endless + begun.encode()
+        )
+        async with here.stage.caller() as first, here.stage.caller() as second:
+            for caller in (first, second):
+                caller.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+            # The second one either comes when that is known already, or waits until it is.
+            await until(lambda: len(here.origin.asked) == 2)
 
 
 async def test_waiting_has_a_bound_and_a_client_that_leaves_takes_nothing_along() -> None:
@@ -411,6 +448,17 @@ async def test_a_stale_answer_is_given_at_once_while_a_newer_one_is_fetched() ->
         here.clock.now += 60
         here.origin.answer = lambda _: reply("three", cache_control="max-age=10")
         assert (await here.get()).body == b"three"
+
+
+async def test_a_part_is_no_reason_to_fetch_a_part_in_the_background() -> None:
+    async with scene() as here:
+        here.origin.answer = lambda _: reply("one", cache_control="max-age=10, stale-while-revalidate=30")
+        await here.get()
+        here.clock.now += 20
+        assert (await here.get("/", range="bytes=0-0")).body == b"o"
+        await until(lambda: len(here.origin.asked) == 2 and here.stage.cache.refreshing.under_way == 0)
+        assert "range" not in here.origin.asked[1].headers
+        assert status(await here.get()) == "hit; ttl=10"
 
 
 async def test_in_the_background_a_304_is_enough_and_a_failure_harms_nobody() -> None:

@@ -12,8 +12,9 @@ import pytest
 from gateway.cache.orders import CacheOrders
 from gateway.settings import Settings
 from gateway.supervisor.cache_control import CacheControl, IncompleteError
-from tests.gateway.origin import Asked, reply
+from tests.gateway.origin import Asked, origin, reply
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
+from tests.gateway.stage import staged, until
 from tests.gateway.test_gateway_cache import Scene, scene
 from tests.gateway.upstream import ControlledUpstream
 
@@ -127,6 +128,16 @@ async def test_warming_fetches_what_is_not_there_yet() -> None:
         await_over(here)
 
 
+async def test_what_is_warmed_is_asked_for_as_clients_would_have_it_asked_for() -> None:
+    async with origin() as upstream:
+        rules = {"request": {"set": {"x-tenant": "a"}}}
+        document = settings_for(upstream.url, cache={"enabled": True, "default_ttl": 60}, headers=rules)
+        async with staged(document) as stage:
+            assert stage.cache.warm(stage.plane, b"http", b"h", b"/a")
+            await until(lambda: upstream.asked)
+            assert upstream.asked[0].headers["x-tenant"] == "a"
+
+
 # Over all workers.
 
 
@@ -191,6 +202,7 @@ def test_operators_do_what_the_runbook_says_in_all_workers(served: tuple[Running
         assert name in page
     snapshot = admin.post("/cache/snapshot")
     assert [entry["status"] for entry in snapshot.json()["entries"]] == [200]
+    assert snapshot.json()["complete"] is True
     assert admin.post("/cache/optimize").json() == {"workers": 2, "removed": 0, "freed_bytes": 0}
     before = len(upstream.requests)
     purged = admin.post("/cache/purge", json={"url": "/status-200", "actor": "ana", "reason": "drill"})
@@ -312,6 +324,18 @@ async def test_a_snapshot_has_each_entry_once_and_a_bound() -> None:
     whole = json.loads(b"".join([part async for part in one.snapshot()]))
     assert [told["url"] for told in whole["entries"]] == ["http://h/1", "http://h/2", "http://h/3"]
     assert [order["after"] for order in ordered] == [{}, {"a": 2, "b": None}, {"a": 3, "b": None}]
+    assert whole["complete"] is False, "it was cut off"
+
+
+@pytest.mark.parametrize(("late", "complete"), [(1, True), (3, False)])
+async def test_a_snapshot_waits_for_a_worker_that_is_late_and_says_what_it_has_not(late: int, complete: bool) -> None:
+    def page(worker: str, number: int) -> dict[str, Any]:
+        entry = {"url": f"http://h/{number}", "route": "r", "selection": []}
+        return {"worker": worker, "entries": [entry], "next": None}
+
+    one, _ = control([[page("a", 1)]] * late + [[page("a", 1), page("b", 2)]])
+    whole = json.loads(b"".join([part async for part in one.snapshot()]))
+    assert (len(whole["entries"]), whole["complete"]) == (2 if complete else 1, complete)
 
 
 async def test_what_is_restored_is_cut_into_messages_and_what_is_too_long_left_out() -> None:

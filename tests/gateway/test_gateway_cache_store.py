@@ -201,6 +201,8 @@ def test_an_entry_comes_back_as_it_was_and_older() -> None:
         {"headers": [["x-a", "b\r\nset-cookie: c"]]}, {"headers": [["x a", "b"]]}, {"headers": "x"}, {"url": "/a"},
         {"url": "http://h/ b"}, {"status": 304}, {"status": "200"}, {"status": 100}, {"body": "?"}, {"lifetime": -1},
         {"age": "1"}, {"reason": "a\nb"}, {"selection": [["x"]]}, {"stale_if_error": float("nan")}, {"shared": ...},
+        {"headers": [["content-length", "1"]]}, {"headers": [["transfer-encoding", "chunked"]]},
+        {"headers": [["set-cookie", "a=b"]]}, {"status": 204, "body": "YQ=="},
     ],
 )  # fmt: skip
 def test_what_is_no_entry_is_not_restored(wrong: dict[str, Any]) -> None:

@@ -73,13 +73,15 @@ async def test_many_at_a_time_share_connections_up_to_what_the_upstream_allows()
 
 
 async def test_who_waits_for_room_too_long_gets_an_answer() -> None:
-    with Http2Upstream(max_streams=1) as upstream:
-        document = document_for(upstream, connect_timeout_secs=1.5)
+    with Http2Upstream(max_streams=1) as upstream, nobody() as other:
+        places = [{"id": "blue", "address": f"127.0.0.1:{upstream.port}"}, {"address": other, "weight": 0}]
+        document = document_for("http://service.example", targets=places, connect_timeout_secs=1.5)
         document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 1}}
         async with staged(document) as stage, stage.caller() as waiting, stage.caller() as caller:
             waiting.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: upstream.seen["waiting"] == 1)
             assert (await caller.get("/x")).json()["error"] == "connect_timeout"
+            assert stage.plane.target_states()["backend"]["blue"] == [1, 0, 1, None], "it is busy, not unreachable"
 
 
 async def test_bodies_stream_both_ways() -> None:
@@ -183,6 +185,76 @@ async def test_an_upstream_that_is_silent_is_given_up_in_time() -> None:
             await until(lambda: upstream.seen["reset"] == 1)
 
 
+async def test_a_connection_that_went_dead_without_a_word_costs_one_request_only() -> None:
+    with Http2Upstream() as upstream:
+        now = [1000.0]
+        async with staged(document_for(upstream), clock=lambda: now[0]) as stage, stage.caller() as caller:
+            assert (await caller.get("/x")).status == 200
+            upstream.do("vanish")
+            caller.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: stage.plane.in_flight == 1)
+            now[0] += 31
+            stage.plane.tick()
+            assert (await caller.answer()).json()["error"] == "timeout"
+            assert (await caller.get("/x")).status == 200
+            assert upstream.requests[-1].connection == 2
+            for _ in range(2):
+                now[0] += 6
+                stage.plane.tick()
+            await until(lambda: stage.plane._pools["backend"].open == 1, "the end of the dead one")
+            assert (await caller.get("/x")).status == 200
+
+
+async def test_one_slow_request_is_not_the_end_of_its_connection() -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream, timeout_secs=0.1)) as stage, stage.caller() as caller:
+            caller.send("GET /silent HTTP/1.1\r\nHost: h\r\n\r\n")
+            answer = asyncio.create_task(caller.answer())
+            while not answer.done():
+                for connection in tuple(stage.plane._connections):
+                    connection.check_deadlines(stage.plane.clock())
+                await asyncio.sleep(0.02)
+            assert (await answer).json()["error"] == "timeout"
+            (connection,) = stage.plane._pools["backend"].targets[0]._connections  # type: ignore[attr-defined]
+            await until(lambda: connection.usable, "it has shown that it is there")
+            assert stage.plane._pools["backend"].open == 1
+
+
+async def test_what_a_connection_that_is_left_still_carries_takes_no_room_from_the_next() -> None:
+    with Http2Upstream() as upstream:
+        document = document_for(upstream)
+        document["http2_optimization"] = {"high_concurrency": {"max_connections_per_host": 1}}
+        async with staged(document) as stage, stage.caller() as slow, stage.caller() as caller:
+            slow.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+            await until(lambda: upstream.seen["body_bytes"] == 3)
+            (connection,) = stage.plane._pools["backend"].targets[0]._connections  # type: ignore[attr-defined]
+            upstream.do("goaway")
+            await until(lambda: not connection.usable)
+            assert (await caller.get("/x")).status == 200
+            assert stage.plane._pools["backend"].open == 2
+            slow.send("def")
+            assert (await slow.answer()).body == b"abcdef"
+
+
+async def test_a_drain_leaves_those_their_connection_who_wait_for_it() -> None:
+    silent = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    with Http2Upstream() as upstream:
+        places = [
+            {"id": "blue", "address": f"127.0.0.1:{silent.sockets[0].getsockname()[1]}"},
+            {"id": "green", "address": f"127.0.0.1:{upstream.port}", "weight": 0},
+        ]
+        document = document_for("http://service.example", targets=places, connect_timeout_secs=1.5)
+        async with staged(document) as stage, stage.caller() as caller:
+            caller.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+            blue = stage.plane._pools["backend"].targets[0]
+            await until(lambda: blue.open == 1)
+            drain: dict[str, Any] = {"blue": [[None, True, 2000.0]], "green": [[1, False, 2000.0]]}
+            stage.plane.target_orders.replace({"backend": drain}, 1000.0)
+            assert (await caller.answer()).body == b"/x", "at the other target, when this one has said nothing in time"
+            await until(lambda: blue.open == 0)
+    silent.close()
+
+
 async def test_what_is_under_way_at_a_goaway_is_answered_and_the_next_request_goes_elsewhere() -> None:
     with Http2Upstream() as upstream:
         async with staged(document_for(upstream)) as stage, stage.caller() as caller:
@@ -191,24 +263,32 @@ async def test_what_is_under_way_at_a_goaway_is_answered_and_the_next_request_go
             assert upstream.requests[-1].connection == 2
             await until(lambda: upstream.seen["closed"] == 1, "the end of the first connection")
             async with stage.caller() as slow:
-                slow.send("PUT /deaf HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
-                await until(lambda: upstream.requests[-1].path == "/deaf")
+                slow.send("PUT /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+                await until(lambda: upstream.requests[-1].path == "/slow")
                 upstream.do("goaway")
                 assert (await caller.get("/x")).status == 200
-                upstream.release.set()
-                assert (await slow.answer()).body == b"abc"
+                slow.send("def")
+                assert (await slow.answer()).body == b"abcdef"
 
 
 async def test_a_stream_that_was_not_looked_at_is_sent_again_whatever_its_method() -> None:
     with Http2Upstream() as upstream:
-        upstream.always = "/refused"
         async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            upstream.always = "/seldom"
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc")
+            await until(lambda: len(upstream.requests) == 2)
+            caller.send("def")
+            assert (await caller.answer()).body == b"abcdef"
+            upstream.requests.clear()
+            upstream.always = "/refused"
             caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
             refused = await caller.answer()
             assert (refused.status, refused.json()["error"], len(upstream.requests)) == (502, "refused", 2)
+            caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc")
+            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("refused", 4), "with its body"
             upstream.always = "/reset"
             caller.send("POST /pay HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
-            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("reset", 3)
+            assert ((await caller.answer()).json()["error"], len(upstream.requests)) == ("reset", 5)
 
 
 async def test_a_broken_answer_is_told_and_a_broken_connection_hurts_nobody_later() -> None:
@@ -235,6 +315,35 @@ async def test_fields_that_would_be_more_in_http_1_reach_nobody() -> None:
                 False,
             )
             assert (await caller.get("/x")).status == 200
+
+
+@pytest.mark.parametrize("what", ["headonly", "trailed", "204full", "304full", "2000", "099", "abc"])
+async def test_an_answer_that_is_not_what_its_head_says_never_looks_whole(what: str) -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage:
+            async with stage.caller() as other, stage.caller() as caller:
+                assert (await other.get("/x")).status == 200
+                caller.send(f"GET /odd-{what} HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\n")
+                try:
+                    answer = await caller.answer()
+                except (asyncio.IncompleteReadError, ConnectionResetError):
+                    pass  # Its head had been passed on, so it is cut off.
+                else:
+                    assert (answer.status, answer.json()["error"]) == (502, "bad_answer")
+                    assert (await caller.answer()).body == b"/x"
+                assert (await other.get("/x")).body == b"/x"
+            counted = stage.plane.tally.take()["upstream_failures"]
+            assert [count for _, _, count in counted] == [1]
+            assert upstream.seen["connections"] == 1, "the other streams have nothing to do with it"
+
+
+@pytest.mark.parametrize(("what", "status"), [("unmodified", 304), ("204", 204)])
+async def test_an_answer_without_a_body_may_say_how_long_it_would_be(what: str, status: int) -> None:
+    with Http2Upstream() as upstream:
+        async with staged(document_for(upstream)) as stage, stage.caller() as caller:
+            caller.send(f"GET /odd-{what} HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert (await caller.answer(to_head=True)).status == status
+            assert (await caller.get("/x")).body == b"/x"
 
 
 async def test_long_fields_arrive_as_they_were_sent() -> None:

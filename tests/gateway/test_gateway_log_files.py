@@ -155,6 +155,20 @@ def test_what_a_process_before_has_left_is_finished(path: Path, closing: list[Lo
     assert [one.name for one in log.backups()] == [f"{left.name}.gz", "gateway-notes.log"]
 
 
+def test_a_backup_that_cannot_be_compressed_keeps_no_other_from_its_end(path: Path, closing: list[Log]) -> None:
+    path.parent.mkdir()
+    stuck, other, old = (path.with_name(f"gateway-{day}T00-00-00.000.log") for day in
+                         ("2026-02-28", "2026-02-27", "2020-01-01"))  # fmt: skip
+    for one in (stuck, other, old):
+        one.write_text("{}\n")
+    # What it would be compressed into cannot be written, as on a full disk.
+    path.with_name(f"{stuck.name}.gz.partial").mkdir()
+    opened(path, closing).write(1)
+    eventually(lambda: not old.exists() and not other.exists(), "one is removed, one compressed")
+    assert stuck.exists()
+    assert path.with_name(f"{other.name}.gz").exists()
+
+
 def test_a_file_that_others_move_or_remove_is_begun_anew(path: Path, closing: list[Log]) -> None:
     log = opened(path, closing)
     log.write(1)

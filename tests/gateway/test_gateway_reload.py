@@ -361,8 +361,11 @@ async def test_what_the_cache_holds_goes_on_being_given_and_rules_hold_for_it_to
         assert (kept.headers["x-cache"], kept.headers["content-type"], kept.headers["x-added"]) == (
             "HIT", "text/plain", "1",
         )  # fmt: skip
-        document["upstreams"][0]["base_url"] = f"{shared_upstream.url}/elsewhere"
+        document["headers"]["request"] = {"set": {"x-tenant": "a"}}
         await worker.reload(document, 3)
+        assert (await caller.get("/chunk-1")).headers["x-cache"] == "MISS", "the upstream is asked something else"
+        document["upstreams"][0]["base_url"] = f"{shared_upstream.url}/elsewhere"
+        await worker.reload(document, 4)
         assert (await caller.get("/chunk-1")).headers["x-cache"] == "MISS", "from another place it is another thing"
         await worker.report()
         counts = [one["cache"]["counts"] for one in worker.said if one["type"] == "report" and one["cache"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import ssl
@@ -140,6 +141,17 @@ def test_only_a_cluster_that_is_whom_it_says_is_told_anything(tmp_path: Path) ->
             gateway.wait(name, lambda count: not count.up, "it is down")
         assert gateway.count("elasticsearch-3").last_error == "it cannot be set up: No such file or directory"
     assert len(cluster.wire.asked) == 1
+
+
+def test_credentials_that_an_answer_quotes_are_told_nobody() -> None:
+    cluster = Elasticsearch(user="gateway", password="es-password")
+    sent = base64.b64encode(b"gateway:es-password").decode()
+    quoted = [Answer(503, f"not with {sent} and es-password")]
+    cluster.wire.before = lambda _: quoted.pop() if quoted else None
+    with cluster.wire, sending(to_elasticsearch(cluster, username="gateway", password="es-password")) as gateway:
+        gateway.send(line(1))
+        gateway.delivered("elasticsearch", 1)
+        assert str(gateway.told_of(2)[0][1]).endswith("503 not with *** and ***")
 
 
 def test_an_answer_without_an_end_is_none() -> None:
@@ -322,6 +334,16 @@ def test_a_queue_is_bounded_by_its_bytes() -> None:
         count = gateway.count("splunk")
         assert count.queued_bytes <= 10_000
         assert (count.queued_records, count.dropped) == (3, 7)
+
+
+@pytest.mark.parametrize("room", [{"queue_records": 50}, {"queue_bytes": 20_000}])
+def test_what_fills_half_of_the_queue_is_sent_however_large_a_batch_may_be(room: dict[str, int]) -> None:
+    cluster = Elasticsearch()
+    with cluster.wire:
+        patient = {"urls": [cluster.wire.url], "flush_interval_secs": 3600, "batch_size": 10_000}
+        with sending(sink("elasticsearch", patient, **room), flush_timeout_secs=60) as gateway:
+            gateway.send(*(line(number, filler="x" * 200) for number in range(25)))
+            assert gateway.wait("elasticsearch", lambda one: one.delivered > 10, "they arrive").dropped == 0
 
 
 def test_a_sink_that_was_dead_gets_what_it_has_missed() -> None:

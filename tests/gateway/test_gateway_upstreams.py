@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from gateway.proxy.pool import UpstreamPool
 from gateway.settings import Settings
 from gateway.supervisor.health_checks import HealthChecks
 from gateway.supervisor.operations import OutOfLimitsError
 from gateway.supervisor.target_overrides import TargetOverrides
+from gateway.upstreams.health import HealthBook
 from tests.gateway.certificates import Authority
 from tests.gateway.running import running, wait_for
 from tests.gateway.stage import Answer, Stage, staged, until
@@ -169,6 +171,32 @@ async def test_a_target_that_is_not_there_at_all_is_a_502_where_there_is_no_othe
         async with staged(document_for(first, second)) as stage:
             assert await asked(stage, 3) == [502] * 3
             assert set(failures(stage)) == {"backend/blue connect_failed", "backend/green connect_failed"}
+
+
+async def test_a_target_that_was_being_tried_is_tried_by_the_pool_that_follows() -> None:
+    with nobody() as dead:
+        settings = Settings.model_validate(document_for(dead, dead.replace("127.0.0.1", "127.0.0.2"))).upstreams[0]
+        now, book = [100.0], HealthBook()
+        before = UpstreamPool(settings, lambda: now[0], book=book)
+        before.failed(before.targets[0], unreachable=True)
+        now[0] += 2
+        before.tick(now[0])
+        before.close()
+        after = UpstreamPool(settings, lambda: now[0], book=book)
+        assert after.targets[0].health.why(now[0]) == "unreachable"
+        after.tick(now[0])
+        assert after.targets[0] in after._trying
+        after.close()
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+async def test_a_name_that_no_resolver_takes_is_a_502_too(protocol: str) -> None:
+    document = document_for("service..example:80", "x" * 70 + ".example:80", protocol=protocol)
+    async with staged(document) as stage:
+        async with stage.caller() as caller:
+            answer = await caller.get("/")
+        assert (answer.status, answer.json()["error"]) == (502, "connect_failed")
+        assert set(failures(stage)) == {"backend/blue connect_failed", "backend/green connect_failed"}
 
 
 async def test_who_takes_connections_and_says_nothing_costs_its_time_once(tmp_path: Path) -> None:
@@ -427,6 +455,16 @@ async def test_checks_find_who_is_ill_and_who_is_well_again() -> None:
             assert blue.requests[0].header("user-agent") == ["tocsin-gateway-health-check"]
         finally:
             checks.stop()
+
+
+async def test_a_check_that_cannot_even_be_asked_has_failed_and_the_next_one_comes() -> None:
+    checks = HealthChecks(log=lambda *_, **__: None, changed=lambda: None)
+    document = document_for("service..example:80", health_check={"interval_secs": 0.01, "unhealthy_threshold": 3})
+    checks.follow(Settings.model_validate(document).upstreams)
+    try:
+        await until(lambda: checks.for_workers() == {"backend": {"blue": False}})
+    finally:
+        checks.stop()
 
 
 def test_operators_see_switch_and_drain_targets(tmp_path: Path) -> None:

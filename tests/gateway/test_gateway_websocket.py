@@ -147,6 +147,34 @@ async def test_a_protocol_that_was_not_asked_for_is_no_answer() -> None:
         server.close()
 
 
+@pytest.mark.parametrize("later", [False, True])
+async def test_who_begins_before_the_upstream_agrees_is_not_tunnelled_with_a_gap(later: bool) -> None:
+    heard: list[tuple[asyncio.Transport, bytes]] = []
+
+    class Late(Other):
+        def data_received(self, data: bytes) -> None:
+            heard.append((self.transport, data))
+
+    server = await asyncio.get_running_loop().create_server(Late, "127.0.0.1", 0)
+    document = settings_for(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    document["routes"][0]["upgrades"] = ["websocket"]
+    wanted = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    try:
+        async with staged(document) as stage, stage.caller() as caller:
+            caller.send(wanted if later else f"{wanted}early")
+            await until(lambda: heard)
+            (connection,) = stage.plane._connections
+            if later:
+                caller.send("early")
+                await until(lambda: connection._reader.has_dropped)
+            heard[0][0].write(b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            answer = await caller.answer()
+            assert (answer.status, answer.json()["error"], answer.headers["connection"]) == (400, "early_data", "close")
+            assert (len(heard), stage.plane.tunnels, stage.plane._pools["backend"].open) == (1, 0, 0)
+    finally:
+        server.close()
+
+
 def test_it_needs_http_1_towards_the_upstream() -> None:
     from gateway.settings import Settings
 

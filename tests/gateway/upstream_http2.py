@@ -81,7 +81,7 @@ class Http2Upstream:
         await asyncio.sleep(0)
 
     def do(self, what: str) -> None:
-        """Have every connection `goaway` (gracefully), or `cut` itself."""
+        """Have every connection `goaway` (gracefully), `cut` itself, or `vanish`: say and hear nothing any more."""
 
         async def each() -> None:
             for one in tuple(self.connections):
@@ -140,7 +140,11 @@ class _Connection(asyncio.Protocol):
         elif isinstance(event, TrailersReceived):
             self._asked[event.stream_id].trailers = cast(Fields, event.headers)
         elif isinstance(event, StreamEnded):
-            self._answer(event.stream_id)
+            name = self._name(event.stream_id)
+            if name.startswith("odd-"):
+                self._odd(event.stream_id, name.removeprefix("odd-"))
+            else:
+                self._answer(event.stream_id)
         elif isinstance(event, StreamReset):
             self.upstream.seen["reset"] += 1
             self._unsent.pop(event.stream_id, None)
@@ -156,7 +160,7 @@ class _Connection(asyncio.Protocol):
         name = self._name(stream)
         if name == "early":
             self._respond(stream, "413", b"no")
-        elif name == "refused":
+        elif name == "refused" or (name == "seldom" and len(self.upstream.requests) % 2):
             self._wire.reset_stream(stream, error_code=0x7)
         elif name == "reset":
             self._wire.reset_stream(stream, error_code=0x2)
@@ -186,7 +190,7 @@ class _Connection(asyncio.Protocol):
         elif kind == "cut":
             self.transport.abort()
         elif kind == "status":
-            self._respond(stream, number, b"ok")
+            self._respond(stream, number, b"" if number == "204" else b"ok", length=number != "204")
         elif kind == "big":
             self._respond(stream, "200", b"x" * int(number))
         elif kind == "torn":
@@ -203,6 +207,23 @@ class _Connection(asyncio.Protocol):
             self.goaway()
         elif kind not in ("refused", "reset", "early"):
             self._respond(stream, "200", bytes(asked.body) or asked.path.encode())
+
+    def _odd(self, stream: int, what: str) -> None:
+        """Answers whose body is not what their head says, or whose status is none."""
+        fields = [("content-length", "5")]
+        if what == "headonly":
+            self._wire.send_headers(stream, [(":status", "200"), *fields], end_stream=True)
+        elif what == "trailed":
+            self._wire.send_headers(stream, [(":status", "200"), *fields])
+            self._wire.send_data(stream, b"ab")
+            self._wire.send_headers(stream, [("x-end", "1")], end_stream=True)
+        elif what == "unmodified":
+            self._wire.send_headers(stream, [(":status", "304"), *fields], end_stream=True)
+        elif what.endswith("full"):  # A body where there can be none.
+            self._wire.send_headers(stream, [(":status", what[:3])])
+            self._wire.send_data(stream, b"HTTP/1.1 200 OK\r\n\r\n", end_stream=True)
+        else:
+            self._wire.send_headers(stream, [(":status", what)], end_stream=True)
 
     def _respond(self, stream: int, status: str, body: bytes, *, length: bool = True, end: bool = True) -> None:
         fields = [(":status", status), ("content-type", "text/plain"), ("set-cookie", "a=1"), ("set-cookie", "b=2")]
@@ -237,6 +258,9 @@ class _Connection(asyncio.Protocol):
         last = max(self._asked, default=0)
         self._flush()
         self.transport.write(bytes([0, 0, 8, 7, 0, 0, 0, 0, 0]) + last.to_bytes(4, "big") + bytes(4))
+
+    def vanish(self) -> None:
+        self.transport.pause_reading()
 
     def cut(self) -> None:
         self.transport.abort()

@@ -147,14 +147,15 @@ def smooth(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-_TOPIC = re.compile(r"(?:\d\d:\d\d )?\* Tocsin set the channel topic: ")
+_TOP = re.compile(r"(?:\d\d:\d\d )?\* .*(?:has joined the channel$|set the channel )")
 
 
 def apart(transcript: str) -> tuple[str, list[str]]:
-    """What was said, and the topics that there were: neither waits for the other, each has its own order."""
+    """What was said; and who joined, then the topics, the last one last: neither waits for the other."""
     lines = transcript.split("\n")
-    topics = [line for line in lines if _TOPIC.match(line)]
-    return "\n".join(line for line in lines if not _TOPIC.match(line)), topics
+    tops = [line for line in lines if _TOP.match(line)]
+    tops.sort(key=lambda line: (": " in line, "" if ": " in line else line))
+    return "\n".join(line for line in lines if not _TOP.match(line)), tops
 
 
 def timeline(tx: SqlTransaction, incident: str) -> list[str]:

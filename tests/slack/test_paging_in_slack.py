@@ -9,6 +9,7 @@ import pytest
 from bot.clocks import Clocks
 from tests.scenario.stage import golden
 from tests.slack.stage import SlackWorld, slack_world
+from tests.slack.story import apart
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed")
 
@@ -25,13 +26,13 @@ async def test_a_page_is_a_direct_message_with_a_button(sqlite_url: str) -> None
                 [I'm on it]
                 (asked by Ana Alvarez)
             """)
-        said = stage.slack.transcript(WHERE)
+        said, tops = apart(stage.slack.transcript(WHERE))
+        assert "12:00 * Ben Brook has joined the channel" in tops
         assert said[said.index("Page:") :] == golden("""
             Page: the database does not answer
                 Called: @Ben Brook
                 Without an answer by 12:05 UTC it goes on to @Ana Alvarez (on call for gateway).
                 [I'm on it] [Call the next]
-            12:00 * Ben Brook has joined the channel
             """)
         await press(stage, "ben", "I'm on it")
         assert stage.slack.direct_transcript("ben") == golden("""
@@ -39,11 +40,10 @@ async def test_a_page_is_a_direct_message_with_a_button(sqlite_url: str) -> None
                 SEV1 · API answers 502 · #incident-20260301-001
                 @Ben Brook is on it, since 12:00 UTC.
             """)
-        said = stage.slack.transcript(WHERE)
+        said, _ = apart(stage.slack.transcript(WHERE))
         assert said[said.index("Page:") :] == golden("""
             Page: the database does not answer
                 @Ben Brook is on it, since 12:00 UTC.
-            12:00 * Ben Brook has joined the channel
             12:00 Tocsin: ## ✅ Somebody is on it
                 @Ben Brook answered the page after 0 s.
             """)
