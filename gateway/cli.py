@@ -72,6 +72,10 @@ def check(config: ConfigPath = Path("config/gateway.yaml")) -> None:
     """Validate a configuration and print what it comes to, secrets masked."""
     settings = _loaded(ConfigSource(config, os.environ))
     typer.echo(f"# {config}: valid, version {config_file.version_of(settings)}")
+    tracing = settings.observability.tracing
+    if tracing.enabled:
+        meant = "" if tracing.endpoint == tracing.otlp_endpoint else f", for {tracing.endpoint}"
+        typer.echo(f"# traces go to {tracing.otlp_endpoint}{meant}")
     typer.echo(yaml.safe_dump(config_file.masked(settings), sort_keys=False), nl=False)
 
 

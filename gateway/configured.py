@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.auth.authentication import Authentication
 from gateway.background import Background
@@ -22,6 +22,10 @@ from gateway.policies.sunset import sunset_policy
 from gateway.proxy.admission import Policy
 from gateway.settings import ProxySettings
 from gateway.telemetry.tally import Tally
+
+if TYPE_CHECKING:
+    from gateway.proxy.exchange import Exchange
+    from gateway.tracing.spans import Tracing
 
 #: (level, component, event type, message), for the log.
 Tell = Callable[[str, str, str, str], None]
@@ -61,6 +65,7 @@ class Configured:
         self.cache: ResponseCache = self._caching(earlier)
         self.maintenance = Maintenance(settings.maintenance)
         self.addresses = Addresses(settings.ip_filter)
+        self.tracing, self._owns_tracing = self._tracing(tally, tell, earlier)
 
     def _authenticating(self, tally: Tally, tell: Tell, earlier: Authentication | None) -> Authentication:
         if earlier is not None and self._inherits:
@@ -80,11 +85,23 @@ class Configured:
             return earlier.cache
         return ResponseCache(self.settings)
 
+    def _tracing(self, tally: Tally, tell: Tell, earlier: Configured | None) -> tuple[Tracing | None, bool]:
+        """What traces requests, where any are to be, and whether it is this one's to close."""
+        if earlier is not None and _of_tracing(earlier.settings) == _of_tracing(self.settings):
+            return earlier.tracing, False
+        if not self.settings.observability.tracing.enabled:
+            return None, False
+        from gateway.tracing.spans import Tracing  # which loads the SDK
+
+        settings = self.settings.observability.tracing
+        return Tracing(settings, tally=tally, tell=tell, masks_emails=self.settings.logging.redaction_enabled), True
+
     @property
     def policies(self) -> tuple[Policy, ...]:
         """What routes ask, in this order. What holds for everybody comes first, and what takes up room last."""
         headers = Headers(self.settings.headers)
         return (
+            *([] if self.tracing is None else [self.tracing.policy]),
             headers.answer_policy,
             self.addresses.policy,
             Cors(self.settings.cors, self.settings.routes).policy,
@@ -97,6 +114,11 @@ class Configured:
             headers.request_policy,
             self.concurrency.policy,
         )
+
+    @property
+    def unrouted(self) -> Callable[[Exchange], None] | None:
+        """What is done with requests that no route takes, before they are refused."""
+        return None if self.tracing is None else self.tracing.begin
 
     def stores(self) -> dict[str, bool]:
         """Whether each Redis that requests need answers, by what it is for."""
@@ -116,19 +138,32 @@ class Configured:
         self.limiter.replace(earlier.limiter)
         if self.cache is not earlier.cache:
             earlier.cache.close()
+        if self.tracing is earlier.tracing:
+            self._owns_tracing, earlier._owns_tracing = earlier._owns_tracing, False
         self.maintenance.order = earlier.maintenance.order
         self.addresses.blocks = earlier.addresses.blocks
         if self._inherits:
             self._inherits, earlier._inherits = earlier._inherits, True
             self._keeping_fresh, earlier._keeping_fresh = earlier._keeping_fresh, None
 
+    async def drained(self) -> None:
+        """Requests are over: send what is still to be told of them, within a bound."""
+        if self.tracing is not None:
+            await self.tracing.close()
+
     async def close(self) -> None:
         """Close what it has opened, but for what another one has taken over, or was only lent."""
         if self._keeping_fresh is not None:
             self._keeping_fresh.cancel()
+        if self._owns_tracing:
+            await self.drained()
         await self.limiter.close()
         if not self._inherits:
             await self.authentication.close()
+
+
+def _of_tracing(settings: ProxySettings) -> tuple[Any, ...]:
+    return settings.observability.tracing, settings.logging.redaction_enabled
 
 
 def _of_cache(settings: ProxySettings) -> tuple[Any, ...]:

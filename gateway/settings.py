@@ -28,6 +28,7 @@ from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checke
 from gateway.sinks.settings import LogLevel, SinkSettings, named
 from gateway.telemetry.records import LEVELS
 from gateway.thresholds import CriticalMetrics, SystemMetrics
+from gateway.tracing.settings import TracingSettings
 from gateway.upstreams.settings import CircuitBreakerSettings, Http2Optimization, UpstreamSettings
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -167,6 +168,7 @@ class ObservabilitySettings(Section):
     health_checks: HealthCheckSettings = Field(default_factory=HealthCheckSettings)
     metrics_port: Port | None = None
     metrics_bind_address: str = "127.0.0.1"
+    tracing: TracingSettings = Field(default_factory=TracingSettings)
 
 
 class RouteSettings(Section):

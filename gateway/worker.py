@@ -179,6 +179,7 @@ class Worker:
     def _hold(self, plane: Dataplane, configured: Configured) -> None:
         plane.running_config = {"number": configured.number, "version": configured.version}
         plane.stores = configured.stores
+        plane.unrouted = configured.unrouted
 
     def _log_by(self, settings: ProxySettings) -> None:
         assert self._journal is not None
@@ -276,6 +277,7 @@ class Worker:
                     server.close()
                 self._servers.clear()
                 cut = await self._plane.drain(timeout)
+                await self._knowing().drained()
                 self._log_drained(cut)
                 self._report(None)
         finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.policies.settings import ConcurrencySettings
@@ -120,12 +121,20 @@ class Entrance:
         """Take the places, or have the request wait for them."""
         taken: list[Gate] = []
         places = Places(taken)
-        exchange.at_end = places.give_back
+        exchange.at_end = places.give_back if exchange.at_end is None else _both(places.give_back, exchange.at_end)
         for number, gate in enumerate(self._gates):
             if not gate.enter():
                 return places.take(exchange, self._gates[number:])
             taken.append(gate)
         return None
+
+
+def _both(first: Callable[[], None], then: Callable[[], None]) -> Callable[[], None]:
+    def done() -> None:
+        first()
+        then()
+
+    return done
 
 
 class Concurrency:

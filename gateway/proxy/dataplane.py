@@ -73,6 +73,8 @@ class Dataplane:
         self.stores: Stores = dict[str, bool]
         """Which stores the policies need, and whether they answer."""
         self.draining = False
+        self.unrouted: Callable[[Exchange], None] | None = None
+        """Hears of each request that no route takes, before it is refused."""
         self.log_sinks: dict[str, str] = {}
         """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
@@ -236,6 +238,8 @@ class Dataplane:
             return
         found = self._find(exchange.head.method, exchange.head.path)
         if isinstance(found, NoRoute):
+            if self.unrouted is not None:
+                self.unrouted(exchange)
             _refuse_unrouted(exchange, found)
             return
         exchange.label, exchange.route = found.id, found

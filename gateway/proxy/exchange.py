@@ -52,12 +52,16 @@ class Exchange:
 
     Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
     answer it is given, that of the upstream or one of the gateway's own. Of an upstream's answer,
-    `dropped_answer_headers` are left out. `at_end` is called when it is over.
+    `dropped_answer_headers` are left out. `at_end` is called when it is over. `make_leg` makes its way to an upstream.
+    `trace_id` and `span_id` are what its trace context says, where requests are traced.
     """
 
     # What hardly any request has is kept by the class until then: there is one of these for each request.
     at_end: Callable[[], None] | None = None
     dropped_answer_headers = rewriting.RESPONSE_OWN
+    make_leg: Callable[[Exchange, UpstreamPool, list[bytes], AnswerWatcher | None], UpstreamLeg] = UpstreamLeg
+    trace_id: str | None = None
+    span_id: str | None = None
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
         self.plane = plane
@@ -220,7 +224,7 @@ class Exchange:
 
     def forward(self, pool: UpstreamPool, watcher: AnswerWatcher | None = None) -> None:
         """Pass the request on to its route's upstream; `watcher` gets the answer first and passes it on to this one."""
-        self._leg = leg = UpstreamLeg(self, pool, self._unsent, watcher)
+        self._leg = leg = self.make_leg(self, pool, self._unsent, watcher)
         leg.begin()
 
     def wait(self, leg: Leg) -> None:
@@ -378,5 +382,6 @@ class Exchange:
         self.plane.concluded(self)
         if self.at_end is not None:
             self.at_end()
-        # The two refer to each other, and would wait for the collector.
+            self.at_end = None
+        # They refer to each other, and would wait for the collector.
         self._leg = None

@@ -88,6 +88,11 @@ class TargetPool(ABC, Generic[C]):
         self._multiplexed = 0
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        return self._host, self._port
+
+    @property
     @abstractmethod
     def idle(self) -> int:
         """How many connections carry no request."""

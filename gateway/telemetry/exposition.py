@@ -107,6 +107,12 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
     )
     yield from _authentication(ledger)
     yield from _rate_limits(ledger)
+    yield _counter(
+        "gateway_tracing_spans_total",
+        "Spans of traces: exported, failed where the collector did not take them, dropped where the queue was full.",
+        ["result"],
+        [((result,), ledger.spans[result]) for result in ("exported", "failed", "dropped")],
+    )
 
 
 def _upstreams(ledger: Ledger) -> Iterator[Metric]:

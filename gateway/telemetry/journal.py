@@ -140,7 +140,8 @@ class Journal:
             # As runbook 000 calls them.
             api_name=exchange.label, api_path=path, src_ip=address,
             upstream=exchange.service, target=exchange.target, retries=exchange.retries or None, worker=self._worker,
-            error_type=exchange.error_type, error_message=exchange.detail, **self._who(exchange),
+            error_type=exchange.error_type, error_message=exchange.detail,
+            trace_id=exchange.trace_id, span_id=exchange.span_id, **self._who(exchange),
         )  # fmt: skip
 
     def _who(self, exchange: Exchange) -> dict[str, str]:

@@ -24,6 +24,7 @@ class Ledger:
         self.upstream_failures: Counter[tuple[str, str]] = Counter()
         self.upstream_retries: Counter[tuple[str, str]] = Counter()
         self.circuit_rejected: Counter[str] = Counter()
+        self.spans: Counter[str] = Counter()
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
         self.auth_durations: dict[str, Distribution] = {}
@@ -75,6 +76,7 @@ class Ledger:
         for service, result, count in counted["upstream_retries"]:
             self.upstream_retries[service, result] += count
         self.circuit_rejected.update(counted["circuit_rejected"])
+        self.spans.update(counted["spans"])
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])
         _add(self.auth_durations, counted["auth_durations"])

@@ -61,6 +61,7 @@ class Tally:
         self._upstream_failures: Counter[tuple[str, str]] = Counter()
         self._retries: Counter[tuple[str, str]] = Counter()
         self._circuit_rejected: Counter[str] = Counter()
+        self._spans: Counter[str] = Counter()
         self._auth_succeeded = 0
         self._auth_failures: Counter[str] = Counter()
         self._auth_durations: dict[str, Distribution] = {}
@@ -97,6 +98,10 @@ class Tally:
         """Count a request that an open circuit breaker did not let through."""
         self._circuit_rejected[service] += 1
 
+    def spans(self, outcome: str, spans: int) -> None:
+        """Count what became of spans of traces."""
+        self._spans[outcome] += spans
+
     def auth_succeeded(self) -> None:
         """Count a request whose sender is known and allowed to send it."""
         self._auth_succeeded += 1
@@ -130,6 +135,7 @@ class Tally:
             "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
             "upstream_retries": [[*key, count] for key, count in self._retries.items()],
             "circuit_rejected": dict(self._circuit_rejected),
+            "spans": dict(self._spans),
             "auth_succeeded": self._auth_succeeded,
             "auth_failures": dict(self._auth_failures),
             "auth_durations": _distributions(self._auth_durations),

@@ -80,7 +80,7 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-TRACING = NotYet("tracing")
+_TRACED = _test("tracing", "the_keys_of_runbook_002_mean_what_they_say")
 DATABASE = NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
@@ -205,7 +205,11 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
         "logging.sinks": Runs(_SINKS),
         "observability.health_checks": Runs(_READINESS),
-        "observability.tracing": TRACING,
+        "observability.tracing": Runs(_TRACED),
+        "observability.tracing.endpoint": Differs(
+            _TRACED,
+            how="Jaeger takes OTLP, on :4318/v1/traces; its former endpoint, :14268/api/traces, is taken for that",
+        ),
         **dict.fromkeys(("critical_metrics", "system_metrics"), Runs(_THRESHOLDS)),
         "cache_optimization": Runs(_test("cache_store", "the_runbooks_own_profiles_are_the_defaults")),
         "http2_optimization": Runs(_PROFILES),
