@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WORKERS ?= 4
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests kills stories slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests soak kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +65,9 @@ bench-gateway: $(DEV) ## measure the gateway on one core beside nginx and Envoy 
 
 http-cache-tests: $(DEV) ## run the npm package http-cache-tests against the gateway's cache (needs node); the last line is JSON
 	@$(BIN)/python -m tests.gateway.cache_conformance $(ARGS)
+
+soak: $(DEV) ## the gateway under load for MINUTES=30 while workers, targets and Redis fail; the last line is JSON
+	@$(BIN)/python -m tests.gateway.soak --minutes $(MINUTES) $(ARGS)
 
 kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
 	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)

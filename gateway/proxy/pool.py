@@ -84,6 +84,7 @@ class UpstreamPool:
         self._outliers = OutlierDetection(outliers, healths) if outliers is not None and self.has_others else None
         self._look_at = math.inf
         self._chosen: list[tuple[str, int]] = []
+        self._every: list[Target] = []
         self._trying: dict[Target, asyncio.Task[None]] = {}
         self.refresh()
 
@@ -93,7 +94,13 @@ class UpstreamPool:
         """The target for a request that was refused by those that were `tried`; None where none is left."""
         if not tried:
             self.budget.asked += 1
-        return self._balancer.choose(self._key_of(request.head, request), tried)
+        found = self._balancer.choose(self._key_of(request.head, request), tried)
+        return self._last_resort(tried) if found is None and tried else found
+
+    def _last_resort(self, tried: Collection[Target]) -> Target | None:
+        """Who is not taken to be well, when all failed that are: it may have come back since it was looked at last."""
+        left = [target for target in self._every if target not in tried]
+        return min(left, key=lambda target: target.health.unreachable, default=None)
 
     def keeps_body(self, is_idempotent: bool) -> bool:
         """Whether the beginning of a request's body is kept: it may be sent to another target, or was not looked at."""
@@ -102,7 +109,7 @@ class UpstreamPool:
     def refresh(self) -> None:
         """See anew who takes requests: something has changed."""
         now = self._clock()
-        every = [target for target in self.targets if target.weight > 0 and not target.drained]
+        every = self._every = [target for target in self.targets if target.weight > 0 and not target.drained]
         well = [target for target in every if target.health.is_well(now)]
         # Where nobody is well, all are tried: perhaps it is the checks that are wrong.
         chosen = self._nearest(every, well) or every

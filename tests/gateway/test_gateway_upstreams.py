@@ -345,6 +345,19 @@ async def test_where_no_other_is_left_the_answer_is_passed_on() -> None:
             assert shares(upstreams) == [1, 1]
 
 
+async def test_who_was_ill_is_asked_when_all_fail_that_are_well() -> None:
+    with targets(2) as upstreams, nobody() as gone:
+        back, fails = upstreams
+        fails.always = "status-503"
+        async with staged(document_for(back, fails, gone, retry={"max_retries": 2})) as stage:
+            stage.plane.targets_checked({"backend": {"blue": False, "green": True, "red": False}})
+            assert await asked(stage, 3) == [200] * 3, "no check has seen yet that it is back"
+            assert shares(upstreams) == [3, 3]
+            assert (await sent(stage, "POST", b"x")).status == 503
+            back.always = "status-503"
+            assert await asked(stage, 1) == [502], "and the last one is not there at all"
+
+
 @contextlib.asynccontextmanager
 async def _ticking(stage: Stage) -> AsyncIterator[None]:
     """Deadlines are checked by ticks."""
