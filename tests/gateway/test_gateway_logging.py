@@ -47,7 +47,7 @@ SINKS = """
   min_level: warning
 - type: file
   min_level: DEBUG
-  file: {path: /tmp/debug.log, rotation_enabled: false, max_size_mb: 50, max_backups: 5, max_age_days: 7}
+  file: {path: var/debug.log, rotation_enabled: false, max_size_mb: 50, max_backups: 5, max_age_days: 7}
 - type: elasticsearch
   elasticsearch:
     urls: ["https://elasticsearch.example.com:9200", "https://other.example.com:9200"]
