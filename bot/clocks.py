@@ -10,6 +10,7 @@ from functools import partial
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import repeated
 from commands import paging
 from commands.context import Services
 from commands.domain.page import Page
@@ -34,14 +35,7 @@ class Clocks:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("clocks: %s", gone)
-            except Exception:
-                log.exception("clocks: a look failed")
-            await self._services.clock.sleep(self._every)
+        await repeated("clocks", self.once, lambda: self._services.clock.sleep(self._every))
 
     async def once(self) -> None:
         """One look, if it is this process that looks."""

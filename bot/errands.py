@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bot.store.errors import StoreUnavailable
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import looked
 from commands.context import Services
 from commands.domain.errand import Errand, ErrandState, Integration
 from commands.errors import Refusal
@@ -97,7 +98,7 @@ class Errands:
             return
         self._busy = {to: task for to, task in self._busy.items() if not task.done()}
         for to, lane in self._lanes([one for one in due if one.to not in self._busy]).items():
-            self._busy[to] = asyncio.create_task(_logged(to, lane))
+            self._busy[to] = asyncio.create_task(looked(to.label, lane))
 
     async def _due(self) -> list[Errand]:
         """The oldest of each lane for each integration: nothing overtakes another."""
@@ -156,15 +157,6 @@ class Errands:
             tell_end(errand, tx, "It is up to date now.")
         if state is ErrandState.REFUSED or (words and errand.tries + 1 == _TOLD_AFTER):
             tell_trouble(errand, words, tx, refused=state is ErrandState.REFUSED)
-
-
-async def _logged(to: Integration, lane: Coroutine[Any, Any, None]) -> None:
-    try:
-        await lane
-    except StoreUnavailable as gone:
-        log.warning("%s: %s", to.label, gone)
-    except Exception:
-        log.exception("%s: a look failed", to.label)
 
 
 def _pause(tries: int) -> timedelta:

@@ -14,9 +14,9 @@ from bot.engine.durable import Durable
 from bot.pipeline import Pipeline
 from bot.store import replicas
 from bot.store.database import Database
-from bot.store.errors import StoreUnavailable
 from bot.store.inbox import Adopted
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import repeated
 from commands.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -42,15 +42,8 @@ class Keeper:
         self._collected = clock.now()
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("keeper: %s", gone)
-            except Exception:
-                log.exception("keeper: it goes on; without its beats this process would be taken for dead")
-            await asyncio.sleep(BEAT_SECONDS)  # not the injected clock: replicas are judged by the database's
+        """Until cancelled. Not by the injected clock: replicas are judged by the database's."""
+        await repeated("keeper", self.once, lambda: asyncio.sleep(BEAT_SECONDS))
 
     async def once(self) -> None:
         """Beat, take over, and now and then tidy up."""

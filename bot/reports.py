@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.sections import TimeOfDay
-from bot.store.errors import StoreUnavailable
 from bot.store.transaction import Store
+from bot.supervised import repeated
 from commands.context import Services
 from commands.domain.period import ReportKind, Scheduled
 from commands.handlers.report import what
 from commands.reporting import WORKFLOW
-
-log = logging.getLogger(__name__)
 
 #: A report that could not be made for so long is not made any more: the next one is near.
 _AT_MOST_LATE = timedelta(hours=12)
@@ -44,14 +41,7 @@ class Reports:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("reports: %s", gone)
-            except Exception:
-                log.exception("reports: a look failed")
-            await self._services.clock.sleep(_LOOK_SECONDS)
+        await repeated("reports", self.once, lambda: self._services.clock.sleep(_LOOK_SECONDS))
 
     async def once(self) -> None:
         """Order what is due."""

@@ -8,10 +8,10 @@ from datetime import timedelta
 from bot.delivery import OwnIntake, Receipt, TextDelivery
 from bot.sections import WatchSettings
 from bot.store import channels, watched
-from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
 from bot.store.watched import Standing
+from bot.supervised import repeated
 from commands.cards import Code, Tone, card, rich
 from commands.context import Services
 from commands.domain.incident import Incident, Measured
@@ -46,14 +46,7 @@ class Watch:
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong with measuring stops the bot."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("watch: %s", gone)
-            except Exception:
-                log.exception("watch: a reading failed")
-            await self._services.clock.sleep(self._settings.every_seconds)
+        await repeated("watch", self.once, lambda: self._services.clock.sleep(self._settings.every_seconds))
 
     async def once(self) -> None:
         """One reading, if it is this process that watches."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,9 +13,9 @@ from typing import TypeVar
 from bot.delivery import OwnIntake, Receipt, TextDelivery
 from bot.store import alert_arrivals, channels
 from bot.store.alerts import KEEP
-from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import repeated
 from commands.alerts.taking import Desk, call_somebody, handed_in, is_due, look_after, revive, take
 from commands.context import HOME
 from commands.domain.alert import Group
@@ -24,7 +23,6 @@ from commands.handlers.common import if_it_answers
 from commands.people import SYSTEM
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 #: Alerts of one transaction: few, so that a command that comes meanwhile waits for a moment only.
 _BATCH = 100
@@ -51,18 +49,14 @@ class AlertWork:
 
     async def run(self) -> None:
         """Until cancelled. Nothing that goes wrong with alerts stops the bot."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("alerts: %s", gone)
-            except Exception:
-                log.exception("alerts: working them off failed; they are tried again")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):  # another replica may have stored something
-                    await self._woken.wait()
-            await asyncio.sleep(_GATHER_SECONDS)  # what comes at once is worked off together
-            self._woken.clear()
+        await repeated("alerts", self.once, self._rest)
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):  # another replica may have stored something
+                await self._woken.wait()
+        await asyncio.sleep(_GATHER_SECONDS)  # what comes at once is worked off together
+        self._woken.clear()
 
     async def once(self) -> None:
         """All that has come in, and what is due; if it is this process that does it."""

@@ -17,6 +17,7 @@ from bot.store.audit import Head, digests, verify, verify_after
 from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import Store
+from bot.supervised import repeated
 from commands.cards import Card, Code, Tone, card, rich
 from commands.ports import Clock
 
@@ -61,17 +62,14 @@ class Anchoring:
 
     async def run(self) -> None:
         """Until cancelled. A place that does not answer is asked again at the next turn, and told once a day."""
-        while True:
-            try:
-                await self.once()
-            except AnchorError as error:
-                log.warning("the audit is not anchored: %s", error)
-                await self._tell(card("The audit is not anchored", str(error), tone=Tone.WARNING), again="daily")
-            except StoreUnavailable as gone:
-                log.warning("anchoring: %s", gone)
-            except Exception:
-                log.exception("anchoring failed")
-            await self._clock.sleep(self._every)
+        await repeated("anchoring", self._try, lambda: self._clock.sleep(self._every))
+
+    async def _try(self) -> None:
+        try:
+            await self.once()
+        except AnchorError as error:
+            log.warning("the audit is not anchored: %s", error)
+            await self._tell(card("The audit is not anchored", str(error), tone=Tone.WARNING), again="daily")
 
     async def once(self) -> None:
         """One look and one anchor, if it is this process that anchors, and if there is anything new."""

@@ -9,9 +9,9 @@ from datetime import timedelta
 from functools import partial
 
 from bot.paging.pager import Answered, Pager
-from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import repeated
 from commands.context import Services
 from commands.domain.page import page_of
 from commands.errors import NotFound, Refusal
@@ -66,14 +66,7 @@ class Asking:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("%s: %s", self._pager.name, gone)
-            except Exception:
-                log.exception("%s: a look failed", self._pager.name)
-            await self._services.clock.sleep(self._every)
+        await repeated(self._pager.name, self.once, lambda: self._services.clock.sleep(self._every))
 
     async def once(self) -> None:
         """One look, if it is this process that looks and the pager is to be asked."""

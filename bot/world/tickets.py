@@ -15,9 +15,9 @@ from typing import Protocol
 from pydantic import BaseModel, ConfigDict
 
 from bot.errands import Runners, Settle
-from bot.store.errors import StoreUnavailable
 from bot.store.replicas import lease
 from bot.store.transaction import SqlTransaction, Store
+from bot.supervised import repeated
 from commands.domain.errand import Errand, Integration
 from commands.domain.event import TicketChanged
 from commands.domain.incident import Linked, Status
@@ -119,14 +119,7 @@ class Following:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self.once()
-            except StoreUnavailable as gone:
-                log.warning("tickets: %s", gone)
-            except Exception:
-                log.exception("tickets: a look failed")
-            await self._clock.sleep(self._every)
+        await repeated("tickets", self.once, lambda: self._clock.sleep(self._every))
 
     async def once(self) -> None:
         """One look, if it is this process that looks."""

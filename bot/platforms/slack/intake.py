@@ -27,6 +27,7 @@ from bot.store import arrivals
 from bot.store.arrivals import Arrival, Finished, Keeping
 from bot.store.errors import StoreUnavailable
 from bot.store.transaction import Store
+from bot.supervised import repeated
 from commands.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -197,14 +198,7 @@ class Intake:
 
     async def run(self) -> None:
         """Take over what a process that is gone has left, until cancelled."""
-        while True:
-            try:
-                await self._look()
-            except StoreUnavailable as gone:
-                log.warning("deliveries of Slack: %s", gone)
-            except Exception:
-                log.exception("deliveries of Slack: the look for what was left failed")
-            await asyncio.sleep(_LOOK_SECONDS)
+        await repeated("deliveries of Slack", self._look, lambda: asyncio.sleep(_LOOK_SECONDS))
 
     async def _look(self) -> None:
         owner = self._store.owner
