@@ -33,6 +33,14 @@ def _of_redis(value: SecretStr) -> SecretStr:
     return value
 
 
+def _plain(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit")
+    return value
+
+
+#: Ids become metric labels and URL parts; "_" starts the gateway's own.
+PlainId = Annotated[str, AfterValidator(_plain)]
 Secret = Annotated[SecretStr, PlainSerializer(_shown, when_used="json")]
 RedisUrl = Annotated[Secret, AfterValidator(_of_redis)]
 
@@ -45,13 +53,6 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-def checked_id(value: str) -> str:
-    """`value`, where it may be an id: ids become metric labels and URL parts, and "_" starts the gateway's own."""
-    if not _ID.fullmatch(value):
-        raise ValueError("must be 1 to 64 letters, digits, '.', '_' or '-', and start with a letter or digit")
-    return value
 
 
 def unique(section: str, ids: list[str]) -> set[str]:

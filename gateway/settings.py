@@ -24,7 +24,7 @@ from gateway.policies.settings import (
     MaintenanceSettings,
     SunsetSettings,
 )
-from gateway.sections import FOR_WORKERS, Port, Seconds, Secret, Section, checked_id, unique
+from gateway.sections import FOR_WORKERS, PlainId, Port, Seconds, Secret, Section, unique
 from gateway.sinks.settings import LogLevel, SinkSettings, named
 from gateway.telemetry.records import LEVELS
 from gateway.thresholds import CriticalMetrics, SystemMetrics
@@ -174,7 +174,7 @@ class ObservabilitySettings(Section):
 class RouteSettings(Section):
     """Which requests go to which upstream: by path prefix, then by method."""
 
-    id: str
+    id: PlainId
     path: str
     upstream_id: str
     enabled: bool = True
@@ -191,11 +191,6 @@ class RouteSettings(Section):
     cors: CorsSettings | None = None
     headers: HeaderSettings | None = None
     cache: RouteCacheSettings | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _plain_id(cls, value: str) -> str:
-        return checked_id(value)
 
     @field_validator("path")
     @classmethod

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from gateway.sections import RedisUrl, Seconds, Secret, Section, checked_id, unique
+from gateway.sections import PlainId, RedisUrl, Seconds, Secret, Section, unique
 
 #: How many bytes a shared secret has at least: as many as the hash (RFC 7518, 3.2).
 _SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -60,16 +60,11 @@ class PublicKeySettings(Section):
 class ApiKeySettings(Section):
     """A key of a client, by the SHA-256 of it: the key itself is written nowhere."""
 
-    id: str
+    id: PlainId
     sha256: str
     client: Name
     roles: tuple[Name, ...] = ()
     permissions: tuple[Name, ...] = ()
-
-    @field_validator("id")
-    @classmethod
-    def _plain_id(cls, value: str) -> str:
-        return checked_id(value)
 
     @field_validator("sha256")
     @classmethod

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from gateway.sections import Seconds, Section, checked_id, unique
+from gateway.sections import PlainId, Seconds, Section, unique
 from gateway.thresholds import Span
 
 _STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
@@ -38,9 +38,9 @@ class TargetSettings(Section):
     """One place where an upstream is served, and its share of the requests."""
 
     address: str
-    id: str | None = None
+    id: PlainId | None = None
     weight: Annotated[int, Field(ge=0, le=1000)] = 1
-    zone: str | None = None
+    zone: PlainId | None = None
 
     @field_validator("address")
     @classmethod
@@ -49,11 +49,6 @@ class TargetSettings(Section):
         if match is None or not 0 < int(match.group(1)) < 65_536:
             raise ValueError("must be host:port, for example 10.0.0.1:8080 or [2001:db8::1]:8080")
         return value
-
-    @field_validator("id", "zone")
-    @classmethod
-    def _plain(cls, value: str | None) -> str | None:
-        return None if value is None else checked_id(value)
 
     @property
     def name(self) -> str:
@@ -166,7 +161,7 @@ class UpstreamTlsSettings(Section):
 class UpstreamSettings(Section):
     """A service that requests are passed on to."""
 
-    id: str
+    id: PlainId
     base_url: str
     targets: Annotated[tuple[TargetSettings, ...], Field(max_length=_MOST_TARGETS)] = ()
     timeout_secs: Seconds = 30.0
@@ -181,11 +176,6 @@ class UpstreamSettings(Section):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     tls: UpstreamTlsSettings = Field(default_factory=UpstreamTlsSettings)
     circuit_breaker: CircuitBreakerSettings | None = None
-
-    @field_validator("id")
-    @classmethod
-    def _plain_id(cls, value: str) -> str:
-        return checked_id(value)
 
     @field_validator("base_url")
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.control import ControlChannel, Message
 from gateway.settings import ProxySettings, Settings
 from gateway.worker import Worker
-from tests.gateway.stage import Caller
+from tests.gateway.stage import Caller, calling
 
 NOTHING_REVOKED: dict[str, Any] = {"tokens": {}, "clients": {}, "resets": []}
 
@@ -85,15 +85,8 @@ class OneWorker:
         assert prepared == {"number": number, "error": None}
         assert await self.ask("commit", number=number) == {"number": number}
 
-    @contextlib.asynccontextmanager
-    async def caller(self) -> AsyncIterator[Caller]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            yield Caller(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+    def caller(self) -> contextlib.AbstractAsyncContextManager[Caller]:
+        return calling(self._port)
 
     def close(self) -> None:
         self._channel.close()

@@ -66,6 +66,18 @@ class Caller:
         return await self.answer()
 
 
+@contextlib.asynccontextmanager
+async def calling(port: int) -> AsyncIterator[Caller]:
+    """A client, while the block lasts."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Caller(reader, writer)
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
 class Stage:
     """The plane, its clients, and what it counted and logged."""
 
@@ -74,15 +86,8 @@ class Stage:
         self.cache = cache
         self._port = port
 
-    @contextlib.asynccontextmanager
-    async def caller(self) -> AsyncIterator[Caller]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            yield Caller(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+    def caller(self) -> contextlib.AbstractAsyncContextManager[Caller]:
+        return calling(self._port)
 
     def records(self) -> list[dict[str, Any]]:
         """What was logged since the last call."""

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from tests.gateway.threaded import Threaded
+
 
 @dataclass
 class Received:
@@ -54,7 +56,7 @@ Behaviour = Callable[[Exchange], Awaitable[bool]]
 
 
 @dataclass
-class ControlledUpstream:
+class ControlledUpstream(Threaded):
     """`seen` counts events by name; `requests` are those in order. Use it as a context manager."""
 
     requests: list[Received] = field(default_factory=list)
@@ -62,27 +64,13 @@ class ControlledUpstream:
     """What it does whatever it is asked for, for example `status-503`; None: what the path says."""
     seen: Counter[str] = field(default_factory=Counter)
 
-    def __enter__(self) -> ControlledUpstream:
-        self._loop = asyncio.new_event_loop()
-        self.release = threading.Event()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+    release: threading.Event = field(default_factory=threading.Event)
 
     async def _start(self) -> asyncio.Server:
         return await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
 
     async def _stop(self) -> None:
-        self._server.close()
+        await super()._stop()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -24,6 +24,8 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from tests.gateway.threaded import Threaded
+
 Fields = list[tuple[str, str]]
 
 
@@ -44,10 +46,11 @@ class Asked:
         return self.header(":path")[0]
 
 
-class Http2Upstream:
+class Http2Upstream(Threaded):
     """Use it as a context manager. `seen` counts what happened; `always` stands above the path."""
 
     def __init__(self, context: ssl.SSLContext | None = None, *, max_streams: int = 100, window: int = 65_535) -> None:
+        self.scheme = "https" if context else "http"
         self.context, self.max_streams, self.window = context, max_streams, window
         self.requests: list[Asked] = []
         self.seen: Counter[str] = Counter()
@@ -55,27 +58,12 @@ class Http2Upstream:
         self.release = threading.Event()
         self.connections: set[_Connection] = set()
 
-    def __enter__(self) -> Http2Upstream:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(5)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-        self.url = f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(5)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
     async def _start(self) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         return await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, ssl=self.context)
 
     async def _stop(self) -> None:
-        self._server.close()
+        await super()._stop()
         for one in tuple(self.connections):
             one.transport.abort()
         await asyncio.sleep(0)
