@@ -191,7 +191,7 @@ class Configurations:
             lambda: self._change(base, self.overrides, "rollback", actor, reason, number), expected
         )
 
-    async def override(self, made: ConfigOverride) -> dict[str, Any]:
+    async def override(self, made: ConfigOverride, expected: int | None = None) -> dict[str, Any]:
         """Have single keys changed until that expires; a newer override of a key goes before an older one.
 
         Raises:
@@ -205,14 +205,16 @@ class Configurations:
             raise ConfigRefusedError(str(error)) from None
         wanted = [*self.overrides, made]
         return await self._exclusively(
-            lambda: self._change(self.current.base, wanted, "override", made.actor, made.reason), None
+            lambda: self._change(self.current.base, wanted, "override", made.actor, made.reason), expected
         )
 
-    async def undo(self, override: ConfigOverride, actor: str, reason: str) -> dict[str, Any]:
+    async def undo(
+        self, override: ConfigOverride, actor: str, reason: str, expected: int | None = None
+    ) -> dict[str, Any]:
         """Go back to what holds without one override."""
         wanted = [one for one in self.overrides if one.id != override.id]
         return await self._exclusively(
-            lambda: self._change(self.current.base, wanted, "override_undone", actor, reason), None
+            lambda: self._change(self.current.base, wanted, "override_undone", actor, reason), expected
         )
 
     async def expire(self) -> None:
