@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote_to_bytes
+
 import h11
 
 from gateway.proxy.chunking import LAST_CHUNK, encoded
@@ -15,6 +17,7 @@ _WIDE = Limits(head=65_536, target=16_384, body=1_000_000)
 _NARROW = Limits(head=256, target=64, body=64)
 _PROXIES = TrustedProxies(["10.0.0.0/8", "fd00::/8"])
 _PEERS = (Peer(b"192.0.2.1", trusted=False), Peer(b"10.0.0.1", trusted=True))
+_OF_HOSTS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~!$&'()*+,;=%-[]:"
 _METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
 
 
@@ -72,8 +75,20 @@ def requests(data: bytes) -> None:
             demand(same, "other parts, another meaning", kind.__name__, parts, seen, (again.whole, again.begun, why))
     _bounded(data)
     _agreed_upon(data, heard.whole)
+    for head, _ in heard.whole:
+        _unambiguous(head)
     for peer in _PEERS:
         _forwarded(heard.whole, peer)
+
+
+def _unambiguous(head: RequestHead) -> None:
+    """It is for one host, and its path leads nowhere but where it says."""
+    hosts = [value for name, value in head.headers if name == b"host"]
+    demand(len(hosts) == 1 or (not hosts and head.version == "1.0"), "not one host", head)
+    demand(not head.authority.translate(None, _OF_HOSTS), "a host that is none", head)
+    segments = unquote_to_bytes(head.path).replace(b"\\", b"/").split(b"/")
+    demand(b".." not in segments and b"." not in segments, "it leads elsewhere", head)
+    demand(head.target.partition(b"?")[0] == head.path and head.path[:1] == b"/", "another path", head)
 
 
 def _bounded(data: bytes) -> None:
