@@ -80,7 +80,7 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-_TRACED = _test("tracing", "the_keys_of_runbook_002_mean_what_they_say")
+_TRACED = _test("tracing_settings", "the_keys_of_runbook_002_mean_what_they_say")
 DATABASE = NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {

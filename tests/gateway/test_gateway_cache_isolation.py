@@ -14,10 +14,10 @@ from gateway.telemetry.tally import Tally
 from tests.gateway.caching import scene, status
 from tests.gateway.certificates import Authority
 from tests.gateway.origin import origin, reply
+from tests.gateway.over_tls import Heard, calling, listening, settings_of
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import staged
-from tests.gateway.test_gateway_tls import Heard, calling, listening, settings_of
 
 
 @pytest.mark.parametrize(
