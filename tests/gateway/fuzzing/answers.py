@@ -1,4 +1,4 @@
-"""The reading of upstreams' answers, over HTTP/1 and HTTP/2: each ends once, and a client reads what the gateway read."""
+"""The reading of upstreams' answers, over HTTP/1 and HTTP/2: each ends once, and a client reads what was read of it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ def _same(first: Waiting, reusable: bool, again: Waiting, whether: bool, *, data
         demand(again.told == first.told, "other parts, another answer", data, parts, first.told, again.told)
         demand(reusable <= whether or len(parts) > 1, "spoiled only sometimes", data, parts)
         return
-    demand((first.end == "whole") == (again.end == "whole"), "whole only sometimes", data, parts, first.told, again.told)
+    demand(
+        (first.end == "whole") == (again.end == "whole"), "whole only sometimes", data, parts, first.told, again.told
+    )
     shown = (first.head, first.interim)
     demand((again.head, again.interim) == shown, "other parts, another head", data, parts, first.told, again.told)
 

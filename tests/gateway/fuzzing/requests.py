@@ -154,9 +154,7 @@ def _same(head: RequestHead, body: bytes, theirs: Read) -> None:
 def _end_to_end(sent: Headers, got: Headers, steering: set[bytes]) -> None:
     """What is end to end arrives as it was, in its order."""
     rewritten = {b"proxy-authenticate", b"proxy-authorization", b"http2-settings", b"forwarded", b"x-real-ip"}
-    kept = [
-        one for one in sent if one[0] not in steering | rewritten and not one[0].startswith(b"x-forwarded-")
-    ]
+    kept = [one for one in sent if one[0] not in steering | rewritten and not one[0].startswith(b"x-forwarded-")]
     arrived = [one for one in got if one[0] not in steering and not one[0].startswith(b"x-forwarded-")]
     behind = [one for one in arrived if one[0] not in rewritten]
     demand(behind == kept, "other headers behind the gateway", kept, behind)

@@ -30,10 +30,11 @@ _REQUESTS = (
 )
 _ANSWERS = (
     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nab",
-    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
     "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
-    "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\nContent-Length: 5\r\n\r\n",
+    'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 5\r\n\r\n',
     "HTTP/1.0 200 OK\r\n\r\nuntil the end",
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nabc",
     "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 1\r\nConnection: X-A\r\nX-A: 1\r\nVia: 1.1 a\r\n\r\nxy",
@@ -53,18 +54,23 @@ _WORDS = (
 PIECES = tuple(
     piece.encode("latin-1")
     for piece in (
-        "\r\n", "\n", "\r", "\0", "\t", " ", ":", ",", ";", "\x0b", "\x80", "\xff", "\r\n\r\n", "\r\n ", "\n\n", "0\r\n\r\n",
+        "\r\n", "\n", "\r", "\0", "\t", " ", ":", ",", ";", "\x0b", "\x80", "\xff", "\r\n\r\n", "\r\n ", "\n\n",
+        "0\r\n\r\n",
         "Content-Length: 3\r\n", "Content-Length: 0\r\n", "Content-Length: +3\r\n", "Content-Length: 3, 3\r\n",
         "Content-Length: 99999999999999999999\r\n", "Content_Length: 3\r\n", "Content-Length : 3\r\n",
         "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: identity\r\n", "Transfer-Encoding: gzip, chunked\r\n",
-        "Transfer-Encoding:\x0bchunked\r\n", "Transfer_Encoding: chunked\r\n", "Transfer-Encoding: chunked, chunked\r\n",
+        "Transfer-Encoding:\x0bchunked\r\n", "Transfer_Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked, chunked\r\n",
         "Connection: close\r\n", "Connection: keep-alive\r\n", "Connection: upgrade\r\nUpgrade: h2c\r\n",
-        "Connection: Content-Length, Host, Via, X-Request-Id\r\n", "Connection: X-A\r\n", "Host: a\r\n", "Host: a@b/c\r\n",
+        "Connection: Content-Length, Host, Via, X-Request-Id\r\n", "Connection: X-A\r\n", "Host: a\r\n",
+        "Host: a@b/c\r\n",
         "Expect: 100-continue\r\n", "TE: trailers\r\n", "Trailer: X\r\n", "Proxy-Connection: close\r\n",
         "X-Forwarded-For: 10.0.0.1, 1.2.3.4\r\n", "X-Forwarded-Host: x\r\nX-Forwarded-Proto: y\r\n", "Via: 1.1 a\r\n",
         "Forwarded: for=_x\r\n", "X-Own: 2\r\n", "X-Request-Id: a\r\n", " HTTP/1.1", " HTTP/1.0", "HTTP/1.1 200 OK\r\n",
-        "HTTP/1.1 100 Continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "POST ", "HEAD ", "http://", "%2e%2e", "..",
-        "%00", "%2f", "%5c", "#", "?", "//", "3\r\nabc\r\n", "3;x=\"\r\n", "ffffffffffffffff\r\n", "0x3\r\n", "-1\r\n", "3 \r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", "POST ", "HEAD ", "http://", "%2e%2e",
+        "..",
+        "%00", "%2f", "%5c", "#", "?", "//", "3\r\nabc\r\n", "3;x=\"\r\n", "ffffffffffffffff\r\n", "0x3\r\n", "-1\r\n",
+        "3 \r\n",
     )
 )  # fmt: skip
 

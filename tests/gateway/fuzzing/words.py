@@ -1,4 +1,4 @@
-"""The small grammars: targets, forwarding headers, directives, dates, ranges, credentials, and what a log shows of them."""
+"""The small grammars: targets, forwarding headers, directives, dates, ranges, credentials, and what a log shows."""
 
 from __future__ import annotations
 
