@@ -20,6 +20,7 @@ from gateway.admin.faults import fault_routes
 from gateway.admin.maintenance import maintenance_routes
 from gateway.admin.state import fleet_routes, state_routes
 from gateway.admin.telemetry import telemetry_routes
+from gateway.admin.top import top_routes
 from gateway.admin.upstreams import upstream_routes
 from gateway.supervisor.gateway import Gateway
 
@@ -45,6 +46,7 @@ def described_app(gateway: Gateway) -> FastAPI:
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
+    app.include_router(top_routes(gateway.ledger, gateway.fleet.collect), prefix="/admin")
     app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     app.include_router(_description(app))
     explain_errors(app, gateway.refusals)
