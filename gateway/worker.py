@@ -311,6 +311,8 @@ class Worker:
                 "records": self._journal.take_recent(),
                 "missed": self._journal.take_missed(),
                 "groups": self._journal.take_groups(),
+                "talkers": self._journal.take_talkers(),
+                "slowest": self._journal.take_slowest(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
                 "tunnels": plane.tunnels,

@@ -19,6 +19,7 @@ from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.maintenance import maintenance_routes
 from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery, RestartRequest, ScaleRequest
+from gateway.admin.top import top_routes
 from gateway.admin.upstreams import upstream_routes
 from gateway.supervisor.cache_control import IncompleteError, NotCachedError
 from gateway.supervisor.configurations import UnknownVersionError
@@ -42,6 +43,7 @@ def admin_app(gateway: Gateway) -> ASGIApp:
     app.include_router(credential_routes(gateway.credentials))
     app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
     app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
+    app.include_router(top_routes(gateway.ledger, gateway.fleet.collect), prefix="/admin")
     app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
     _explain_errors(app)
     longer = {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}
