@@ -91,6 +91,7 @@ class AdminSettings(Section):
     port: Port = 9901
     token: Secret
     history_path: str | None = None
+    versions_path: str | None = None
 
     @field_validator("token")
     @classmethod

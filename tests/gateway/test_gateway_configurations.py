@@ -18,8 +18,8 @@ from gateway.sections import FOR_WORKERS
 from gateway.settings import Settings
 from gateway.supervisor import configurations
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, drafted
+from gateway.supervisor.config_versions import KEPT, KeptVersions
 from gateway.supervisor.configurations import (
-    KEPT,
     Applying,
     ConfigRefusedError,
     Configurations,
@@ -66,8 +66,9 @@ class Stand:
         self.disk_is_full = False
         applying = Applying(prepare=self.workers.prepare, discard=self.workers.discard, commit=self.workers.commit)
         self.all = Configurations(
-            self.source, self.source.load(), applying, record=self._record, told=lambda *words: self.told.append(words)
-        )
+            self.source, self.source.load(), applying, kept=KeptVersions(None, self.source, lambda _: None),
+            record=self._record, told=lambda *words: self.told.append(words),
+        )  # fmt: skip
 
     def write(self, timeout: int = 30, **sections: dict[str, Any]) -> None:
         server = {"request_timeout_secs": timeout, **sections.pop("server", {})}
@@ -220,7 +221,7 @@ async def test_of_several_at_a_time_the_others_wait(stand: Stand) -> None:
     gate.set()
     assert (await first)["number"] == 2
     assert (await second)["rolled_back_to"] == 1
-    assert {one.cause for one in stand.all.versions()} == {"start", "admin", "signal", "rollback"}
+    assert {one.occasion.cause for one in stand.all.versions()} == {"start", "admin", "signal", "rollback"}
 
 
 async def test_one_that_hangs_holds_up_the_others_for_a_while_only(
@@ -350,7 +351,7 @@ async def test_an_override_expires_by_itself_and_the_newest_goes_first(stand: St
     assert stand.workers.holding == (3, 6), "it cannot be recorded, so it is tried again"
     stand.disk_is_full = False
     await stand.all.expire()
-    assert (stand.workers.holding, stand.all.current.cause) == ((4, 5), "override_expired")
+    assert (stand.workers.holding, stand.all.current.occasion.cause) == ((4, 5), "override_expired")
     await stand.all.expire()
     assert stand.all.current.number == 4
 
