@@ -15,7 +15,7 @@ from gateway.upstreams import orders
 from gateway.upstreams.orders import Order
 from tests.gateway.running import running
 from tests.gateway.stage import staged
-from tests.gateway.test_gateway_upstreams import asked, document_for, shares, targets
+from tests.gateway.targets import asked, document_for, shares, targets
 
 WHO: dict[str, Any] = {"expires_in_seconds": 60, "actor": "ana", "reason": "release"}
 
