@@ -149,3 +149,4 @@ class TargetOrderRequest(Body):
     expires_in_seconds: Annotated[float, Field(ge=1, le=2_592_000, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
+    force: bool = False

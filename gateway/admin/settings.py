@@ -74,6 +74,7 @@ class AdminSettings(Section):
     token: Secret | None = None
     tokens: Annotated[tuple[AdminTokenSettings, ...], Field(max_length=1000)] = ()
     history_path: str | None = None
+    versions_path: str | None = None
 
     @field_validator("token")
     @classmethod

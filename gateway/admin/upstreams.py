@@ -17,11 +17,13 @@ from gateway.supervisor.upstream_targets import UpstreamTargets
 
 
 class TargetOrder(Order):
-    """Other weights of some targets of an upstream, or drains of them."""
+    """Other weights of some targets of an upstream, or drains of them; `suspended` where nobody would be left by it."""
 
     upstream: str
     weights: dict[str, int]
     drain: list[str]
+    forced: bool
+    suspended: bool = False
 
 
 class TargetOrders(Answer):
@@ -81,7 +83,7 @@ def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[No
     overrides = targets.overrides
 
     def told() -> dict[str, Any]:
-        return {"overrides": [one.described() for one in overrides.active()]}
+        return {"overrides": overrides.described()}
 
     @router.get("", **needs("viewer", 304, answer=Upstreams))
     async def listed(response: Response, if_none_match: IfNoneMatch = None) -> dict[str, Any] | Response:
@@ -94,7 +96,7 @@ def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[No
         """Orders that hold now."""
         return conditional(told(), response, if_none_match)
 
-    @router.post("/overrides", status_code=201, **needs("operator", 412, 503, answer=TargetOrder))
+    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=TargetOrder))
     async def order(body: TargetOrderRequest, if_match: IfMatch = None) -> dict[str, Any]:
         """Give targets of an upstream other weights, or drain them."""
         require(if_match, state_of(told()))
