@@ -7,44 +7,27 @@ upstream's by its leg; it awaits nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
 from gateway.proxy.kept_leg import KeptLeg
-from gateway.proxy.legs import AnswerWatcher, Leg
+from gateway.proxy.legs import AnswerWatcher, ClientSide, Leg
 from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
-from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
 from gateway.proxy.routing import Route
 from gateway.proxy.upstream_leg import UpstreamLeg
 
 if TYPE_CHECKING:
+    from gateway.policies.compression import Choice
+    from gateway.policies.encoding import Encoder
     from gateway.proxy.dataplane import Dataplane
 
 # A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
 _BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
 _DISCARDABLE_BODY = 65_536
-
-
-class ClientSide(Protocol):
-    """What an exchange needs of its client's connection."""
-
-    peer: Peer
-
-    def write(self, part: bytes) -> None: ...
-
-    def pause_body(self) -> None: ...
-
-    def resume_body(self) -> None: ...
-
-    def tunnel(self) -> bool: ...
-
-    def exchange_over(self, *, keep_alive: bool) -> None: ...
-
-    def cut(self) -> None: ...
 
 
 class Exchange:
@@ -62,6 +45,9 @@ class Exchange:
     make_leg: Callable[[Exchange, UpstreamPool, list[bytes], AnswerWatcher | None], UpstreamLeg] = UpstreamLeg
     trace_id: str | None = None
     span_id: str | None = None
+    compressing: Choice | None = None
+    """What its client takes, where its route's answers are compressed; `encoder` has the body where this one is."""
+    encoder: Encoder | None = None
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
         self.plane = plane
@@ -171,14 +157,12 @@ class Exchange:
         """The client does not read; stop reading its answer."""
         self.client_is_full = True
         self.touch_client()
-        if self._leg is not None:
-            self._leg.pause_answer()
+        self.pause_answer()
 
     def client_ready(self) -> None:
         """The client reads again."""
         self.client_is_full = False
-        if self._leg is not None:
-            self._leg.resume_answer()
+        self.resume_answer()
 
     def touch_client(self) -> None:
         """Something happened, so the client's time starts anew."""
@@ -237,7 +221,9 @@ class Exchange:
         if leg is not None:
             leg.conclude()
         self.status = status
-        self._close = self._close or self.plane.draining
+        if self.compressing is not None:
+            head, self._framing = self.compressing.kept(self, status, head)
+        self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
         close = b"connection: close\r\n" if self._close else b""
         self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
         self._leg = kept = KeptLeg(self, body, service)
@@ -245,6 +231,11 @@ class Exchange:
 
     def kept_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.kept_ended)
+            return
+        if self._framing is Framing.CHUNKED:
+            self.client.write(LAST_CHUNK)
         self._answer_done = True
         if self.request_done:
             self._end()
@@ -268,6 +259,8 @@ class Exchange:
 
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""
+        if self.compressing is not None:
+            head = self.compressing.answered(self, head)
         self.status = head.status
         self._framing = chosen_framing(self.head, head)
         self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
@@ -284,8 +277,11 @@ class Exchange:
             )
         )
 
-    def answer_body(self, chunk: bytes) -> None:
-        """A part of its body."""
+    def answer_body(self, chunk: bytes, *, coded: bool = False) -> None:
+        """A part of its body; `coded`: as the encoder gives it."""
+        if self.encoder is not None and not coded:
+            self.encoder.take(chunk)
+            return
         self.sent_bytes += len(chunk)
         if self._framing is Framing.CHUNKED:
             for part in encoded(chunk):
@@ -300,11 +296,24 @@ class Exchange:
 
     def answer_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.answer_ended)
+            return
         if self._framing is Framing.CHUNKED:
             self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
         self._end()
+
+    def pause_answer(self) -> None:
+        """Read no more of it for now."""
+        if self._leg is not None:
+            self._leg.pause_answer()
+
+    def resume_answer(self) -> None:
+        """Undo `pause_answer`, unless the client does not read."""
+        if self._leg is not None and not self.client_is_full:
+            self._leg.resume_answer()
 
     # Time.
 
@@ -376,6 +385,8 @@ class Exchange:
             self.plane.tunnels -= 1
         self.status = status
         self.error_type = error_type
+        if self.encoder is not None:
+            self.encoder.drop()
         if self._leg is not None:
             self._leg.conclude()
         self._drop()
