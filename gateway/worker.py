@@ -278,6 +278,7 @@ class Worker:
                 self._servers.clear()
                 cut = await self._plane.drain(timeout)
                 await self._knowing().drained()
+                self._tell_changed()
                 self._log_drained(cut)
                 self._report(None)
         finally:
