@@ -17,11 +17,13 @@ from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSetti
 from gateway.limits.settings import Limits, RateLimitingSettings
 from gateway.listening.settings import ListenerTlsSettings
 from gateway.policies.settings import (
+    CompressionSettings,
     ConcurrencySettings,
     CorsSettings,
     HeaderSettings,
     IpFilterSettings,
     MaintenanceSettings,
+    RouteCompressionSettings,
     SunsetSettings,
 )
 from gateway.sections import FOR_WORKERS, PlainId, Port, Seconds, Secret, Section, unique
@@ -91,6 +93,7 @@ class AdminSettings(Section):
     port: Port = 9901
     token: Secret
     history_path: str | None = None
+    versions_path: str | None = None
 
     @field_validator("token")
     @classmethod
@@ -190,6 +193,7 @@ class RouteSettings(Section):
     ip_filter: IpFilterSettings | None = None
     cors: CorsSettings | None = None
     headers: HeaderSettings | None = None
+    compression: RouteCompressionSettings | None = None
     cache: RouteCacheSettings | None = None
 
     @field_validator("path")
@@ -231,6 +235,7 @@ class Settings(Section):
     ip_filter: IpFilterSettings = Field(default_factory=IpFilterSettings)
     cors: CorsSettings = Field(default_factory=CorsSettings)
     headers: HeaderSettings = Field(default_factory=HeaderSettings)
+    compression: CompressionSettings = Field(default_factory=CompressionSettings)
     cache: CacheSettings = Field(default_factory=CacheSettings)
     cache_optimization: CacheProfiles = Field(default_factory=CacheProfiles)
     critical_metrics: CriticalMetrics = Field(default_factory=CriticalMetrics)
@@ -278,6 +283,7 @@ class ProxySettings(Section):
     ip_filter: IpFilterSettings
     cors: CorsSettings
     headers: HeaderSettings
+    compression: CompressionSettings
     http2_optimization: Http2Optimization
     cache: CacheSettings
     cache_optimization: CacheProfiles

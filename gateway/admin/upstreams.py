@@ -28,6 +28,7 @@ class TargetOrderRequest(Body):
     expires_in_seconds: Annotated[float, Field(ge=1, le=_LONGEST_SECS, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
+    force: bool = False
 
 
 def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[None]]) -> APIRouter:
@@ -42,7 +43,7 @@ def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[No
 
     @router.get("/overrides")
     async def orders() -> dict[str, Any]:
-        return {"overrides": [one.described() for one in overrides.active()]}
+        return {"overrides": overrides.described()}
 
     @router.post("/overrides", status_code=201)
     async def order(body: TargetOrderRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ upstream's by its leg; it awaits nothing itself.
 from __future__ import annotations
 
 from gateway.proxy import rewriting
-from gateway.proxy.chunking import Framing, chosen_framing, encoded, last_chunk, takes_trailers
+from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
 from gateway.proxy.exchange_state import ExchangeState
 from gateway.proxy.kept_leg import KeptLeg
 from gateway.proxy.legs import AnswerWatcher, Leg
@@ -58,14 +58,12 @@ class Exchange(ExchangeState):
         """The client does not read; stop reading its answer."""
         self.client_is_full = True
         self.touch_client()
-        if self._leg is not None:
-            self._leg.pause_answer()
+        self.pause_answer()
 
     def client_ready(self) -> None:
         """The client reads again."""
         self.client_is_full = False
-        if self._leg is not None:
-            self._leg.resume_answer()
+        self.resume_answer()
 
     def touch_client(self) -> None:
         """Something happened, so the client's time starts anew."""
@@ -125,7 +123,9 @@ class Exchange(ExchangeState):
         if leg is not None:
             leg.conclude()
         self.status = status
-        self._close = self._close or self.plane.draining
+        if self.compressing is not None:
+            head, self._framing = self.compressing.kept(self, status, head)
+        self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
         close = b"connection: close\r\n" if self._close else b""
         self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
         self._leg = kept = KeptLeg(self, body, service)
@@ -133,6 +133,11 @@ class Exchange(ExchangeState):
 
     def kept_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.kept_ended)
+            return
+        if self._framing is Framing.CHUNKED:
+            self.client.write(LAST_CHUNK)
         self._answer_done = True
         if self.request_done:
             self._end()
@@ -156,6 +161,8 @@ class Exchange(ExchangeState):
 
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""
+        if self.compressing is not None:
+            head = self.compressing.answered(self, head)
         self.status = head.status
         self._framing = chosen_framing(self.head, head)
         self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
@@ -193,8 +200,11 @@ class Exchange(ExchangeState):
         self._leg = None
         self.client.exchange_over(keep_alive=not close)
 
-    def answer_body(self, chunk: bytes) -> None:
-        """A part of its body."""
+    def answer_body(self, chunk: bytes, *, coded: bool = False) -> None:
+        """A part of its body; `coded`: as the encoder gives it."""
+        if self.encoder is not None and not coded:
+            self.encoder.take(chunk)
+            return
         self.sent_bytes += len(chunk)
         if self._framing is Framing.CHUNKED:
             for part in encoded(chunk):
@@ -209,11 +219,24 @@ class Exchange(ExchangeState):
 
     def answer_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.answer_ended)
+            return
         if self._framing is Framing.CHUNKED:
             self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
         self._end()
+
+    def pause_answer(self) -> None:
+        """Read no more of it for now."""
+        if self._leg is not None:
+            self._leg.pause_answer()
+
+    def resume_answer(self) -> None:
+        """Undo `pause_answer`, unless the client does not read."""
+        if self._leg is not None and not self.client_is_full:
+            self._leg.resume_answer()
 
     # Time.
 
@@ -285,6 +308,8 @@ class Exchange(ExchangeState):
             self.plane.tunnels -= 1
         self.status = status
         self.error_type = error_type
+        if self.encoder is not None:
+            self.encoder.drop()
         if self._leg is not None:
             self._leg.conclude()
         self._drop()

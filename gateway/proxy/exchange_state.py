@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gateway.proxy import rewriting
 from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing
-from gateway.proxy.legs import Leg
+from gateway.proxy.legs import ClientSide, Leg
 from gateway.proxy.message import Headers, RequestHead
-from gateway.proxy.peers import Peer
 from gateway.proxy.routing import Route
 from gateway.proxy.upstream_leg import UpstreamLeg
 
 if TYPE_CHECKING:
+    from gateway.policies.compression import Choice
+    from gateway.policies.encoding import Encoder
     from gateway.proxy.dataplane import Dataplane
 
 # A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
 _BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
-
-
-class ClientSide(Protocol):
-    """What an exchange needs of its client's connection."""
-
-    peer: Peer
-
-    def write(self, part: bytes) -> None: ...
-
-    def write_whole(self, answer: bytes) -> None: ...
-
-    def pause_body(self) -> None: ...
-
-    def resume_body(self) -> None: ...
-
-    def tunnel(self) -> bool: ...
-
-    def exchange_over(self, *, keep_alive: bool) -> None: ...
-
-    def cut(self) -> None: ...
 
 
 class ExchangeState:
@@ -54,9 +35,10 @@ class ExchangeState:
     __slots__ = (
         "_answer_done", "_client_deadline", "_client_ip", "_close", "_framing", "_isolated", "_last_chunk",
         "_leg", "_total_deadline", "_unsent", "admission", "answer_headers", "at_end", "client",
-        "client_is_full", "correlation", "detail", "dropped_answer_headers", "error_type", "head", "identity",
-        "label", "make_leg", "over", "plane", "received_bytes", "request_done", "request_headers", "route",
-        "sent_bytes", "span_id", "started_at", "status", "trace_id", "upgraded_at",
+        "client_is_full", "compressing", "correlation", "detail", "dropped_answer_headers", "encoder",
+        "error_type", "head", "identity", "label", "make_leg", "over", "plane", "received_bytes",
+        "request_done", "request_headers", "route", "sent_bytes", "span_id", "started_at", "status",
+        "trace_id", "upgraded_at",
     )  # fmt: skip
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead, *, whole: bool = False) -> None:
@@ -73,6 +55,9 @@ class ExchangeState:
         self.dropped_answer_headers = rewriting.RESPONSE_OWN
         self.make_leg: Callable[..., UpstreamLeg] | None = None
         self.at_end: Callable[[], None] | None = None
+        self.compressing: Choice | None = None
+        """What its client takes, where its route's answers are compressed; `encoder` has the body where this one is."""
+        self.encoder: Encoder | None = None
         self.trace_id: str | None = None
         self.span_id: str | None = None
         self.label = "_unmatched"

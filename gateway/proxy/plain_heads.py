@@ -27,6 +27,8 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\t -~\x80-\xff]*+)\r\
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+.^`|~]++(?:-[A-Za-z0-9!#$%&'*+.^`|~]++)*+")
 #: What headers may be made of here; neither a tab nor half a line end is among it.
 _PLAIN_BYTES = bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+#: What the phrase behind a status may be made of; the parser takes any.
+REASON_BYTES = _PLAIN_BYTES + b"\t"
 _STEERING_REQUESTS = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade", b"proxy-connection"})
 _STEERING_ANSWERS = frozenset({b"transfer-encoding", b"upgrade", b"proxy-connection"})
 _ONLY_ONCE = (b"host", b"content-length", b"connection")

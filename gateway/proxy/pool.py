@@ -190,6 +190,11 @@ class UpstreamPool:
                 target.health.told(well=well[target.name], now=now)
         self.refresh()
 
+    @property
+    def configured_weights(self) -> dict[str, int]:
+        """What the settings say, by target."""
+        return {target.name: target.configured_weight for target in self.targets}
+
     def ordered(self, orders: Mapping[str, TargetOrder]) -> None:
         """What operators want of the targets; of those that are not named, what the settings say."""
         for target in self.targets:
@@ -199,10 +204,6 @@ class UpstreamPool:
             target.drained = order is not None and order.drain
             if target.drained:
                 target.close()
-        if not any(target.weight for target in self.targets):
-            # Orders that expired one after the other must not leave an upstream without anybody.
-            for target in self.targets:
-                target.weight = target.configured_weight
         self.refresh()
 
     # Reading.

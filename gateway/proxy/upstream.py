@@ -11,7 +11,7 @@ import httptools
 from gateway.proxy import framing
 from gateway.proxy.chunking import LAST_CHUNK, encoded
 from gateway.proxy.message import Headers, Refused, ResponseHead
-from gateway.proxy.plain_heads import PlainAnswer, plain_answer
+from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
@@ -233,6 +233,8 @@ class UpstreamConnection(asyncio.Protocol):
         agreed = self._wanted and [value.lower() for value in special.upgrade] == [self._wanted]
         if status < 100 or (status == 101 and not agreed):
             raise Refused(502, "bad_answer", f"status {status} was not asked for")
+        if self._reason.translate(None, REASON_BYTES):
+            raise Refused(502, "bad_answer", "the reason has characters that do not belong there")
         chunked = bool(special.codings)
         if chunked and [coding.lower() for coding in special.codings] != [b"chunked"]:
             raise Refused(502, "bad_answer", "a transfer coding that is not understood")

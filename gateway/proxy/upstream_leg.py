@@ -188,8 +188,8 @@ class UpstreamLeg(LegState):
         """
         exchange, target, connection = self._exchange, self._target, self._connection
         status = answer.head.status
-        is_usual = self._watcher is None and status < 500 and exchange.request_is_whole and not exchange.over
-        if not is_usual or target is None or connection is None:
+        is_usual = self._watcher is None and status < 500 and exchange.compressing is None
+        if not is_usual or not exchange.request_is_whole or exchange.over or target is None or connection is None:
             return False
         plane = exchange.plane
         plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway import __version__, config_file
@@ -16,6 +17,7 @@ from gateway.supervisor.block_registry import BlockRegistry
 from gateway.supervisor.cache_control import CacheControl
 from gateway.supervisor.cache_figures import CacheFigures
 from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.supervisor.config_versions import KeptVersions
 from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
@@ -89,8 +91,10 @@ class Gateway:
         self.configurations = Configurations(
             source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
              commit=self._configure),
+            kept=KeptVersions(settings.admin.versions_path, source, partial(self.log, "WARNING", "config_kept")),
             record=self._record_change, told=self._tell_of_configuration,
         )  # fmt: skip
+        self.fleet.rollout.number = self.configurations.current.number
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared

@@ -23,6 +23,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "anyio": ("bot/platforms/console/passwords.py",),
     "argon2": ("bot/platforms/console/*",),
     "atlassian": ("bot/adapters/confluence.py", "bot/adapters/tickets/jira.py"),
+    "brotli": ("gateway/policies/encoding.py",),
     "boto3": ("bot/anchoring/places.py", "gateway/sinks/cloudwatch.py"),
     "botocore": ("bot/anchoring/places.py", "gateway/sinks/cloudwatch.py"),
     "click": ("commands/grammar/*",),
@@ -109,6 +110,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway/cli.py",
         "gateway/config_file.py",
     ),
+    "zstandard": ("gateway/policies/encoding.py",),
 }
 
 

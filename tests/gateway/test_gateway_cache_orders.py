@@ -12,10 +12,10 @@ import pytest
 from gateway.cache.orders import CacheOrders
 from gateway.settings import Settings
 from gateway.supervisor.cache_control import CacheControl, IncompleteError
+from tests.gateway.caching import Scene, scene
 from tests.gateway.origin import Asked, origin, reply
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
 from tests.gateway.stage import staged, until
-from tests.gateway.test_gateway_cache import Scene, scene
 from tests.gateway.upstream import ControlledUpstream
 
 
