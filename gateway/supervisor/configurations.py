@@ -187,7 +187,7 @@ class Configurations:
         base, why = self.version(number).base, Occasion("rollback", actor, reason, number)
         return await self._exclusively(lambda: self._change(base, self.overrides, why), expected)
 
-    async def override(self, made: ConfigOverride) -> dict[str, Any]:
+    async def override(self, made: ConfigOverride, expected: int | None = None) -> dict[str, Any]:
         """Have single keys changed until that expires; a newer override of a key goes before an older one.
 
         Raises:
@@ -200,13 +200,15 @@ class Configurations:
         except config_file.ConfigError as error:
             raise ConfigRefusedError(str(error)) from None
         wanted, why = [*self.overrides, made], Occasion("override", made.actor, made.reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), None)
+        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
 
-    async def undo(self, override: ConfigOverride, actor: str, reason: str) -> dict[str, Any]:
+    async def undo(
+        self, override: ConfigOverride, actor: str, reason: str, expected: int | None = None
+    ) -> dict[str, Any]:
         """Go back to what holds without one override."""
         wanted = [one for one in self.overrides if one.id != override.id]
         why = Occasion("override_undone", actor, reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), None)
+        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
 
     async def expire(self) -> None:
         """End the overrides whose time is over; to be called every second or so."""

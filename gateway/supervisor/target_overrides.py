@@ -112,9 +112,9 @@ class TargetOverrides:
         """The one with this id, while it holds."""
         return next((one for one in self.active() if one.id == override_id), None)
 
-    def undo(self, override: TargetOverride, actor: str) -> None:
+    def undo(self, override: TargetOverride, actor: str, reason: str = "") -> None:
         """Go back to what held before it."""
-        self._record("target_order_undone", actor, "", override.described(), None)
+        self._record("target_order_undone", actor, reason, override.described(), None)
         self._orders = [one for one in self._orders if one is not override]
         self._changed()
 
