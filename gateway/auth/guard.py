@@ -58,6 +58,8 @@ class Guard:
         if (self._roles and self._roles.isdisjoint(identity.roles)) or not self._permissions <= credential.permissions:
             raise self._refused(exchange, NotBelieved("forbidden", identity))
         exchange.request_headers = credential.edits
+        if exchange.head.upgrade:
+            self._authentication.tunnels.add(exchange, credential)
         self._tally.auth_succeeded()
 
     def _look(self, exchange: Exchange) -> Asking | None:

@@ -328,7 +328,7 @@ class Exchange:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
             if now > self._client_deadline:
-                self._client_too_slow()
+                self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
 
@@ -337,18 +337,19 @@ class Exchange:
         if isinstance(self._leg, UpstreamLeg):
             heard = max(heard, self._leg.heard_at)
         if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
-            self.detail = "both sides were silent for too long"
-            self._conclude(self.status, None)
-            self.client.cut()
+            self.end_tunnel("both sides were silent for too long")
+
+    def end_tunnel(self, why: str) -> None:
+        """End what the client and the upstream have between them."""
+        self.detail = why
+        self._conclude(self.status, None)
+        self.client.cut()
 
     def _client_owes_body(self) -> bool:
         leg = self._leg
         if self.request_done or (leg is not None and leg.full):
             return False
         return self._answer_done or (leg is not None and leg.connected)
-
-    def _client_too_slow(self) -> None:
-        self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
     def _upstream_too_slow(self, leg: Leg | None) -> None:
         message = "the upstream did not answer in time"

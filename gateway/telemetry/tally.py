@@ -62,6 +62,7 @@ class Tally:
         self._retries: Counter[tuple[str, str]] = Counter()
         self._circuit_rejected: Counter[str] = Counter()
         self._spans: Counter[str] = Counter()
+        self._tunnels_ended: Counter[str] = Counter()
         self._auth_succeeded = 0
         self._auth_failures: Counter[str] = Counter()
         self._auth_durations: dict[str, Distribution] = {}
@@ -102,6 +103,10 @@ class Tally:
         """Count what became of spans of traces."""
         self._spans[outcome] += spans
 
+    def tunnel_ended(self, reason: str) -> None:
+        """Count a tunnel whose client is not believed any more."""
+        self._tunnels_ended[reason] += 1
+
     def auth_succeeded(self) -> None:
         """Count a request whose sender is known and allowed to send it."""
         self._auth_succeeded += 1
@@ -136,6 +141,7 @@ class Tally:
             "upstream_retries": [[*key, count] for key, count in self._retries.items()],
             "circuit_rejected": dict(self._circuit_rejected),
             "spans": dict(self._spans),
+            "tunnels_ended": dict(self._tunnels_ended),
             "auth_succeeded": self._auth_succeeded,
             "auth_failures": dict(self._auth_failures),
             "auth_durations": _distributions(self._auth_durations),
