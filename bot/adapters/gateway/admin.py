@@ -9,7 +9,7 @@ from typing import Any, Literal
 import httpx
 import yaml
 
-from bot.adapters.gateway.wire import AdminWire
+from bot.adapters.gateway.telling import GatewayTelling
 from commands.domain.drill import Fault
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
@@ -31,18 +31,10 @@ from commands.reading import SECONDS
 _HEALTH = ("/health", "/health/live", "/health/ready")
 
 
-class GatewayAdmin:
+class GatewayAdmin(GatewayTelling):
     """One gateway, by the address of its admin API. Reads are tried twice; changes are never sent twice."""
 
     grain = SECONDS
-
-    def __init__(self, *, name: str, admin_url: str, token: str, timeout: float = 5.0) -> None:
-        self._name = name
-        self._wire = AdminWire(name=name, admin_url=admin_url, token=token, timeout=timeout)
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._wire.close()
 
     # ------------------------------------------------------------ deployments
 

@@ -43,6 +43,15 @@ class AdminWire:
             raise self._refused(answer)
         return answer.json()
 
+    async def page(self, url: str) -> Any:
+        """A page of the public port, which needs no token; None where it has none, or does not answer."""
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                answer = await client.get(url)
+        except httpx.HTTPError:
+            return None
+        return _document(answer) if answer.is_success else None
+
     def _refused(self, answer: httpx.Response) -> Unavailable:
         """It is there, and does not answer this: for want of the token, or because of the question."""
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
