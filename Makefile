@@ -5,10 +5,9 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WORKERS ?= 4
-MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests soak kills stories slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests soak fuzz kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,7 +66,10 @@ http-cache-tests: $(DEV) ## run the npm package http-cache-tests against the gat
 	@$(BIN)/python -m tests.gateway.cache_conformance $(ARGS)
 
 soak: $(DEV) ## the gateway under load for MINUTES=30 while workers, targets and Redis fail; the last line is JSON
-	@$(BIN)/python -m tests.gateway.soak --minutes $(MINUTES) $(ARGS)
+	@$(BIN)/python -m tests.gateway.soak --minutes $(or $(MINUTES),30) $(ARGS)
+
+fuzz: $(DEV) ## fuzz what reads bytes of strangers for MINUTES=10, guided by coverage; finds go to var/fuzz/; the last line is JSON
+	@$(BIN)/python -m tests.gateway.fuzzing --minutes $(or $(MINUTES),10) $(ARGS)
 
 kills: $(DEV) ## kill the bot at each step of a change and at 50 random moments, on SQLite and on two replicas on Postgres
 	@TOCSIN_KILLS=$${TOCSIN_KILLS:-50} $(BIN)/python -m pytest tests/faults/test_faults_killed_mitigations.py tests/faults/test_faults_random_kills.py -n 2 --dist loadgroup $(ARGS)

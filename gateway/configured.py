@@ -13,6 +13,7 @@ from gateway.auth.authentication import Authentication
 from gateway.background import Background
 from gateway.cache.response_cache import ResponseCache
 from gateway.limits.limiter import RateLimiter
+from gateway.policies.compression import Compression
 from gateway.policies.concurrency import Concurrency
 from gateway.policies.cors import Cors
 from gateway.policies.headers import Headers
@@ -112,6 +113,7 @@ class Configured:
             self.authentication.policy,
             self.limiter.by_identity,
             headers.request_policy,
+            Compression(self.settings.compression).policy,
             self.concurrency.policy,
         )
 
@@ -137,7 +139,7 @@ class Configured:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
         if self.cache is not earlier.cache:
-            earlier.cache.close()
+            earlier.cache.replaced_by(self.cache)
         if self.tracing is earlier.tracing:
             self._owns_tracing, earlier._owns_tracing = earlier._owns_tracing, False
         self.maintenance.order = earlier.maintenance.order

@@ -30,6 +30,8 @@ FLAT_KEYS = {
     "cacheTTL": "cache.default_ttl",
     "cache_size": "cache.cache_size",
     "default_ttl": "cache.default_ttl",
+    # Runbook 003 has it among the keys of its profiles; on its own, it is about answers.
+    "compression": "compression.enabled",
 }
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -203,8 +203,9 @@ class Worker:
         self._started().reroute()
 
     def _end_orders(self) -> None:
-        """What has expired is no rule of any route any more."""
+        """What has expired is no rule of any route any more, and what was revoked allows no tunnel."""
         configured = self._knowing()
+        configured.authentication.end_tunnels()
         if configured.maintenance.has_expired() | configured.addresses.have_expired():
             self._started().reroute()
 
@@ -278,6 +279,7 @@ class Worker:
                 self._servers.clear()
                 cut = await self._plane.drain(timeout)
                 await self._knowing().drained()
+                self._tell_changed()
                 self._log_drained(cut)
                 self._report(None)
         finally:
@@ -311,6 +313,8 @@ class Worker:
                 "records": self._journal.take_recent(),
                 "missed": self._journal.take_missed(),
                 "groups": self._journal.take_groups(),
+                "talkers": self._journal.take_talkers(),
+                "slowest": self._journal.take_slowest(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
                 "tunnels": plane.tunnels,

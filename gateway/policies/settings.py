@@ -1,11 +1,11 @@
-"""The settings of maintenance, of retirement and of concurrency."""
+"""The settings of what routes do by the way: maintenance, retirement, concurrency, headers, compression."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator, model_validator
@@ -18,6 +18,7 @@ _VALUE = re.compile(r"[\x20-\x7e\xa0-\xff]{0,8192}")
 _ORIGIN = re.compile(
     r"\*|null|[a-z][a-z0-9+.-]*://[a-z0-9.-]+(?::[0-9]{1,5})?|[a-z][a-z0-9+.-]*://\[[0-9a-f:.]+\](?::[0-9]{1,5})?"
 )
+_MEDIA = re.compile(r"(?:\*|[a-z0-9.+-]+/)[a-z0-9.+-]*\*?")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 #: What belongs to one connection, frames a message, or is written by the gateway itself.
 _OWN_HEADERS = frozenset(
@@ -182,3 +183,46 @@ class HeaderSettings(Section):
 
     request: HeaderRules = Field(default_factory=HeaderRules)
     response: HeaderRules = Field(default_factory=HeaderRules)
+
+
+def _media(value: str) -> str:
+    kind = value.lower()
+    if not _MEDIA.fullmatch(kind):
+        raise ValueError("must be a media type, or one that begins or ends with *, such as text/* or *+json")
+    return kind
+
+
+Encoding = Literal["zstd", "br", "gzip"]
+Encodings = Annotated[tuple[Encoding, ...], Field(min_length=1, max_length=3)]
+MediaTypes = Annotated[tuple[Annotated[str, AfterValidator(_media)], ...], Field(max_length=100)]
+Level = Annotated[int, Field(ge=1, le=9)]
+Length = Annotated[int, Field(ge=1, le=1_073_741_824)]
+
+
+class RouteCompressionSettings(Section):
+    """Whether answers of one route are compressed, and what differs from the others."""
+
+    enabled: bool | None = None
+    encodings: Encodings | None = None
+    level: Level | None = None
+    min_length: Length | None = None
+    types: MediaTypes | None = None
+
+
+class CompressionSettings(Section):
+    """Which answers are compressed, and how; routes may say otherwise."""
+
+    enabled: bool = False
+    encodings: Encodings = ("zstd", "br", "gzip")
+    level: Level = 5
+    min_length: Length = 1024
+    types: MediaTypes = (
+        "text/*", "application/json", "application/javascript", "application/xml", "application/x-ndjson",
+        "application/wasm", "*+json", "*+xml",
+    )  # fmt: skip
+    max_concurrent: Annotated[int, Field(ge=1, le=100_000)] = 64
+
+    def of(self, own: RouteCompressionSettings | None, *, secret: bool) -> CompressionSettings:
+        """Those of a route, with its own word; one whose answers are `secret` compresses only where it says so."""
+        told = {} if own is None else own.model_dump(exclude_none=True)
+        return self.model_copy(update={"enabled": self.enabled and not secret, **told})

@@ -6,137 +6,24 @@ upstream's by its leg; it awaits nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
-
 from gateway.proxy import rewriting
-from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
+from gateway.proxy.exchange_state import ExchangeState
 from gateway.proxy.kept_leg import KeptLeg
 from gateway.proxy.legs import AnswerWatcher, Leg
-from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
-from gateway.proxy.peers import Peer
+from gateway.proxy.message import Headers, Refused, ResponseHead
+from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
-from gateway.proxy.routing import Route
 from gateway.proxy.upstream_leg import UpstreamLeg
 
-if TYPE_CHECKING:
-    from gateway.proxy.dataplane import Dataplane
-
-# A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
-_BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
 _DISCARDABLE_BODY = 65_536
 
 
-class ClientSide(Protocol):
-    """What an exchange needs of its client's connection."""
+class Exchange(ExchangeState):
+    """A request on its way, and what moves it."""
 
-    peer: Peer
-
-    def write(self, part: bytes) -> None: ...
-
-    def pause_body(self) -> None: ...
-
-    def resume_body(self) -> None: ...
-
-    def tunnel(self) -> bool: ...
-
-    def exchange_over(self, *, keep_alive: bool) -> None: ...
-
-    def cut(self) -> None: ...
-
-
-class Exchange:
-    """A request on its way; `route` is None until one was found.
-
-    Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
-    answer it is given, that of the upstream or one of the gateway's own. Of an upstream's answer,
-    `dropped_answer_headers` are left out. `at_end` is called when it is over. `make_leg` makes its way to an upstream.
-    `trace_id` and `span_id` are what its trace context says, where requests are traced.
-    """
-
-    # What hardly any request has is kept by the class until then: there is one of these for each request.
-    at_end: Callable[[], None] | None = None
-    dropped_answer_headers = rewriting.RESPONSE_OWN
-    make_leg: Callable[[Exchange, UpstreamPool, list[bytes], AnswerWatcher | None], UpstreamLeg] = UpstreamLeg
-    trace_id: str | None = None
-    span_id: str | None = None
-
-    def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
-        self.plane = plane
-        self.client = client
-        self.head = head
-        self.correlation = rewriting.correlation_id(head)
-        self.route: Route | None = None
-        self.identity: Identity | None = None
-        self.admission: Admission | None = None
-        self.request_headers: rewriting.HeaderEdits | None = None
-        self.answer_headers: Headers = []
-        self.label = "_unmatched"
-        self.status = 0
-        self.error_type: str | None = None
-        self.detail: str | None = None
-        self.received_bytes = 0
-        self.sent_bytes = 0
-        self.started_at = plane.clock()
-        self.request_done = False
-        self.over = False
-        self.client_is_full = False
-        """Whether the client does not read its answer."""
-        self.upgraded_at = 0.0
-        """When the client and the upstream went over to another protocol; 0 where they did not."""
-        self._client_ip: bytes | None = None
-        self._leg: Leg | None = None
-        self._unsent: list[bytes] = []
-        self._framing = Framing.NONE
-        self._isolated = head.has_body and head.method in _BODY_UNDEFINED
-        self._close = not head.keep_alive or self._isolated
-        self._answer_done = False
-        self._last_chunk = LAST_CHUNK
-        self._client_deadline = self.started_at + plane.client_timeout
-        self._total_deadline = float("inf")
-
-    @property
-    def client_ip(self) -> bytes:
-        """The client's address: the peer's, or what trusted proxies say of the one before them."""
-        peer = self.client.peer
-        if not peer.trusted:
-            return peer.address
-        if self._client_ip is None:
-            self._client_ip = self.plane.proxies.client(peer, self.head)
-        return self._client_ip
-
-    @property
-    def service(self) -> str | None:
-        """The id of the upstream that the request was meant for when it was let through."""
-        return None if self._leg is None else self._leg.service
-
-    @property
-    def upgrade(self) -> bytes:
-        """The protocol that is asked of the upstream, because the client wants it and the route allows it."""
-        wanted, route = self.head.upgrade, self.route
-        return wanted if wanted and route is not None and wanted in route.upgrades and not self.head.has_body else b""
-
-    @property
-    def target(self) -> str | None:
-        """The target there that was asked last."""
-        return self._leg.target if isinstance(self._leg, UpstreamLeg) else None
-
-    @property
-    def retries(self) -> int:
-        """How many of its targets were asked in vain."""
-        return self._leg.retries if isinstance(self._leg, UpstreamLeg) else 0
-
-    @property
-    def has_time(self) -> bool:
-        """Whether the time of the request is not over."""
-        return self.plane.clock() <= self._total_deadline
-
-    @property
-    def request_is_whole(self) -> bool:
-        """Whether the upstream has surely read all of the request, so that another may follow it."""
-        return self.request_done and not self._isolated
+    __slots__ = ()
 
     # From the client.
 
@@ -171,14 +58,12 @@ class Exchange:
         """The client does not read; stop reading its answer."""
         self.client_is_full = True
         self.touch_client()
-        if self._leg is not None:
-            self._leg.pause_answer()
+        self.pause_answer()
 
     def client_ready(self) -> None:
         """The client reads again."""
         self.client_is_full = False
-        if self._leg is not None:
-            self._leg.resume_answer()
+        self.resume_answer()
 
     def touch_client(self) -> None:
         """Something happened, so the client's time starts anew."""
@@ -224,7 +109,8 @@ class Exchange:
 
     def forward(self, pool: UpstreamPool, watcher: AnswerWatcher | None = None) -> None:
         """Pass the request on to its route's upstream; `watcher` gets the answer first and passes it on to this one."""
-        self._leg = leg = self.make_leg(self, pool, self._unsent, watcher)
+        make_leg = self.make_leg or UpstreamLeg
+        self._leg = leg = make_leg(self, pool, self._unsent, watcher)
         leg.begin()
 
     def wait(self, leg: Leg) -> None:
@@ -237,7 +123,9 @@ class Exchange:
         if leg is not None:
             leg.conclude()
         self.status = status
-        self._close = self._close or self.plane.draining
+        if self.compressing is not None:
+            head, self._framing = self.compressing.kept(self, status, head)
+        self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
         close = b"connection: close\r\n" if self._close else b""
         self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
         self._leg = kept = KeptLeg(self, body, service)
@@ -245,6 +133,11 @@ class Exchange:
 
     def kept_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.kept_ended)
+            return
+        if self._framing is Framing.CHUNKED:
+            self.client.write(LAST_CHUNK)
         self._answer_done = True
         if self.request_done:
             self._end()
@@ -268,6 +161,8 @@ class Exchange:
 
     def answer_started(self, head: ResponseHead) -> None:
         """The upstream's answer begins."""
+        if self.compressing is not None:
+            head = self.compressing.answered(self, head)
         self.status = head.status
         self._framing = chosen_framing(self.head, head)
         self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
@@ -284,8 +179,32 @@ class Exchange:
             )
         )
 
-    def answer_body(self, chunk: bytes) -> None:
-        """A part of its body."""
+    def answer_whole(self, answer: PlainAnswer, body: bytes) -> None:
+        """All of it at once, for a request that is whole: what the calls around this one do, in one write."""
+        plane, head = self.plane, answer.head
+        self.status = head.status
+        self.sent_bytes = len(body)
+        self._answer_done = True
+        close = self._close = self._close or plane.draining
+        lines = answer.lines_without(self.dropped_answer_headers)
+        added = self.answer_headers
+        if added:
+            lines += b"".join([b"%b: %b\r\n" % header for header in added])
+        end = b"\r\nconnection: close\r\n\r\n" if close else b"\r\n\r\n"
+        self.client.write_whole(b"".join((lines, b"x-request-id: ", self.correlation, end, body)))
+        self.over = True
+        plane.concluded(self)
+        if self.at_end is not None:
+            self.at_end()
+            self.at_end = None
+        self._leg = None
+        self.client.exchange_over(keep_alive=not close)
+
+    def answer_body(self, chunk: bytes, *, coded: bool = False) -> None:
+        """A part of its body; `coded`: as the encoder gives it."""
+        if self.encoder is not None and not coded:
+            self.encoder.take(chunk)
+            return
         self.sent_bytes += len(chunk)
         if self._framing is Framing.CHUNKED:
             for part in encoded(chunk):
@@ -300,11 +219,24 @@ class Exchange:
 
     def answer_ended(self) -> None:
         """It is complete."""
+        if self.encoder is not None:
+            self.encoder.end(self.answer_ended)
+            return
         if self._framing is Framing.CHUNKED:
             self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
         self._end()
+
+    def pause_answer(self) -> None:
+        """Read no more of it for now."""
+        if self._leg is not None:
+            self._leg.pause_answer()
+
+    def resume_answer(self) -> None:
+        """Undo `pause_answer`, unless the client does not read."""
+        if self._leg is not None and not self.client_is_full:
+            self._leg.resume_answer()
 
     # Time.
 
@@ -319,7 +251,7 @@ class Exchange:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
             if now > self._client_deadline:
-                self._client_too_slow()
+                self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
 
@@ -328,18 +260,19 @@ class Exchange:
         if isinstance(self._leg, UpstreamLeg):
             heard = max(heard, self._leg.heard_at)
         if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
-            self.detail = "both sides were silent for too long"
-            self._conclude(self.status, None)
-            self.client.cut()
+            self.end_tunnel("both sides were silent for too long")
+
+    def end_tunnel(self, why: str) -> None:
+        """End what the client and the upstream have between them."""
+        self.detail = why
+        self._conclude(self.status, None)
+        self.client.cut()
 
     def _client_owes_body(self) -> bool:
         leg = self._leg
         if self.request_done or (leg is not None and leg.full):
             return False
         return self._answer_done or (leg is not None and leg.connected)
-
-    def _client_too_slow(self) -> None:
-        self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
     def _upstream_too_slow(self, leg: Leg | None) -> None:
         message = "the upstream did not answer in time"
@@ -376,6 +309,8 @@ class Exchange:
             self.plane.tunnels -= 1
         self.status = status
         self.error_type = error_type
+        if self.encoder is not None:
+            self.encoder.drop()
         if self._leg is not None:
             self._leg.conclude()
         self._drop()

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 _PIECE = 262_144
+#: Of one that is compressed on its way: about a millisecond.
+SLICE = 65_536
 #: What is longer ends in a later turn of the loop, when it is known whether the client reads: else one that asks for
 #: the same thing thousands of times at once would have it pile up here as often.
 _AT_ONCE = 4096
@@ -43,8 +45,8 @@ class KeptLeg:
         if exchange is None or self._scheduled:
             return
         if len(self._left) > _AT_ONCE:
-            left = memoryview(self._left)
-            piece, self._left = left[:_PIECE], left[_PIECE:]
+            left, size = memoryview(self._left), _PIECE if exchange.encoder is None else SLICE
+            piece, self._left = left[:size], left[size:]
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._go_on)
             exchange.answer_body(bytes(piece))

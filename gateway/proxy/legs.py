@@ -1,10 +1,31 @@
-"""Where an answer comes from, and who is told of it: the exchange, or the response cache, which looks at it first."""
+"""What an exchange has to do with: its client, where its answer comes from, and who is told of that first."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from gateway.proxy.message import Refused, ResponseHead
+from gateway.proxy.peers import Peer
+
+
+class ClientSide(Protocol):
+    """What an exchange needs of its client's connection."""
+
+    peer: Peer
+
+    def write(self, part: bytes) -> None: ...
+
+    def write_whole(self, answer: bytes) -> None: ...
+
+    def pause_body(self) -> None: ...
+
+    def resume_body(self) -> None: ...
+
+    def tunnel(self) -> bool: ...
+
+    def exchange_over(self, *, keep_alive: bool) -> None: ...
+
+    def cut(self) -> None: ...
 
 
 class AnswerTaker(Protocol):

@@ -11,7 +11,7 @@ import httptools
 from gateway.proxy import framing
 from gateway.proxy.chunking import LAST_CHUNK, encoded
 from gateway.proxy.message import Headers, Refused, ResponseHead
-from gateway.proxy.plain_heads import plain_answer
+from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
@@ -23,6 +23,8 @@ class AnswerSink(Protocol):
     """The exchange that waits for an upstream's answer."""
 
     def interim_answer(self, head: ResponseHead) -> None: ...
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool: ...
 
     def answer_started(self, head: ResponseHead) -> None: ...
 
@@ -231,6 +233,8 @@ class UpstreamConnection(asyncio.Protocol):
         agreed = self._wanted and [value.lower() for value in special.upgrade] == [self._wanted]
         if status < 100 or (status == 101 and not agreed):
             raise Refused(502, "bad_answer", f"status {status} was not asked for")
+        if self._reason.translate(None, REASON_BYTES):
+            raise Refused(502, "bad_answer", "the reason has characters that do not belong there")
         chunked = bool(special.codings)
         if chunked and [coding.lower() for coding in special.codings] != [b"chunked"]:
             raise Refused(502, "bad_answer", "a transfer coding that is not understood")
@@ -242,14 +246,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _plain(self, data: bytes) -> bool:
         """Read an answer of the plainest kind without the parser; says whether it was one."""
-        found = plain_answer(data)
-        if found is None or self._sink is None:
+        answer, sink = plain_answer(data), self._sink
+        if answer is None or sink is None:
             return False
-        head, end = found
         self.answer_began = self._in_body = self._keep = True
-        self._remaining = head.content_length or 0
-        self._sink.answer_started(head)
-        self._plain_body(data[end:])
+        body = data[answer.size :]
+        if len(body) == answer.length and sink.whole_answer(answer, body):
+            return True
+        self._remaining = answer.length
+        sink.answer_started(answer.own_head())
+        self._plain_body(body)
         return True
 
     def _plain_body(self, data: bytes) -> None:

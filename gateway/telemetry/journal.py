@@ -1,4 +1,4 @@
-"""A worker's log: access records and events, sampled; recent ones and error groups go to the supervisor as well."""
+"""A worker's log: access records and events, sampled; recent ones, error groups and top lists go to the supervisor."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from gateway.settings import LoggingSettings, RouteSettings
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
 from gateway.telemetry.redaction import clean, without_secrets
+from gateway.telemetry.slowest import SlowestRequests
+from gateway.telemetry.talkers import TalkerCounts
 from gateway.telemetry.tally import OWN_LABELS
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ class Journal:
         self._recent: dict[str, deque[list[Any]]] = {level: deque(maxlen=_RECENT_PER_REPORT) for level in LEVELS}
         self._missed: Counter[str] = Counter()
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
+        self._talkers = TalkerCounts()
+        self._slowest = SlowestRequests()
 
     def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
         """Log by these settings, to this writer, from now on."""
@@ -51,7 +55,16 @@ class Journal:
             self._emit(now, record(now, level, component, event_type, words, worker=self._worker, **fields))
 
     def access(self, exchange: Exchange, seconds: float) -> None:
-        """Log an exchange that is over; good ones are sampled, slow ones and the rest always logged."""
+        """Log an exchange that is over; good ones are sampled, slow ones and the rest always logged.
+
+        All of them are counted for those who sent them, and the slowest of each route kept.
+        """
+        identity, route = exchange.identity, exchange.label
+        client = None if identity is None else identity.client
+        size = exchange.received_bytes + exchange.sent_bytes
+        self._talkers.request(exchange.client_ip, client, exchange.status, size)
+        if self._slowest.is_slow(route, seconds) and route not in OWN_LABELS:
+            self._slowest.add(route, seconds, self._access_record(time.time(), exchange, seconds))
         if self._wanted(exchange, seconds):
             now = time.time()
             self._emit(now, self._access_record(now, exchange, seconds))
@@ -76,8 +89,17 @@ class Journal:
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
         )  # fmt: skip
 
+    def tunnel_ended(self, exchange: Exchange, reason: str) -> None:
+        """Log that what a client and an upstream had between them ends, because of what the client has shown."""
+        self.event(
+            "WARNING", "auth", "tunnel_ended", f"a tunnel ends: its credentials are {reason}",
+            correlation_id=exchange.correlation.decode(), client_ip=exchange.client_ip.decode(), reason=reason,
+            route=exchange.label, api_name=exchange.label, **self._who(exchange),
+        )  # fmt: skip
+
     def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
         """Log bytes that could not be read as a request."""
+        self._talkers.request(peer.address, None, refused.status, 0)
         self.event(
             "WARNING", "proxy", "request_refused", refused.message,
             correlation_id=correlation.decode(), client_ip=peer.address.decode(), status=refused.status,
@@ -116,6 +138,14 @@ class Journal:
         taken = list(self._groups.values())
         self._groups = {}
         return taken
+
+    def take_talkers(self) -> dict[str, list[list[Any]]]:
+        """Who asked how much since the last call."""
+        return self._talkers.take(self._cleaned)
+
+    def take_slowest(self) -> list[list[Any]]:
+        """The slowest requests of each route since the last call."""
+        return self._slowest.take()
 
     def _wanted(self, exchange: Exchange, seconds: float) -> bool:
         if exchange.status >= 400 or exchange.error_type or seconds >= self._slow_secs:

@@ -1,4 +1,4 @@
-"""The supervisor's sums over all workers, living and gone: counters, the window, recent records, error groups."""
+"""The supervisor's sums over all workers, living and gone: counters, window, records, error groups, top lists."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from gateway.telemetry.error_groups import ErrorGroups
 from gateway.telemetry.recent_counts import RecentCounts
 from gateway.telemetry.recent_records import RecentRecords
+from gateway.telemetry.slowest import SlowRequests
+from gateway.telemetry.talkers import Talkers
 from gateway.telemetry.tally import Distribution
 from gateway.telemetry.window import Window
 
@@ -25,6 +27,7 @@ class Ledger:
         self.upstream_retries: Counter[tuple[str, str]] = Counter()
         self.circuit_rejected: Counter[str] = Counter()
         self.spans: Counter[str] = Counter()
+        self.tunnels_ended: Counter[str] = Counter()
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
         self.auth_durations: dict[str, Distribution] = {}
@@ -38,6 +41,8 @@ class Ledger:
         self.log_dropped = 0
         self.recent = RecentRecords(recent_records)
         self.groups = ErrorGroups()
+        self.talkers = Talkers()
+        self.slow = SlowRequests()
 
     def absorb(self, report: dict[str, Any], at: float) -> tuple[int, int]:
         """Add one worker's report, taken at `at` on the monotonic clock; its (requests, errors)."""
@@ -59,6 +64,8 @@ class Ledger:
         self.recent.miss(now, report["missed"])
         for group in report["groups"]:
             self.groups.add(now, group)
+        self.talkers.add(now, report["talkers"])
+        self.slow.add(now, report["slowest"])
 
     def _absorb_uses(self, uses: dict[str, list[int]], at: float) -> None:
         for service, (made, reused, multiplexed) in uses.items():
@@ -77,6 +84,7 @@ class Ledger:
             self.upstream_retries[service, result] += count
         self.circuit_rejected.update(counted["circuit_rejected"])
         self.spans.update(counted["spans"])
+        self.tunnels_ended.update(counted["tunnels_ended"])
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])
         _add(self.auth_durations, counted["auth_durations"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.gateway.configuring import Stand
 from tests.gateway.running import RunningGateway, running, settings_for
 from tests.gateway.upstream import ControlledUpstream
 
@@ -42,3 +44,8 @@ def shared(shared_upstream: ControlledUpstream, tmp_path_factory: pytest.TempPat
 def upstream() -> Iterator[ControlledUpstream]:
     with ControlledUpstream() as own:
         yield own
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Stand:
+    return Stand(tmp_path)

@@ -59,7 +59,7 @@ _BREAKER = _test("breaker", "an_upstream_that_fails_is_left_alone_and_then_trust
 _RULES = _test("alert_rules", "each_fires_when_it_should_and_only_then")
 _REDACTED = _test("redaction", "what_is_left_of_a_secret")
 _SINKS = _test("logging", "the_keys_of_sinks_mean_what_they_say")
-_IN_CLOUDWATCH = _test("sinks", "records_are_events_of_a_stream_that_is_made_for_them")
+_IN_CLOUDWATCH = _test("sink_cloudwatch", "records_are_events_of_a_stream_that_is_made_for_them")
 _IN_SPLUNK = _test("logging", "what_splunk_is_asked_for_is_in_each_record")
 _SWITCHES = _test("config", "switches_in_the_environment_change_the_default_limit")
 _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_routes_that_allow_one")
@@ -67,7 +67,7 @@ _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_rou
 _FLAT = _test("flat_keys", "a_flat_key_stands_above_the_file")
 _READINESS = _test("readiness", "as_runbook_002_writes_it_upstreams_are_not_asked_about")
 _HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
-_PROFILES = _test("http2", "the_profiles_are_those_of_the_runbook")
+_PROFILES = _test("http2_connections", "the_profiles_are_those_of_the_runbook")
 
 _DIVIDED = "with `sum()` on both sides; without it, series of like labels are divided, which gives 1"
 _ALERTS = (
@@ -80,7 +80,7 @@ _CACHED = _test("cache_orders", "operators_do_what_the_runbook_says_in_all_worke
 _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_that_scripts_compare")
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
-_TRACED = _test("tracing", "the_keys_of_runbook_002_mean_what_they_say")
+_TRACED = _test("tracing_settings", "the_keys_of_runbook_002_mean_what_they_say")
 DATABASE = NotYet("nothing; the gateway has no database")
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
@@ -201,7 +201,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         **dict.fromkeys(("server", "logging", "observability", "auth", "rate_limiting", "upstreams", "routes",
                          "circuit_breaker"), Runs(_CONFIGURATION)),
         "server.tls": Runs(_HTTPS),
-        "logging.structured": Runs(_test("sinks", "unstructured_records_are_lines_of_text")),
+        "logging.structured": Runs(_test("sink_queues", "unstructured_records_are_lines_of_text")),
         "logging.redaction_enabled": Runs(_test("redaction", "redaction_enabled_is_about_addresses_only")),
         "logging.sinks": Runs(_SINKS),
         "observability.health_checks": Runs(_READINESS),

@@ -11,10 +11,14 @@ from gateway.settings import LoggingSettings
 from gateway.sinks.fan_out import Sinks
 from gateway.sinks.sink import Count
 from gateway.telemetry.records import as_json, record
+from tests.simulators.elasticsearch import Elasticsearch
+from tests.simulators.splunk import Splunk
 from tests.waiting import eventually
 
 NOON = 1_772_366_400.0
 """2026-03-01 12:00:00 UTC."""
+NOBODY = "http://127.0.0.1:1"
+HEC_TOKEN = "11111111-2222-3333-4444-555555555555"
 
 
 def line(number: int, *, level: str = "INFO", at: float | None = None, **fields: Any) -> bytes:
@@ -65,3 +69,20 @@ def sending(*sinks: dict[str, Any], **logging: Any) -> Iterator[Sending]:
         yield there
     finally:
         there.sinks.close()
+
+
+def to_elasticsearch(cluster: Elasticsearch | str, *more: str, **keys: Any) -> dict[str, Any]:
+    section = {name: keys.pop(name) for name in ("username", "password", "batch_size", "timeout_secs") if name in keys}
+    url = cluster if isinstance(cluster, str) else cluster.wire.url
+    return sink("elasticsearch", {"urls": [url, *more], **section}, **keys)
+
+
+def to_splunk(collector: Splunk | str, **keys: Any) -> dict[str, Any]:
+    section = {name: keys.pop(name) for name in ("token", "index", "batch_size", "sourcetype") if name in keys}
+    url = collector if isinstance(collector, str) else collector.wire.url
+    return sink("splunk", {"endpoint": f"{url}/services/collector", "token": HEC_TOKEN, **section}, **keys)
+
+
+def numbers(records: list[dict[str, Any]]) -> list[int]:
+    """Which of the numbered `line`s have arrived."""
+    return sorted(one["number"] for one in records)

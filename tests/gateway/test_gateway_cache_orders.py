@@ -12,10 +12,10 @@ import pytest
 from gateway.cache.orders import CacheOrders
 from gateway.settings import Settings
 from gateway.supervisor.cache_control import CacheControl, IncompleteError
+from tests.gateway.caching import Scene, scene
 from tests.gateway.origin import Asked, origin, reply
 from tests.gateway.running import RunningGateway, running, settings_for, wait_for
 from tests.gateway.stage import staged, until
-from tests.gateway.test_gateway_cache import Scene, scene
 from tests.gateway.upstream import ControlledUpstream
 
 
@@ -297,7 +297,7 @@ def control(answers: list[list[dict[str, Any]]], workers: int = 2) -> tuple[Cach
 
     document = settings_for("http://127.0.0.1:1", cache={"enabled": True, "max_snapshot_bytes": 65_536})
     made = Settings.model_validate(document)
-    return CacheControl(made, record=lambda *_: None, ask=ask, workers=lambda: workers), ordered
+    return CacheControl(made, record=lambda *_: None, ask=ask, workers=lambda: workers, holds=dict), ordered
 
 
 async def test_a_worker_that_does_not_say_so_is_told_of() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.gateway.caching import Scene, scene
 from tests.gateway.origin import Asked, reply
-from tests.gateway.test_gateway_cache import Scene, scene
 
 NOBODY = "nobody"
 #: What an upstream says of an answer, and whether that is for all although somebody has asked.

@@ -16,22 +16,10 @@ from typer.testing import CliRunner, Result
 from gateway import config_file
 from gateway.cli import app
 from gateway.settings import ProxySettings, Settings
+from tests.gateway.configuring import loaded, problem
 from tests.gateway.running import ROOT, TOKEN, settings_for
 
 EXAMPLE = ROOT / "config" / "gateway.yaml"
-
-
-def loaded(document: Any, directory: Path, environ: dict[str, str] | None = None) -> Settings:
-    path = directory / "gateway.yaml"
-    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document))
-    return config_file.load(path, environ or {})
-
-
-def problem(document: Any, directory: Path, environ: dict[str, str] | None = None) -> str:
-    with pytest.raises(config_file.ConfigError) as caught:
-        loaded(document, directory, environ)
-    assert str(directory / "gateway.yaml") in str(caught.value)
-    return str(caught.value)
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:

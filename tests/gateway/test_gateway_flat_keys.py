@@ -28,6 +28,7 @@ RUNBOOKS: dict[str, tuple[str, str, Any]] = {
     "cacheTTL": ("90", "cache.default_ttl", 90),
     "cache_size": ("2000000", "cache.cache_size", 2_000_000),
     "default_ttl": ("15m", "cache.default_ttl", 900),
+    "compression": ("true", "compression.enabled", True),
 }
 
 

@@ -27,10 +27,10 @@ from gateway.telemetry.journal import Journal
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import text_lines
+from tests.gateway.configuring import loaded, problem
 from tests.gateway.running import ROOT, running, settings_for, wait_for
 from tests.gateway.sinking import line, sending, sink
 from tests.gateway.stage import Stage, staged
-from tests.gateway.test_gateway_config import loaded, problem
 from tests.gateway.upstream import ControlledUpstream
 from tests.simulators.elasticsearch import Elasticsearch
 from tests.simulators.splunk import Splunk

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import shutil
 import ssl
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -18,51 +15,11 @@ import yaml
 
 from gateway.cli import app
 from gateway.listening.certificates import CertificateError, Certificates
-from gateway.listening.settings import ListenerTlsSettings
-from gateway.proxy.downstream import DownstreamConnection
 from tests.gateway.certificates import Authority, Signed
+from tests.gateway.over_tls import Heard, calling, listening, settings_of
 from tests.gateway.running import running, settings_for
-from tests.gateway.stage import Caller, Stage, staged
+from tests.gateway.stage import staged
 from tests.gateway.upstream import ControlledUpstream
-
-
-class Heard(list[tuple[str, str]]):
-    def event(self, level: str, _component: str, kind: str, _text: str, **_: Any) -> None:
-        self.append((level, kind))
-
-
-def settings_of(first: Signed, *others: Signed, **more: Any) -> ListenerTlsSettings:
-    listed = [{"cert_path": str(one.certificate), "key_path": str(one.key)} for one in others]
-    return ListenerTlsSettings.model_validate(
-        {"cert_path": str(first.certificate), "key_path": str(first.key), "certificates": listed, **more}
-    )
-
-
-@contextlib.asynccontextmanager
-async def listening(stage: Stage, context: ssl.SSLContext) -> AsyncIterator[int]:
-    """The stage's plane behind TLS as well; its port."""
-    server = await asyncio.get_running_loop().create_server(
-        lambda: DownstreamConnection(stage.plane), "127.0.0.1", 0, ssl=context
-    )
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
-@contextlib.asynccontextmanager
-async def calling(port: int, authority: Authority, name: str, **limits: Any) -> AsyncIterator[tuple[Caller, Any]]:
-    """(a caller that names this host, the certificate that it was shown)."""
-    context = ssl.create_default_context(cafile=str(authority.path))
-    for attribute, value in limits.items():
-        setattr(context, attribute, value)
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname=name)
-    try:
-        yield Caller(reader, writer), writer.get_extra_info("peercert")
-    finally:
-        writer.close()
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            await writer.wait_closed()
 
 
 async def shown(port: int, authority: Authority, name: str) -> list[str]:

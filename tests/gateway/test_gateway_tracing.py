@@ -1,44 +1,19 @@
-"""Traces: what a collector gets, what the upstream and the log are told, and that no request waits for any of it."""
+"""Traces: which spans a request makes, what they say, and what the upstream and the log are told."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
-from pydantic import ValidationError
-from typer.testing import CliRunner
 
-from gateway.cli import app
-from gateway.settings import Settings
-from gateway.telemetry.exposition import Moment, exposition
-from gateway.telemetry.ledger import Ledger
-from gateway.tracing.context import Sampling, parent_in
-from gateway.tracing.settings import TracingSettings
-from tests.gateway.collector import Collector, Taken
-from tests.gateway.one_worker import OneWorker, one_worker
+from tests.gateway.collector import Collector
+from tests.gateway.one_worker import one_worker
 from tests.gateway.running import settings_for
 from tests.gateway.stage import staged, until
 from tests.gateway.targets import document_for
+from tests.gateway.tracing import SPAN, TRACE, parent, records_of, taken, traced
 from tests.gateway.upstream import ControlledUpstream
-
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-SPAN = "00f067aa0ba902b7"
-
-
-def parent(flags: str = "01") -> str:
-    return f"00-{TRACE}-{SPAN}-{flags}"
-
-
-def traced(upstream: str, collector: str, *, more: dict[str, Any] | None = None, **keys: Any) -> dict[str, Any]:
-    """A configuration that traces everything, and sends at once."""
-    tracing = {"enabled": True, "endpoint": collector, "sampling_rate": 1.0, "flush_interval_secs": 0.05, **keys}
-    return settings_for(upstream, **{**(more or {}), "observability": {"tracing": tracing}})
 
 
 def sent(upstream: ControlledUpstream, name: str = "traceparent") -> list[str]:
@@ -46,33 +21,9 @@ def sent(upstream: ControlledUpstream, name: str = "traceparent") -> list[str]:
     return upstream.requests[-1].header(name)
 
 
-async def spans_of(worker: OneWorker, outcome: str) -> int:
-    """How many spans were counted as this, since the start."""
-    await worker.report()
-    reports = [one["counted"]["spans"] for one in worker.said if one["type"] == "report"]
-    return sum((Counter(one) for one in reports), Counter[str]())[outcome]
-
-
-async def counted(worker: OneWorker, outcome: str, number: int) -> None:
-    """Wait until so many are."""
-    while await spans_of(worker, outcome) < number:
-        pass
-
-
-def records_of(worker: OneWorker) -> list[dict[str, Any]]:
-    """What it has logged, as far as it has told of it."""
-    lines = [line for one in worker.said if one["type"] == "report" for _, _, line in one["records"]]
-    return [json.loads(line) for line in lines]
-
-
 def sent_to(upstream: ControlledUpstream, target: str) -> bool:
     """Whether the last request that came to the upstream was this one."""
     return upstream.requests[-1].target == target
-
-
-async def taken(collector: Collector, number: int) -> list[Taken]:
-    await until(lambda: len(collector.spans) >= number, f"{number} spans")
-    return collector.wait(number)
 
 
 async def test_a_request_is_a_span_with_one_of_its_upstream_below_it(shared_upstream: ControlledUpstream) -> None:
@@ -203,52 +154,6 @@ async def test_each_attempt_is_a_span_and_the_upstream_is_told_which(shared_upst
         assert sent(shared_upstream) == [f"00-{second.trace_id}-{second.span_id}-01"]
 
 
-async def test_a_dead_collector_costs_spans_and_no_request(shared_upstream: ControlledUpstream) -> None:
-    """Nobody listens; what waits is bounded, and what has no room is dropped and counted."""
-    document = traced(shared_upstream.url, "http://127.0.0.1:1", queue_size=4, batch_size=2, timeout_secs=0.05)
-    async with one_worker(document) as worker, worker.caller() as caller:
-        for _ in range(5):
-            assert (await caller.get("/")).status == 200
-        await counted(worker, "failed", 2)
-        assert await spans_of(worker, "exported") == 0
-        ledger = Ledger(10)
-        for one in worker.said:
-            if one["type"] == "report":
-                ledger.absorb(one, 0.0)
-    page = exposition(ledger, Moment(1.0, 1.0, "v", 1, 1))
-    assert f'gateway_tracing_spans_total{{result="failed"}} {ledger.spans["failed"]}.0' in page
-    assert 'gateway_tracing_spans_total{result="exported"} 0.0' in page
-
-
-async def test_a_collector_that_does_not_answer_holds_up_nothing(shared_upstream: ControlledUpstream) -> None:
-    with Collector(holding=True) as collector:
-        document = traced(shared_upstream.url, collector.url, queue_size=4, batch_size=2, timeout_secs=60)
-        async with one_worker(document) as worker, worker.caller() as caller:
-            for _ in range(10):
-                assert (await caller.get("/")).status == 200
-            await counted(worker, "dropped", 16)
-            assert await spans_of(worker, "dropped") == 16, "of 20, 4 wait"
-        # It ends in time all the same, and says what became of them.
-        reports = [one["counted"]["spans"] for one in worker.said if one["type"] == "report"]
-        assert sum(one.get("dropped", 0) for one in reports) <= 20
-
-
-async def test_the_log_says_when_a_collector_takes_nothing_and_when_it_does_again(
-    shared_upstream: ControlledUpstream,
-) -> None:
-    with Collector(status=400) as collector:
-        async with one_worker(traced(shared_upstream.url, collector.url)) as worker, worker.caller() as caller:
-            for _ in range(2):
-                await caller.get("/")
-                await counted(worker, "failed", 2)
-            collector.status = 200
-            await caller.get("/")
-            await taken(collector, 2)
-            await counted(worker, "exported", 2)
-        events = [one["event_type"] for one in records_of(worker) if one["component"] == "tracing"]
-    assert events == ["traces_not_taken", "traces_taken"]
-
-
 async def test_the_log_has_the_trace_and_keeps_the_correlation_id(shared_upstream: ControlledUpstream) -> None:
     with Collector() as collector:
         document = traced(shared_upstream.url, collector.url, sampling_rate=0.0, client_sampled_per_sec=1)
@@ -318,14 +223,6 @@ async def test_an_answer_of_the_cache_asks_no_upstream(shared_upstream: Controll
     assert [one.parent_id for one in spans] == ["", spans[0].span_id, ""]
 
 
-async def test_what_is_queued_is_sent_before_a_worker_ends(shared_upstream: ControlledUpstream) -> None:
-    with Collector() as collector:
-        document = traced(shared_upstream.url, collector.url, flush_interval_secs=600)
-        async with one_worker(document) as worker, worker.caller() as caller:
-            await caller.get("/")
-        assert len(collector.spans) == 2
-
-
 async def test_it_is_switched_on_and_off_while_it_runs(shared_upstream: ControlledUpstream) -> None:
     with Collector() as first, Collector() as second:
         without = settings_for(shared_upstream.url)
@@ -346,85 +243,3 @@ async def test_it_is_switched_on_and_off_while_it_runs(shared_upstream: Controll
             await caller.get("/", traceparent="as it is")
             assert sent(shared_upstream) == ["as it is"]
     assert (len(first.spans), len(second.spans)) == (4, 2)
-
-
-async def test_the_keys_of_runbook_002_mean_what_they_say(shared_upstream: ControlledUpstream) -> None:
-    keys = {"enabled": True, "backend": "jaeger", "service_name": "api-gateway", "sampling_rate": 0.1}
-    quickly = {"client_sampled_per_sec": 0, "flush_interval_secs": 0.05}
-    with Collector() as collector:
-        tracing = {**keys, **quickly, "endpoint": f"{collector.url}/api/traces"}
-        document = settings_for(shared_upstream.url, observability={"tracing": tracing})
-        async with one_worker(document) as worker, worker.caller() as caller:
-            for share in (0.09, 0.11, 0.5):
-                low = int(share * (1 << 64))
-                await caller.get("/", traceparent=f"00-{1:016x}{low:016x}-{SPAN}-01")
-            server, client = await taken(collector, 2)
-    assert int(server.trace_id[16:], 16) == int(0.09 * (1 << 64)), "a tenth of all trace ids is below that"
-    assert (server.service, client.service) == ("api-gateway", "api-gateway")
-    assert (len(collector.spans), set(collector.paths)) == (2, {"/v1/traces"})
-
-
-def test_the_check_says_where_traces_go(tmp_path: Path) -> None:
-    """The endpoint of runbook 002 is one that Jaeger had for Thrift."""
-    endpoint = "http://jaeger-collector:14268/api/traces"
-    tracing = {"enabled": True, "backend": "jaeger", "endpoint": endpoint}
-    file = tmp_path / "gateway.yaml"
-    file.write_text(yaml.safe_dump(settings_for("http://h", observability={"tracing": tracing})))
-    done = CliRunner().invoke(app, ["check", "--config", str(file)])
-    assert done.exit_code == 0
-    assert f"# traces go to http://jaeger-collector:4318/v1/traces, for {endpoint}\n" in done.output
-
-
-def test_all_who_sample_by_ratio_decide_alike() -> None:
-    now = [0.0]
-    half = Sampling(1 << 63, client_sampled_per_sec=2, clock=lambda: now[0])
-
-    def sampled(trace: int, flags: str = "01") -> bool:
-        return half.context([(b"traceparent", f"00-{trace:032x}-{SPAN}-{flags}".encode())]).sampled
-
-    assert sampled(5), "it is in the ratio, and takes nothing of what clients may have"
-    beyond = (1 << 64) - 1
-    assert [sampled(beyond) for _ in range(3)] == [True, True, False]
-    now[0] = 0.5
-    assert [sampled(beyond) for _ in range(2)] == [True, False]
-    assert not sampled(5, "00")
-    mine = [half.context([]) for _ in range(2000)]
-    assert 800 < sum(one.sampled for one in mine) < 1200
-    assert all(one.sampled == (one.trace_id & beyond < 1 << 63) for one in mine)
-
-
-def test_a_context_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
-    later = parent_in([(b"traceparent", f"01-{TRACE}-{SPAN}-01-more".encode())])
-    assert later is not None
-    assert later.sampled
-    assert parent_in([(b"traceparent", parent().encode())] * 2) is None
-
-
-@pytest.mark.parametrize(
-    ("backend", "endpoint", "meant"),
-    [
-        ("jaeger", "http://jaeger-collector:14268/api/traces", "http://jaeger-collector:4318/v1/traces"),
-        ("jaeger", "http://jaeger-collector:4318", "http://jaeger-collector:4318/v1/traces"),
-        ("otlp", "https://[::1]:4318/", "https://[::1]:4318/v1/traces"),
-        ("otlp", "https://collector.example.com/otlp/v1/traces", "https://collector.example.com/otlp/v1/traces"),
-    ],
-)
-def test_the_endpoint_of_runbook_002_is_that_of_otlp(backend: str, endpoint: str, meant: str) -> None:
-    settings = TracingSettings.model_validate({"enabled": True, "backend": backend, "endpoint": endpoint})
-    assert settings.otlp_endpoint == meant
-
-
-@pytest.mark.parametrize(
-    ("tracing", "told"),
-    [
-        ({"enabled": True}, "enabled needs an endpoint"),
-        ({"endpoint": "ftp://collector"}, "must be http"),
-        ({"endpoint": "http://me:s3cr3t@collector"}, "without a user"),
-        ({"endpoint": "http://collector:x"}, "must be http"),
-        ({"queue_size": 10}, "batch_size is 256"),
-        ({"backend": "zipkin"}, "'otlp' or 'jaeger'"),
-    ],
-)
-def test_what_cannot_be_is_refused(tracing: dict[str, Any], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
-        Settings.model_validate(settings_for("http://h", observability={"tracing": tracing}))

@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -24,6 +24,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from tests.gateway.running import settings_for
 from tests.gateway.threaded import Threaded
 
 Fields = list[tuple[str, str]]
@@ -256,3 +257,9 @@ class _Connection(asyncio.Protocol):
     def _flush(self) -> None:
         if out := self._wire.data_to_send():
             self.transport.write(out)
+
+
+def document_for(upstream: Http2Upstream | str, **more: Any) -> dict[str, Any]:
+    """A configuration that speaks HTTP/2 with this upstream."""
+    url = upstream if isinstance(upstream, str) else upstream.url
+    return settings_for(url, upstream={"protocol": "http2", **more})
