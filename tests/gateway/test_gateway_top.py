@@ -122,7 +122,7 @@ def test_of_each_route_only_the_slowest_are_kept() -> None:
             seconds = (number * 37 % 100) / 1000
             if seconds > one.floors.get("default", 0.0):
                 one.add("default", seconds, {"seconds": seconds})
-        if 0.001 > one.floors.get("rare", 0.0):
+        if one.floors.get("rare", 0.0) < 0.001:
             one.add("rare", 0.001, {"seconds": 0.001})
         kept.add(now, one.take())
     slowest = [record["seconds"] for record in kept.answer(now - 1, None, 5)["requests"]]
