@@ -8,7 +8,7 @@ from gateway.auth.answers import refusal
 from gateway.auth.credentials import Credential, NotBelieved
 from gateway.auth.sent import Bearing, Sent
 from gateway.proxy.admission import Asking
-from gateway.proxy.message import Refused
+from gateway.proxy.message import Headers, Refused
 
 if TYPE_CHECKING:
     from gateway.auth.authentication import Authentication
@@ -26,6 +26,7 @@ class Guard:
         self._authentication = authentication
         self._roles = roles
         self._permissions = permissions
+        self._asks_more = bool(roles or permissions)
         self._cached = authentication.cache.get
         self._now = authentication.now
         self._tally = authentication.tally
@@ -36,29 +37,48 @@ class Guard:
 
     def __call__(self, exchange: Exchange) -> Asking | None:
         """Let pass who is known and allowed to. What comes before `_look` is the way of nearly all requests."""
+        head = exchange.head
+        block = head.block
+        if block is None or block.headers is not head.headers:
+            bearer = self._sole_bearer(head.headers)
+        elif block.bearing is self._bearing:
+            bearer = block.bearer
+        else:
+            bearer = block.bearer = self._sole_bearer(head.headers)
+            block.bearing = self._bearing
+        # Whether it is good is looked up each time: it may have ended, or be revoked.
+        credential = self._cached(bearer)
+        if credential is None or credential.until <= self._now():
+            return self._look(exchange)
+        if self._asks_more or head.upgrade:
+            self._admit(exchange, credential)
+        else:
+            exchange.identity, exchange.request_headers = credential.identity, credential.edits
+            self._tally.auth_successes += 1
+        return None
+
+    def _sole_bearer(self, headers: Headers) -> bytes:
+        """The value of `authorization`, where it is the only one that bears a credential; else empty."""
         names, mark = self._names, self._mark
         bearer = b""
         sent = 0
-        for name, value in exchange.head.headers:
+        for name, value in headers:
             if name in names:
                 if name == b"authorization":
                     bearer = value
                 elif name == b"cookie" and mark not in value:
                     continue
                 sent += 1
-        if sent == 1:
-            credential = self._cached(bearer)
-            if credential is not None and credential.until > self._now():
-                self._admit(exchange, credential)
-                return None
-        return self._look(exchange)
+        return bearer if sent == 1 else b""
 
     def _admit(self, exchange: Exchange, credential: Credential) -> None:
         identity = exchange.identity = credential.identity
         if (self._roles and self._roles.isdisjoint(identity.roles)) or not self._permissions <= credential.permissions:
             raise self._refused(exchange, NotBelieved("forbidden", identity))
         exchange.request_headers = credential.edits
-        self._tally.auth_succeeded()
+        if exchange.head.upgrade:
+            self._authentication.tunnels.add(exchange, credential)
+        self._tally.auth_successes += 1
 
     def _look(self, exchange: Exchange) -> Asking | None:
         authentication = self._authentication

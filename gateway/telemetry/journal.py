@@ -59,11 +59,12 @@ class Journal:
 
         All of them are counted for those who sent them, and the slowest of each route kept.
         """
-        identity, route = exchange.identity, exchange.label
+        identity, route, peer = exchange.identity, exchange.label, exchange.client.peer
+        address = exchange.client_ip if peer.trusted else peer.address
         client = None if identity is None else identity.client
         size = exchange.received_bytes + exchange.sent_bytes
-        self._talkers.request(exchange.client_ip, client, exchange.status, size)
-        if self._slowest.is_slow(route, seconds) and route not in OWN_LABELS:
+        self._talkers.request(address, client, exchange.status, size)
+        if seconds > self._slowest.floors.get(route, 0.0) and route not in OWN_LABELS:
             self._slowest.add(route, seconds, self._access_record(time.time(), exchange, seconds))
         if self._wanted(exchange, seconds):
             now = time.time()
@@ -87,6 +88,14 @@ class Journal:
             "DEBUG", "proxy", "request_received", "Request received",
             correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=self._cleaned(head.path),
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
+        )  # fmt: skip
+
+    def tunnel_ended(self, exchange: Exchange, reason: str) -> None:
+        """Log that what a client and an upstream had between them ends, because of what the client has shown."""
+        self.event(
+            "WARNING", "auth", "tunnel_ended", f"a tunnel ends: its credentials are {reason}",
+            correlation_id=exchange.correlation.decode(), client_ip=exchange.client_ip.decode(), reason=reason,
+            route=exchange.label, api_name=exchange.label, **self._who(exchange),
         )  # fmt: skip
 
     def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
