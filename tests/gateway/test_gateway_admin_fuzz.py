@@ -23,7 +23,8 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     with AdminStand(tmp_path) as stand:
         code, told = fuzzed(stand, examples=3, seed=1, directory=tmp_path)
         assert code == 0, told
-        assert re.search(rf"Tested:\s+{len(described(stand))}\b", told), told
+        # All but the description itself, where it was told to look.
+        assert re.search(rf"Tested:\s+{len(described(stand)) - 1}\b", told), told
         assert {change["outcome"] for change in stand.history()} <= {"done", "running"}
         ask: dict[str, Any] = {"limit": 10, "level": "ERROR", "grep": "task_failed", "since": 0}
         assert stand.gateway.ledger.recent.found(**ask)["records"] == []
@@ -36,8 +37,6 @@ def test_what_is_made_leads_to_how_it_is_undone(tmp_path: Path) -> None:
     assert len(ids) == len(known)
     links = [link for one in known for answer in one["responses"].values() for link in answer.get("links", {}).values()]
     assert {link["operationId"] for link in links} <= ids
-    made = {
-        one["operationId"] for one in known if "201" in one["responses"] and one["operationId"] != "maintenance.order"
-    }
-    linked = {one["operationId"] for one in known if "links" in one["responses"].get("201", {})}
-    assert made == linked, "what has an id can be undone by it"
+    made = {one["operationId"]: "links" in one["responses"]["201"] for one in known if "201" in one["responses"]}
+    assert made.pop("maintenance.order") is False, "there is one at a time, which needs no name"
+    assert all(made.values()), "what has an id can be undone by it"
