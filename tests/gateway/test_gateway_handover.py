@@ -17,10 +17,10 @@ import yaml
 
 from gateway.control import ControlChannel
 from gateway.supervisor.handover import Given, Giving, HandoverError, Taken
+from tests.gateway.loading import Load, start_and_fail
 from tests.gateway.running import running, settings_for, wait_for
 from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import until
-from tests.gateway.test_gateway_fleet import Load, start_and_fail
 from tests.gateway.upstream import ControlledUpstream
 
 
