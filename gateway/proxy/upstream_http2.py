@@ -30,7 +30,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
+from gateway.proxy.http2_frames import FrameSplitter, FreeStream, LiteralEncoder, answer_of
 from gateway.proxy.message import Headers, Refused, ResponseHead
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ class Http2Connection(asyncio.Protocol):
         number = self._wire.get_next_available_stream_id()
         self.streams[number] = stream
         self._wire.send_headers(number, fields, end_stream=ends)
+        self._wire.streams[number].__class__ = FreeStream
         self.flush_soon()
         return number
 
