@@ -8,7 +8,6 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
-from h2.stream import H2Stream
 from hpack import Encoder, NeverIndexedHeaderTuple
 from hpack.hpack import encode_integer
 
@@ -62,19 +61,6 @@ def _literal(kind: bytes, name: bytes, value: bytes) -> bytes:
 
 def _length(text: bytes) -> bytes:
     return _LENGTHS[len(text)] if len(text) < len(_LENGTHS) else bytes(encode_integer(len(text), 7))
-
-
-class FreeStream(H2Stream):
-    """A stream that counts no body against its `content-length`: `Http2Stream` does, for itself.
-
-    The library would end the whole connection where one answer is not as long as it says, and all others with it.
-    """
-
-    def _initialize_content_length(self, headers: Iterable[Any]) -> None:
-        """It is read with the other fields."""
-
-    def _track_content_length(self, length: int, end_stream: bool) -> None:
-        """See above."""
 
 
 def fields_of(head: bytes, scheme: bytes) -> tuple[Headers, bool]:
