@@ -47,6 +47,7 @@ _NOT_KEPT = {
 _LINES: dict[bytes, Header] = {}
 _NO_LINES: dict[bytes, Header] = {}
 _MOST_ANSWERS = 256
+_LONGEST_ANSWER = 4096
 _ANSWERS: dict[bytes, PlainAnswer] = {}
 
 
@@ -204,7 +205,8 @@ class PlainAnswer:
 def plain_answer(data: bytes) -> PlainAnswer | None:
     """The head of the answer that `data` begins with; None where the parser has to look.
 
-    The same heads come again and again, from all connections to a target: those without credentials are kept.
+    The same heads come again and again, from all connections to a target: those without credentials are kept, unless
+    they are long.
     """
     end = data.find(b"\r\n\r\n") + 4
     raw = data[:end]
@@ -212,7 +214,9 @@ def plain_answer(data: bytes) -> PlainAnswer | None:
     if known is not None:
         return known
     found = _read_answer(raw)
-    if found is not None and _NOT_KEPT.isdisjoint([name for name, _ in found.head.headers]):
+    if found is None or end > _LONGEST_ANSWER:
+        return found
+    if _NOT_KEPT.isdisjoint([name for name, _ in found.head.headers]):
         if len(_ANSWERS) >= _MOST_ANSWERS:
             _ANSWERS.clear()
         _ANSWERS[raw] = found

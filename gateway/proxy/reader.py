@@ -14,6 +14,8 @@ from gateway.proxy.plain_heads import Block, plain_request, repeated_request, wh
 _VERSIONS = ("1.1", "1.0")
 _NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 _CHUNK_OVERHEAD_ALLOWED = 65_536
+#: What is longer is not kept for the next request: with all that was made of it, it takes four times as much.
+_LONGEST_BLOCK = 8192
 
 
 class RequestSink(Protocol):
@@ -85,9 +87,10 @@ class RequestReader:
             head = whole_request(chunk, block, most_head=limits.head, most_target=limits.target)
         except Refused:
             return None
-        if head is not None and head.block is not None and not head.block.sent_id:
+        found = None if head is None else head.block
+        if found is not None and not found.sent_id and found.size <= _LONGEST_BLOCK:
             # One with an id of its own comes only once; what was there before may come again.
-            self._block = head.block
+            self._block = found
         return head
 
     def forget(self) -> None:
@@ -181,6 +184,8 @@ class RequestReader:
     def on_message_complete(self) -> None:
         self.in_head = True
         self.started = False
+        # Whoever has the head keeps them; an idle connection does not.
+        self._target, self._headers = b"", []
         self._chunked = False
         self._raw_head_bytes = 0
         self._limits = self._next_limits

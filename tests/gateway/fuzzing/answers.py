@@ -9,6 +9,7 @@ import h11
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk
 from gateway.proxy.http2_stream import Http2Stream
 from gateway.proxy.message import Headers, RequestHead, ResponseHead
+from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.rewriting import client_response, interim_response
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.proxy.upstream_http2 import Http2Connection
@@ -44,9 +45,10 @@ class Wire:
 
 
 class Waiting:
-    """The exchange that waits for an answer."""
+    """The exchange that waits for an answer, on an HTTP/1 connection where there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: UpstreamConnection | None = None) -> None:
+        self._connection = connection
         self.interim: list[ResponseHead] = []
         self.head: ResponseHead | None = None
         self.body = b""
@@ -56,6 +58,14 @@ class Waiting:
     def interim_answer(self, head: ResponseHead) -> None:
         demand(100 <= head.status < 200 and self.head is None and self.end is None, "an interim answer too late", head)
         self.interim.append(head)
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool:
+        assert self._connection is not None
+        self.answer_started(answer.own_head())
+        self.answer_body(body)
+        self.answer_ended()
+        self._connection.release()
+        return True
 
     def answer_started(self, head: ResponseHead) -> None:
         demand(self.head is None and self.end is None and head.status >= 200, "an answer after the answer", head)
@@ -122,7 +132,8 @@ def _same(first: Waiting, reusable: bool, again: Waiting, whether: bool, *, data
 
 
 def _answered(kind: type[UpstreamConnection], parts: list[bytes], method: bytes) -> tuple[Waiting, bool]:
-    connection, waiting, wire = kind(lambda _: None, lambda: None), Waiting(), Wire()
+    connection, wire = kind(lambda _: None, lambda: None), Wire()
+    waiting = Waiting(connection)
     connection.connection_made(wire)  # type: ignore[arg-type]
     connection.begin(waiting, b"", to_head_request=method == b"HEAD")
     for part in parts:
