@@ -29,6 +29,7 @@ class _Forced(Order):
     """One state, whatever the breaker has counted."""
 
     state: ClassVar[str]
+    listed = _LISTED
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """Whom it concerns."""

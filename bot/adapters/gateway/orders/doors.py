@@ -19,6 +19,8 @@ class Block(Order):
     """A network gets 403, whatever it asks for."""
 
     name = "block"
+    listed = _BLOCKS
+    within = "blocks"
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """Who is kept out already."""
@@ -96,7 +98,18 @@ class Unblock(Lifting):
         return f"let in again, but for what {', '.join(wider)} keeps out" if wider else "let in again"
 
 
-class MaintenanceOn(Order):
+class _Page(Order):
+    """One order at the most, which has no list."""
+
+    listed = _MAINTENANCE
+
+    async def held(self, scene: Scene) -> list[Document]:
+        """One at the most."""
+        found = (await scene.get(self.listed))["override"]
+        return [found] if found else []
+
+
+class MaintenanceOn(_Page):
     """All routes answer 503 with the page of the settings, but for who may pass."""
 
     name = "maintenance on"
@@ -142,21 +155,15 @@ def _shown_already(found: Document, said: Said, scene: Scene) -> str:
     return f"The page is shown already, {told_of(held, scene.now) if held else 'as the settings say'}."
 
 
-class MaintenanceOff(Lifting):
+class MaintenanceOff(_Page, Lifting):
     """What the settings say holds again."""
 
     name = "maintenance off"
-    listed = _MAINTENANCE
 
     async def name_checked(self, scene: Scene, said: Said) -> Document:
         """There is no Service to name."""
         _check_service(scene, said)
         return {**said, "service": scene.service}
-
-    async def held(self, scene: Scene) -> list[Document]:
-        """One at the most."""
-        found = (await scene.get(self.listed))["override"]
-        return [found] if found else []
 
     def concerns(self, order: Document, said: Said) -> bool:  # noqa: ARG002
         """The one there is."""
@@ -174,8 +181,8 @@ class MaintenanceOff(Lifting):
         """For which routes."""
         return f"the maintenance of {', '.join(order['routes']) or 'all routes'}"
 
-    async def lift(self, scene: Scene, name: str, note: Note) -> None:  # noqa: ARG002
-        """It has no id of its own in the address."""
+    async def retire(self, scene: Scene, name: str, note: Note) -> None:  # noqa: ARG002
+        """There is no id in its address."""
         await scene.wire.send("DELETE", self.listed, query=note.signed)
 
     async def after(self, scene: Scene, settled: Said) -> str:  # noqa: ARG002

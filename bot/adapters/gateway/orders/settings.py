@@ -28,6 +28,8 @@ _LONGEST = timedelta(days=7)
 class _Setting(Order):
     """One key, above the file and every configuration."""
 
+    listed = _LISTED
+
     @abstractmethod
     async def wanted(self, scene: Scene, document: Document, said: Said) -> tuple[str, Any, Any]:
         """(the key, what holds, what is to hold). Raises NotFound."""
