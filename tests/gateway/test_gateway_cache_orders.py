@@ -340,7 +340,7 @@ async def test_a_snapshot_waits_for_a_worker_that_is_late_and_says_what_it_has_n
 
 async def test_what_is_restored_is_cut_into_messages_and_what_is_too_long_left_out() -> None:
     entries = [{"body": "x" * 100_000}] * 5 + [{"body": "x" * 17_000_000}]
-    snapshot = {"version": 1, "created_at": "2026-01-01T00:00:00Z", "entries": entries}
+    snapshot = {"version": 1, "created_at": "2026-01-01T00:00:00Z", "entries": entries, "complete": True}
     answer = [{"worker": "a", "restored": 2}, {"worker": "b", "restored": 1}]
     one, ordered = control([answer, answer, answer])
     assert await one.restore(json.dumps(snapshot).encode(), "ana", "") == {"entries": 5, "restored": 3, "workers": 2}
