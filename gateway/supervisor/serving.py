@@ -15,7 +15,7 @@ from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
 from gateway.config_source import ConfigSource
-from gateway.listening.certificates import CertificateError, Certificates
+from gateway.listening.certificates import CertificateError
 from gateway.settings import ObservabilitySettings, Settings
 from gateway.supervisor.config_versions import Cause
 from gateway.supervisor.configurations import Configurations, FileWatch
@@ -23,6 +23,7 @@ from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
@@ -42,7 +43,6 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
     try:
-        certificates = _certificates(settings)
         listeners = _listeners(settings)
         admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
         metrics_socket = _metrics_socket(settings.observability)
@@ -53,7 +53,6 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     gateway = Gateway(
         settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
     )
-    gateway.certificates = certificates
     operators = AdminServer(admin_app(gateway), admin_socket)
     pages: AdminServer | None = None
     urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
@@ -67,15 +66,9 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         gateway.logs.writer.close()
 
 
-def _listeners(settings: Settings) -> Listeners:
+def _listeners(settings: Settings) -> PublicListeners:
     server = settings.server
-    scheme = "http" if server.tls is None else "https"
-    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme)
-
-
-def _certificates(settings: Settings) -> Certificates | None:
-    """Those that workers will offer: what is wrong with them is found before anybody listens."""
-    return None if settings.server.tls is None else Certificates(settings.server.tls, lambda *_, **__: None)
+    return PublicListeners(Listeners(server.bind_address, server.port, server.backlog), server)
 
 
 def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:
@@ -184,6 +177,7 @@ def _announce(gateway: Gateway, urls: dict[str, str]) -> None:
         "event_type": "gateway_ready",
         "message": "the gateway is ready",
         "listen": gateway.listeners.url,
+        "listeners": gateway.listeners.urls,
         **urls,
         "workers": gateway.fleet.ready,
         "uid": gateway.uid,
