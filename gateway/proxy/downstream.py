@@ -109,7 +109,7 @@ class DownstreamConnection(asyncio.Protocol):
                 # As `_pump` would begin it; what arrives behind it finds it here, and waits.
                 self._deadline = _NEVER
                 self._current = Exchange(self.plane, self, head, whole=True)
-                self.plane.dispatch(self._current)
+                self._dispatch(self._current)
                 return
         self._received(data)
 

@@ -23,9 +23,9 @@ from gateway.supervisor.public_listeners import PublicListeners
 from tests.gateway.certificates import Authority, Signed
 from tests.gateway.one_worker import OneWorker, for_worker, one_worker
 from tests.gateway.over_tls import calling as calling_with_tls
+from tests.gateway.reloading import Load, write
 from tests.gateway.running import RawClient, RunningGateway, running, settings_for, wait_for
 from tests.gateway.stage import Caller, calling, until
-from tests.gateway.test_gateway_reload_live import Load, write
 from tests.gateway.upstream import ControlledUpstream
 
 
