@@ -56,6 +56,7 @@ class ServerSettings(Speaking):
     trusted_proxies: tuple[str, ...] = ()
     zone: str | None = None
     listeners: Annotated[tuple[ListenerSettings, ...], Field(max_length=32)] = ()
+    handover_path: str | None = None
 
     @field_validator("trusted_proxies")
     @classmethod

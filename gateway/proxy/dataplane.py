@@ -118,6 +118,7 @@ class Dataplane:
         self._adopt({item.id: item for item in settings.upstreams}, is_alike=is_alike)
         self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
+        self._own_paths = frozenset(self._endpoints.by_path)
         self.reroute()
         for connection in self._connections:
             connection.configured()
@@ -238,9 +239,11 @@ class Dataplane:
     def dispatch(self, exchange: Exchange) -> None:
         """Start a request that was read: own endpoint, route, its rules, fault, upstream."""
         self.in_flight += 1
-        if self._endpoints.serve(exchange):
+        head = exchange.head
+        if head.path in self._own_paths:
+            self._endpoints.serve(exchange)
             return
-        found = self._find(exchange.head.method, exchange.head.path)
+        found = self._find(head.method, head.path)
         if isinstance(found, NoRoute):
             if self.unrouted is not None:
                 self.unrouted(exchange)
@@ -254,9 +257,10 @@ class Dataplane:
 
     def redirect(self, exchange: Exchange, port: int) -> None:
         """Send a client to https, unless it asks for one of the gateway's own endpoints, as probes do."""
-        self.in_flight += 1
-        if self._endpoints.serve(exchange):
+        if exchange.head.path in self._own_paths:
+            self.dispatch(exchange)
             return
+        self.in_flight += 1
         exchange.label = "_redirected"
         host = re.sub(rb":[0-9]*\Z", b"", exchange.head.authority)
         if not host:

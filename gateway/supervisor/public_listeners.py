@@ -6,11 +6,13 @@ that it has no longer the supervisor closes its own copies; then the workers, wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from gateway.listening.certificates import CertificateError
 from gateway.listening.doors import Doors, doors_of
-from gateway.listening.settings import FIRST
+from gateway.listening.settings import FIRST, ListenerSettings
+from gateway.supervisor.handover import public_role
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, url_of
 
 if TYPE_CHECKING:
@@ -29,14 +31,22 @@ class PublicListeners:
         PortUnavailableError, CertificateError: one of them is impossible; the text says which.
     """
 
-    def __init__(self, first: Listeners, server: ServerSettings) -> None:
+    def __init__(
+        self,
+        first: Listeners,
+        server: ServerSettings,
+        taken: Callable[[ListenerSettings], Mapping[int, socket.socket]] = lambda _: {},
+    ) -> None:
+        """`taken` is what a former gateway has left of a listener's sockets, by slot."""
         self._server = server
+        self._taken = taken
         self._by_place: dict[str, Listeners] = {FIRST: first}
         self._next: dict[str, Listeners] = {}
-        self._doors = self._next_doors = self._offering(server)
+        self._doors: Doors = {}
+        self._next_doors: Doors = {}
         try:
             self.prepare(server)
-        except PortUnavailableError:
+        except (PortUnavailableError, CertificateError):
             self.close()
             raise
         self.commit(server)
@@ -102,7 +112,9 @@ class PublicListeners:
             if one.place in self._by_place:
                 continue
             try:
-                opened = self._next[one.place] = Listeners(one.bind_address, one.port, server.backlog)
+                opened = self._next[one.place] = Listeners(
+                    one.bind_address, one.port, server.backlog, taken=self._taken(one)
+                )
                 for slot in self.slots:
                     opened.for_slot(slot)
             except PortUnavailableError as error:
@@ -123,6 +135,10 @@ class PublicListeners:
         for place in self._by_place.keys() - {one.place for one in server.all_listeners}:
             self._by_place.pop(place).close()
 
+    def all(self) -> list[tuple[str, int, socket.socket]]:
+        """Each socket, with its role in a handover and its slot."""
+        return [(public_role(place), *one) for place, found in self._by_place.items() for one in found.all()]
+
     def close(self) -> None:
         """Close the supervisor's copies: from now on only the workers hold the ports."""
         self.discard()
@@ -133,7 +149,7 @@ class PublicListeners:
 
     def _offering(self, server: ServerSettings) -> Doors:
         ports = dict.fromkeys((one.id for one in server.all_listeners), None)
-        return doors_of(server.all_listeners, ports, getattr(self, "_doors", {}), lambda *_, **__: None)
+        return doors_of(server.all_listeners, ports, self._doors, lambda *_, **__: None)
 
     def refresh(self) -> None:
         """Look whether certificates have changed; to be called every few seconds."""

@@ -17,7 +17,9 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from gateway.cli import app
+from gateway.listening.settings import ListenerSettings
 from gateway.settings import ServerSettings
+from gateway.supervisor.handover import Taken
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
 from gateway.supervisor.public_listeners import PublicListeners
 from tests.gateway.certificates import Authority, Signed
@@ -197,6 +199,27 @@ def test_listeners_come_and_go_and_keep_their_sockets_by_where_they_are(first: L
     go_by()
     assert (listeners.places({1}), sock.fileno()) == ({("main", 1)}, -1)
     listeners.close()
+
+
+def test_a_newer_process_takes_over_the_sockets_of_all_listeners(first: Listeners) -> None:
+    port = free_port()
+    server = ServerSettings.model_validate(
+        {"port": 0, "listeners": [{"id": "a", "port": port}, {"id": "b", "port": 0}]}
+    )
+    former = PublicListeners(first, server)
+    for place in former.places({1, 2}):
+        former.at(place)
+    taken = Taken()
+    taken._given = [(role, slot, sock.dup()) for role, slot, sock in former.all()]
+    main, renamed, other = server.all_listeners[0], ListenerSettings(id="new", port=port), server.listeners[1]
+    found = [taken.public(one.bind_address, one.port, one.place) for one in (main, renamed, other)]
+    assert [sorted(one) for one in found] == [[1, 2]] * 3
+    ports = [{sock.getsockname()[1] for sock in one.values()} for one in found]
+    assert ports == [{int(url.rpartition(":")[2])} for url in former.urls.values()]
+    assert taken.public("127.0.0.1", free_port(), "another") == {}
+    for sock in (sock for one in found for sock in one.values()):
+        sock.close()
+    former.close()
 
 
 # All of it.
