@@ -87,10 +87,9 @@ class RequestReader:
             head = whole_request(chunk, block, most_head=limits.head, most_target=limits.target)
         except Refused:
             return None
-        found = None if head is None else head.block
-        if found is not None and not found.sent_id and found.size <= _LONGEST_BLOCK:
-            # One with an id of its own comes only once; what was there before may come again.
-            self._block = found
+        base = None if head is None or head.block is None else head.block.base
+        if base is not None and base.size <= _LONGEST_BLOCK:
+            self._block = base
         return head
 
     def forget(self) -> None:
