@@ -19,6 +19,7 @@ from gateway.shared_pages import METRICS_PORT_PAGES
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.upstream_targets import TargetNow
 from gateway.telemetry.exposition import Moment, exposition
@@ -197,10 +198,11 @@ class NoPorts(Listeners):
 
 
 async def test_a_start_says_that_the_configuration_is_loaded(tmp_path: Path) -> None:
+    settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     gateway = Gateway(
-        Settings.model_validate(settings_for("http://127.0.0.1:1")), source=ConfigSource(tmp_path / "gateway.yaml"),
-        listeners=NoPorts("127.0.0.1", 0, 16), history=History(None), writer=LogWriter(None),
-        revocations=RevocationRegistry(None, 10, time.time),
+        settings, source=ConfigSource(tmp_path / "gateway.yaml"),
+        listeners=PublicListeners(NoPorts("127.0.0.1", 0, 16), settings.server), history=History(None),
+        writer=LogWriter(None), revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip
     starting = asyncio.create_task(gateway.start())
     await asyncio.sleep(0)
