@@ -196,7 +196,7 @@ class Block:
             headers = self.headers.copy()
             for line, header in zip(own, added, strict=True):
                 headers.insert(data.count(b"\r\n", start, line.start()), header)
-        made = Block(b"", headers, self.host, self.options, sent_id(added))
+        made = Block(b"", headers, self.host, self.options, sent_id(headers if self.sent_id else added))
         made.base = self
         names = [name for name, _ in added]
         if self.bearing is not None and self.bearing.names.isdisjoint(names):

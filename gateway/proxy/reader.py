@@ -187,6 +187,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         if self._trailers:
             self._sink.request_trailers(self._trailers)
+            self._trailers = []
         self.in_head = True
         self.started = False
         # Whoever has the head keeps them; an idle connection does not.

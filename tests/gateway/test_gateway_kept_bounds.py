@@ -69,9 +69,11 @@ async def test_an_idle_connection_keeps_no_long_head_and_none_that_the_parser_ha
         assert kept is not None
         assert (await caller.get("/", **long)).status == 200
         assert connection._reader._block is kept, "the short one may come again"
-        caller.send("POST / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\nok")
+        caller.send("POST / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer secret\r\nTransfer-Encoding: chunked\r\n\r\n")
+        caller.send("2\r\nok\r\n0\r\nX-Secret: secret\r\n\r\n")
         assert (await caller.answer()).status == 200
-        assert (connection._reader._headers, connection._reader._target) == ([], b"")
+        read = connection._reader
+        assert (read._headers, read._trailers, read._target) == ([], [], b"")
         assert (await caller.get("/", X_A="b")).status == 200
 
 
