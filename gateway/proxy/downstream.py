@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.message import Headers, Refused, RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.reader import RequestReader
 from gateway.proxy.replies import error_reply
@@ -155,6 +155,10 @@ class DownstreamConnection(asyncio.Protocol):
     def request_body(self, chunk: bytes) -> None:
         if self._last_read is not None:
             self._last_read.request_body(chunk)
+
+    def request_trailers(self, fields: Headers) -> None:
+        if self._last_read is not None:
+            self._last_read.trailers = fields
 
     def request_ended(self) -> None:
         exchange, self._last_read = self._last_read, None

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import httptools
 
 from gateway.proxy import framing
-from gateway.proxy.chunking import LAST_CHUNK, encoded
+from gateway.proxy.chunking import LAST_CHUNK, encoded, last_chunk
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
@@ -119,10 +119,10 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self.transport.write(chunk)
 
-    def end_body(self, *, chunked: bool) -> None:
+    def end_body(self, *, chunked: bool, trailers: Headers) -> None:
         """The request is complete."""
         if chunked:
-            self.transport.write(LAST_CHUNK)
+            self.transport.write(last_chunk(trailers) if trailers else LAST_CHUNK)
 
     def pause_reading(self) -> None:
         """Read no more of the answer until `resume_reading`: the client is slow."""

@@ -17,6 +17,7 @@ from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.refusals import circuit_open, no_target
 from gateway.proxy.target_pool import Carrier, TargetPool
+from gateway.proxy.trailers import forwarded
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 # What a client brings about by an odd method or version; it says nothing of the upstream.
@@ -152,7 +153,7 @@ class UpstreamLeg(LegState):
             self.touch()
             head = self._exchange.head
             if head.chunked or head.content_length:
-                self._connection.end_body(chunked=head.chunked)
+                self._connection.end_body(chunked=head.chunked, trailers=forwarded(self._exchange))
 
     def pause_answer(self) -> None:
         """The client does not read its answer."""
