@@ -313,6 +313,7 @@ class Worker:
                 "groups": self._journal.take_groups(),
                 "talkers": self._journal.take_talkers(),
                 "slowest": self._journal.take_slowest(),
+                "attackers": self._journal.attackers.take(),
                 "open_connections": plane.open_connections,
                 "in_flight": plane.in_flight,
                 "tunnels": plane.tunnels,

@@ -16,7 +16,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRouter:
-    """GET /admin/top/talkers and /admin/top/slow."""
+    """GET /admin/top/talkers, /admin/top/slow and /admin/top/attackers."""
     router = APIRouter(prefix="/top")
 
     @router.get("/talkers")
@@ -32,5 +32,10 @@ def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRou
     ) -> dict[str, Any]:
         await collect()
         return ledger.slow.answer(time.time() - since_seconds, route, limit)
+
+    @router.get("/attackers")
+    async def attackers(since_seconds: Since = 900, limit: Limit = 20) -> dict[str, Any]:
+        await collect()
+        return ledger.attackers.answer(time.time() - since_seconds, limit)
 
     return router

@@ -7,10 +7,12 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from gateway.policies.attack_patterns import WORDS, Attack
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer
 from gateway.settings import LoggingSettings, RouteSettings
+from gateway.telemetry.attackers import AttackerCounts
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
 from gateway.telemetry.redaction import clean, without_secrets
@@ -38,6 +40,7 @@ class Journal:
         self._missed: Counter[str] = Counter()
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._talkers = TalkerCounts()
+        self.attackers = AttackerCounts()
         self._slowest = SlowestRequests()
 
     def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
@@ -104,6 +107,22 @@ class Journal:
             "WARNING", "faults", "fault_injected", "an operator's fault applies to this request",
             correlation_id=exchange.correlation.decode(), route=exchange.label, fault_id=verdict.fault_id,
             latency_ms=round(verdict.delay * 1000, 3), status=verdict.status,
+        )  # fmt: skip
+
+    def attack_detected(self, exchange: Exchange, attack: Attack, *, blocked: bool, untold: int) -> None:
+        """Log that a request looks like an attack, and nothing of what makes it look so but its path.
+
+        `untold` is how many were not logged since the last one, because there were too many.
+        """
+        self.attackers.add(exchange.client_ip, attack.category)
+        head, address = exchange.head, exchange.client_ip.decode()
+        path, words = self._cleaned(head.path), f"{WORDS[attack.category]} in the {attack.place}"
+        self.event(
+            "WARNING", "security", "attack_detected", words,
+            correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=path, client_ip=address,
+            route=exchange.label, category=attack.category, severity=attack.severity,
+            action="blocked" if blocked else "logged", untold=untold or None,
+            api_name=exchange.label, api_path=path, src_ip=address,
         )  # fmt: skip
 
     def circuit_turned(self, service: str, state: str) -> None:
