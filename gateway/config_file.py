@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,28 @@ class ConfigError(Exception):
     """The configuration cannot be used; the text is meant for the operator."""
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """The settings in the file at `path`, with references to the environment filled in, and its switches above it.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A configuration as it is written: references to the environment are not filled in, so no secret of it is here."""
 
-    Of a directory, that is the file `gateway.yaml` in it, with the flat keys beside it (see `flat_keys`).
-    """
-    parsed = with_flat_keys(_parsed(_document_of(path)), _flat_of(path))
+    document: str
+    flat: Mapping[str, str] = field(default_factory=dict)
+    """What flat keys of a directory say, by their names."""
+
+
+def read(path: Path) -> Written:
+    """What is in the file at `path`; of a directory in its file `gateway.yaml`, with the flat keys beside it."""
+    return Written(_text_of(_document_of(path)), _flat_of(path))
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings at `path` (see `read`), with references to the environment filled in, and its switches above it."""
+    return made(read(path), path, environ)
+
+
+def made(written: Written, path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of what was written at `path`, now or before."""
+    parsed = with_flat_keys(_parsed(written.document, _document_of(path)), dict(written.flat))
     document = _expanded(parsed, environ, path, "")
     try:
         document = overridden(document, environ)
@@ -84,13 +101,18 @@ def _flat_of(path: Path) -> dict[str, str]:
     return found
 
 
-def _parsed(path: Path) -> Any:
+def _text_of(path: Path) -> str:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from None
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import config_file
+from gateway.config_file import Written
 from gateway.settings import Settings
 
 #: What it takes to see that a file is another one: a mounted ConfigMap swaps a link, an editor renames or writes.
@@ -32,7 +33,23 @@ class ConfigSource:
         Raises:
             ConfigError: they cannot be used.
         """
-        return overridden(config_file.load(self.path, self.environ), self.overrides)
+        return self.made(self.read())
+
+    def read(self) -> Written:
+        """What is written there now.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        return config_file.read(self.path)
+
+    def made(self, written: Written) -> Settings:
+        """The settings of what was written there, now or before; the environment is that of now.
+
+        Raises:
+            ConfigError: they cannot be used.
+        """
+        return overridden(config_file.made(written, self.path, self.environ), self.overrides)
 
     def seen(self) -> Seen:
         """Device, inode, time and size of each file; cheap, and another where something may have changed."""

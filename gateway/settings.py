@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gateway.admin.settings import AdminSettings
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
@@ -28,7 +29,7 @@ from gateway.policies.settings import (
     SecuritySettings,
     SunsetSettings,
 )
-from gateway.sections import FOR_WORKERS, PlainId, Port, Seconds, Secret, Section, unique
+from gateway.sections import FOR_WORKERS, PlainId, Port, Seconds, Section, unique
 from gateway.sinks.settings import LogLevel, SinkSettings, named
 from gateway.telemetry.records import LEVELS
 from gateway.thresholds import CriticalMetrics, SystemMetrics
@@ -86,25 +87,6 @@ class ReloadSettings(Section):
 
     watch: bool = True
     check_secs: Annotated[float, Field(ge=0.05, le=3600, allow_inf_nan=False)] = 1.0
-
-
-class AdminSettings(Section):
-    """The admin API's listener. It never runs without a token."""
-
-    bind_address: str = "127.0.0.1"
-    port: Port = 9901
-    token: Secret
-    history_path: str | None = None
-
-    @field_validator("token")
-    @classmethod
-    def _long_enough(cls, value: Secret) -> Secret:
-        if len(value.get_secret_value()) < 8:
-            raise ValueError(
-                "the admin API never runs unauthenticated: set a token of 8 characters or more "
-                "(for example with GATEWAY_ADMIN_TOKEN)"
-            )
-        return value
 
 
 class LoggingSettings(Section):

@@ -1,35 +1,66 @@
-"""Who may speak to the admin API: whoever has the token. Also bounds what is read of a body."""
+"""Who may speak to the admin API: whoever has a token. Also bounds what is read of a body."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.admin.settings import AdminSettings, Role
+from gateway.supervisor.callers import CALLER, Refusals
+
 MAX_BODY_BYTES = 65_536
 
 
-class BearerToken:
-    """ASGI middleware that lets requests with the right `Authorization: Bearer` pass, and answers 401 to others."""
+class Caller(NamedTuple):
+    """Whose token a request has, and what that may."""
 
-    def __init__(self, app: ASGIApp, token: Callable[[], str]) -> None:
+    name: str
+    role: Role
+
+
+class BearerToken:
+    """ASGI middleware that lets requests with a known `Authorization: Bearer` pass, and answers 401 to others.
+
+    `settings` are those of now: a token that is gone from them is good for nothing.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Callable[[], AdminSettings], refusals: Refusals) -> None:
         self._app = app
-        self._token = token
+        self._settings = settings
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._allowed(scope):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        caller = self._caller(scope)
+        if caller is None:
+            self._refusals.add("unauthorized", "the admin API was asked without a valid token")
             body = {"error": {"code": "unauthorized", "message": "a valid bearer token is required"}}
             headers = {"www-authenticate": 'Bearer realm="tocsin-gateway"'}
             await JSONResponse(body, 401, headers)(scope, receive, send)
             return
+        scope.setdefault("state", {})["caller"] = caller
+        CALLER.set(caller.name)
         await self._app(scope, receive, send)
 
-    def _allowed(self, scope: Scope) -> bool:
+    def _caller(self, scope: Scope) -> Caller | None:
         values = [value for name, value in scope["headers"] if name == b"authorization"]
-        # Comparing takes the same time wherever the first difference is.
-        return len(values) == 1 and hmac.compare_digest(values[0], f"Bearer {self._token()}".encode())
+        if len(values) != 1 or values[0][:7].lower() != b"bearer ":
+            return None
+        digest = hashlib.sha256(values[0][7:]).hexdigest()
+        # All are compared, each in the same time, so that nothing tells how near a guess was.
+        found = [
+            Caller(name, role)
+            for name, role, known in self._settings().callers
+            if hmac.compare_digest(digest.encode(), known.encode())
+        ]
+        return found[0] if found else None
 
 
 class BodyLimit:

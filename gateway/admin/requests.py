@@ -134,3 +134,19 @@ class CircuitForce(CircuitOrder):
     state: Literal["open", "closed", "enabled"]
     expires_in_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False)]
     actor: Actor
+
+
+TargetName = Annotated[str, Field(min_length=1, max_length=300)]
+Weight = Annotated[int, Field(ge=0, le=1000)]
+
+
+class TargetOrderRequest(Body):
+    """POST /admin/upstreams/overrides."""
+
+    upstream: Annotated[str, Field(min_length=1, max_length=64)]
+    weights: Annotated[dict[TargetName, Weight], Field(max_length=100, default_factory=dict)]
+    drain: Annotated[list[TargetName], Field(max_length=100, default_factory=list)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=2_592_000, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+    force: bool = False

@@ -3,65 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
 from starlette.exceptions import HTTPException
 
-from gateway.admin.requests import Actor, Body, Reason
+from gateway.admin.access import needs
+from gateway.admin.answers import Answer, Moment, Order
+from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
+from gateway.admin.requests import ActorQuery, ReasonQuery, TargetOrderRequest
 from gateway.supervisor.history import UNNAMED
 from gateway.supervisor.upstream_targets import UpstreamTargets
 
-_LONGEST_SECS = 30 * 86_400
 
-TargetName = Annotated[str, Field(min_length=1, max_length=300)]
-Weight = Annotated[int, Field(ge=0, le=1000)]
+class TargetOrder(Order):
+    """Other weights of some targets of an upstream, or drains of them; `suspended` where nobody would be left by it."""
+
+    upstream: str
+    weights: dict[str, int]
+    drain: list[str]
+    forced: bool
+    suspended: bool = False
 
 
-class TargetOrderRequest(Body):
-    """POST /admin/upstreams/overrides."""
+class TargetOrders(Answer):
+    """Those that hold, the newest first."""
 
-    upstream: Annotated[str, Field(min_length=1, max_length=64)]
-    weights: Annotated[dict[TargetName, Weight], Field(max_length=100, default_factory=dict)]
-    drain: Annotated[list[TargetName], Field(max_length=100, default_factory=list)]
-    expires_in_seconds: Annotated[float, Field(ge=1, le=_LONGEST_SECS, allow_inf_nan=False)]
-    actor: Actor
-    reason: Reason = ""
+    overrides: list[TargetOrder]
+
+
+class Upstream(Answer):
+    """One of them, over all workers."""
+
+    class Target(Answer):
+        """A place where it is served."""
+
+        class Connections(Answer):
+            """Those that are open to it."""
+
+            active: int
+            idle: int
+
+        class Check(Answer):
+            """A request of the gateway's own."""
+
+            at: Moment
+            healthy: bool
+            status: int | None
+            error: str | None
+            took_ms: float
+
+        target: str
+        address: str
+        zone: str | None
+        state: str
+        why: str | None
+        weight: int
+        configured_weight: int
+        connections: Connections
+        in_flight: int
+        last_check: Check | None
+        order: TargetOrder | None
+
+    id: str
+    base_url: str
+    algorithm: str
+    targets: list[Target]
+
+
+class Upstreams(Answer):
+    """All of them."""
+
+    upstreams: list[Upstream]
 
 
 def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[None]]) -> APIRouter:
     """What is below /admin/upstreams; `refresh` has all workers report first."""
-    router = APIRouter(prefix="/upstreams")
+    router = APIRouter(prefix="/upstreams", tags=["upstreams"])
     overrides = targets.overrides
 
-    @router.get("")
-    async def listed() -> dict[str, Any]:
+    def told() -> dict[str, Any]:
+        return {"overrides": overrides.described()}
+
+    @router.get("", **needs("viewer", 304, answer=Upstreams))
+    async def listed(response: Response, if_none_match: IfNoneMatch = None) -> dict[str, Any] | Response:
+        """All upstreams with their targets."""
         await refresh()
-        return {"upstreams": targets.described()}
+        return conditional({"upstreams": targets.described()}, response, if_none_match, state_of(told()))
 
-    @router.get("/overrides")
-    async def orders() -> dict[str, Any]:
-        return {"overrides": [one.described() for one in overrides.active()]}
+    @router.get("/overrides", **needs("viewer", 304, answer=TargetOrders))
+    async def orders(response: Response, if_none_match: IfNoneMatch = None) -> dict[str, Any] | Response:
+        """Orders that hold now."""
+        return conditional(told(), response, if_none_match)
 
-    @router.post("/overrides", status_code=201)
-    async def order(body: TargetOrderRequest) -> dict[str, Any]:
+    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=TargetOrder))
+    async def order(body: TargetOrderRequest, if_match: IfMatch = None) -> dict[str, Any]:
+        """Give targets of an upstream other weights, or drain them."""
+        require(if_match, state_of(told()))
         return overrides.order(**body.model_dump()).described()
 
-    @router.delete("/overrides/{override_id}", status_code=204)
-    async def undo(override_id: str) -> Response:
+    @router.delete("/overrides/{override_id}", status_code=204, **needs("operator", 404, 412, 503))
+    async def undo(
+        override_id: str, if_match: IfMatch = None, actor: ActorQuery = UNNAMED, reason: ReasonQuery = ""
+    ) -> Response:
+        """Go back to what held before."""
         found = overrides.get(override_id)
         if found is None:
             raise HTTPException(404, f"no order {override_id!r} holds")
-        overrides.undo(found, UNNAMED)
+        require(if_match, state_of(told()))
+        overrides.undo(found, actor, reason)
         return Response(status_code=204)
 
-    @router.get("/{upstream}")
-    async def one(upstream: str) -> dict[str, Any]:
+    @router.get("/{upstream}", **needs("viewer", 304, 404, answer=Upstream))
+    async def one(upstream: str, response: Response, if_none_match: IfNoneMatch = None) -> dict[str, Any] | Response:
+        """One upstream with its targets."""
         await refresh()
         found = targets.described(upstream)
         if not found:
             raise HTTPException(404, f"no upstream {upstream!r}")
-        return found[0]
+        return conditional(found[0], response, if_none_match, state_of(told()))
 
     return router

@@ -17,26 +17,25 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _FIGURE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*")
 
 
+def _figure(value: str, units: dict[str, int], wanted: str) -> float:
+    found = _FIGURE.fullmatch(value)
+    if found is None or found[2].lower() not in units:
+        raise ValueError(f"must be {wanted}")
+    return float(found[1]) * units[found[2].lower()]
+
+
 def _size(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = _FIGURE.fullmatch(value)
-    if value in SIZES:
-        return SIZES[value]
-    if found is None or found[2].lower() not in _UNITS:
-        raise ValueError("must be bytes, a number with KB, MB or GB behind it, or small, medium or large")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    wanted = "bytes, a number with KB, MB or GB behind it, or small, medium or large"
+    return SIZES[value] if value in SIZES else int(_figure(value, _UNITS, wanted))
 
 
 def _span(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = _FIGURE.fullmatch(value)
-    if value in SPANS:
-        return SPANS[value]
-    if found is None or found[2].lower() not in _SECONDS:
-        raise ValueError("must be seconds, a number with s, m or h behind it, or short, medium or long")
-    return float(found[1]) * _SECONDS[found[2].lower()]
+    wanted = "seconds, a number with s, m or h behind it, or short, medium or long"
+    return SPANS[value] if value in SPANS else _figure(value, _SECONDS, wanted)
 
 
 Size = Annotated[int, BeforeValidator(_size), Field(ge=65_536, le=1024**4)]

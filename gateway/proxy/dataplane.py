@@ -141,7 +141,7 @@ class Dataplane:
         for pool in retired:
             pool.close()
         self._retired += retired
-        self.target_orders.configure({name: pool.ordered for name, pool in pools.items()}, time.time())
+        self.target_orders.configure(pools, time.time())
 
     def _pool(self, upstream: UpstreamSettings) -> UpstreamPool:
         return UpstreamPool(

@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from gateway.proxy.http2_stream import Http2Stream
-from gateway.proxy.target_pool import Service, TargetPool
+from gateway.proxy.target_pool import Destination, TargetPool
 from gateway.proxy.upstream_http2 import Http2Connection
-from gateway.upstreams.health import TargetHealth
-from gateway.upstreams.settings import Http2Profile, TargetSettings, UpstreamSettings
+from gateway.upstreams.settings import Http2Profile
 
 
 class Http2Pool(TargetPool[Http2Stream]):
     """Those of one worker. Requests share a connection until it has no room; then another is made, up to a bound."""
 
-    def __init__(
-        self,
-        service: Service,
-        target: TargetSettings,
-        settings: UpstreamSettings,
-        *,
-        clock: Callable[[], float],
-        health: TargetHealth,
-        profile: Http2Profile,
-    ) -> None:
-        super().__init__(service, target, settings, clock=clock, health=health)
+    def __init__(self, destination: Destination, profile: Http2Profile) -> None:
+        super().__init__(destination)
         self.profile = profile
         self._connections: list[Http2Connection] = []
         self._pending: asyncio.Task[None] | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._unclaimed = 0
         """Connections that were made and have had no request yet."""
-        self._scheme = b"http" if service.tls is None else b"https"
+        self._scheme = b"http" if self.service.tls is None else b"https"
 
     @property
     def idle(self) -> int:

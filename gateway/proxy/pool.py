@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from gateway.proxy.breaker import CircuitBreaker
 from gateway.proxy.message import RequestHead
-from gateway.proxy.target_pool import Http1Pool, Service, TargetPool
+from gateway.proxy.target_pool import Destination, Http1Pool, Service, TargetPool
 from gateway.upstreams.balancing import Balancer, ConsistentHash, LeastConnections, RoundRobin
 from gateway.upstreams.budget import RetryBudget
 from gateway.upstreams.health import HealthBook, OutlierDetection, TargetHealth
@@ -190,6 +190,11 @@ class UpstreamPool:
                 target.health.told(well=well[target.name], now=now)
         self.refresh()
 
+    @property
+    def configured_weights(self) -> dict[str, int]:
+        """What the settings say, by target."""
+        return {target.name: target.configured_weight for target in self.targets}
+
     def ordered(self, orders: Mapping[str, TargetOrder]) -> None:
         """What operators want of the targets; of those that are not named, what the settings say."""
         for target in self.targets:
@@ -199,10 +204,6 @@ class UpstreamPool:
             target.drained = order is not None and order.drain
             if target.drained:
                 target.close()
-        if not any(target.weight for target in self.targets):
-            # Orders that expired one after the other must not leave an upstream without anybody.
-            for target in self.targets:
-                target.weight = target.configured_weight
         self.refresh()
 
     # Reading.
@@ -241,13 +242,17 @@ def _making(
     settings: UpstreamSettings, clock: Callable[[], float], http2: Http2Optimization
 ) -> Callable[[TargetSettings, TargetHealth], Target]:
     service = service_of(settings)
+
+    def destination(place: TargetSettings, health: TargetHealth) -> Destination:
+        return Destination(service, place, settings, clock, health)
+
     if settings.protocol == "http1":
-        return lambda place, health: Http1Pool(service, place, settings, clock=clock, health=health)
+        return lambda place, health: Http1Pool(destination(place, health))
     # Loaded where somebody speaks it: it takes a moment at each start.
     from gateway.proxy.http2_pool import Http2Pool
 
     profile: Http2Profile = getattr(http2, settings.http2_profile)
-    return lambda place, health: Http2Pool(service, place, settings, clock=clock, health=health, profile=profile)
+    return lambda place, health: Http2Pool(destination(place, health), profile)
 
 
 def _balancing(settings: UpstreamSettings) -> tuple[Balancer[Target], KeyOf]:

@@ -26,6 +26,17 @@ class Service:
     server_name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One target: what holds for it, what holds for all of its upstream, and the clock (seconds) to measure it by."""
+
+    service: Service
+    target: TargetSettings
+    settings: UpstreamSettings
+    clock: Callable[[], float]
+    health: TargetHealth
+
+
 class Carrier(Protocol):
     """What carries one request at a time: a connection of HTTP/1, or a stream of HTTP/2."""
 
@@ -57,17 +68,10 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 class TargetPool(ABC, Generic[C]):
     """The connections of one worker to one target, and what holds for it."""
 
-    def __init__(
-        self,
-        service: Service,
-        target: TargetSettings,
-        settings: UpstreamSettings,
-        *,
-        clock: Callable[[], float],
-        health: TargetHealth,
-    ) -> None:
-        self.service = service
-        self.health = health
+    def __init__(self, destination: Destination) -> None:
+        target, settings = destination.target, destination.settings
+        self.service = destination.service
+        self.health = destination.health
         self.name = target.name
         self.place = f"{settings.id}/{target.name}"
         """Its upstream's id and its own name, as counters tell them apart."""
@@ -81,7 +85,7 @@ class TargetPool(ABC, Generic[C]):
         self._connect_timeout = settings.connect_timeout_secs
         self._max_idle = settings.pool_max_idle_per_host
         self._idle_timeout = settings.pool_idle_timeout_secs
-        self._clock = clock
+        self._clock = destination.clock
         self._connecting = 0
         self._made = 0
         self._reused = 0
@@ -159,16 +163,8 @@ class TargetPool(ABC, Generic[C]):
 class Http1Pool(TargetPool[UpstreamConnection]):
     """Each connection carries one request at a time."""
 
-    def __init__(
-        self,
-        service: Service,
-        target: TargetSettings,
-        settings: UpstreamSettings,
-        *,
-        clock: Callable[[], float],
-        health: TargetHealth,
-    ) -> None:
-        super().__init__(service, target, settings, clock=clock, health=health)
+    def __init__(self, destination: Destination) -> None:
+        super().__init__(destination)
         self._idle: deque[UpstreamConnection] = deque()
 
     @property

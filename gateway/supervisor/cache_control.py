@@ -42,15 +42,27 @@ class IncompleteError(OperationError):
 
 
 class CacheControl:
-    """Changes are answered when every worker has said that they are made. `workers`: how many there are."""
+    """Changes are answered when every worker has said that they are made.
 
-    def __init__(self, settings: Settings, *, record: Record, ask: Ask, workers: Callable[[], int]) -> None:
+    `workers`: how many there are; `holds`: what they have stored, as they last reported.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        record: Record,
+        ask: Ask,
+        workers: Callable[[], int],
+        holds: Callable[[], dict[str, int]],
+    ) -> None:
         self.max_snapshot_bytes = settings.cache.max_snapshot_bytes
         """Of this run: a body of that length is read."""
         self.configure(settings)
         self._record = record
         self._ask = ask
         self._workers = workers
+        self._holds = holds
 
     def configure(self, settings: Settings) -> None:
         """Go by these settings from now on."""
@@ -75,7 +87,7 @@ class CacheControl:
 
     async def _done(self, kind: str, order: dict[str, Any], actor: str, reason: str, after: Any) -> dict[str, Any]:
         self.require()
-        self._record(kind, actor, reason, None, after)
+        self._record(kind, actor, reason, self._holds(), after)
         answers = await self._ask({"type": "cache", "order": order})
         found: dict[str, Any] = {"workers": len(answers)}
         for answer in answers:
@@ -90,6 +102,16 @@ class CacheControl:
         """Raises NotCachedError where nothing is cached."""
         if not self.on:
             raise NotCachedError("no route has the cache: set cache.enabled, or cache.enabled of a route")
+
+    def note_snapshot(self, actor: str, reason: str) -> None:
+        """Record that one is taken: it changes nothing, but it has what clients were answered.
+
+        Raises:
+            NotCachedError: there is nothing to take.
+            OSError: it could not be recorded, and is not to be taken.
+        """
+        self.require()
+        self._record("cache_snapshot_taken", actor, reason, self._holds(), None)
 
     async def snapshot(self) -> AsyncIterator[bytes]:
         """All entries of all workers as JSON, each once, in parts; no more than `max_snapshot_bytes`.
@@ -123,7 +145,7 @@ class CacheControl:
         self.require()
         parts, elapsed = await asyncio.to_thread(_read, body)
         entries = sum(len(part) for part in parts)
-        self._record("cache_restored", actor, reason, None, {"entries": entries})
+        self._record("cache_restored", actor, reason, self._holds(), {"entries": entries})
         restored: dict[str, int] = {}
         for part in parts:
             order = {"do": "restore", "entries": part, "elapsed": elapsed}

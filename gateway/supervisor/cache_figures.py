@@ -81,6 +81,11 @@ class CacheFigures:
             "by_cause": _invalidations(self._totals),
         }
 
+    def holds(self) -> dict[str, int]:
+        """What is stored now: entries and bytes, over all workers."""
+        found = self._reports()
+        return {name: sum(one[name] for one in found) for name in ("entries", "bytes")}
+
     def moment(self) -> CacheMoment:
         """What the metrics tell of it."""
         found = self._reports()

@@ -1,4 +1,4 @@
-"""The configurations of one run: that which holds, those before it, and the way from one to the next.
+"""The configurations of the gateway: that which holds, those before it, and the way from one to the next.
 
 A new one is read, validated, held against what cannot change while the gateway runs, prepared by every worker and
 recorded; only then do the workers go by it. Whatever fails on the way, the last good one goes on holding, and what was
@@ -9,6 +9,7 @@ The errors, each with the code that the admin API answers with:
         ConfigRefusedError    it cannot be used (422)
         RestartNeededError    it changes what cannot change while the gateway runs (422)
         UnknownVersionError   no version has this number any more (404)
+        UnusableVersionError  one of an earlier run cannot be made into settings any more (422)
 """
 
 from __future__ import annotations
@@ -18,28 +19,27 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from gateway import config_file
 from gateway.config_diff import Difference, differences
+from gateway.config_file import Written
 from gateway.config_patch import patched
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
+from gateway.supervisor.config_versions import KEPT, Base, Cause, KeptVersions, Occasion, Version, fresh_version
 from gateway.supervisor.operations import ConflictError, OperationError, OutOfLimitsError
 from gateway.telemetry.records import iso
 
-KEPT = 100
 _WAIT_SECS = 5.0
-Cause = Literal["start", "signal", "file", "admin", "rollback", "override", "override_undone", "override_expired"]
 
 #: What listens, what is open and what runs from the start to the end, as keys or sections.
 FIXED = (
     "server.bind_address", "server.port", "server.backlog", "server.tls", "workers.count", "admin.bind_address",
-    "admin.port",
-    "admin.history_path", "observability.metrics_port", "observability.metrics_bind_address", "auth.revocations",
-    "reload",
+    "admin.port", "admin.history_path", "admin.versions_path", "observability.metrics_port",
+    "observability.metrics_bind_address", "auth.revocations", "reload",
 )  # fmt: skip
 
 #: kind, actor, reason, before, after: into the history and the log, before the change is made. Raises OSError.
@@ -62,34 +62,6 @@ class UnknownVersionError(OperationError):
     """The number is of no version that is kept."""
 
     code = "not_found"
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One configuration that held, from when, by whom and why. Numbers begin with 1 in each run of the gateway."""
-
-    number: int
-    base: Settings
-    """What the source said, or an earlier version."""
-    settings: Settings
-    """The same with what operators had overridden."""
-    cause: Cause
-    actor: str
-    reason: str
-    loaded_at: float
-    rolled_back_to: int | None = None
-
-    @property
-    def hash(self) -> str:
-        """Equal settings have equal hashes; secrets are not part of it."""
-        return config_file.version_of(self.settings)
-
-    def described(self) -> dict[str, Any]:
-        """As the admin API shows it."""
-        return {
-            "number": self.number, "version": self.hash, "loaded_at": iso(self.loaded_at), "cause": self.cause,
-            "actor": self.actor, "reason": self.reason, "rolled_back_to": self.rolled_back_to,
-        }  # fmt: skip
 
 
 class Applying:
@@ -116,6 +88,7 @@ class Configurations:
         settings: Settings,
         applying: Applying,
         *,
+        kept: KeptVersions,
         record: Record,
         told: Callable[[str, str], None],
     ) -> None:
@@ -130,11 +103,36 @@ class Configurations:
         self._record = record
         self._told = told
         self.overrides: list[ConfigOverride] = []
-        first = Version(1, settings, settings, "start", "gateway", "the gateway was started", time.time())
-        self._versions = {1: first}
+        self._kept = kept
+        self._versions = {one.number: one for one in kept.read_back()}
+        self._begin(settings)
         self._loading = False
         self._over = asyncio.Event()
         self._asked_again: tuple[Cause, str] | None = None
+
+    def _begin(self, settings: Settings) -> None:
+        """Have the first of this run hold: the newest one that was kept, where it is the same."""
+        newest, base = max(self._versions, default=0), Base(settings, self._written_as(settings))
+        number = max(newest, self._kept.last) + 1
+        first = fresh_version(number, base, settings, (), Occasion("start", "gateway", "the gateway was started"))
+        before = self._versions.get(newest)
+        if before is not None and (before.written, before.changes, before.hash) == (base.written, (), first.hash):
+            self._versions[newest] = replace(before, make=first.make)
+        else:
+            self._add(first)
+
+    def _written_as(self, settings: Settings) -> Written | None:
+        try:
+            written = self.source.read()
+            return written if self.source.made(written) == settings else None
+        except config_file.ConfigError:
+            return None
+
+    def _add(self, made: Version) -> None:
+        self._versions[made.number] = made
+        while len(self._versions) > KEPT:
+            del self._versions[min(self._versions)]
+        self._kept.keep(made)
 
     @property
     def current(self) -> Version:
@@ -153,7 +151,7 @@ class Configurations:
         """
         if number not in self._versions:
             kept = f"{min(self._versions)} to {max(self._versions)}"
-            raise UnknownVersionError(f"no configuration of this run has the number {number}; kept are {kept}")
+            raise UnknownVersionError(f"no configuration has the number {number}; kept are {kept}")
         return self._versions[number]
 
     def differences(self, before: int, after: int) -> list[Difference]:
@@ -184,14 +182,12 @@ class Configurations:
         """Have an earlier one hold again, under a new number; the source stays as it is, until it is loaded again.
 
         Raises:
-            UnknownVersionError, ConfigRefusedError, ConflictError: nothing was changed.
+            UnknownVersionError, UnusableVersionError, ConfigRefusedError, ConflictError: nothing was changed.
         """
-        base = self.version(number).base
-        return await self._exclusively(
-            lambda: self._change(base, self.overrides, "rollback", actor, reason, number), expected
-        )
+        base, why = self.version(number).base, Occasion("rollback", actor, reason, number)
+        return await self._exclusively(lambda: self._change(base, self.overrides, why), expected)
 
-    async def override(self, made: ConfigOverride) -> dict[str, Any]:
+    async def override(self, made: ConfigOverride, expected: int | None = None) -> dict[str, Any]:
         """Have single keys changed until that expires; a newer override of a key goes before an older one.
 
         Raises:
@@ -203,17 +199,16 @@ class Configurations:
             patched(self.current.settings, made.changes)
         except config_file.ConfigError as error:
             raise ConfigRefusedError(str(error)) from None
-        wanted = [*self.overrides, made]
-        return await self._exclusively(
-            lambda: self._change(self.current.base, wanted, "override", made.actor, made.reason), None
-        )
+        wanted, why = [*self.overrides, made], Occasion("override", made.actor, made.reason)
+        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
 
-    async def undo(self, override: ConfigOverride, actor: str, reason: str) -> dict[str, Any]:
+    async def undo(
+        self, override: ConfigOverride, actor: str, reason: str, expected: int | None = None
+    ) -> dict[str, Any]:
         """Go back to what holds without one override."""
         wanted = [one for one in self.overrides if one.id != override.id]
-        return await self._exclusively(
-            lambda: self._change(self.current.base, wanted, "override_undone", actor, reason), None
-        )
+        why = Occasion("override_undone", actor, reason)
+        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
 
     async def expire(self) -> None:
         """End the overrides whose time is over; to be called every second or so."""
@@ -221,11 +216,9 @@ class Configurations:
         if len(left) == len(self.overrides) or self._loading:
             return
         ended = ", ".join(one.id for one in self.overrides if one not in left)
+        why = Occasion("override_expired", "gateway", f"{ended} has expired")
         with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
-            await self._exclusively(
-                lambda: self._change(self.current.base, left, "override_expired", "gateway", f"{ended} has expired"),
-                None,
-            )
+            await self._exclusively(lambda: self._change(self.current.base, left, why), None)
 
     def check(self) -> list[Difference]:
         """What loading the source would change.
@@ -268,32 +261,31 @@ class Configurations:
         try:
             # The file may be on a file system that takes its time.
             self.digest = await asyncio.to_thread(self.source.digest)
-            settings = await asyncio.to_thread(self.source.load)
+            written = await asyncio.to_thread(self.source.read)
+            settings = await asyncio.to_thread(self.source.made, written)
         except config_file.ConfigError as error:
             self._refuse(cause, actor, str(error))
             raise ConfigRefusedError(str(error)) from None
-        return await self._change(settings, self.overrides, cause, actor, reason)
+        return await self._change(Base(settings, written), self.overrides, Occasion(cause, actor, reason))
 
-    async def _change(
-        self, base: Settings, overrides: list[ConfigOverride], cause: Cause, actor: str, reason: str,
-        rolled_back_to: int | None = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    async def _change(self, base: Base, overrides: list[ConfigOverride], why: Occasion) -> dict[str, Any]:
         before = self.current
-        settings, fitting = applied(base, overrides)
+        settings, fitting = applied(base.settings, overrides)
         try:
-            changes, is_another = self._allowed(settings), (base, settings) != (before.base, before.settings)
+            changes = self._allowed(settings)
+            is_another = (base.settings, settings) != (before.base.settings, before.settings)
             if is_another:
-                made = Version(before.number + 1, base, settings, cause, actor, reason, time.time(), rolled_back_to)
+                made = fresh_version(before.number + 1, base, settings, tuple(one.changes for one in fitting), why)
                 await self._apply(made, changes)
         except (OperationError, OSError) as error:
-            self._refuse(cause, actor, str(error))
+            self._refuse(why.cause, why.actor, str(error))
             raise
         self.overrides = fitting
         self.last_error = None
         result = "loaded" if is_another else "unchanged"
         self.counts[result] += 1
         held = f"Configuration {self.current.number} ({self.current.hash})"
-        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {actor}")
+        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {why.actor}")
         return {
             "result": result, **self.current.described(), "before": {"number": before.number, "version": before.hash},
             "changes": [one.described() for one in changes],
@@ -315,13 +307,13 @@ class Configurations:
             before, after = self.current, made.described()
             described = {"number": before.number, "version": before.hash}
             shown = {one.key: [one.before, one.after] for one in changes}
-            self._record("config_changed", made.actor, made.reason, described, {**after, "changes": shown})
+            self._record(
+                "config_changed", made.occasion.actor, made.occasion.reason, described, {**after, "changes": shown}
+            )
         except (OperationError, OSError):
             self._applying.discard()
             raise
-        self._versions[made.number] = made
-        while len(self._versions) > KEPT:
-            del self._versions[min(self._versions)]
+        self._add(made)
         await self._applying.commit(made.settings, made.number)
 
     def _refuse(self, cause: Cause, actor: str, message: str) -> None:

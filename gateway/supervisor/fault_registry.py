@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gateway.supervisor.operations import OutOfLimitsError
 from gateway.telemetry.records import iso
 
 MAX_FAULTS = 100
+
+#: Records a change before it is made: kind, actor, reason, before, after. Raises OSError when it cannot.
+Record = Callable[[str, str, str, Any, Any], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +48,35 @@ class InjectedFault:
 
 
 class FaultRegistry:
-    """All active faults, by id."""
+    """All active faults, by id. `routes` are those that there are; `changed` is told of each change."""
 
-    def __init__(self) -> None:
+    def __init__(self, routes: Callable[[], list[str]], *, record: Record, changed: Callable[[], None]) -> None:
+        self._routes = routes
+        self._record = record
+        self._changed = changed
         self._faults: dict[str, InjectedFault] = {}
 
-    def drafted(self, *, expires_in_seconds: float, **fields: Any) -> InjectedFault:
-        """A fault that expires by itself, not yet added."""
-        now = time.time()
-        fault_id = f"fault-{secrets.token_hex(4)}"
-        return InjectedFault(id=fault_id, created_at=now, expires_at=now + expires_in_seconds, **fields)
+    def inject(self, *, route: str, expires_in_seconds: float, actor: str, reason: str, **effect: Any) -> InjectedFault:
+        """Apply a fault in all workers, until it expires.
 
-    def add(self, fault: InjectedFault) -> None:
-        """Add a fault."""
+        Raises:
+            OutOfLimitsError: the route is not known, or there are too many faults.
+            OSError: it could not be recorded, and is not done.
+        """
+        known = ["*", *self._routes()]
+        if route not in known:
+            raise OutOfLimitsError(f"route {route!r} is not known; allowed: {', '.join(known)}")
+        if len(self.active()) >= MAX_FAULTS:
+            raise OutOfLimitsError(f"there are {MAX_FAULTS} faults already; remove some first")
+        now = time.time()
+        fault = InjectedFault(
+            id=f"fault-{secrets.token_hex(4)}", route=route, actor=actor, reason=reason, created_at=now,
+            expires_at=now + expires_in_seconds, **effect,
+        )  # fmt: skip
+        self._record("fault_added", actor, reason, None, fault.described())
         self._faults[fault.id] = fault
+        self._changed()
+        return fault
 
     def active(self) -> list[InjectedFault]:
         """What applies now."""
@@ -68,10 +88,16 @@ class FaultRegistry:
         """The active fault with this id."""
         return next((fault for fault in self.active() if fault.id == fault_id), None)
 
-    def remove(self, fault_id: str) -> None:
+    def remove(self, fault: InjectedFault, actor: str, reason: str) -> None:
         """Remove one."""
-        self._faults.pop(fault_id, None)
+        self._record("fault_removed", actor, reason, fault.described(), None)
+        self._faults.pop(fault.id, None)
+        self._changed()
 
-    def clear(self) -> None:
+    def clear(self, actor: str, reason: str) -> None:
         """Remove all."""
-        self._faults.clear()
+        before = [fault.described() for fault in self.active()]
+        if before:
+            self._record("faults_cleared", actor, reason, {"faults": before}, None)
+            self._faults.clear()
+            self._changed()

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway import __version__, config_file
@@ -15,10 +16,12 @@ from gateway.settings import Settings
 from gateway.supervisor.block_registry import BlockRegistry
 from gateway.supervisor.cache_control import CacheControl
 from gateway.supervisor.cache_figures import CacheFigures
+from gateway.supervisor.callers import CALLER, Refusals
 from gateway.supervisor.circuit_overrides import CircuitOverrides
+from gateway.supervisor.config_versions import KeptVersions
 from gateway.supervisor.configurations import Applying, Configurations
 from gateway.supervisor.credentials import Credentials
-from gateway.supervisor.fault_registry import MAX_FAULTS, FaultRegistry, InjectedFault
+from gateway.supervisor.fault_registry import FaultRegistry
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners
@@ -62,7 +65,11 @@ class Gateway:
         self.history = history
         self.operations = Operations(history)
         self.ledger = Ledger(settings.logging.recent_records)
-        self.faults = FaultRegistry()
+        self.refusals = Refusals(self.log)
+        self.faults = FaultRegistry(
+            lambda: [route.id for route in self.settings.routes], record=self._record_change,
+            changed=self._broadcast_faults,
+        )  # fmt: skip
         upstreams = [upstream.id for upstream in settings.upstreams]
         self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
         self.maintenance = MaintenanceOverrides(
@@ -89,15 +96,18 @@ class Gateway:
         self.configurations = Configurations(
             source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
              commit=self._configure),
+            kept=KeptVersions(settings.admin.versions_path, source, partial(self.log, "WARNING", "config_kept")),
             record=self._record_change, told=self._tell_of_configuration,
         )  # fmt: skip
+        self.fleet.rollout.number = self.configurations.current.number
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
             settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
         )
         self.cache_control = CacheControl(
-            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready
-        )
+            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready,
+            holds=self.cache_figures.holds,
+        )  # fmt: skip
         self._background = Background(self.fleet.failed)
         self._stopped = False
 
@@ -110,10 +120,6 @@ class Gateway:
         return SharedRevocations(settings, revocations, self.log)
 
     # The configuration.
-
-    def admin_token(self) -> str:
-        """Whoever has it may use the admin API."""
-        return self.settings.admin.token.get_secret_value()
 
     async def _configure(self, settings: Settings, number: int) -> None:
         """Go by these settings, and have the workers do so."""
@@ -253,7 +259,8 @@ class Gateway:
         self.revision += 1
         self.log(
             "INFO", f"{operation.kind}_started", f"{operation.kind} asked for by {operation.actor}",
-            operation_id=operation.operation_id, actor=operation.actor, reason=operation.reason,
+            operation_id=operation.operation_id, actor=operation.actor, caller=operation.caller,
+            reason=operation.reason,
         )  # fmt: skip
         return operation
 
@@ -265,39 +272,6 @@ class Gateway:
         if self.operations.running is not None:
             message = f"operation {self.operations.running.operation_id!r} is still running"
             raise ConflictError(message, found)
-
-    # Faults.
-
-    def inject_fault(self, *, actor: str, reason: str, **fields: Any) -> InjectedFault:
-        """Apply a fault in all workers.
-
-        Raises:
-            OutOfLimitsError: the route is not known, or there are too many faults.
-        """
-        routes = ["*", *(route.id for route in self.settings.routes)]
-        if fields["route"] not in routes:
-            raise OutOfLimitsError(f"route {fields['route']!r} is not known; allowed: {', '.join(routes)}")
-        if len(self.faults.active()) >= MAX_FAULTS:
-            raise OutOfLimitsError(f"there are {MAX_FAULTS} faults already; remove some first")
-        fault = self.faults.drafted(actor=actor, reason=reason, **fields)
-        self._record_change("fault_added", actor, reason, None, fault.described())
-        self.faults.add(fault)
-        self._broadcast_faults()
-        return fault
-
-    def remove_fault(self, fault: InjectedFault, actor: str, reason: str) -> None:
-        """Remove one fault."""
-        self._record_change("fault_removed", actor, reason, fault.described(), None)
-        self.faults.remove(fault.id)
-        self._broadcast_faults()
-
-    def clear_faults(self, actor: str, reason: str) -> None:
-        """Remove all faults."""
-        before = [fault.id for fault in self.faults.active()]
-        if before:
-            self._record_change("faults_cleared", actor, reason, {"faults": before}, None)
-            self.faults.clear()
-            self._broadcast_faults()
 
     def _broadcast_faults(self) -> None:
         self.revision += 1
@@ -322,11 +296,12 @@ class Gateway:
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
         change = {
-            "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "reason": reason,
-            "before": before, "after": after, "outcome": "done",
+            "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "caller": CALLER.get(),
+            "reason": reason, "before": before, "after": after, "outcome": "done",
         }  # fmt: skip
         self.history.append(f"{kind}-{uuid.uuid4()}", change)
-        self.log("WARNING", kind, f"{kind} by {actor}", actor=actor, reason=reason, before=before, after=after)
+        told = {name: change[name] for name in ("actor", "caller", "reason", "before", "after")}
+        self.log("WARNING", kind, f"{kind} by {actor}", **told)
 
     # Reading.
 

@@ -9,10 +9,13 @@ from typing import Any
 
 _KEPT = 1000
 _MAX_FILE_BYTES = 64 * 1024 * 1024
+#: What each change has.
+_WORDS = ("at", "kind", "actor", "reason", "outcome")
+_REST = {"operation_id", "before", "after"}
 
 Change = dict[str, Any]
 
-#: Who did what was asked for without a name: the token is one for all.
+#: Who did what was asked for without a name; `caller` says whose token it was.
 UNNAMED = "admin-api"
 
 
@@ -76,9 +79,11 @@ class History:
         try:
             change = json.loads(line)
             key = change.pop("key")
+            whole = all(isinstance(change[name], str) for name in _WORDS) and change.keys() >= _REST
         except (ValueError, KeyError, AttributeError, TypeError):
             return
-        self._keep(str(key), change)
+        if whole:
+            self._keep(str(key), change)
 
 
 def _ends_within_a_line(path: Path) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from gateway.supervisor.callers import CALLER
 from gateway.supervisor.history import History
 from gateway.telemetry.records import iso
 
@@ -59,6 +60,8 @@ class Operation:
     state: Literal["running", "done", "failed"] = "running"
     done: int = 0
     error: str | None = None
+    caller: str | None = field(default_factory=CALLER.get)
+    """Whose token it was asked for with."""
     started_at: float = field(default_factory=time.time)
     finished_at: float | None = None
 
@@ -138,6 +141,7 @@ class Operations:
                 "kind": operation.kind,
                 "operation_id": operation.operation_id,
                 "actor": operation.actor,
+                "caller": operation.caller,
                 "reason": operation.reason,
                 "before": operation.before,
                 "after": operation.after,

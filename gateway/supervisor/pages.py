@@ -75,6 +75,7 @@ class Pages:
             config_number=configurations.current.number,
             config_is_refused=configurations.last_error is not None,
             config_reloads=configurations.counts,
+            admin_refusals=self._gateway.refusals.counts,
             desired=fleet.desired,
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),

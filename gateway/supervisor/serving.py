@@ -17,7 +17,8 @@ from gateway.background import Background, tell_of_failures
 from gateway.config_source import ConfigSource
 from gateway.listening.certificates import CertificateError, Certificates
 from gateway.settings import ObservabilitySettings, Settings
-from gateway.supervisor.configurations import Cause, Configurations, FileWatch
+from gateway.supervisor.config_versions import Cause
+from gateway.supervisor.configurations import Configurations, FileWatch
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History

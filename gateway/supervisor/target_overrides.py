@@ -1,7 +1,8 @@
 """What operators have ordered of targets: other weights than those of the settings (canary, blue/green), or a drain.
 
 An order is for some targets of one upstream, all at once. Where several name a target, the newest holds; when it
-expires or is undone, the one before it does, and at last what the settings say.
+expires or is undone, the one before it does, and at last what the settings say. What is left then never leaves nobody
+to take requests, unless that was forced (see `gateway.upstreams.orders`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gateway.supervisor.circuit_overrides import Record
-from gateway.supervisor.operations import OutOfLimitsError
+from gateway.supervisor.operations import ConflictError, OutOfLimitsError
 from gateway.telemetry.records import iso
+from gateway.upstreams import orders
+from gateway.upstreams.orders import Order
 
 MAX_OVERRIDES = 100
 
@@ -27,6 +30,8 @@ class TargetOverride:
     upstream: str
     weights: dict[str, int]
     drain: list[str]
+    forced: bool
+    """Whether it may leave nobody to take requests."""
     actor: str
     reason: str
     created_at: float
@@ -60,17 +65,20 @@ class TargetOverrides:
         expires_in_seconds: float,
         actor: str,
         reason: str,
+        force: bool = False,
     ) -> TargetOverride:
         """Have it so until it expires.
 
         Raises:
-            OutOfLimitsError: an upstream or target that is not known, or nobody would be left to take requests.
+            OutOfLimitsError: an upstream or target that is not known.
+            ConflictError: nobody would be left to take requests, and that is not forced.
             OSError: it could not be recorded, and is not done.
         """
         now = time.time()
         made = TargetOverride(
-            f"target-{secrets.token_hex(4)}", upstream, weights, drain, actor, reason, now, now + expires_in_seconds
-        )
+            f"target-{secrets.token_hex(4)}", upstream, weights, drain, force, actor, reason, now,
+            now + expires_in_seconds,
+        )  # fmt: skip
         self._require_sense(made)
         before = {name: self._described(upstream, name) for name in (*weights, *drain)}
         self._record("target_ordered", actor, reason, before, made.described())
@@ -90,9 +98,9 @@ class TargetOverrides:
                 raise OutOfLimitsError(f"target {name!r} is not known; allowed: {', '.join(known)}")
         if len(self.active()) >= MAX_OVERRIDES:
             raise OutOfLimitsError(f"there are {MAX_OVERRIDES} orders already; undo some first")
-        left = [name for name in known if self.weight(made.upstream, name, made) and not made.names(name)]
-        if not left and not any(made.weights.values()):
-            raise OutOfLimitsError("then no target would be left to take requests")
+        if not made.forced and orders.leaves_nobody(known, [made, *self.standing(made.upstream)]):
+            found = {name: self._described(made.upstream, name) for name in known}
+            raise ConflictError("then no target would be left to take requests; force it where that is meant", found)
 
     def active(self) -> list[TargetOverride]:
         """What holds now, the newest first."""
@@ -104,30 +112,35 @@ class TargetOverrides:
         """The one with this id, while it holds."""
         return next((one for one in self.active() if one.id == override_id), None)
 
-    def undo(self, override: TargetOverride, actor: str) -> None:
+    def undo(self, override: TargetOverride, actor: str, reason: str = "") -> None:
         """Go back to what held before it."""
-        self._record("target_order_undone", actor, "", override.described(), None)
+        self._record("target_order_undone", actor, reason, override.described(), None)
         self._orders = [one for one in self._orders if one is not override]
         self._changed()
 
+    def standing(self, upstream: str) -> list[TargetOverride]:
+        """The orders that hold for an upstream, but for those that are suspended, the newest first."""
+        return orders.standing(
+            self.weights.get(upstream, {}), [one for one in self.active() if one.upstream == upstream]
+        )
+
+    def described(self) -> list[dict[str, Any]]:
+        """All that have not expired; one is `suspended` while nobody would take requests by it and the others."""
+        return [{**one.described(), "suspended": one not in self.standing(one.upstream)} for one in self.active()]
+
     def of(self, upstream: str, target: str) -> TargetOverride | None:
         """The order that holds for a target."""
-        return next((one for one in self.active() if one.upstream == upstream and one.names(target)), None)
+        return next((one for one in self.standing(upstream) if one.names(target)), None)
 
-    def weight(self, upstream: str, target: str, order: TargetOverride | None = None) -> int:
+    def weight(self, upstream: str, target: str) -> int:
         """What holds of its weight; 0 where it is drained."""
-        order = self.of(upstream, target) if order is None or not order.names(target) else order
-        if order is None:
-            return self.weights[upstream][target]
-        return order.weights.get(target, 0)
+        return orders.weight(target, self.weights[upstream], self.standing(upstream))
 
-    def for_workers(self) -> dict[str, dict[str, list[list[Any]]]]:
-        """[weight or None, whether to drain, expires at] by upstream and target, the newest first."""
-        told: dict[str, dict[str, list[list[Any]]]] = {}
+    def for_workers(self) -> dict[str, list[Order]]:
+        """Those of each upstream, the newest first."""
+        told: dict[str, list[Order]] = {}
         for one in self.active():
-            for name in (*one.weights, *one.drain):
-                orders = told.setdefault(one.upstream, {}).setdefault(name, [])
-                orders.append([one.weights.get(name), name in one.drain, one.expires_at])
+            told.setdefault(one.upstream, []).append(Order(one.weights, one.drain, one.expires_at, one.forced))
         return told
 
     def _described(self, upstream: str, target: str) -> dict[str, Any]:

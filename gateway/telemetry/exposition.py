@@ -66,6 +66,7 @@ class Moment:
     config_number: int = 1
     config_is_refused: bool = False
     config_reloads: Mapping[str, int] = field(default_factory=dict)
+    admin_refusals: Mapping[str, int] = field(default_factory=dict)
     sinks: dict[str, Count] = field(default_factory=dict)
     cache: CacheMoment = field(default_factory=CacheMoment)
 
@@ -258,6 +259,12 @@ def _configuration(moment: Moment) -> Iterator[Metric]:
         "Attempts to load the configuration anew, by result.",
         ["result"],
         [((result,), moment.config_reloads.get(result, 0)) for result in ("loaded", "unchanged", "refused")],
+    )
+    yield _counter(
+        "gateway_admin_refused_total",
+        "Requests to the admin API without a valid token (unauthorized), or the role they need (forbidden).",
+        ["reason"],
+        [((reason,), moment.admin_refusals.get(reason, 0)) for reason in ("unauthorized", "forbidden")],
     )
     words = "1 where the last attempt to load the configuration was good, 0 where it was refused."
     yield _gauge("gateway_config_last_reload_successful", words, 0 if moment.config_is_refused else 1)

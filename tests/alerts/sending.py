@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -69,3 +70,11 @@ def by_hand(patch: pytest.MonkeyPatch) -> None:
         await asyncio.Event().wait()
 
     patch.setattr(AlertWork, "run", stand_still)
+
+
+def ruled(rules: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings of alerts: the senders above, and these rules; what they cause is done `by_hand`."""
+    by_hand(monkeypatch)
+    file = directory / "alerts.yaml"
+    file.write_text(rules)
+    return {"receivers": RECEIVERS, "rules": str(file)}

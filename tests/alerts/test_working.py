@@ -13,7 +13,7 @@ import pytest
 from bot.alerts.working import AlertWork
 from commands.alerts import taking
 from commands.domain.alert import Known
-from tests.alerts.sending import RECEIVERS, alert, by_hand, group_of, post, sends, works
+from tests.alerts.sending import RECEIVERS, alert, group_of, post, ruled, sends, works
 from tests.scenario.stage import Still
 from tests.world import World, settings_for, world
 
@@ -23,10 +23,8 @@ FIRST = "incident-20260301-001"
 @pytest.fixture
 def alerts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings with a rule by which everything that is called SiteDown opens an incident."""
-    by_hand(monkeypatch)
-    rules = tmp_path / "alerts.yaml"
-    rules.write_text("rules:\n  - {name: down, match: {title: SiteDown}, then: declare, severity: sev2}\n")
-    return {"receivers": RECEIVERS, "rules": str(rules)}
+    rules = "rules:\n  - {name: down, match: {title: SiteDown}, then: declare, severity: sev2}\n"
+    return ruled(rules, tmp_path, monkeypatch)
 
 
 @pytest.fixture

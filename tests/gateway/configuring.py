@@ -12,6 +12,7 @@ import yaml
 from gateway import config_file
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
+from gateway.supervisor.config_versions import KeptVersions
 from gateway.supervisor.configurations import Applying, Configurations
 from tests.gateway.running import settings_for
 
@@ -51,8 +52,9 @@ class Stand:
         self.disk_is_full = False
         applying = Applying(prepare=self.workers.prepare, discard=self.workers.discard, commit=self.workers.commit)
         self.all = Configurations(
-            self.source, self.source.load(), applying, record=self._record, told=lambda *words: self.told.append(words)
-        )
+            self.source, self.source.load(), applying, kept=KeptVersions(None, self.source, lambda _: None),
+            record=self._record, told=lambda *words: self.told.append(words),
+        )  # fmt: skip
 
     def write(self, timeout: int = 30, **sections: dict[str, Any]) -> None:
         server = {"request_timeout_secs": timeout, **sections.pop("server", {})}

@@ -235,14 +235,14 @@ async def test_a_fault_that_is_refused_is_not_told_as_added(listeners: NoMorePor
     path.unlink()
     path.mkdir()
     with pytest.raises(IsADirectoryError):
-        gateway.inject_fault(
+        gateway.faults.inject(
             actor="ana", reason="", route="*", latency_ms=0, error_rate=1, status=503, expires_in_seconds=60
         )
     ask: dict[str, Any] = {"limit": 5, "level": None, "grep": "fault_added", "since": 0}
     assert gateway.ledger.recent.found(**ask)["total_matched"] == 0
     assert gateway.faults.active() == []
     path.rmdir()
-    gateway.inject_fault(
+    gateway.faults.inject(
         actor="ana", reason="", route="*", latency_ms=0, error_rate=1, status=503, expires_in_seconds=60
     )
     assert gateway.ledger.recent.found(**ask)["total_matched"] == 1

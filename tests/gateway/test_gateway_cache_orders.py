@@ -297,7 +297,7 @@ def control(answers: list[list[dict[str, Any]]], workers: int = 2) -> tuple[Cach
 
     document = settings_for("http://127.0.0.1:1", cache={"enabled": True, "max_snapshot_bytes": 65_536})
     made = Settings.model_validate(document)
-    return CacheControl(made, record=lambda *_: None, ask=ask, workers=lambda: workers), ordered
+    return CacheControl(made, record=lambda *_: None, ask=ask, workers=lambda: workers, holds=dict), ordered
 
 
 async def test_a_worker_that_does_not_say_so_is_told_of() -> None:

@@ -287,6 +287,7 @@ class Reader:
 
     def __init__(self) -> None:
         self.client_is_full = False
+        self.encoder = None
         self.got = list[int]()
         self.ended = False
 

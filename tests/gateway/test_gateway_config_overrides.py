@@ -53,7 +53,7 @@ async def test_an_override_expires_by_itself_and_the_newest_goes_first(stand: St
     assert stand.workers.holding == (3, 6), "it cannot be recorded, so it is tried again"
     stand.disk_is_full = False
     await stand.all.expire()
-    assert (stand.workers.holding, stand.all.current.cause) == ((4, 5), "override_expired")
+    assert (stand.workers.holding, stand.all.current.occasion.cause) == ((4, 5), "override_expired")
     await stand.all.expire()
     assert stand.all.current.number == 4
 

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from gateway.supervisor import configurations
-from gateway.supervisor.configurations import KEPT, ConfigRefusedError, RestartNeededError, UnknownVersionError
+from gateway.supervisor.config_versions import KEPT
+from gateway.supervisor.configurations import ConfigRefusedError, RestartNeededError, UnknownVersionError
 from gateway.supervisor.operations import ConflictError
 from tests.gateway.configuring import Stand
 from tests.gateway.running import TOKEN
@@ -150,7 +151,7 @@ async def test_of_several_at_a_time_the_others_wait(stand: Stand) -> None:
     gate.set()
     assert (await first)["number"] == 2
     assert (await second)["rolled_back_to"] == 1
-    assert {one.cause for one in stand.all.versions()} == {"start", "admin", "signal", "rollback"}
+    assert {one.occasion.cause for one in stand.all.versions()} == {"start", "admin", "signal", "rollback"}
 
 
 async def test_one_that_hangs_holds_up_the_others_for_a_while_only(

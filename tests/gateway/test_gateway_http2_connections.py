@@ -125,7 +125,7 @@ async def test_a_drain_leaves_those_their_connection_who_wait_for_it() -> None:
             caller.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
             blue = stage.plane._pools["backend"].targets[0]
             await until(lambda: blue.open == 1)
-            drain: dict[str, Any] = {"blue": [[None, True, 2000.0]], "green": [[1, False, 2000.0]]}
+            drain = [[{"green": 1}, ["blue"], 2000.0, False]]
             stage.plane.target_orders.replace({"backend": drain}, 1000.0)
             assert (await caller.answer()).body == b"/x", "at the other target, when this one has said nothing in time"
             await until(lambda: blue.open == 0)

@@ -56,9 +56,9 @@ def test_its_ports_and_secrets_are_those_of_the_configuration(settings: Settings
 
 
 def test_what_it_writes_is_on_a_volume_and_it_is_nobody(settings: Settings) -> None:
-    history = Path(settings.admin.history_path or "")
+    paths = [Path(one or "") for one in (settings.admin.history_path, settings.admin.versions_path)]
     written = [Path(one["mountPath"]) for one in _container()["volumeMounts"] if not one.get("readOnly")]
-    assert any(history.is_relative_to(one) for one in written)
+    assert all(any(path.is_relative_to(one) for one in written) for path in paths)
     secured = _container()["securityContext"]
     assert secured["readOnlyRootFilesystem"]
     assert not secured["allowPrivilegeEscalation"]

@@ -13,10 +13,14 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
+from gateway.admin.auth import BearerToken
 from gateway.admin.credentials import credential_routes
+from gateway.admin.settings import AdminSettings
 from gateway.auth.credentials import token_id
 from gateway.auth.settings import AuthSettings, RevocationSettings
+from gateway.supervisor.callers import Refusals
 from gateway.supervisor.credentials import Credentials, UnknownClientError, UnrecordedError
 from gateway.supervisor.operations import OutOfLimitsError
 from gateway.supervisor.revocation_registry import ClientReset, RevocationRegistry, RevokedToken
@@ -193,7 +197,9 @@ async def test_what_cannot_be_recorded_is_told_as_it_is(tmp_path: Path) -> None:
 async def test_a_client_may_have_a_path_for_its_name() -> None:
     desk, app = Desk(), FastAPI()
     app.include_router(credential_routes(desk.credentials))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://admin") as admin:
+    behind = BearerToken(app, lambda: AdminSettings(token=SecretStr(SECRET)), Refusals(lambda *_, **__: None))
+    sent = {"authorization": f"Bearer {SECRET}"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(behind), base_url="http://admin", headers=sent) as admin:
         for written in ("spiffe://example/ns/a", "spiffe:%2F%2Fexample%2Fns%2Fa"):
             answer = await admin.post(f"/api/clients/{written}/revoke")
             assert (answer.status_code, answer.json()["client_id"]) == (200, "spiffe://example/ns/a")

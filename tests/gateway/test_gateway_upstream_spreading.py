@@ -23,7 +23,7 @@ async def test_a_switch_from_blue_to_green_is_one_order_and_ends_by_itself() -> 
         async with staged(document_for(blue, green, weights=(1, 0))) as stage:
             await asked(stage, 4)
             orders = stage.plane.target_orders
-            orders.replace({"backend": {"blue": [[0, False, 2000.0]], "green": [[1, False, 2000.0]]}}, 1000.0)
+            orders.replace({"backend": [[{"blue": 0, "green": 1}, [], 2000.0, False]]}, 1000.0)
             await asked(stage, 4)
             assert shares(upstreams) == [4, 4]
             orders.tick(1999.0)
@@ -37,7 +37,7 @@ async def test_a_switch_from_blue_to_green_is_one_order_and_ends_by_itself() -> 
 async def test_orders_that_leave_nobody_when_another_one_expires_are_not_followed() -> None:
     with targets(2) as upstreams:
         async with staged(document_for(*upstreams, weights=(1, 0))) as stage:
-            stage.plane.target_orders.replace({"backend": {"blue": [[0, False, 2000.0]]}}, 1000.0)
+            stage.plane.target_orders.replace({"backend": [[{"blue": 0}, [], 2000.0, False]]}, 1000.0)
             assert await asked(stage, 2) == [200, 200]
             assert shares(upstreams) == [2, 0], "as the settings say"
 

@@ -39,9 +39,9 @@ def transcript(*commands: str) -> Callable[[F], F]:
     return lambda test: test
 
 
-def golden(text: str) -> str:
-    """The expected words, written in a test at its indent."""
-    return dedent(text).strip()
+def golden(text: str, *more: str) -> str:
+    """The expected words, written in a test at its indent; then lines of more than one test, as they are read."""
+    return "\n".join([dedent(text).strip(), *more])
 
 
 class Still(FakeClock):
@@ -197,6 +197,14 @@ def without_card(said: str) -> str:
     """What was said beside the pinned card, which follows everything."""
     messages = re.split(r"\n(?=\[#)", said)
     return "\n".join(one for one in messages if ", pinned" not in one.partition("\n")[0])
+
+
+def on_card(said: str, *names: str) -> list[str]:
+    """The lines of these names on the pinned cards that were said; the whole card is in the transcript of `declare`."""
+    messages = re.split(r"\n(?=\[#)", said)
+    cards = [one for one in messages if ", pinned" in one.partition("\n")[0]]
+    lines = [line.strip() for one in cards for line in one.splitlines()]
+    return [line for line in lines if line.partition(":")[0] in names]
 
 
 def stable(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands.domain.incident import Incident
-from tests.alerts.sending import RECEIVERS, alert, by_hand, sends, works
+from tests.alerts.sending import alert, ruled, sends, works
 from tests.scenario.stage import Stage, Still, golden, transcript
 from tests.world import audited, settings_for, world
 
@@ -24,11 +24,8 @@ rules:
 @pytest.fixture
 async def stage(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     """With a sender, and a rule that declares."""
-    by_hand(monkeypatch)
-    rules = tmp_path / "alerts.yaml"
-    rules.write_text(RULES)
-    settings = settings_for(sqlite_url, alerts={"receivers": RECEIVERS, "rules": str(rules)})
-    async with world(settings, clock=Still()) as running:
+    alerts = ruled(RULES, tmp_path, monkeypatch)
+    async with world(settings_for(sqlite_url, alerts=alerts), clock=Still()) as running:
         yield Stage(running)
 
 

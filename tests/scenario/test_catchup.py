@@ -6,6 +6,24 @@ from commands.domain.sli import Reading
 from tests.fakes import START
 from tests.scenario.stage import Stage, golden, transcript
 
+#: What both tell of the incident.
+SITUATION = """\
+  Status: identified
+  Open for: 5 min
+  Now: errors 0.2%, p95 40 ms, 100 req/s
+  Impact: one in three payments fails
+  Severity: SEV2 → SEV1 at 12:05 UTC (every payment now)
+  Incident commander: @Ana Ruiz
+  Free roles: technical lead, communications lead
+  Next: The next update is due (12:20 UTC); Escalate to level 2 (12:35 UTC); Escalate to level 3 (13:05 UTC)
+  Pending: nothing
+  Open tasks: T1 ask the database team · @Ben Okafor, due 12:30 UTC
+  Suspected: H2 a bad deploy
+  Ruled out: H1 the connection pool is exhausted (half of it is free)
+  Decided: no failover before 13:00
+  Links: error rate (https://grafana.example/d/1)
+  [Errors and p95 of gateway, 11:50 to 12:05 UTC. Error rate: last 1%, between 1% and 30%, highest at 11:57; above the objective of 5% from 11:57 to 11:59. p95: always 40 ms; never above the objective of 500 ms.]"""  # noqa: E501
+
 
 def reading(error_rate: float) -> Reading:
     return Reading(
@@ -41,28 +59,16 @@ async def test_a_handover_tells_everything_that_the_next_person_must_know(stage:
     incident = await stage.declares("sev2 payments fail")
     await a_long_night(stage, incident.channel)
     said = await stage.types("ana", incident.channel, "/handover @ben the database team calls back at one")
-    assert said == golden("""
+    assert said == golden(
+        """
         [#incident-20260301-001, all]
         Handover: SEV1 · payments fail
           @Ana Ruiz hands over as incident commander to @Ben Okafor.
           What matters: the database team calls back at one
-          Status: identified
-          Open for: 5 min
-          Now: errors 0.2%, p95 40 ms, 100 req/s
-          Impact: one in three payments fails
-          Severity: SEV2 → SEV1 at 12:05 UTC (every payment now)
-          Incident commander: @Ana Ruiz
-          Free roles: technical lead, communications lead
-          Next: The next update is due (12:20 UTC); Escalate to level 2 (12:35 UTC); Escalate to level 3 (13:05 UTC)
-          Pending: nothing
-          Open tasks: T1 ask the database team · @Ben Okafor, due 12:30 UTC
-          Suspected: H2 a bad deploy
-          Ruled out: H1 the connection pool is exhausted (half of it is free)
-          Decided: no failover before 13:00
-          Links: error rate (https://grafana.example/d/1)
-          [Errors and p95 of gateway, 11:50 to 12:05 UTC. Error rate: last 1%, between 1% and 30%, highest at 11:57; above the objective of 5% from 11:57 to 11:59. p95: always 40 ms; never above the objective of 500 ms.]
-          [Accept] [Decline]
-        """)  # noqa: E501
+        """,
+        SITUATION,
+        "  [Accept] [Decline]",
+    )
 
 
 @transcript("/catchup")
@@ -70,27 +76,15 @@ async def test_who_comes_back_reads_what_is_new(stage: Stage) -> None:
     incident = await stage.declares("sev2 payments fail")
     await stage.quietly("chloe", incident.channel, "/incident note I go for lunch")
     await a_long_night(stage, incident.channel)
-    assert await stage.asks("chloe", incident.channel, "/catchup") == golden("""
+    assert await stage.asks("chloe", incident.channel, "/catchup") == golden(
+        """
         Catch-up: SEV1 · payments fail
           2 new since you last did something here, 12:00 UTC:
           12:05 UTC · @Ben Okafor set the status to identified (pool)
           12:05 UTC · @Ben Okafor changed the severity from SEV2 to SEV1 (every payment now)
-          Status: identified
-          Open for: 5 min
-          Now: errors 0.2%, p95 40 ms, 100 req/s
-          Impact: one in three payments fails
-          Severity: SEV2 → SEV1 at 12:05 UTC (every payment now)
-          Incident commander: @Ana Ruiz
-          Free roles: technical lead, communications lead
-          Next: The next update is due (12:20 UTC); Escalate to level 2 (12:35 UTC); Escalate to level 3 (13:05 UTC)
-          Pending: nothing
-          Open tasks: T1 ask the database team · @Ben Okafor, due 12:30 UTC
-          Suspected: H2 a bad deploy
-          Ruled out: H1 the connection pool is exhausted (half of it is free)
-          Decided: no failover before 13:00
-          Links: error rate (https://grafana.example/d/1)
-          [Errors and p95 of gateway, 11:50 to 12:05 UTC. Error rate: last 1%, between 1% and 30%, highest at 11:57; above the objective of 5% from 11:57 to 11:59. p95: always 40 ms; never above the objective of 500 ms.]
-        """)  # noqa: E501
+        """,
+        SITUATION,
+    )
     stage.later(minutes=1)
     await stage.quietly("ben", incident.channel, "/task done T1")
     again = (await stage.asks("chloe", "general", f"/catchup {incident.id}")).splitlines()

@@ -15,6 +15,21 @@ from commands.domain.drill import DrillReviewed
 from tests.scenario.drilling import Breakable, Ground, ground
 from tests.scenario.stage import Stage, Still, golden, transcript, without_card
 
+#: The points of a drill in which nobody did more than take command.
+POINTS = """\
+  What                 Points    Why
+  Acknowledged         15 of 15  after 3 min, due within 4 h
+  Incident commander   10 of 10  after 3 min, due within 4 h
+  First update         0 of 10   not done; due within 1 h
+  Mitigated            0 of 10   not done; due within 15 min
+  Resolved             0 of 10   not done; due within 30 min
+  Roles                0 of 10   nobody was technical lead or communications lead
+  Status page          0 of 10   no update was drafted
+  Cause                0 of 5    nobody wrote it down
+  Handover             5 of 5    not needed in 3 min
+  Resolution verified  0 of 10   it was not resolved
+  Postmortem           2 of 5    nobody noted what is to be done or learnt"""
+
 SLOW = "answers take 800 ms longer, on every route"
 #: Everybody who could be told of an incident.
 OUTSIDE: dict[str, Any] = {
@@ -111,20 +126,9 @@ async def test_a_drill_is_stopped_and_reviewed(drills: Ground) -> None:
         """
         [#incident-20260301-001, all]
         DRILL review, so far: 32 of 100 points
-          What                 Points    Why
-          Acknowledged         15 of 15  after 3 min, due within 4 h
-          Incident commander   10 of 10  after 3 min, due within 4 h
-          First update         0 of 10   not done; due within 1 h
-          Mitigated            0 of 10   not done; due within 15 min
-          Resolved             0 of 10   not done; due within 30 min
-          Roles                0 of 10   nobody was technical lead or communications lead
-          Status page          0 of 10   no update was drafted
-          Cause                0 of 5    nobody wrote it down
-          Handover             5 of 5    not needed in 3 min
-          Resolution verified  0 of 10   it was not resolved
-          Postmortem           2 of 5    nobody noted what is to be done or learnt
-          (@Ben Okafor: /drill review)
-        """
+        """,
+        POINTS,
+        "  (@Ben Okafor: /drill review)",
     )
     assert without_card(await stage.types("ana", channel, "/drill stop no time")) == golden(
         """
@@ -137,19 +141,8 @@ async def test_a_drill_is_stopped_and_reviewed(drills: Ground) -> None:
         DRILL review: 32 of 100 points
           Broken was: answers take 800 ms longer, on every route.
           Expected: See that only latency is up; restart or scale.
-          What                 Points    Why
-          Acknowledged         15 of 15  after 3 min, due within 4 h
-          Incident commander   10 of 10  after 3 min, due within 4 h
-          First update         0 of 10   not done; due within 1 h
-          Mitigated            0 of 10   not done; due within 15 min
-          Resolved             0 of 10   not done; due within 30 min
-          Roles                0 of 10   nobody was technical lead or communications lead
-          Status page          0 of 10   no update was drafted
-          Cause                0 of 5    nobody wrote it down
-          Handover             5 of 5    not needed in 3 min
-          Resolution verified  0 of 10   it was not resolved
-          Postmortem           2 of 5    nobody noted what is to be done or learnt
-        """
+        """,
+        POINTS,
     )
     await drills.works()
     assert drills.gateway.broken == []

@@ -9,6 +9,16 @@ from tests.fakes import START
 from tests.scenario.browsing import browser
 from tests.scenario.stage import Stage, golden, transcript
 
+#: The key moments as they are found in the record.
+FOUND = """\
+  Moment        When                  From
+  Began         2026-03-01 11:57 UTC  the first bad reading of those that led to the declaration
+  Detected      2026-03-01 12:00 UTC  declared by Ana Ruiz
+  Acknowledged  2026-03-01 12:00 UTC  first worked on by Ana Ruiz
+  Mitigated     2026-03-01 12:03 UTC  the last bad reading
+  Resolved      2026-03-01 12:06 UTC  resolved by Ben Okafor
+  (TTD 3 min, TTA 0 s, TTM 6 min, TTR 9 min)"""
+
 
 def readings(*bad: bool) -> list[Reading]:
     """A hundred requests a second for a minute each; of the bad ones three in ten fail."""
@@ -53,17 +63,13 @@ async def corrected(stage: Stage, incident: Incident) -> None:
 
 async def left_to_the_record(stage: Stage, incident: Incident) -> None:
     """What was set is taken back, and the draft follows."""
-    assert await stage.asks("ana", incident.channel, "/postmortem moment detected --record") == golden("""
+    assert await stage.asks("ana", incident.channel, "/postmortem moment detected --record") == golden(
+        """
         Key moments of SEV1 · API answers 502
           @Ana Ruiz left it to the record when it was detected.
-          Moment        When                  From
-          Began         2026-03-01 11:57 UTC  the first bad reading of those that led to the declaration
-          Detected      2026-03-01 12:00 UTC  declared by Ana Ruiz
-          Acknowledged  2026-03-01 12:00 UTC  first worked on by Ana Ruiz
-          Mitigated     2026-03-01 12:03 UTC  the last bad reading
-          Resolved      2026-03-01 12:06 UTC  resolved by Ben Okafor
-          (TTD 3 min, TTA 0 s, TTM 6 min, TTR 9 min)
-        """)
+        """,
+        FOUND,
+    )
 
     async def drafted_anew() -> bool:
         return "left it to the record" in await stage.drafted(incident)
@@ -84,17 +90,13 @@ async def test_key_moments_are_found_and_corrected(stage: Stage) -> None:
     await stage.measured(*readings(True, True, True, False, False))
     await stage.quietly("ben", incident.channel, "/incident resolve scaled to 10 workers")
     await stage.drafted(incident)
-    assert await stage.asks("chloe", incident.channel, "/postmortem moments") == golden("""
+    assert await stage.asks("chloe", incident.channel, "/postmortem moments") == golden(
+        """
         Key moments of SEV1 · API answers 502
           One is wrong? /postmortem moment detected 12:04
-          Moment        When                  From
-          Began         2026-03-01 11:57 UTC  the first bad reading of those that led to the declaration
-          Detected      2026-03-01 12:00 UTC  declared by Ana Ruiz
-          Acknowledged  2026-03-01 12:00 UTC  first worked on by Ana Ruiz
-          Mitigated     2026-03-01 12:03 UTC  the last bad reading
-          Resolved      2026-03-01 12:06 UTC  resolved by Ben Okafor
-          (TTD 3 min, TTA 0 s, TTM 6 min, TTR 9 min)
-        """)
+        """,
+        FOUND,
+    )
     await corrected(stage, incident)
     await left_to_the_record(stage, incident)
 

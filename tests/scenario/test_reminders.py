@@ -10,7 +10,7 @@ import pytest
 from bot.clocks import Clocks
 from commands.domain.incident import Incident
 from commands.people import SYSTEM
-from tests.scenario.stage import Stage, Still, golden, transcript
+from tests.scenario.stage import Stage, Still, golden, on_card, transcript, without_card
 from tests.world import settings_for, world
 
 HOURS = {"zone": "Europe/Madrid", "days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "until": "17:30"}
@@ -76,18 +76,9 @@ async def test_an_update_that_is_due_is_asked_for_with_a_button_that_gives_it(st
           [Still investigating] [Snooze 15 min]
           (due 12:15 UTC)
         """)
-    assert await stage.presses("chloe", incident.channel, "Still investigating") == golden("""
-        [#incident-20260301-001, all, pinned, edited]
-        SEV1 · API answers 502
-          Status: investigating
-          Severity: SEV1, critical
-          Incident commander: @Ben Okafor
-          Free roles: technical lead, communications lead
-          Service: gateway
-          Declared: 2026-03-01 12:00 UTC
-          Next update due: 12:30 UTC
-          [Be technical lead] [Be communications lead]
-          (incident-20260301-001)
+    said = await stage.presses("chloe", incident.channel, "Still investigating")
+    assert on_card(said, "Next update due") == ["Next update due: 12:30 UTC"]
+    assert without_card(said) == golden("""
         [#incident-20260301-001, all]
         Update: still investigating
           @Chloé Martin: nothing new yet. Next update: 12:30 UTC

@@ -12,7 +12,7 @@ from bot.policy_file import PolicyError
 from commands.domain.plan import PlanState
 from commands.domain.severity import SEV1_TO_SEV4
 from commands.registry import discover
-from tests.alerts.sending import RECEIVERS, alert, by_hand, sends, works
+from tests.alerts.sending import alert, ruled, sends, works
 from tests.scenario.stage import Stage, Still, golden
 from tests.world import settings_for, world
 
@@ -29,11 +29,8 @@ rules:
 
 @pytest.fixture
 async def stage(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    by_hand(monkeypatch)
-    rules = tmp_path / "alerts.yaml"
-    rules.write_text(RULES)
-    settings = settings_for(sqlite_url, alerts={"receivers": RECEIVERS, "rules": str(rules)})
-    async with world(settings, clock=Still()) as running:
+    alerts = ruled(RULES, tmp_path, monkeypatch)
+    async with world(settings_for(sqlite_url, alerts=alerts), clock=Still()) as running:
         yield Stage(running)
 
 

@@ -11,7 +11,7 @@ import httpx
 from bot.adapters.statuspage import connect
 from bot.clocks import Clocks
 from bot.errands import Errands
-from tests.scenario.stage import Stage, Still
+from tests.scenario.stage import Stage, Still, golden
 from tests.simulators.statuspage.simulator import Page, StatuspageSimulator
 from tests.world import settings_for, world
 
@@ -25,6 +25,18 @@ PAGE = {
         {"name": "main", "page_id": "aaa", "api_key": "key", "url": "https://p.test", "components": {"api": "c1"}}
     ],
 }
+
+
+def in_both(card: str, *, new: bool = False, hint: str = "", done: str = "") -> str:
+    """What is read of a window where all planned work is listed, and in its channel.
+
+    There the card has this hint as well, and the question that it answers says what was done.
+    """
+    title, _, about = golden(card).partition("\n")
+    listed = "[#incidents, all]" if new else "[#incidents, all, edited]"
+    question = ["[#general, all, edited]", "Maintenance: Database upgrade", f"  {done}"] if done else []
+    hints = [f"  {line}" for line in hint.splitlines()]
+    return "\n".join([listed, title, about, *question, "[#general, all]", title, *hints, about])
 
 
 @dataclass

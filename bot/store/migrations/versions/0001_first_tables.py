@@ -15,6 +15,21 @@ depends_on = None
 
 def upgrade() -> None:
     """Create all tables."""
+    _create_audit()
+    _create_buttons_and_channels()
+    _create_counters_and_events()
+    _create_inbox()
+    _create_incidents()
+    _create_leases_and_locks()
+    _create_messages()
+    _create_plans()
+    _create_postmortems()
+    _create_reads_and_replicas()
+    _create_samples()
+
+
+def _create_audit() -> None:
+    """What anybody did, each record with the digest of the one before."""
     op.create_table(
         "tocsin_audit",
         sa.Column(
@@ -32,6 +47,10 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("sequence"),
     )
+
+
+def _create_buttons_and_channels() -> None:
+    """Where people write, and what they may press there."""
     op.create_table(
         "tocsin_buttons",
         sa.Column("token", sa.Text(), nullable=False),
@@ -54,6 +73,10 @@ def upgrade() -> None:
         sa.Column("reference", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _create_counters_and_events() -> None:
+    """What happened, in order."""
     op.create_table(
         "tocsin_counters",
         sa.Column("name", sa.Text(), nullable=False),
@@ -80,6 +103,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("idempotency_key", name="uq_events_idempotency_key"),
         sa.UniqueConstraint("stream", "sequence", name="uq_events_stream_sequence"),
     )
+
+
+def _create_inbox() -> None:
+    """What has come in and is to be done once."""
     op.create_table(
         "tocsin_inbox",
         sa.Column("id", sa.Text(), nullable=False),
@@ -94,6 +121,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_tocsin_inbox_state"), "tocsin_inbox", ["state"], unique=False)
+
+
+def _create_incidents() -> None:
+    """Incidents as they are now."""
     op.create_table(
         "tocsin_incidents",
         sa.Column("id", sa.Text(), nullable=False),
@@ -109,6 +140,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("day", "number", name="uq_incidents_day_number"),
     )
     op.create_index(op.f("ix_tocsin_incidents_status"), "tocsin_incidents", ["status"], unique=False)
+
+
+def _create_leases_and_locks() -> None:
+    """Who is doing what only one at a time may do."""
     op.create_table(
         "tocsin_leases",
         sa.Column("name", sa.Text(), nullable=False),
@@ -123,6 +158,10 @@ def upgrade() -> None:
         sa.Column("taken_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("target"),
     )
+
+
+def _create_messages() -> None:
+    """Messages, and how much of each is delivered."""
     op.create_table(
         "tocsin_messages",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -145,6 +184,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tocsin_messages_change"), "tocsin_messages", ["change"], unique=False)
     op.create_index("ix_tocsin_messages_channel_id", "tocsin_messages", ["channel", "id"], unique=False)
     op.create_index(op.f("ix_tocsin_messages_thread"), "tocsin_messages", ["thread"], unique=False)
+
+
+def _create_plans() -> None:
+    """Changes that wait for a decision, or had one."""
     op.create_table(
         "tocsin_plans",
         sa.Column("id", sa.Text(), nullable=False),
@@ -158,6 +201,10 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tocsin_plans_incident"), "tocsin_plans", ["incident"], unique=False)
     op.create_index(op.f("ix_tocsin_plans_state"), "tocsin_plans", ["state"], unique=False)
     op.create_index(op.f("ix_tocsin_plans_target"), "tocsin_plans", ["target"], unique=False)
+
+
+def _create_postmortems() -> None:
+    """Postmortems, one an incident."""
     op.create_table(
         "tocsin_postmortems",
         sa.Column("incident", sa.Text(), nullable=False),
@@ -166,6 +213,10 @@ def upgrade() -> None:
         sa.Column("drafted_at", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("incident"),
     )
+
+
+def _create_reads_and_replicas() -> None:
+    """How far people have read, and which processes there are."""
     op.create_table(
         "tocsin_reads",
         sa.Column("person", sa.Text(), nullable=False),
@@ -180,6 +231,10 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("executor"),
     )
+
+
+def _create_samples() -> None:
+    """Readings of services."""
     op.create_table(
         "tocsin_samples",
         sa.Column("service", sa.Text(), nullable=False),

@@ -1,0 +1,89 @@
+"""What an endpoint needs of its caller, and how it may refuse: declared where the endpoint is, with `needs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from gateway.admin.settings import ROLES, Role
+from gateway.supervisor.operations import OperationError
+
+
+class ErrorSaid(BaseModel):
+    """`found` is there where something else was expected."""
+
+    code: str
+    message: str
+    found: dict[str, Any] = {}
+
+
+class ErrorAnswer(BaseModel):
+    """What every answer of 400 and more is."""
+
+    error: ErrorSaid
+
+
+class ForbiddenError(OperationError):
+    """The token may not do this."""
+
+    code = "forbidden"
+
+
+class UnknownParameterError(OperationError):
+    """A query has a parameter that the endpoint does not take: a misspelt one must not be silently left out."""
+
+
+_TAGGED = {"ETag": {"description": "To be sent back.", "required": True, "schema": {"type": "string"}}}
+_WORDS = {
+    304: "What `If-None-Match` names is the answer still; there is no body.",
+    401: "There is no valid token (`unauthorized`).",
+    403: "The token has a role that may not do this (`forbidden`).",
+    404: "There is no such thing, or no longer (`not_found`).",
+    409: "Another state was expected, or it cannot be done now; `found` says what is there (`conflict` and others).",
+    412: "What `If-Match` names holds no longer (`precondition_failed`).",
+    413: "The body is too long (`body_too_large`).",
+    422: "It is not understood (`invalid`), or not allowed here (`out_of_limits`, `config_refused`, `restart_needed`).",
+    503: "It cannot be recorded, so it is not done (`not_recorded`), or not all workers have done it (`incomplete`).",
+}
+_ALWAYS = (401, 403, 413, 422)
+
+
+class Needs(HTTPBearer):
+    """A dependency: the caller's token has this role or a higher one, and the query only what is known."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__(
+            scheme_name="token", auto_error=False, description="`admin.token`, or one of `admin.tokens` (`x-role`)."
+        )
+        self._role = role
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        caller = getattr(request.state, "caller", None)
+        role: Role | None = None if caller is None else caller.role
+        if role is None or ROLES.index(role) < ROLES.index(self._role):
+            raise ForbiddenError(f"this needs role {self._role}; this token has {role or 'none'}")
+        known = {field.alias for field in request.scope["route"].dependant.query_params}
+        unknown = sorted(set(request.query_params) - known)
+        if unknown:
+            allowed = f"allowed here: {', '.join(sorted(known))}" if known else "none is allowed here"
+            raise UnknownParameterError(f"unknown query parameters {', '.join(unknown)}; {allowed}")
+
+
+def needs(role: Role, *statuses: int, answer: type[BaseModel] | None = None) -> dict[str, Any]:
+    """Arguments of an endpoint: who may ask it, the statuses of 400 and more that are its own, what it answers with."""
+    codes = sorted({*_ALWAYS, *statuses} - {304})
+    responses: dict[int, Any] = {code: {"model": ErrorAnswer, "description": _WORDS[code]} for code in codes}
+    if 304 in statuses:
+        responses |= {200: {"headers": _TAGGED}, 304: {"description": _WORDS[304], "headers": _TAGGED}}
+    return {
+        "dependencies": [Depends(Needs(role))],
+        "responses": responses,
+        "openapi_extra": {"x-role": role},
+        "response_model": answer,
+        # What an answer leaves out is not there, and not null.
+        "response_model_exclude_unset": True,
+    }

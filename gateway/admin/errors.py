@@ -1,0 +1,75 @@
+"""How the admin API says no: every answer of 400 and more is `{"error": {code, message}}`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from gateway.admin.access import ForbiddenError
+from gateway.supervisor.cache_control import IncompleteError, NotCachedError
+from gateway.supervisor.callers import Refusals
+from gateway.supervisor.configurations import UnknownVersionError
+from gateway.supervisor.credentials import UnknownClientError, UnrecordedError
+from gateway.supervisor.operations import ConflictError, OperationError
+
+_STATUSES: dict[type[OperationError], int] = {
+    ConflictError: 409, NotCachedError: 409, UnknownClientError: 404, UnknownVersionError: 404, UnrecordedError: 503,
+    IncompleteError: 503, ForbiddenError: 403,
+}  # fmt: skip
+_CODES = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def explain_errors(app: FastAPI, refusals: Refusals) -> None:
+    """Have all errors of the app told alike; `refusals` counts those for want of a role."""
+
+    @app.exception_handler(OperationError)
+    async def refused(_: Request, error: OperationError) -> JSONResponse:
+        if isinstance(error, ForbiddenError):
+            refusals.add("forbidden", str(error))
+        return _error(_STATUSES.get(type(error), 422), error.code, str(error), error.found)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return _error(422, "invalid", "; ".join(_explained(item) for item in error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def not_served(request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "invalid")
+        # A body that cannot even be parsed is as invalid as one with wrong fields.
+        status = 422 if error.status_code == 400 else error.status_code
+        answer = _error(status, code, str(error.detail))
+        if status == 405:
+            answer.headers["allow"] = ", ".join(method for method in _METHODS if _takes(app, request, method))
+        return answer
+
+    @app.exception_handler(OSError)
+    async def not_recorded(_: Request, error: OSError) -> JSONResponse:
+        return _error(503, "not_recorded", f"it cannot be recorded, so nothing was changed: {error}")
+
+    @app.exception_handler(Exception)
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        gateway_error = type(error).__name__
+        return _error(500, "internal", f"the admin API failed: {gateway_error}")
+
+
+def _takes(app: FastAPI, request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+
+
+def _error(status: int, code: str, message: str, found: dict[str, Any] | None = None) -> JSONResponse:
+    body: dict[str, Any] = {"code": code, "message": message}
+    if found is not None:
+        body["found"] = found
+    return JSONResponse({"error": body}, status)
+
+
+def _explained(item: Any) -> str:
+    place = ".".join(str(part) for part in item["loc"] if part not in ("body", "query"))
+    return f"{place or 'body'}: {item['msg']}"
