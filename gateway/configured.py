@@ -150,7 +150,7 @@ class Configured:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
         if self.cache is not earlier.cache:
-            earlier.cache.close()
+            earlier.cache.replaced_by(self.cache)
         if self.tracing is earlier.tracing:
             self._owns_tracing, earlier._owns_tracing = earlier._owns_tracing, False
         self.maintenance.order = earlier.maintenance.order

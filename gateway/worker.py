@@ -203,8 +203,9 @@ class Worker:
         self._started().reroute()
 
     def _end_orders(self) -> None:
-        """What has expired is no rule of any route any more."""
+        """What has expired is no rule of any route any more, and what was revoked allows no tunnel."""
         configured = self._knowing()
+        configured.authentication.end_tunnels()
         if configured.maintenance.has_expired() | configured.addresses.have_expired():
             self._started().reroute()
 
@@ -278,6 +279,7 @@ class Worker:
                 self._servers.clear()
                 cut = await self._plane.drain(timeout)
                 await self._knowing().drained()
+                self._tell_changed()
                 self._log_drained(cut)
                 self._report(None)
         finally:

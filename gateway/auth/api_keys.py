@@ -50,6 +50,10 @@ class ApiKeys:
             raise NotBelieved("revoked" if digest in self._void else "unknown_api_key")
         return found
 
+    def knows(self, digest: str) -> bool:
+        """Whether there is still a key with this SHA-256."""
+        return digest in self._by_digest
+
     def _credential(self, digest: str, key: ApiKeySettings) -> Credential:
         identity = Identity(subject=key.id, client=key.client, roles=frozenset(key.roles), scheme="api_key")
         return Credential(

@@ -13,6 +13,7 @@ from gateway.auth.guard import Guard
 from gateway.auth.introduction import Introduction
 from gateway.auth.revocations import Revocations
 from gateway.auth.settings import AuthSettings
+from gateway.auth.tunnels import Tunnels
 from gateway.proxy import plain_heads
 from gateway.proxy.admission import Rule
 from gateway.telemetry.records import iso
@@ -49,6 +50,9 @@ class Authentication:
         self.introduction = Introduction(settings)
         self.source: KeySource | None = None
         plain_heads.never_keep(settings.api_key_header.encode())
+        self.tunnels = Tunnels()
+        self._judged = 0
+        self._revised = 0
         self._revocations = Revocations(settings.leeway_secs)
         self._api_keys = ApiKeys(settings)
         self._keys: Keys | None = None
@@ -76,7 +80,8 @@ class Authentication:
             )
 
     def inherit(self, earlier: Authentication) -> None:
-        """Begin with the fetched keys of the one before, where they come from the same place."""
+        """Begin with the tunnels of the one before, and with its fetched keys, where they come from the same place."""
+        self.tunnels = earlier.tunnels
         place = (self.settings.jwks_url, self.settings.jwt_algorithm)
         is_same = place == (earlier.settings.jwks_url, earlier.settings.jwt_algorithm)
         if is_same and self.source is not None and self._keys is not None and earlier._keys is not None:
@@ -97,6 +102,7 @@ class Authentication:
 
     def revoke(self, told: dict[str, Any]) -> bool:
         """Believe no longer what the supervisor names: at once, also what was found good before."""
+        self._revised += 1
         self._revocations.add(told, self.now())
         for name in told["tokens"]:
             self.cache.drop(name)
@@ -105,6 +111,23 @@ class Authentication:
         if told["resets"] is not None:
             self._api_keys.replace_resets(told["resets"])
         return True
+
+    def end_tunnels(self) -> None:
+        """End those that a token or key allowed that counts no longer; to be called several times a second."""
+        ends = self.settings.tunnels_end_at_expiry
+        if ends or self._judged != self._revised:
+            self._judged = self._revised
+            self.tunnels.end(self._void if not ends else lambda one: self._void(one) or self._expired(one))
+
+    def _void(self, credential: Credential) -> str | None:
+        if credential.identity.scheme == "api_key":
+            good = self._api_keys.knows(credential.id) and not self._revocations.names(credential.id)
+        else:
+            good = not self._revocations.covers(credential)
+        return None if good else "revoked"
+
+    def _expired(self, credential: Credential) -> str | None:
+        return "expired" if credential.expires_at <= self.now() else None
 
     def cached(self, token: bytes) -> Credential | None:
         """The credential that a token is, if it was found good lately."""

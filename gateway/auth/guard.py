@@ -8,7 +8,7 @@ from gateway.auth.answers import refusal
 from gateway.auth.credentials import Credential, NotBelieved
 from gateway.auth.sent import Bearing, Sent
 from gateway.proxy.admission import Asking
-from gateway.proxy.message import Refused
+from gateway.proxy.message import Headers, Refused
 
 if TYPE_CHECKING:
     from gateway.auth.authentication import Authentication
@@ -36,28 +36,43 @@ class Guard:
 
     def __call__(self, exchange: Exchange) -> Asking | None:
         """Let pass who is known and allowed to. What comes before `_look` is the way of nearly all requests."""
+        head = exchange.head
+        block = head.block
+        if block is None or block.headers is not head.headers:
+            bearer = self._sole_bearer(head.headers)
+        elif block.bearing is self._bearing:
+            bearer = block.bearer
+        else:
+            bearer = block.bearer = self._sole_bearer(head.headers)
+            block.bearing = self._bearing
+        # Whether it is good is looked up each time: it may have ended, or be revoked.
+        credential = self._cached(bearer)
+        if credential is not None and credential.until > self._now():
+            self._admit(exchange, credential)
+            return None
+        return self._look(exchange)
+
+    def _sole_bearer(self, headers: Headers) -> bytes:
+        """The value of `authorization`, where it is the only one that bears a credential; else empty."""
         names, mark = self._names, self._mark
         bearer = b""
         sent = 0
-        for name, value in exchange.head.headers:
+        for name, value in headers:
             if name in names:
                 if name == b"authorization":
                     bearer = value
                 elif name == b"cookie" and mark not in value:
                     continue
                 sent += 1
-        if sent == 1:
-            credential = self._cached(bearer)
-            if credential is not None and credential.until > self._now():
-                self._admit(exchange, credential)
-                return None
-        return self._look(exchange)
+        return bearer if sent == 1 else b""
 
     def _admit(self, exchange: Exchange, credential: Credential) -> None:
         identity = exchange.identity = credential.identity
         if (self._roles and self._roles.isdisjoint(identity.roles)) or not self._permissions <= credential.permissions:
             raise self._refused(exchange, NotBelieved("forbidden", identity))
         exchange.request_headers = credential.edits
+        if exchange.head.upgrade:
+            self._authentication.tunnels.add(exchange, credential)
         self._tally.auth_succeeded()
 
     def _look(self, exchange: Exchange) -> Asking | None:

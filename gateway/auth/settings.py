@@ -109,6 +109,7 @@ class AuthSettings(Section):
     api_key_header: str = "x-api-key"
     api_keys: tuple[ApiKeySettings, ...] = ()
     forward_token: bool = True
+    tunnels_end_at_expiry: bool = False
     identity_headers: IdentityHeaderSettings = Field(default_factory=IdentityHeaderSettings)
     revocations: RevocationSettings = Field(default_factory=RevocationSettings)
     sessions: SessionSettings = Field(default_factory=SessionSettings)

@@ -33,6 +33,9 @@ class _Nobody:
     def write(self, part: bytes) -> None:
         """Nobody reads it."""
 
+    def write_whole(self, answer: bytes) -> None:
+        """Nobody reads it."""
+
     def pause_body(self) -> None:
         """There is no body."""
 

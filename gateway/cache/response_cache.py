@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gateway.cache.collapsing import Collapsing
@@ -56,6 +56,7 @@ class ResponseCache:
         self._closed = {route.id for route in settings.routes if route.auth_required}
         self._counts: Counter[str] = Counter()
         self._changed: dict[bytes, None] = {}
+        self._successor: ResponseCache | None = None
         for route in settings.routes:
             own = route.cache
             if own.enabled if own is not None else chosen.enabled:
@@ -87,8 +88,11 @@ class ResponseCache:
         head = RequestHead(b"GET", wanted, path, "1.1", headers, host, None, False, True, False, frozenset())
         return self.refreshing.warm(found[0], route, plane, found[1], head, self._rules[route.id])
 
-    def changed(self, keys: Iterable[bytes]) -> None:
+    def changed(self, keys: Collection[bytes]) -> None:
         """Forget what a request has changed; the other workers are told with the next `take_changed`."""
+        if self._successor is not None:
+            self._successor.changed(keys)
+            return
         for key in keys:
             self.store.invalidate(key, "unsafe")
             self._changed[key] = None
@@ -113,6 +117,12 @@ class ResponseCache:
     def close(self) -> None:
         """Give up what no client waits for."""
         self.refreshing.close()
+
+    def replaced_by(self, successor: ResponseCache) -> None:
+        """Another one serves from now on. What requests that began here change, it has to forget."""
+        self.close()
+        self._successor = successor
+        successor.changed(self._changed)
 
     def take_report(self) -> dict[str, Any] | None:
         """What was counted since the last call, and what there is; None where nothing is cached."""

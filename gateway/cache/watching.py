@@ -47,16 +47,34 @@ class Passing:
 
 
 class Unsafe(Passing):
-    """A request that may change things: what is stored of them is forgotten when it was done (RFC 9111, 4.4)."""
+    """A request that may change things: what is stored of them is forgotten when it was done (RFC 9111, 4.4).
+
+    That is when its answer begins, and once more when it ends: an upstream may answer before it is done, and what was
+    fetched meanwhile may be of before.
+    """
 
     def __init__(self, exchange: Exchange, changed: Callable[[list[bytes]], None]) -> None:
         super().__init__(exchange)
         self._changed = changed
+        self._keys: list[bytes] = []
 
     def answer_started(self, head: ResponseHead) -> None:
         if 200 <= head.status < 400:
-            self._changed(self._concerned(head))
+            self._keys = self._concerned(head)
+            self._changed(self._keys)
         super().answer_started(head)
+
+    def answer_ended(self) -> None:
+        self._done()
+        super().answer_ended()
+
+    def leg_over(self) -> None:
+        self._done()
+
+    def _done(self) -> None:
+        keys, self._keys = self._keys, []
+        if keys:
+            self._changed(keys)
 
     def _concerned(self, head: ResponseHead) -> list[bytes]:
         """The request's URL, and those that the answer names, of the same origin."""

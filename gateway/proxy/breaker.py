@@ -112,29 +112,3 @@ class CircuitBreaker:
         self._successes = 0
         self._probing = False
         self._turned(state)
-
-
-class Passage:
-    """What one request tells the breaker that let it through, once."""
-
-    __slots__ = ("_breaker", "_ticket")
-
-    def __init__(self, breaker: CircuitBreaker | None, ticket: int) -> None:
-        self._breaker = breaker
-        self._ticket = ticket
-
-    def tell(self, *, success: bool | None) -> None:
-        """None where nothing can be said of the upstream. Only the first word counts."""
-        breaker, self._breaker = self._breaker, None
-        if breaker is None:
-            return
-        if success is None:
-            breaker.gave_up(self._ticket)
-        elif success:
-            breaker.succeeded(self._ticket)
-        else:
-            breaker.failed(self._ticket)
-
-
-#: Of an upstream without a breaker.
-FREE = Passage(None, 0)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 _LINGER_SECS = 2.0
+#: An idle connection keeps the head of its last request for as long: there may be very many of them.
+_REMEMBERED_SECS = 5.0
 _NEVER = float("inf")
 
 
@@ -81,6 +83,18 @@ class DownstreamConnection(asyncio.Protocol):
             exchange.client_gone()
 
     def data_received(self, data: bytes) -> None:
+        if self._current is None and not (self._waiting or self._closing or self._full or self._refused):
+            head = self._reader.whole(data)
+            if head is not None:
+                # As `_pump` would begin it; what arrives behind it finds it here, and waits.
+                self._deadline = _NEVER
+                self._current = Exchange(self.plane, self, head, whole=True)
+                self.plane.dispatch(self._current)
+                return
+        self._received(data)
+
+    def _received(self, data: bytes) -> None:
+        """Whatever is not just one whole request."""
         if self._tunnelling and self._current is not None:
             self._current.request_body(data)
             return
@@ -134,6 +148,13 @@ class DownstreamConnection(asyncio.Protocol):
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(part)
+
+    def write_whole(self, answer: bytes) -> None:
+        """Send a whole answer, which waits for nothing else in this turn of the loop."""
+        if self._out:
+            self._out.append(answer)
+        else:
+            self.transport.write(answer)
 
     def _flush(self) -> None:
         if self._out:
@@ -255,6 +276,8 @@ class DownstreamConnection(asyncio.Protocol):
             self._expire()
         elif self.plane.draining:
             self._close_if_idle(now)
+        elif now - self._idle_since > _REMEMBERED_SECS:
+            self._reader.forget()
 
     def _expire(self) -> None:
         if self._closing:

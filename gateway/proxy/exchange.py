@@ -6,123 +6,24 @@ upstream's by its leg; it awaits nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from gateway.proxy import rewriting
-from gateway.proxy.admission import Admission, Identity
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk, takes_trailers
+from gateway.proxy.exchange_state import ExchangeState
 from gateway.proxy.kept_leg import KeptLeg
-from gateway.proxy.legs import AnswerWatcher, ClientSide, Leg
-from gateway.proxy.message import Headers, Refused, RequestHead, ResponseHead
+from gateway.proxy.legs import AnswerWatcher, Leg
+from gateway.proxy.message import Headers, Refused, ResponseHead
+from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.replies import Reply, error_reply
-from gateway.proxy.routing import Route
 from gateway.proxy.upstream_leg import UpstreamLeg
 
-if TYPE_CHECKING:
-    from gateway.policies.compression import Choice
-    from gateway.policies.encoding import Encoder
-    from gateway.proxy.dataplane import Dataplane
-
-# A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
-_BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
 _DISCARDABLE_BODY = 65_536
 
 
-class Exchange:
-    """A request on its way; `route` is None until one was found.
+class Exchange(ExchangeState):
+    """A request on its way, and what moves it."""
 
-    Rules may set `identity` and `request_headers`, and add to `answer_headers`: the client gets those with whatever
-    answer it is given, that of the upstream or one of the gateway's own. Of an upstream's answer,
-    `dropped_answer_headers` are left out. `at_end` is called when it is over. `make_leg` makes its way to an upstream.
-    `trace_id` and `span_id` are what its trace context says, where requests are traced.
-    """
-
-    # What hardly any request has is kept by the class until then: there is one of these for each request.
-    at_end: Callable[[], None] | None = None
-    dropped_answer_headers = rewriting.RESPONSE_OWN
-    make_leg: Callable[[Exchange, UpstreamPool, list[bytes], AnswerWatcher | None], UpstreamLeg] = UpstreamLeg
-    trace_id: str | None = None
-    span_id: str | None = None
-    compressing: Choice | None = None
-    """What its client takes, where its route's answers are compressed; `encoder` has the body where this one is."""
-    encoder: Encoder | None = None
-
-    def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead) -> None:
-        self.plane = plane
-        self.client = client
-        self.head = head
-        self.correlation = rewriting.correlation_id(head)
-        self.route: Route | None = None
-        self.identity: Identity | None = None
-        self.admission: Admission | None = None
-        self.request_headers: rewriting.HeaderEdits | None = None
-        self.answer_headers: Headers = []
-        self.label = "_unmatched"
-        self.status = 0
-        self.error_type: str | None = None
-        self.detail: str | None = None
-        self.received_bytes = 0
-        self.sent_bytes = 0
-        self.started_at = plane.clock()
-        self.request_done = False
-        self.over = False
-        self.client_is_full = False
-        """Whether the client does not read its answer."""
-        self.upgraded_at = 0.0
-        """When the client and the upstream went over to another protocol; 0 where they did not."""
-        self._client_ip: bytes | None = None
-        self._leg: Leg | None = None
-        self._unsent: list[bytes] = []
-        self._framing = Framing.NONE
-        self._isolated = head.has_body and head.method in _BODY_UNDEFINED
-        self._close = not head.keep_alive or self._isolated
-        self._answer_done = False
-        self._last_chunk = LAST_CHUNK
-        self._client_deadline = self.started_at + plane.client_timeout
-        self._total_deadline = float("inf")
-
-    @property
-    def client_ip(self) -> bytes:
-        """The client's address: the peer's, or what trusted proxies say of the one before them."""
-        peer = self.client.peer
-        if not peer.trusted:
-            return peer.address
-        if self._client_ip is None:
-            self._client_ip = self.plane.proxies.client(peer, self.head)
-        return self._client_ip
-
-    @property
-    def service(self) -> str | None:
-        """The id of the upstream that the request was meant for when it was let through."""
-        return None if self._leg is None else self._leg.service
-
-    @property
-    def upgrade(self) -> bytes:
-        """The protocol that is asked of the upstream, because the client wants it and the route allows it."""
-        wanted, route = self.head.upgrade, self.route
-        return wanted if wanted and route is not None and wanted in route.upgrades and not self.head.has_body else b""
-
-    @property
-    def target(self) -> str | None:
-        """The target there that was asked last."""
-        return self._leg.target if isinstance(self._leg, UpstreamLeg) else None
-
-    @property
-    def retries(self) -> int:
-        """How many of its targets were asked in vain."""
-        return self._leg.retries if isinstance(self._leg, UpstreamLeg) else 0
-
-    @property
-    def has_time(self) -> bool:
-        """Whether the time of the request is not over."""
-        return self.plane.clock() <= self._total_deadline
-
-    @property
-    def request_is_whole(self) -> bool:
-        """Whether the upstream has surely read all of the request, so that another may follow it."""
-        return self.request_done and not self._isolated
+    __slots__ = ()
 
     # From the client.
 
@@ -208,7 +109,8 @@ class Exchange:
 
     def forward(self, pool: UpstreamPool, watcher: AnswerWatcher | None = None) -> None:
         """Pass the request on to its route's upstream; `watcher` gets the answer first and passes it on to this one."""
-        self._leg = leg = self.make_leg(self, pool, self._unsent, watcher)
+        make_leg = self.make_leg or UpstreamLeg
+        self._leg = leg = make_leg(self, pool, self._unsent, watcher)
         leg.begin()
 
     def wait(self, leg: Leg) -> None:
@@ -277,6 +179,27 @@ class Exchange:
             )
         )
 
+    def answer_whole(self, answer: PlainAnswer, body: bytes) -> None:
+        """All of it at once, for a request that is whole: what the calls around this one do, in one write."""
+        plane, head = self.plane, answer.head
+        self.status = head.status
+        self.sent_bytes = len(body)
+        self._answer_done = True
+        close = self._close = self._close or plane.draining
+        lines = answer.lines_without(self.dropped_answer_headers)
+        added = self.answer_headers
+        if added:
+            lines += b"".join([b"%b: %b\r\n" % header for header in added])
+        end = b"\r\nconnection: close\r\n\r\n" if close else b"\r\n\r\n"
+        self.client.write_whole(b"".join((lines, b"x-request-id: ", self.correlation, end, body)))
+        self.over = True
+        plane.concluded(self)
+        if self.at_end is not None:
+            self.at_end()
+            self.at_end = None
+        self._leg = None
+        self.client.exchange_over(keep_alive=not close)
+
     def answer_body(self, chunk: bytes, *, coded: bool = False) -> None:
         """A part of its body; `coded`: as the encoder gives it."""
         if self.encoder is not None and not coded:
@@ -328,7 +251,7 @@ class Exchange:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
             if now > self._client_deadline:
-                self._client_too_slow()
+                self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
 
@@ -337,18 +260,19 @@ class Exchange:
         if isinstance(self._leg, UpstreamLeg):
             heard = max(heard, self._leg.heard_at)
         if now - heard > self.plane.settings.server.tunnel_idle_timeout_secs:
-            self.detail = "both sides were silent for too long"
-            self._conclude(self.status, None)
-            self.client.cut()
+            self.end_tunnel("both sides were silent for too long")
+
+    def end_tunnel(self, why: str) -> None:
+        """End what the client and the upstream have between them."""
+        self.detail = why
+        self._conclude(self.status, None)
+        self.client.cut()
 
     def _client_owes_body(self) -> bool:
         leg = self._leg
         if self.request_done or (leg is not None and leg.full):
             return False
         return self._answer_done or (leg is not None and leg.connected)
-
-    def _client_too_slow(self) -> None:
-        self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
 
     def _upstream_too_slow(self, leg: Leg | None) -> None:
         message = "the upstream did not answer in time"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from gateway.proxy.plain_heads import Block
 
 Header: TypeAlias = tuple[bytes, bytes]
 Headers: TypeAlias = list[Header]
@@ -51,6 +54,8 @@ class RequestHead:
     connection_options: frozenset[bytes]
     upgrade: bytes = b""
     """The protocol that the client would rather speak from now on, lower case; empty where it does not ask."""
+    block: Block | None = field(default=None, compare=False, repr=False)
+    """What is known of its header lines, where the connection has sent the same before."""
 
     @property
     def has_body(self) -> bool:

@@ -8,11 +8,20 @@ odd methods, versions and names, headers that steer the connection, anything tha
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, Any, cast
 
 from gateway.proxy import framing, target
 from gateway.proxy.message import Header, Headers, RequestHead, ResponseHead
+from gateway.proxy.rewriting import HeaderEdits, response_lines, sent_id
 
-_REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (/[!\"$-~]*+) HTTP/1\.1\r\n")
+if TYPE_CHECKING:
+    from gateway.proxy.peers import Peer
+
+# The path of nearly every target needs no second look: it has no escapes, dots or backslashes. It is the second group.
+_REQUEST_LINE = re.compile(
+    rb"(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) "
+    rb"(?:((/[!\"$&-\-/->@-\[\]-~]*+)(?:\?[!\"$-~]*+)?)|(/[!\"$-~]*+)) HTTP/1\.1"
+)
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\t -~\x80-\xff]*+)\r\n")
 # Names without "_" and "--", which could imitate a framing header.
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+.^`|~]++(?:-[A-Za-z0-9!#$%&'*+.^`|~]++)*+")
@@ -29,9 +38,16 @@ _KEPT_ALIVE = frozenset({b"keep-alive"})
 _LONGEST_LENGTH = 18
 _MOST_LINES = 4096
 _LONGEST_LINE = 100
-_NOT_KEPT = {b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key"}
+_NOT_KEPT = {
+    b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key",
+    # These are of one message only, and would push out what comes again.
+    b"x-request-id", b"traceparent", b"idempotency-key",
+}  # fmt: skip
 #: Header lines that were read before: the same few come again and again. Long ones and credentials are not kept.
 _LINES: dict[bytes, Header] = {}
+_NO_LINES: dict[bytes, Header] = {}
+_MOST_ANSWERS = 256
+_ANSWERS: dict[bytes, PlainAnswer] = {}
 
 
 def never_keep(name: bytes) -> None:
@@ -39,6 +55,7 @@ def never_keep(name: bytes) -> None:
     _NOT_KEPT.add(name)
     for line in [line for line, header in _LINES.items() if header[0] == name]:
         del _LINES[line]
+    _ANSWERS.clear()
 
 
 def plain_request(data: bytes, start: int, *, most_head: int, most_target: int) -> tuple[RequestHead, int] | None:
@@ -47,30 +64,156 @@ def plain_request(data: bytes, start: int, *, most_head: int, most_target: int) 
     Raises:
         Refused: it must not be passed on.
     """
-    line = _REQUEST_LINE.match(data, start)
+    break_at = data.find(b"\r\n", start)
     end = data.find(b"\r\n\r\n", start)
-    if line is None or end < line.end() or end + 4 - start > most_head:
+    if end <= break_at or end + 4 - start > most_head:
         return None
-    method, wanted = line.groups()
-    read = _read(data[line.end() : end])
-    if read is None or len(wanted) > most_target:
+    line = _REQUEST_LINE.fullmatch(data, start, break_at)
+    block = None if line is None else _block(data[break_at : end + 4])
+    if line is None or block is None:
+        return None
+    head = _head(line, block, most_target)
+    return None if head is None else (head, end + 4)
+
+
+def whole_request(data: bytes, earlier: Block | None = None, *, most_head: int, most_target: int) -> RequestHead | None:
+    """The request without a body that `data` is, with nothing behind it; None where it is anything else.
+
+    Its credentials may be those of an `earlier` one, which spares another look at them.
+
+    Raises:
+        Refused: it must not be passed on.
+    """
+    if len(data) > most_head or not data.endswith(b"\r\n\r\n"):
+        return None
+    break_at = data.find(b"\r\n")
+    line = _REQUEST_LINE.fullmatch(data, 0, break_at)
+    # An empty line before the last is no plain header, so a second request is seen here, too.
+    block = None if line is None else _block(data[break_at:], earlier)
+    return None if line is None or block is None else _head(line, block, most_target)
+
+
+def repeated_request(data: bytes, block: Block, *, most_head: int, most_target: int) -> RequestHead | None:
+    """The request that is nothing but a line and that block of header lines; None where it is anything else.
+
+    Clients send the same headers again and again, and what was checked then is true now: the same bytes are compared.
+
+    Raises:
+        Refused: it must not be passed on.
+    """
+    if not data.endswith(block.raw) or len(data) > most_head:
+        return None
+    line = _REQUEST_LINE.fullmatch(data, 0, len(data) - block.size)
+    return None if line is None else _head(line, block, most_target)
+
+
+def _head(line: re.Match[bytes], block: Block, most_target: int) -> RequestHead | None:
+    method, wanted, path, odd = line.groups()
+    if odd is not None:
+        if len(odd) > most_target:
+            return None
+        wanted = target.normalised(odd)
+        path = target.checked_path(wanted)
+    elif len(wanted) > most_target:
+        return None
+    return RequestHead(
+        method, wanted, path, "1.1", block.headers, block.host, None, False, True, False, block.options, b"", block
+    )
+
+
+class Block:
+    """The header lines of a request, and what was made of them: the next request may have the same.
+
+    `raw` is from the end of the request's line to the end of the head. What others find out from the headers alone is
+    kept beside them, with what else it depends on.
+    """
+
+    __slots__ = (
+        "_own_lines",
+        "bearer", "bearing", "edits", "headers", "host", "lines", "options", "peer", "raw", "sent_id", "size",
+    )  # fmt: skip
+
+    def __init__(self, raw: bytes, headers: Headers, host: bytes, options: frozenset[bytes], sent_id: bytes) -> None:
+        self.raw = raw
+        self.size = len(raw)
+        self.headers = headers
+        self.host = host
+        self.options = options
+        self.sent_id = sent_id
+        self.bearing: Any = None
+        self.bearer = b""
+        self.peer: Peer | None = None
+        self.edits: HeaderEdits | None = None
+        self.lines = b""
+        self._own_lines: dict[bytes, Header] | None = None
+
+    def own_lines(self) -> dict[bytes, Header]:
+        """The lines that are not kept for all connections: long ones and credentials."""
+        if self._own_lines is None:
+            pairs = zip(self.raw[2:-4].split(b"\r\n"), self.headers, strict=True)
+            self._own_lines = {line: header for line, header in pairs if line not in _LINES}
+        return self._own_lines
+
+
+def _block(raw: bytes, earlier: Block | None = None) -> Block | None:
+    read = _read(raw[2:-4], _NO_LINES if earlier is None else earlier.own_lines())
+    if read is None:
         return None
     headers, by_name, options = read
     host = by_name.get(b"host")
     if host is None or not framing.HOST.fullmatch(host) or not _STEERING_REQUESTS.isdisjoint(by_name):
         return None
-    if b"%" in wanted or b"." in wanted or b"\\" in wanted:
-        wanted = target.normalised(wanted)
-        path = target.checked_path(wanted)
-    else:
-        path = wanted.partition(b"?")[0]
-    return RequestHead(method, wanted, path, "1.1", headers, host, None, False, True, False, options), end + 4
+    return Block(raw, headers, host, options, sent_id(headers) if b"x-request-id" in by_name else b"")
 
 
-def plain_answer(data: bytes) -> tuple[ResponseHead, int] | None:
-    """The head of an answer with a body of known length, and where it ends; None where the parser has to look."""
+class PlainAnswer:
+    """The head of an answer with a body of known length, and how its lines are written for a client."""
+
+    __slots__ = ("_dropped", "_lines", "head", "length", "size")
+
+    def __init__(self, head: ResponseHead, size: int) -> None:
+        self.head = head
+        self.length = head.content_length or 0
+        """Of the body."""
+        self.size = size
+        """Of the head itself, with its end."""
+        self._dropped: frozenset[bytes] = frozenset()
+        self._lines = b""
+
+    def own_head(self) -> ResponseHead:
+        """The head for somebody who may change it."""
+        head = self.head
+        return ResponseHead(head.status, head.reason, head.headers.copy(), self.length, False, head.connection_options)
+
+    def lines_without(self, dropped: frozenset[bytes]) -> bytes:
+        """The lines for a client that is told the length, but for the last: `x-request-id` and what ends the head."""
+        if self._dropped is not dropped:
+            self._lines = response_lines(self.head, dropped=dropped, chunked=False, length=self.length)
+            self._dropped = dropped
+        return self._lines
+
+
+def plain_answer(data: bytes) -> PlainAnswer | None:
+    """The head of the answer that `data` begins with; None where the parser has to look.
+
+    The same heads come again and again, from all connections to a target: those without credentials are kept.
+    """
+    end = data.find(b"\r\n\r\n") + 4
+    raw = data[:end]
+    known = _ANSWERS.get(raw)
+    if known is not None:
+        return known
+    found = _read_answer(raw)
+    if found is not None and _NOT_KEPT.isdisjoint([name for name, _ in found.head.headers]):
+        if len(_ANSWERS) >= _MOST_ANSWERS:
+            _ANSWERS.clear()
+        _ANSWERS[raw] = found
+    return found
+
+
+def _read_answer(data: bytes) -> PlainAnswer | None:
     line = _STATUS_LINE.match(data)
-    end = data.find(b"\r\n\r\n")
+    end = len(data) - 4
     if line is None or end < line.end():
         return None
     status, reason = line.groups()
@@ -81,17 +224,20 @@ def plain_answer(data: bytes) -> tuple[ResponseHead, int] | None:
     length = by_name.get(b"content-length", b"")
     if not length.isdigit() or len(length) > _LONGEST_LENGTH or not _STEERING_ANSWERS.isdisjoint(by_name):
         return None
-    return ResponseHead(int(status), reason, headers, int(length), False, options), end + 4
+    return PlainAnswer(ResponseHead(int(status), reason, headers, int(length), False, options), end + 4)
 
 
-def _read(block: bytes) -> tuple[Headers, dict[bytes, bytes], frozenset[bytes]] | None:
+def _read(
+    block: bytes, earlier: dict[bytes, Header] = _NO_LINES
+) -> tuple[Headers, dict[bytes, bytes], frozenset[bytes]] | None:
     """The headers, their values by name, and the options of the connection; None where it is not simply kept alive."""
-    headers: Headers = []
-    for line in block.split(b"\r\n"):
-        header = _LINES.get(line) or _header(line)
-        if header is None:
+    lines = block.split(b"\r\n")
+    known = [_LINES.get(line) for line in lines]
+    if None in known:
+        known = [header or earlier.get(line) or _header(line) for header, line in zip(known, lines, strict=True)]
+        if None in known:
             return None
-        headers.append(header)
+    headers = cast(Headers, known)
     by_name = dict(headers)
     if len(by_name) < len(headers) and _is_doubled(headers):
         return None

@@ -9,7 +9,7 @@ import httptools
 
 from gateway.proxy import framing, target
 from gateway.proxy.message import Headers, Refused, RequestHead
-from gateway.proxy.plain_heads import plain_request
+from gateway.proxy.plain_heads import Block, plain_request, repeated_request, whole_request
 
 _VERSIONS = ("1.1", "1.0")
 _NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
@@ -53,6 +53,8 @@ class RequestReader:
         self._body_bytes = 0
         self._wire_bytes = 0
         self._chunked = False
+        self._block: Block | None = None
+        """The header lines of an earlier request: the next one may have the same."""
         self.in_head = True
         self.started = False
         """Whether some of the next head has arrived."""
@@ -66,6 +68,31 @@ class RequestReader:
         self._next_limits = limits
         if self.in_head and not self.started:
             self._limits = limits
+
+    def whole(self, chunk: bytes) -> RequestHead | None:
+        """The head of the request that `chunk` is; None where `feed` has to look, which comes to the same.
+
+        Most requests have no body and arrive by themselves. Nothing is told to the sink.
+        """
+        if self.started or self.ended or not self.in_head:
+            return None
+        block, limits = self._block, self._limits
+        try:
+            if block is not None:
+                head = repeated_request(chunk, block, most_head=limits.head, most_target=limits.target)
+                if head is not None:
+                    return head
+            head = whole_request(chunk, block, most_head=limits.head, most_target=limits.target)
+        except Refused:
+            return None
+        if head is not None and head.block is not None and not head.block.sent_id:
+            # One with an id of its own comes only once; what was there before may come again.
+            self._block = head.block
+        return head
+
+    def forget(self) -> None:
+        """Keep nothing of earlier requests."""
+        self._block = None
 
     def feed(self, chunk: bytes) -> None:
         """Read `chunk`; the sink is called for what it completes."""

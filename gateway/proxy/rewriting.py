@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.proxy.message import Header, RequestHead, ResponseHead
+from gateway.proxy.message import Header, Headers, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 
 HOP_BY_HOP = frozenset(
@@ -35,19 +35,32 @@ RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}
 _NO_NAMES: frozenset[bytes] = frozenset()
 _CORRELATION_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 PSEUDONYM = b"tocsin-gateway"
+_IDS: list[bytes] = []
+_IDS_AT_ONCE = 64
 
 
 def correlation_id(head: RequestHead) -> bytes:
     """The client's `x-request-id` when it is harmless, otherwise a new random one."""
-    for name, value in head.headers:
+    block = head.block
+    return (sent_id(head.headers) if block is None else block.sent_id) or new_id()
+
+
+def sent_id(headers: Headers) -> bytes:
+    """The first harmless one among them; empty where there is none."""
+    for name, value in headers:
         if name == b"x-request-id" and _CORRELATION_ID.fullmatch(value):
             return value
-    return new_id()
+    return b""
 
 
 def new_id() -> bytes:
-    """A new random one. It names a request in logs and is no secret, so it need not cost a system call."""
-    return b"%032x" % random.getrandbits(128)
+    """A new random one, 32 hexadecimal digits; many are made at once, because each request wants one."""
+    try:
+        return _IDS.pop()
+    except IndexError:
+        digits = os.urandom(16 * _IDS_AT_ONCE).hex().encode()
+        _IDS.extend([digits[at : at + 32] for at in range(0, len(digits), 32)])
+        return _IDS.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,20 @@ def upstream_request(
     upgrade: bytes = b"",
 ) -> bytes:
     """The head to send to the upstream."""
-    lines = [head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, b"\r\n"]
+    block = head.block
+    if block is None or block.headers is not head.headers or upgrade:
+        lines = _request_lines(head, peer, edits, upgrade)
+    elif block.lines and block.edits is edits and block.peer is peer:
+        lines = block.lines
+    else:
+        lines = block.lines = _request_lines(head, peer, edits, b"")
+        block.edits, block.peer = edits, peer
+    return b"".join((head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, lines, correlation, b"\r\n\r\n"))
+
+
+def _request_lines(head: RequestHead, peer: Peer, edits: HeaderEdits | None, upgrade: bytes) -> bytes:
+    """What is between the value of `host` and that of `x-request-id`."""
+    lines = [b"\r\n"]
     dropped = _dropped(peer.trusted, _NO_NAMES if edits is None else edits.dropped)
     if not head.connection_options <= dropped:
         dropped |= head.connection_options
@@ -91,7 +117,7 @@ def upstream_request(
     _add_framing(lines, head)
     _add_forwarding(lines, head, peer)
     vias.append(head.version.encode() + b" " + PSEUDONYM)
-    lines += (b"via: ", b", ".join(vias), b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
+    lines += (b"via: ", b", ".join(vias), b"\r\nx-request-id: ")
     return b"".join(lines)
 
 
@@ -140,6 +166,15 @@ def client_response(
     dropped: frozenset[bytes] = RESPONSE_OWN,
 ) -> bytes:
     """The head to send to the client, with the framing that was chosen for it and what the gateway adds."""
+    more = [b"%b: %b\r\n" % header for header in added]
+    if close:
+        more.append(b"connection: close\r\n")
+    lines = response_lines(head, dropped=dropped, chunked=chunked, length=length)
+    return b"".join((lines, *more, b"x-request-id: ", correlation, b"\r\n\r\n"))
+
+
+def response_lines(head: ResponseHead, *, dropped: frozenset[bytes], chunked: bool, length: int | None) -> bytes:
+    """The part of it that is the same for all clients that get this answer."""
     lines = [b"HTTP/1.1 %d %s\r\n" % (head.status, head.reason)]
     named = head.connection_options
     via = b"1.1 " + PSEUDONYM
@@ -148,15 +183,11 @@ def client_response(
             via = value + b", " + via
         elif name not in dropped and name not in named:
             lines += (name, b": ", value, b"\r\n")
-    for name, value in added:
-        lines += (name, b": ", value, b"\r\n")
     if chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif length is not None:
         lines.append(b"content-length: %d\r\n" % length)
-    if close:
-        lines.append(b"connection: close\r\n")
-    lines += (b"via: ", via, b"\r\nx-request-id: ", correlation, b"\r\n\r\n")
+    lines += (b"via: ", via, b"\r\n")
     return b"".join(lines)
 
 

@@ -11,7 +11,7 @@ import httptools
 from gateway.proxy import framing
 from gateway.proxy.chunking import LAST_CHUNK, encoded
 from gateway.proxy.message import Headers, Refused, ResponseHead
-from gateway.proxy.plain_heads import REASON_BYTES, plain_answer
+from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
@@ -23,6 +23,8 @@ class AnswerSink(Protocol):
     """The exchange that waits for an upstream's answer."""
 
     def interim_answer(self, head: ResponseHead) -> None: ...
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool: ...
 
     def answer_started(self, head: ResponseHead) -> None: ...
 
@@ -244,14 +246,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _plain(self, data: bytes) -> bool:
         """Read an answer of the plainest kind without the parser; says whether it was one."""
-        found = plain_answer(data)
-        if found is None or self._sink is None:
+        answer, sink = plain_answer(data), self._sink
+        if answer is None or sink is None:
             return False
-        head, end = found
         self.answer_began = self._in_body = self._keep = True
-        self._remaining = head.content_length or 0
-        self._sink.answer_started(head)
-        self._plain_body(data[end:])
+        body = data[answer.size :]
+        if len(body) == answer.length and sink.whole_answer(answer, body):
+            return True
+        self._remaining = answer.length
+        sink.answer_started(answer.own_head())
+        self._plain_body(body)
         return True
 
     def _plain_body(self, data: bytes) -> None:

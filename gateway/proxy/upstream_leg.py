@@ -9,97 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.proxy import rewriting
-from gateway.proxy.breaker import FREE, Passage
-from gateway.proxy.legs import AnswerTaker, AnswerWatcher
+from gateway.proxy.leg_state import LegState
 from gateway.proxy.message import Headers, Refused, ResponseHead
-from gateway.proxy.pool import UpstreamPool
+from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.refusals import circuit_open, no_target
 from gateway.proxy.target_pool import Carrier, TargetPool
-
-if TYPE_CHECKING:
-    from gateway.proxy.exchange import Exchange
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 # What a client brings about by an odd method or version; it says nothing of the upstream.
 _CLIENTS_OWN = frozenset({501, 505})
 
 
-class UpstreamLeg:
+class UpstreamLeg(LegState):
     """One request on its way to an upstream and its answer back. `watcher` gets the answer, else the exchange does."""
 
-    __slots__ = (
-        "_connection",
-        "_exchange",
-        "_kept",
-        "_kept_bytes",
-        "_passage",
-        "_passed_on",
-        "_pool",
-        "_retried",
-        "_reused",
-        "_since",
-        "_taker",
-        "_target",
-        "_task",
-        "_tried",
-        "_unsent",
-        "_watcher",
-        "deadline",
-        "full",
-    )
-
-    def __init__(
-        self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes], watcher: AnswerWatcher | None = None
-    ) -> None:
-        self._exchange = exchange
-        self._watcher = watcher
-        self._taker: AnswerTaker = watcher or exchange
-        self._pool = pool
-        self._unsent = unsent
-        self._connection: Carrier | None = None
-        self._target: TargetPool[Any] | None = None
-        self._tried: list[TargetPool[Any]] = []
-        self._kept: list[bytes] | None = None
-        """What was sent of the body, where it may be sent again."""
-        self._kept_bytes = 0
-        self._task: asyncio.Task[None] | None = None
-        self._passage = FREE
-        self._reused = False
-        self._retried = False
-        self._passed_on = False
-        """Whether the client was sent anything of an answer."""
-        self._since = 0.0
-        self.full = False
-        """Whether the upstream does not read: send no more until `upstream_ready`."""
-        self.deadline = float("inf")
-
-    @property
-    def service(self) -> str:
-        """The upstream's id."""
-        return self._pool.id
-
-    @property
-    def target(self) -> str | None:
-        """The target that was asked last."""
-        return None if self._target is None else self._target.name
-
-    @property
-    def retries(self) -> int:
-        """How many targets were asked in vain before it."""
-        return len(self._tried)
-
-    @property
-    def connecting(self) -> bool:
-        """Whether a new connection is being made; that has a timeout of its own."""
-        return self._task is not None
-
-    @property
-    def connected(self) -> bool:
-        """Whether the request is on a connection."""
-        return self._connection is not None
+    __slots__ = ()
 
     # Beginning.
 
@@ -112,7 +39,7 @@ class UpstreamLeg:
                 self._exchange.plane.tally.circuit_rejected(self._pool.id)
                 self._taker.refuse(circuit_open(breaker.retry_after))
                 return
-            self._passage = Passage(breaker, ticket)
+            self._breaker, self._ticket = breaker, ticket
         pool = self._pool
         target = pool.only or pool.choose(self._exchange)
         if target is None:
@@ -156,13 +83,20 @@ class UpstreamLeg:
             self._failed(502, "disconnected", "the upstream closed the connection at once", is_safe=True)
             return
         self._connection, self._reused = connection, reused
-        self._since = exchange.plane.clock()
-        self.touch()
-        exchange.touch_client()
-        upgrade = exchange.head.upgrade and exchange.upgrade
-        connection.begin(self, self._head(upgrade), to_head_request=exchange.head.method == b"HEAD", upgrade=upgrade)
+        head = exchange.head
+        self._since = now = exchange.plane.clock()
+        self.deadline = now + self._pool.timeout
+        upgrade = head.upgrade and exchange.upgrade
+        connection.begin(self, self._head(upgrade), to_head_request=head.method == b"HEAD", upgrade=upgrade)
         if exchange.client_is_full:
             connection.pause_reading()
+        if not exchange.request_done or self._unsent or head.chunked or head.content_length:
+            self._send_body(connection)
+
+    def _send_body(self, connection: Carrier) -> None:
+        """What there is of it; the client may send more."""
+        exchange = self._exchange
+        exchange.touch_client()
         if self._unsent:
             unsent = self._unsent.copy()
             self._unsent.clear()
@@ -230,15 +164,6 @@ class UpstreamLeg:
         if self._connection is not None:
             self._connection.resume_reading()
 
-    @property
-    def heard_at(self) -> float:
-        """When something happened last."""
-        return self.deadline - self._pool.timeout
-
-    def touch(self) -> None:
-        """Something happened, so the upstream's time starts anew."""
-        self.deadline = self._exchange.plane.clock() + self._pool.timeout
-
     # From the upstream.
 
     def upstream_full(self) -> None:
@@ -256,16 +181,36 @@ class UpstreamLeg:
         self._passed_on = True
         self._taker.interim_answer(head)
 
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool:
+        """Take all of an answer at once, as most arrive; False where it has to come in parts, and nothing was done.
+
+        It does what `answer_started`, `answer_body` and `answer_ended` do where there is nothing to decide.
+        """
+        exchange, target, connection = self._exchange, self._target, self._connection
+        status = answer.head.status
+        is_usual = self._watcher is None and status < 500 and exchange.compressing is None
+        if not is_usual or not exchange.request_is_whole or exchange.over or target is None or connection is None:
+            return False
+        plane = exchange.plane
+        plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
+        if target.health.failures:
+            target.health.failures = 0
+        self._tell(success=True)
+        self._connection = None
+        target.give_back(connection)
+        exchange.answer_whole(answer, body)
+        return True
+
     def answer_started(self, head: ResponseHead) -> None:
         self.touch()
         plane, status, target = self._exchange.plane, head.status, self._target
         assert target is not None
-        plane.tally.upstream_answered(target.place, str(status), plane.clock() - self._since)
+        plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
         if status >= 500 and status not in _CLIENTS_OWN:
             self._pool.failed(target)
             if status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
                 return
-            self._passage.tell(success=False)
+            self._tell(success=False)
         elif target.health.failures:
             target.health.failures = 0
         self._passed_on = True
@@ -279,8 +224,8 @@ class UpstreamLeg:
         self.touch()
         plane, target = self._exchange.plane, self._target
         assert target is not None
-        plane.tally.upstream_answered(target.place, "101", plane.clock() - self._since)
-        self._passage.tell(success=True)
+        plane.tally.upstream_answered(target.place, 101, plane.clock() - self._since)
+        self._tell(success=True)
         self._passed_on = True
         self._exchange.upgraded(head)
 
@@ -288,7 +233,7 @@ class UpstreamLeg:
         self._exchange.answer_trailers(fields)
 
     def answer_ended(self) -> None:
-        self._passage.tell(success=True)
+        self._tell(success=True)
         connection, self._connection = self._connection, None
         if connection is not None and self._target is not None:
             if self._exchange.request_is_whole:
@@ -337,7 +282,7 @@ class UpstreamLeg:
         self._pool.failed(target, unreachable=unreachable)
         if is_safe and self._goes_elsewhere():
             return
-        self._passage.tell(success=False)
+        self._tell(success=False)
         self._taker.refuse(Refused(status, failure, message))
 
     # Another target.
@@ -360,7 +305,7 @@ class UpstreamLeg:
         exchange.plane.tally.retried(pool.id, "retried" if has_budget else "over_budget")
         if not has_budget:
             return False
-        self._tried.append(target)
+        self._tried = (*self._tried, target)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.abandon()
@@ -390,7 +335,8 @@ class UpstreamLeg:
 
     def conclude(self) -> None:
         """The exchange is over: what was not told of the upstream by now says nothing about it."""
-        self._passage.tell(success=None)
+        if self._breaker is not None:
+            self._tell(success=None)
         self.drop()
         if self._watcher is not None:
             self._watcher.leg_over()

@@ -163,6 +163,12 @@ def _authentication(ledger: Ledger) -> Iterator[Metric]:
         ["reason"],
         [((reason,), count) for reason, count in failures.items()],
     )
+    yield _counter(
+        "tunnels_ended_total",
+        "Tunnels that were ended because the token or key that allowed them was revoked, or has expired.",
+        ["reason"],
+        [((reason,), ledger.tunnels_ended[reason]) for reason in ("revoked", "expired")],
+    )
     yield _histogram(
         "auth_duration_seconds",
         "Time to look at a token or an API key; what is cached is not looked at.",

@@ -92,6 +92,14 @@ class Journal:
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
         )  # fmt: skip
 
+    def tunnel_ended(self, exchange: Exchange, reason: str) -> None:
+        """Log that what a client and an upstream had between them ends, because of what the client has shown."""
+        self.event(
+            "WARNING", "auth", "tunnel_ended", f"a tunnel ends: its credentials are {reason}",
+            correlation_id=exchange.correlation.decode(), client_ip=exchange.client_ip.decode(), reason=reason,
+            route=exchange.label, api_name=exchange.label, **self._who(exchange),
+        )  # fmt: skip
+
     def refused(self, peer: Peer, refused: Refused, correlation: bytes) -> None:
         """Log bytes that could not be read as a request."""
         self._talkers.request(peer.address, None, refused.status, 0)

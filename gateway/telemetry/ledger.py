@@ -28,6 +28,7 @@ class Ledger:
         self.upstream_retries: Counter[tuple[str, str]] = Counter()
         self.circuit_rejected: Counter[str] = Counter()
         self.spans: Counter[str] = Counter()
+        self.tunnels_ended: Counter[str] = Counter()
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
         self.auth_durations: dict[str, Distribution] = {}
@@ -87,6 +88,7 @@ class Ledger:
             self.upstream_retries[service, result] += count
         self.circuit_rejected.update(counted["circuit_rejected"])
         self.spans.update(counted["spans"])
+        self.tunnels_ended.update(counted["tunnels_ended"])
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])
         _add(self.auth_durations, counted["auth_durations"])

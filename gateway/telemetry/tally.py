@@ -5,7 +5,8 @@ Only increments travel, so totals stay monotonic whatever happens to a worker: w
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +15,8 @@ from gateway.telemetry.buckets import BOUNDS, fine_bin
 
 # Probes of the gateway's own endpoints would dilute the error rate and the latency of what clients ask for.
 OWN_LABELS = frozenset({"_health", "_metrics"})
+#: So many seconds are noted before they are counted: where nobody takes reports, memory is bounded all the same.
+_MOST_NOTED = 4096
 
 
 class Distribution:
@@ -35,16 +38,56 @@ class Distribution:
         self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
         self.sum += total
 
+    def observe_all(self, ordered: list[float]) -> None:
+        """Count many, in ascending order: only where the buckets begin is looked for."""
+        begin = 0
+        for number, bound in enumerate(BOUNDS):
+            end = bisect_right(ordered, bound, begin)
+            self.counts[number] += end - begin
+            begin = end
+        self.counts[-1] += len(ordered) - begin
+        self.sum += math.fsum(ordered)
 
-class RouteSlice:
-    """One route's requests since the last report: how many, how many failed (5xx), how fast."""
 
-    __slots__ = ("bins", "errors", "requests")
+class Outcomes:
+    """What became of requests of one kind since the last report: how many of each outcome, and how long they took.
+
+    Requests only note their seconds. They are put in order before they are counted in buckets, some thousands at once:
+    measured, a tenth of what it took to look for the buckets of each by itself.
+    """
+
+    __slots__ = ("_bins", "_distribution", "counts", "seconds")
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.errors = 0
-        self.bins: Counter[int] = Counter()
+        self.counts: dict[Any, int] = {}
+        self.seconds: list[float] = []
+        self._distribution = Distribution()
+        self._bins: Counter[int] = Counter()
+
+    def add(self, outcome: Any, seconds: float) -> None:
+        """Count one."""
+        counts = self.counts
+        counts[outcome] = counts.get(outcome, 0) + 1
+        noted = self.seconds
+        noted.append(seconds)
+        if len(noted) >= _MOST_NOTED:
+            self._fold()
+
+    def _fold(self) -> None:
+        ordered, self.seconds = sorted(self.seconds), []
+        self._distribution.observe_all(ordered)
+        begin = 0
+        while begin < len(ordered):
+            number = fine_bin(ordered[begin])
+            end = bisect_right(ordered, number, begin, key=fine_bin)
+            self._bins[number] += end - begin
+            begin = end
+
+    def folded(self) -> tuple[Distribution, Counter[int]]:
+        """All of their seconds, in buckets of both kinds."""
+        if self.seconds:
+            self._fold()
+        return self._distribution, self._bins
 
 
 class Tally:
@@ -54,15 +97,15 @@ class Tally:
         self._reset()
 
     def _reset(self) -> None:
-        self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._durations: dict[str, Distribution] = {}
-        self._slices: dict[str, RouteSlice] = {}
-        self._upstream_durations: dict[str, Distribution] = {}
-        self._upstream_requests: Counter[tuple[str, str]] = Counter()
+        self._routes: dict[str, Outcomes] = {}
+        """By route; an outcome is (method, status)."""
+        self._places: dict[str, Outcomes] = {}
+        """By upstream and target; an outcome is a status."""
         self._upstream_failures: Counter[tuple[str, str]] = Counter()
         self._retries: Counter[tuple[str, str]] = Counter()
         self._circuit_rejected: Counter[str] = Counter()
         self._spans: Counter[str] = Counter()
+        self._tunnels_ended: Counter[str] = Counter()
         self._auth_succeeded = 0
         self._auth_failures: Counter[str] = Counter()
         self._auth_durations: dict[str, Distribution] = {}
@@ -72,21 +115,17 @@ class Tally:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered (or abandoned by its client)."""
-        self._requests[method, route, status] += 1
-        self._observe(self._durations, route, seconds)
-        if route in OWN_LABELS:
-            return
-        piece = self._slices.get(route)
-        if piece is None:
-            piece = self._slices[route] = RouteSlice()
-        piece.requests += 1
-        piece.errors += status >= 500
-        piece.bins[fine_bin(seconds)] += 1
+        outcomes = self._routes.get(route)
+        if outcomes is None:
+            outcomes = self._routes[route] = Outcomes()
+        outcomes.add((method, status), seconds)
 
-    def upstream_answered(self, place: str, status: str, seconds: float) -> None:
+    def upstream_answered(self, place: str, status: int, seconds: float) -> None:
         """Count an upstream's answer; `place` is `service/target`, `seconds` the time to its head."""
-        self._upstream_requests[place, status] += 1
-        self._observe(self._upstream_durations, place, seconds)
+        outcomes = self._places.get(place)
+        if outcomes is None:
+            outcomes = self._places[place] = Outcomes()
+        outcomes.add(status, seconds)
 
     def upstream_failed(self, place: str, failure: str) -> None:
         """Count an upstream's target that did not answer properly."""
@@ -103,6 +142,10 @@ class Tally:
     def spans(self, outcome: str, spans: int) -> None:
         """Count what became of spans of traces."""
         self._spans[outcome] += spans
+
+    def tunnel_ended(self, reason: str) -> None:
+        """Count a tunnel whose client is not believed any more."""
+        self._tunnels_ended[reason] += 1
 
     def auth_succeeded(self) -> None:
         """Count a request whose sender is known and allowed to send it."""
@@ -136,17 +179,24 @@ class Tally:
     def take(self) -> dict[str, Any]:
         """Everything counted since the last call, as JSON values."""
         taken = {
-            "requests": [[*key, count] for key, count in self._requests.items()],
-            "durations": _distributions(self._durations),
-            "slices": {
-                route: [piece.requests, piece.errors, list(piece.bins.items())] for route, piece in self._slices.items()
-            },
-            "upstream_durations": _distributions(self._upstream_durations),
-            "upstream_requests": [[*key, count] for key, count in self._upstream_requests.items()],
+            "requests": [
+                [method, route, status, count]
+                for route, outcomes in self._routes.items()
+                for (method, status), count in outcomes.counts.items()
+            ],
+            "durations": _distributions({route: one.folded()[0] for route, one in self._routes.items()}),
+            "slices": {route: _slice(one) for route, one in self._routes.items() if route not in OWN_LABELS},
+            "upstream_durations": _distributions({place: one.folded()[0] for place, one in self._places.items()}),
+            "upstream_requests": [
+                [place, str(status), count]
+                for place, outcomes in self._places.items()
+                for status, count in outcomes.counts.items()
+            ],
             "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
             "upstream_retries": [[*key, count] for key, count in self._retries.items()],
             "circuit_rejected": dict(self._circuit_rejected),
             "spans": dict(self._spans),
+            "tunnels_ended": dict(self._tunnels_ended),
             "auth_succeeded": self._auth_succeeded,
             "auth_failures": dict(self._auth_failures),
             "auth_durations": _distributions(self._auth_durations),
@@ -163,6 +213,12 @@ class Tally:
         if distribution is None:
             distribution = distributions[label] = Distribution()
         distribution.observe(seconds)
+
+
+def _slice(outcomes: Outcomes) -> list[Any]:
+    """[requests, of them failed (5xx), [fine bin, how many of them] of how long they took]."""
+    errors = sum(count for (_, status), count in outcomes.counts.items() if status >= 500)
+    return [sum(outcomes.counts.values()), errors, list(outcomes.folded()[1].items())]
 
 
 def _distributions(distributions: dict[str, Distribution]) -> dict[str, list[Any]]:

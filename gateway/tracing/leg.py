@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.proxy.legs import AnswerWatcher
 from gateway.proxy.message import ResponseHead
+from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.target_pool import TargetPool
 from gateway.proxy.upstream_leg import UpstreamLeg
@@ -40,6 +41,9 @@ class TracedLeg(UpstreamLeg):
         self._span = self._trace.asked(self._exchange, self._pool.id, target, resent)
         self._exchange.request_headers = self._trace.context.edits_for(self._span.id, self._edits)
         super()._go_to(target, fresh=fresh)
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool:  # noqa: ARG002 - the parts tell the span
+        return False
 
     def answer_started(self, head: ResponseHead) -> None:
         if self._span is not None:

@@ -190,3 +190,11 @@ def test_import_contracts_cover_every_room() -> None:
     assert set(contracts["root_packages"]) == set(ROOMS)
     sources_named = {name.split(".")[0] for one in contracts["contracts"] for name in one.get("source_modules", ())}
     assert sources_named == set(ROOMS)
+
+
+def test_what_tests_share_is_in_no_module_of_tests() -> None:
+    taken = re.compile(r"^(?:from|import) tests\.[\w.]*\btest_\w+", re.MULTILINE)
+    found = {
+        str(one.relative_to(ROOT)): taken.findall(one.read_text("utf-8")) for one in (ROOT / "tests").rglob("*.py")
+    }
+    assert {file: lines for file, lines in found.items() if lines} == {}

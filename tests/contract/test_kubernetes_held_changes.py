@@ -19,7 +19,7 @@ from commands.ports import Drafted, Rejected
 from tests.contract.altering import plan_of
 from tests.contract.clusters import DEPLOYMENT, SPACE, deployment, grant_nodes, still
 from tests.contract.gateways import NAME
-from tests.contract.test_contract_kubernetes_objects import (
+from tests.contract.kubernetes_objects import (
     BLUE,
     GREEN,
     PAGE,

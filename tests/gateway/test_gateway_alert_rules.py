@@ -224,7 +224,7 @@ def _case(runbook: str, name: str, series: dict[str, str], step: str, at: str, *
 def test_promtool_has_nothing_to_say_of_the_metrics() -> None:
     ledger, tally = Ledger(100), Tally()
     tally.request("GET", "default", 503, 0.02)
-    tally.upstream_answered("backend/blue", "503", 0.02)
+    tally.upstream_answered("backend/blue", 503, 0.02)
     tally.upstream_failed("backend/blue", "timeout")
     ledger.absorb(report_of(tally.take(), connection_uses={"backend": [1, 3, 0]}), at=1.0)
     moment = Moment(2.0, 1.0, "v", 1, 1, targets={("backend", "blue"): TargetNow(1, 2)}, breakers={"backend": (2, 5)})

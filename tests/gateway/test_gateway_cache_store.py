@@ -285,6 +285,8 @@ def test_profiles(profile: str, found: tuple[int, float, str]) -> None:
 class Reader:
     """An exchange whose client reads when a test says so."""
 
+    encoder = None
+
     def __init__(self) -> None:
         self.client_is_full = False
         self.encoder = None

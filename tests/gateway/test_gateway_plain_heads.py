@@ -14,7 +14,7 @@ from gateway.auth.authentication import Authentication
 from gateway.auth.settings import AuthSettings
 from gateway.proxy import plain_heads
 from gateway.proxy.message import Refused, RequestHead, ResponseHead
-from gateway.proxy.plain_heads import plain_answer, plain_request
+from gateway.proxy.plain_heads import PlainAnswer, plain_answer, plain_request
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.telemetry.tally import Tally
@@ -64,6 +64,18 @@ class ParserOnly(RequestReader):
         return chunk
 
 
+class WholeFirst(RequestReader):
+    """Asks for whole requests, as a connection does, before it leaves what is none to `feed`."""
+
+    def feed(self, chunk: bytes) -> None:
+        head = self.whole(chunk)
+        if head is None:
+            super().feed(chunk)
+        else:
+            self._sink.request_started(head)
+            self._sink.request_ended()
+
+
 def _heard(kind: type[RequestReader], parts: list[bytes]) -> tuple[list[Any], str | None]:
     heard = Heard()
     reader = kind(heard, LIMITS)
@@ -93,6 +105,8 @@ def test_requests(requests: list[bytes], cut: int) -> None:
     whole = b"".join(requests)
     for parts in ([whole], [whole[:cut], whole[cut:]]):
         assert _heard(RequestReader, parts) == _heard(ParserOnly, parts)
+    for parts in (requests, [whole[:cut], whole[cut:]], [*requests, *requests]):
+        assert _heard(WholeFirst, parts) == _heard(ParserOnly, parts)
 
 
 class Sink:
@@ -101,6 +115,15 @@ class Sink:
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.body = b""
+        self.connection: UpstreamConnection | None = None
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool:
+        if self.connection is None:
+            return False
+        self.told += (answer.head, "ended")
+        self.body += body
+        self.connection.release()
+        return True
 
     def interim_answer(self, head: ResponseHead) -> None:
         self.told.append(head)
@@ -146,8 +169,11 @@ class ParsedConnection(UpstreamConnection):
         return False
 
 
-def _answered(kind: type[UpstreamConnection], parts: list[bytes], *, to_head: bool) -> tuple[list[Any], bytes, bool]:
+def _answered(
+    kind: type[UpstreamConnection], parts: list[bytes], *, to_head: bool, at_once: bool = False
+) -> tuple[list[Any], bytes, bool]:
     connection, sink, wire = kind(lambda _: None, lambda: None), Sink(), Wire()
+    sink.connection = connection if at_once else None
     connection.connection_made(wire)  # type: ignore[arg-type]
     for _ in range(2):
         connection.begin(sink, b"", to_head_request=to_head)
@@ -174,11 +200,12 @@ def test_answers(answer: bytes, cuts: list[int], to_head: bool) -> None:
     edges = [0, *sorted(cuts), len(answer)]
     parts = [answer[start:end] for start, end in pairwise(edges)]
 
-    async def both() -> tuple[Any, Any]:
-        return tuple(_answered(kind, parts, to_head=to_head) for kind in (UpstreamConnection, ParsedConnection))
+    async def both() -> tuple[Any, ...]:
+        own, at_once = (_answered(UpstreamConnection, parts, to_head=to_head, at_once=yes) for yes in (False, True))
+        return own, at_once, _answered(ParsedConnection, parts, to_head=to_head)
 
-    plain, parsed = asyncio.run(both())
-    assert plain == parsed
+    plain, at_once, parsed = asyncio.run(both())
+    assert plain == at_once == parsed
 
 
 def test_what_is_common_is_read_in_one_go() -> None:
@@ -190,7 +217,7 @@ def test_what_is_common_is_read_in_one_go() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\nSet-Cookie: a=b_c\r\n\r\nab"
     )
     assert answer is not None
-    assert (answer[0].content_length, len(answer[0].headers)) == (2, 3)
+    assert (answer.length, len(answer.head.headers)) == (2, 3)
 
 
 @pytest.mark.parametrize("limit", ["head", "target"])

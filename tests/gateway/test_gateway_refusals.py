@@ -10,73 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.gateway.refused_requests import POST, REFUSED
 from tests.gateway.running import ROOT, RunningGateway
 from tests.gateway.upstream import ControlledUpstream
 
-POST = "POST /probe HTTP/1.1\r\nHost: a\r\n"
 SEVERE = ROOT.parent / "shared" / "contracts" / "http-desync" / "severe.yaml"
-
-REFUSED: dict[str, tuple[str, int]] = {
-    "both framings": (POST + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "both framings, other order": (POST + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n", 400),
-    "two lengths": (POST + "Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde", 400),
-    "the same length twice": (POST + "Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd", 400),
-    "a list of lengths": (POST + "Content-Length: 4, 4\r\n\r\nabcd", 400),
-    "a signed length": (POST + "Content-Length: +4\r\n\r\nabcd", 400),
-    "an enormous length": (POST + "Content-Length: 99999999999999999999\r\n\r\n", 400),
-    "an empty length": (POST + "Content-Length:\r\n\r\n", 400),
-    "an unknown coding": (POST + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
-    "a coding before chunked": (POST + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400),
-    "chunked twice": (POST + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "identity": (POST + "Transfer-Encoding: identity\r\n\r\n", 400),
-    "chunked in 1.0": ("POST /probe HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    "a folded header": (POST + "X-A: 1\r\n 2\r\n\r\n", 400),
-    "a space before the colon": (POST + "Content-Length : 4\r\n\r\nabcd", 400),
-    "a space in a name": (POST + "X A: 1\r\n\r\n", 400),
-    "a control character": (POST + "X-A: a\x01b\r\n\r\n", 400),
-    "a zero byte": (POST + "X-A: a\0b\r\n\r\n", 400),
-    "a bare carriage return": (POST + "X-A: a\rb\r\n\r\n", 400),
-    "a bare line feed": (POST + "X-A: a\nX-B: b\r\n\r\n", 400),
-    "only line feeds": ("GET /probe HTTP/1.1\nHost: a\n\n", 400),
-    "an imitated length": (POST + "Content_Length: 4\r\n\r\n", 400),
-    "an imitated coding": (POST + "Transfer_Encoding: chunked\r\n\r\n", 400),
-    "a coding with many hyphens": (POST + "Transfer---Encoding: chunked\r\n\r\n", 400),
-    "a coding with many underscores": (POST + "Transfer___Encoding: chunked\r\n\r\n", 400),
-    "a bad chunk size": (POST + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-    "a bad chunk end": (POST + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcXX0\r\n\r\n", 400),
-    "no host": ("GET /probe HTTP/1.1\r\n\r\n", 400),
-    "two hosts": ("GET /probe HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-    "a bad host": ("GET /probe HTTP/1.1\r\nHost: a/b@c\r\n\r\n", 400),
-    "an unknown method": ("FROB /probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a lower case method": ("get /probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a dot segment": ("GET /a/../probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "an encoded dot segment": ("GET /a/%2e%2E/probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "an encoded slash around dots": ("GET /a%2f..%2fprobe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "backslashes around dots": ("GET /a\\..\\probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "dots with a parameter": ("GET /a/..;x/probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "an encoded zero": ("GET /probe%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a broken escape": ("GET /probe%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a fragment": ("GET /probe#x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "not a path": ("GET probe HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    "a tunnel": ("CONNECT probe:80 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
-    "a trace": ("TRACE /probe HTTP/1.1\r\nHost: a\r\n\r\n", 501),
-    "HTTP/2 in words": ("GET /probe HTTP/2.0\r\nHost: a\r\n\r\n", 505),
-    "HTTP/0.9": ("GET /probe\r\n\r\n", 505),
-    "HTTP/1.2": ("GET /probe HTTP/1.2\r\nHost: a\r\n\r\n", 400),
-    "the preface of HTTP/2": ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-    "an upgrade with a body": (POST + "Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc", 400),
-    "an unknown expectation": (POST + "Expect: money\r\nContent-Length: 3\r\n\r\nabc", 417),
-    "TLS on a plain port": ("\x16\x03\x01\x02\x00\x01\x00", 400),
-    "a long header": (POST + "X-A: " + "a" * 9000 + "\r\n\r\n", 431),
-    "many headers": (POST + "X-A: a\r\n" * 1500 + "\r\n", 431),
-    "an endless header": (POST + "X-A: " + "a" * 20_000, 431),
-    "a long target": ("GET /" + "a" * 3000 + " HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-    "an announced large body": (POST + "Content-Length: 120000001\r\n\r\n", 413),
-    "chunks that are all framing": (
-        POST + "Transfer-Encoding: chunked\r\n\r\n" + f"1;{'x' * 4000}\r\na\r\n" * 150,
-        400,
-    ),
-}
 
 
 def probes(upstream: ControlledUpstream) -> int:

@@ -127,7 +127,7 @@ def test_what_is_looked_for_in_the_metrics_is_there(looked_for: list[str], found
     for status in (200, 503, 503, 503):
         tally.request("GET", "users", status, 0.02)
     for _ in range(3):
-        tally.upstream_answered("backend/blue", "503", 0.02)
+        tally.upstream_answered("backend/blue", 503, 0.02)
     tally.upstream_failed("backend/blue", "timeout")
     tally.circuit_rejected("backend")
     tally.auth_failed("expired")

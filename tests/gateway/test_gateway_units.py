@@ -266,7 +266,7 @@ def test_reports_of_many_workers_add_up(requests: list[tuple[str, int, float]]) 
 def test_the_exposition_names_the_catalogue() -> None:
     ledger, tally = Ledger(100), Tally()
     tally.request("GET", "default", 503, 0.02)
-    tally.upstream_answered("backend/blue", "503", 0.02)
+    tally.upstream_answered("backend/blue", 503, 0.02)
     tally.upstream_failed("backend/blue", "timeout")
     ledger.absorb(report(tally), at=1.0)
     moment = Moment(

@@ -19,8 +19,8 @@ from bot.paging.answering import Asking
 from bot.paging.pager import Pager
 from bot.paging.settings import addresses
 from bot.settings import Settings
+from tests.scenario.on_call import SETTINGS
 from tests.scenario.stage import Stage, Still
-from tests.scenario.test_paging import SETTINGS
 from tests.simulators.opsgenie import OpsgenieSimulator
 from tests.simulators.pagerduty import PagerDutySimulator
 from tests.world import settings_for, world

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.clusters import SPACE, grant_nodes
-from tests.contract.test_contract_kubernetes_objects import blocks, bounds, config, pod, scaled, selector, served
+from tests.contract.kubernetes_objects import blocks, bounds, config, pod, scaled, selector, served
 from tests.scenario.clusters import Site, site
 from tests.scenario.stage import golden, stable, transcript
 

@@ -18,9 +18,9 @@ from bot.paging.pager import Answered, Ring
 from bot.paging.settings import PagerDutySettings
 from commands.errors import Unavailable
 from commands.ports import Overloaded, Rejected
+from tests.scenario.on_call import SETTINGS
 from tests.scenario.pagers import OPSGENIE, PAGERDUTY, PEOPLE, SECRET, WHY, Bench, answering, benched, made
 from tests.scenario.stage import Stage, Still, golden
-from tests.scenario.test_paging import SETTINGS
 from tests.simulators.contracts import check_body, contract
 from tests.simulators.pagerduty import PagerDutySimulator, serving
 from tests.world import settings_for, world
@@ -280,14 +280,8 @@ async def test_the_pager_says_who_is_on_call(sqlite_url: str) -> None:
               Level 3, CTO or VP Engineering: VP Engineering (+1-555-0999)
               (Call them: /page gateway what is wrong)
             """)
+        await stage.news()
         assert (await stage.types("ana", "general", "/oncall override @ana until 08:00")) == golden("""
-            [#general, only ana]
-            On call: gateway
-              Call first: @Ben Okafor (+1-555-0124) until 2026-03-02 08:00 UTC
-              Call second: Zoe Quinn
-              Level 2, Engineering lead: @Dev Patel (+1-555-0456)
-              Level 3, CTO or VP Engineering: VP Engineering (+1-555-0999)
-              (Call them: /page gateway what is wrong)
             [#general, only ana]
             Who is on call is decided in the pager.
               Make the override there.

@@ -9,21 +9,9 @@ import pytest
 
 from bot.adapters import discover
 from bot.clocks import Clocks
-from bot.demo.people import PEOPLE
+from tests.scenario.on_call import SETTINGS
 from tests.scenario.stage import Stage, Still, answered, golden, transcript
 from tests.world import audited, settings_for, world
-
-PHONES = {"ana": "+1-555-0123", "ben": "+1-555-0124", "dev": "+1-555-0456"}
-ESCALATION = [
-    {"title": "On-call engineer"},
-    {"title": "Engineering lead", "people": ["dev"]},
-    {"title": "CTO or VP Engineering", "contacts": [{"name": "VP Engineering", "phone": "+1-555-0999"}]},
-]
-SETTINGS = {
-    "people": [one | {"phone": PHONES.get(one["id"], "")} for one in PEOPLE],
-    "clocks": {"enabled": False, "escalation": ESCALATION},
-    "on_call": {"gateway": ["ana"], "billing": ["dev"]},
-}
 
 
 @pytest.fixture

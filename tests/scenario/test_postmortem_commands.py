@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bot.clocks import Clocks
 from commands.domain.incident import Incident
-from commands.domain.sli import Reading
-from tests.fakes import START
 from tests.scenario.browsing import browser
+from tests.scenario.readings import readings
 from tests.scenario.stage import Stage, golden, transcript
 
 #: The key moments as they are found in the record.
@@ -18,17 +17,6 @@ FOUND = """\
   Mitigated     2026-03-01 12:03 UTC  the last bad reading
   Resolved      2026-03-01 12:06 UTC  resolved by Ben Okafor
   (TTD 3 min, TTA 0 s, TTM 6 min, TTR 9 min)"""
-
-
-def readings(*bad: bool) -> list[Reading]:
-    """A hundred requests a second for a minute each; of the bad ones three in ten fail."""
-    return [
-        Reading(
-            at=START, window_seconds=60, requests=6000, errors=1800 if one else 6, error_rate=0.3 if one else 0.001,
-            rps=100, p95_ms=900 if one else 40,
-        )
-        for one in bad
-    ]  # fmt: skip
 
 
 async def corrected(stage: Stage, incident: Incident) -> None:

@@ -19,8 +19,8 @@ from commands.domain.paper import first_paper
 from commands.errors import Unavailable
 from commands.ports import Overloaded, Rejected
 from tests.console.serving import BASE, visit
+from tests.scenario.readings import readings
 from tests.scenario.stage import Stage
-from tests.scenario.test_postmortem_commands import readings
 from tests.simulators.confluence import ConfluenceSimulator
 from tests.world import settings_for, world
 

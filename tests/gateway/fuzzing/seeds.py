@@ -10,7 +10,7 @@ import yaml
 from hpack import Encoder
 
 from tests.architecture.reading import ROOT
-from tests.gateway.test_gateway_refusals import REFUSED
+from tests.gateway.refused_requests import REFUSED
 
 _DESYNC = ROOT.parent / "shared" / "contracts" / "http-desync"
 _LONGEST = 4096
