@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -12,13 +10,8 @@ from typer.testing import CliRunner
 
 from gateway.cli import app
 from gateway.config_source import ConfigSource
-from gateway.settings import Settings
-from gateway.supervisor.gateway import Gateway
-from gateway.supervisor.history import History
-from gateway.supervisor.revocation_registry import RevocationRegistry
-from gateway.telemetry.log_writer import LogWriter
 from tests.gateway.running import settings_for
-from tests.gateway.test_gateway_runbook_lines import NoPorts
+from tests.gateway.starting import said_at_the_start
 
 SWITCHES = ("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST")
 POOL_KEYS = ("maxPoolSize", "minPoolSize", "maxIdleTime")
@@ -34,18 +27,8 @@ def mounted(tmp_path: Path) -> Path:
 
 async def test_what_the_runbooks_set_for_a_database_is_told_to_be_of_others(mounted: Path) -> None:
     source = ConfigSource(mounted, dict.fromkeys(SWITCHES, "50"))
-    gateway = Gateway(
-        Settings.model_validate(settings_for("http://127.0.0.1:1")), source=source,
-        listeners=NoPorts("127.0.0.1", 0, 16), history=History(None), writer=LogWriter(None),
-        revocations=RevocationRegistry(None, 10, time.time),
-    )  # fmt: skip
-    starting = asyncio.create_task(gateway.start())
-    await asyncio.sleep(0)
-    found = gateway.ledger.recent.found(limit=9, level="WARNING", grep="does nothing here", since=0)["records"]
-    starting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await starting
-    await gateway.stop()
+    found = [one for one in await said_at_the_start(source) if "does nothing here" in one["message"]]
+    assert {one["level"] for one in found} == {"WARNING"}
     assert {one["event_type"] for one in found} == {"setting_misplaced"}
     assert {one["message"].partition(" ")[0] for one in found} == {*SWITCHES, *POOL_KEYS}
 
