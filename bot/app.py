@@ -72,6 +72,7 @@ from commands.ports import (
     Ledger,
     Policing,
     Room,
+    Steering,
 )
 from commands.registry import Registry, discover
 
@@ -138,6 +139,7 @@ def services(
         several_places=getattr(found.deployments, "several", False),
         home=getattr(found.deployments, "home", HERE),
         alterations=found.deployments if isinstance(found.deployments, Alterations) else None,
+        steering=found.deployments if isinstance(found.deployments, Steering) else None,
         offers=frozenset(getattr(found.deployments, "offers", ())),
         pace=settings.clocks.pace(),
         office_hours=settings.clocks.office_hours,

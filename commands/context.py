@@ -48,10 +48,11 @@ class Limits:
 class Services:
     """The outside, by port, and what the organisation has configured.
 
-    `inspection` is None where no cluster runs the gateway; `usual` are the places that channels mean, by pattern;
-    `pace` is that of the clocks of incidents; with `several_places` it is said which one is meant, and `home` is the
-    one that is watched. `pages_at` is where people reach our own pages, if only on this machine;
-    `address` is empty where nobody else can. `breakable`: drills can inject faults into the gateway, and may.
+    `inspection` is None where no cluster runs the gateway, `steering` where no one gateway can be asked; `usual` are
+    the places that channels mean, by pattern; `pace` is that of the clocks of incidents; with `several_places` it is
+    said which one is meant, and `home` is the one that is watched. `pages_at` is where people reach our own pages, if
+    only on this machine; `address` is empty where nobody else can. `breakable`: drills can inject faults into the
+    gateway, and may.
     """
 
     deployments: ports.Deployments
@@ -80,6 +81,7 @@ class Services:
     several_places: bool = False
     home: Location = HERE
     alterations: ports.Alterations | None = None
+    steering: ports.Steering | None = None
     offers: frozenset[str] = frozenset()
     pace: Pace = field(default_factory=Pace)
     office_hours: Window | None = None

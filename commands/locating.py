@@ -11,7 +11,7 @@ from commands.context import Call, Services
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Target
 from commands.grammar.arguments import Option
-from commands.ports import Inspection, Workload
+from commands.ports import Inspection, Steering, Workload
 from commands.reading import service_of
 
 #: So many of the newest plans are looked through for one that is named.
@@ -64,6 +64,12 @@ async def beneath(args: Any, call: Call) -> tuple[Inspection, Workload]:
     """What looks beneath the gateway, and the gateway; for commands that need a cluster. Raises as `workload_of`."""
     assert call.services.inspection is not None, "whoever needs a cluster was refused before"
     return call.services.inspection, await workload_of(args, call)
+
+
+async def steered(args: Any, call: Call) -> tuple[Steering, Workload]:
+    """What tells of one gateway, and the gateway; for commands that need its admin API. Raises as `workload_of`."""
+    assert call.services.steering is not None, "whoever needs the admin API was refused before"
+    return call.services.steering, await workload_of(args, call)
 
 
 def named(workload: Workload, call: Call) -> str:

@@ -26,8 +26,11 @@ class ActionClass(StrEnum):
 
 
 #: What a command may need of that which runs the gateway (`Command.needs`), as a refusal says it.
-KUBERNETES = "kubernetes"
-NEEDS = {KUBERNETES: "the gateway in Kubernetes, and here it runs as local processes"}
+KUBERNETES, ADMIN = "kubernetes", "admin"
+NEEDS = {
+    KUBERNETES: "the gateway in Kubernetes, and here it runs as local processes",
+    ADMIN: "the gateway as local processes, and in Kubernetes each pod has an admin API of its own",
+}
 
 
 class Where(StrEnum):

@@ -29,6 +29,7 @@ class Alteration(Action[A]):
     needs: ClassVar[str] = KUBERNETES
     instead: ClassVar[str] = "The local gateway is changed with /gw scale and /gw restart."
     rounds: ClassVar[bool] = False
+    look_at: ClassVar[str] = "/gw history"
     undo: ClassVar[str] = "/gw undo puts back what was before"
 
     @abstractmethod
@@ -71,7 +72,7 @@ class Alteration(Action[A]):
         """What the adapter found out. Raises Conflict when it is so already."""
         draft = _of(target)
         if draft.already:
-            raise Conflict(draft.already, example="/gw history")
+            raise Conflict(draft.already, example=self.look_at)
         return Preview(
             summary=self.says(args, draft, target.target.name),
             before=draft.before,
@@ -94,7 +95,9 @@ class Alteration(Action[A]):
         """One request."""
         live = {key: value for key, value in plan.fingerprint.items() if key != "uid"}
         actor = plan.approver or plan.requester
-        await port(services).alter(self.name, plan.target, plan.after, live=live, plan=plan.id, actor=actor)
+        await port(services).alter(
+            self.name, plan.target, plan.after, live=live, plan=plan.id, actor=actor, lasts=plan.lease
+        )
 
     async def pursue(self, services: Services, plan: Plan) -> None:
         """See Action."""
@@ -114,7 +117,7 @@ class Alteration(Action[A]):
         if operation.state == "failed":
             return Observation("failed", operation.error, done, total, took_effect=True)
         state: Any = operation.state
-        course = self.course(done, total)
+        course = operation.words or self.course(done, total)
         return Observation(state, course, done, total, took_effect=True, until=operation.until)
 
     def course(self, done: int, total: int) -> str:
@@ -134,9 +137,9 @@ class Alteration(Action[A]):
 
 
 def port(services: Services) -> Alterations:
-    """The port. Raises Unavailable where the plan comes from a time when the gateway was in a cluster."""
+    """The port. Raises Unavailable where nothing takes such changes."""
     if services.alterations is None:
-        raise Unavailable("The gateway runs as local processes now; this was planned for a cluster.")
+        raise Unavailable("What runs the gateway here takes no such change.")
     return services.alterations
 
 

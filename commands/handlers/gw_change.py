@@ -49,10 +49,10 @@ async def plan_undo(args: UndoArgs, call: Call) -> Proposal:
 
 def _changed_since(last: Plan, target: Workload) -> Conflict:
     """What was left, and what is there now, where that is a number."""
-    left = f": it was left at {last.left_at['replicas']} workers and has {target.desired}"
-    hint = "Look at what was changed, then scale to what you want."
-    if last.action != "scale":
-        left, hint = f", so “{last.summary}” is not what is there any more", "Look at what was changed since."
+    left, hint = f", so “{last.summary}” is not what is there any more", "Look at what was changed since."
+    if last.action == "scale":
+        left = f": it was left at {last.left_at['replicas']} workers and has {target.desired}"
+        hint = "Look at what was changed, then scale to what you want."
     return Conflict(f"Somebody changed {target.target.name} since{left}.", hint=hint, example="/gw history")
 
 

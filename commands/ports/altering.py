@@ -6,6 +6,7 @@ The core names a change and gives plain values; what request that becomes is the
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from commands.domain.plan import Target
@@ -48,9 +49,20 @@ class Alterations(Protocol):
         """
 
     async def alter(
-        self, change: str, target: Target, settled: Mapping[str, Any], *, live: Mapping[str, Any], plan: str, actor: str
+        self,
+        change: str,
+        target: Target,
+        settled: Mapping[str, Any],
+        *,
+        live: Mapping[str, Any],
+        plan: str,
+        actor: str,
+        lasts: timedelta | None = None,
     ) -> None:
         """Ask once for it, if the fields that it stands on are as they were. Never retries.
+
+        `lasts`: for how long, if not for good. It is taken back then; a target that can do that by itself does so a
+        little later, for the case that nobody is there to do it.
 
         Raises:
             Rejected: refused with certainty. OutcomeUnknown: no clear answer.

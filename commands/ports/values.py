@@ -77,6 +77,7 @@ class Operation(_Value):
     """How far a requested change has come, as the target itself reports it. `until`: how long it is given there.
 
     `left`: how many nobody has told to go, where it knows; those between have been told, and are not yet `done`.
+    `words`: what the target says of it, where numbers do not say it.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Operation(_Value):
     error: str = ""
     until: AwareDatetime | None = None
     left: int | None = None
+    words: str = ""
 
 
 class LogLine(_Value):

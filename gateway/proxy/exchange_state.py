@@ -33,6 +33,7 @@ class ExchangeState:
 
     # There is one of these for each request: with a dictionary of its own, making one took half as long again.
     __slots__ = (
+        "__weakref__",
         "_answer_done", "_client_deadline", "_client_ip", "_close", "_framing", "_isolated", "_last_chunk",
         "_leg", "_total_deadline", "_unsent", "admission", "answer_headers", "at_end", "client",
         "client_is_full", "compressing", "correlation", "detail", "dropped_answer_headers", "encoder",

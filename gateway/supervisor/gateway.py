@@ -93,12 +93,7 @@ class Gateway:
             settings, listeners, absorb=self._absorb, log=self.log, pages=self._pages.by_name(),
             revocations=revocations.for_workers, log_socket=self.logs.socket_for_worker,
         )  # fmt: skip
-        self.configurations = Configurations(
-            source, settings, Applying(prepare=self.fleet.rollout.prepare, discard=self.fleet.rollout.discard,
-             commit=self._configure),
-            kept=KeptVersions(settings.admin.versions_path, source, partial(self.log, "WARNING", "config_kept")),
-            record=self._record_change, told=self._tell_of_configuration,
-        )  # fmt: skip
+        self.configurations = self._loading(source)
         self.fleet.rollout.number = self.configurations.current.number
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
@@ -110,6 +105,16 @@ class Gateway:
         )  # fmt: skip
         self._background = Background(self.fleet.failed)
         self._stopped = False
+
+    def _loading(self, source: ConfigSource) -> Configurations:
+        """Those of this run, with what is kept of the runs before; each goes to all workers."""
+        rollout = self.fleet.rollout
+        return Configurations(
+            source, self.settings,
+            Applying(prepare=rollout.prepare, discard=rollout.discard, commit=self._configure),
+            kept=KeptVersions(self.settings.admin.versions_path, source, partial(self.log, "WARNING", "config_kept")),
+            record=self._record_change, told=self._tell_of_configuration,
+        )  # fmt: skip
 
     def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
         settings = self.settings.auth.revocations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -198,3 +200,10 @@ def test_what_tests_share_is_in_no_module_of_tests() -> None:
         str(one.relative_to(ROOT)): taken.findall(one.read_text("utf-8")) for one in (ROOT / "tests").rglob("*.py")
     }
     assert {file: lines for file, lines in found.items() if lines} == {}
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="this is no checkout of git")
+def test_no_link_leads_to_a_place_of_one_machine() -> None:
+    kept = subprocess.run(["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    links = [line.partition("\t")[2] for line in kept.splitlines() if line.startswith("120000")]
+    assert [link for link in links if (ROOT / link).readlink().is_absolute()] == []

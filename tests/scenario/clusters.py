@@ -10,48 +10,19 @@ from typing import Any
 
 from bot.adapters.kubernetes.access import ACCOUNT
 from bot.outside import outside
-from commands.domain.plan import FINAL
 from tests.contract.clusters import DEPLOYMENT, SPACE, furnished
 from tests.fakes import FakeClock
-from tests.scenario.stage import stable
+from tests.scenario.operating import Operating
 from tests.simulators.kubernetes import Kubernetes
 from tests.simulators.kubernetes.core import Pace
-from tests.world import World, settings_for, world
+from tests.world import settings_for, world
 
 
 @dataclass
-class Site:
+class Site(Operating):
     """The cluster, and the bot that looks after it."""
 
     cluster: Kubernetes
-    bot: World
-
-    async def says(self, typed: str, person: str = "ben") -> str:
-        """The answer to a line."""
-        return stable(await self.bot.say(person, "general", typed))
-
-    async def runs(self, typed: str) -> str:
-        """A plan that one yes is enough for, to its end: its title and what was found."""
-        receipt = await self.bot.command("ben", "general", typed)
-        if receipt.accepted:
-            await self.bot.press("ben", receipt.reply_key, "Confirm")
-        plan = receipt.reply_key.partition(":")[0]
-        if plan.startswith("plan-"):
-            await self.bot.until(lambda: self._over(plan))
-        return stable(await self.bot.read(receipt.reply_key, "ben"))
-
-    async def agreed(self, typed: str) -> str:
-        """A dangerous plan, named by who asked and approved by somebody else, to its end."""
-        receipt = await self.bot.command("ben", "general", typed)
-        plan = receipt.reply_key.partition(":")[0]
-        typed = (await self.bot.plan(plan)).must_type
-        await self.bot.command("ben", "general", f"/approve {plan} {typed}")
-        await self.bot.command("dev", "general", f"/approve {plan}")
-        await self.bot.until(lambda: self._over(plan))
-        return stable(await self.bot.read(receipt.reply_key, "ben"))
-
-    async def _over(self, plan: str) -> bool:
-        return (await self.bot.plan(plan)).state in FINAL
 
     def deployment(self) -> dict[str, Any]:
         """As it is now."""
@@ -81,5 +52,5 @@ async def site(database_url: str, folder: Path) -> AsyncIterator[Site]:
         async with outside(known) as found:
             gateway: Any = found.deployments  # where other scenarios have their fake: one object behind three ports
             async with world(known, clock=FakeClock(), gateway=gateway) as bot:
-                yield Site(cluster, bot)
+                yield Site(bot, cluster)
         assert not cluster.violations

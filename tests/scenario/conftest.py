@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from tests.gateway.running import RunningGateway
 from tests.scenario.drilling import Ground, ground
 from tests.scenario.stage import Stage, Still
 from tests.scenario.stakeholders import Told, listening, telling
+from tests.scenario.steering import Steered, gateway_process, steered
 from tests.scenario.upkeep import Works, working
 from tests.world import settings_for, world
 
@@ -65,3 +67,17 @@ async def told(sqlite_url: str, wires: dict[str, Any]) -> AsyncIterator[Told]:
     """On SQLite, with stakeholders of each kind."""
     async with telling(sqlite_url, wires) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A real gateway, for all tests of a module."""
+    with gateway_process(tmp_path_factory.mktemp("steered")) as found:
+        yield found
+
+
+@pytest.fixture
+async def here(process: RunningGateway, sqlite_url: str) -> AsyncIterator[Steered]:
+    """The bot of a real gateway, of which nothing is ordered yet."""
+    async with steered(process, sqlite_url) as found:
+        yield found

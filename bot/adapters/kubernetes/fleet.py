@@ -138,10 +138,18 @@ class KubernetesFleet:
         return await self._of(target).draft(change, target, said, dry_run=dry_run)
 
     async def alter(
-        self, change: str, target: Target, settled: Mapping[str, Any], *, live: Mapping[str, Any], plan: str, actor: str
+        self,
+        change: str,
+        target: Target,
+        settled: Mapping[str, Any],
+        *,
+        live: Mapping[str, Any],
+        plan: str,
+        actor: str,
+        lasts: timedelta | None = None,
     ) -> None:
         """See Alterations."""
-        await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor)
+        await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor, lasts=lasts)
 
     async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
         """See Alterations."""

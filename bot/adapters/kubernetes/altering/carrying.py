@@ -7,6 +7,7 @@ change has arrived. What leaves no object to write on, such as a pod that is del
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from bot.adapters.kubernetes.altering.differences import difference
@@ -50,7 +51,15 @@ class KubernetesAlterations(KubernetesDeployments):
         )
 
     async def alter(
-        self, change: str, target: Target, settled: Mapping[str, Any], *, live: Mapping[str, Any], plan: str, actor: str
+        self,
+        change: str,
+        target: Target,
+        settled: Mapping[str, Any],
+        *,
+        live: Mapping[str, Any],
+        plan: str,
+        actor: str,
+        lasts: timedelta | None = None,  # noqa: ARG002 - nothing of a cluster ends by itself
     ) -> None:
         """See Alterations. A conflict is certain, so it is looked at again and thought out again."""
         person, kind = self._person(actor), CHANGES[change]

@@ -1,16 +1,15 @@
-"""The gateway's admin API as the Deployments, Telemetry and Logs ports (`local`: worker processes on one host)."""
+"""One gateway, by its admin API, as the Deployments, Telemetry and Logs ports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import httpx
 import yaml
 
-from bot.adapters import Adapter
-from bot.settings import Settings, SettingsError
+from bot.adapters.gateway.telling import GatewayTelling
 from commands.domain.drill import Fault
 from commands.domain.location import HERE, Location
 from commands.domain.plan import Finding, Target
@@ -23,31 +22,19 @@ from commands.ports import (
     LogPage,
     LogQuery,
     Operation,
-    OutcomeUnknown,
     Pod,
-    Rejected,
     RouteReading,
     Workload,
 )
 from commands.reading import SECONDS
 
-_READ_TRIES = 2
 _HEALTH = ("/health", "/health/live", "/health/ready")
 
 
-class GatewayAdmin:
+class GatewayAdmin(GatewayTelling):
     """One gateway, by the address of its admin API. Reads are tried twice; changes are never sent twice."""
 
     grain = SECONDS
-
-    def __init__(self, *, name: str, admin_url: str, token: str, timeout: float = 5.0) -> None:
-        self._name = name
-        headers = {"authorization": f"Bearer {token}"}
-        self._http = httpx.AsyncClient(base_url=admin_url, headers=headers, timeout=timeout, trust_env=False)
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._http.aclose()
 
     # ------------------------------------------------------------ deployments
 
@@ -56,22 +43,22 @@ class GatewayAdmin:
         self._check_place(at)
         if name != self._name:
             raise NotFound(f"There is no service {name[:60]!r} that I can act on.", hint=f"I know: {self._name}.")
-        return _workload(self._name, await self._get("/admin/status"))
+        return _workload(self._name, await self._wire.get("/admin/status"))
 
     async def pods(self, target: Target, *, workers: bool = False) -> Sequence[Pod]:  # noqa: ARG002 - all of them are
         """The worker processes."""
         self._check(target)
-        return [_pod(worker) for worker in (await self._get("/admin/workers"))["workers"]]
+        return [_pod(worker) for worker in (await self._wire.get("/admin/workers"))["workers"]]
 
     async def scale(self, target: Target, *, replicas: int, expected: int, operation: str, actor: str) -> None:
         """See Deployments."""
         wanted = {"uid": target.uid, "replicas": expected}
-        await self._change("/admin/scale", operation, actor, replicas=replicas, expected=wanted)
+        await self._wire.change("/admin/scale", operation, actor, replicas=replicas, expected=wanted)
 
     async def restart(self, target: Target, *, operation: str, actor: str, only: Sequence[str] = ()) -> None:
         """See Deployments."""
         part = {"workers": list(only)} if only else {}
-        await self._change("/admin/restart", operation, actor, expected={"uid": target.uid}, **part)
+        await self._wire.change("/admin/restart", operation, actor, expected={"uid": target.uid}, **part)
 
     async def objections(self, target: Target, doing: str) -> Sequence[Finding]:  # noqa: ARG002 - nobody else owns them
         """See Deployments: worker processes have no other owner, and refuse a second change by themselves."""
@@ -80,7 +67,7 @@ class GatewayAdmin:
     async def operation(self, target: Target, operation: str) -> Operation | None:
         """See Deployments."""
         self._check(target)
-        found = await self._get(f"/admin/operations/{operation}", missing_ok=True)
+        found = await self._wire.get(f"/admin/operations/{operation}", missing_ok=True)
         if found is None:
             return None
         progress = found["progress"]
@@ -95,12 +82,12 @@ class GatewayAdmin:
     async def config(self, target: Target) -> str:
         """The running configuration as YAML."""
         self._check(target)
-        return yaml.safe_dump((await self._get("/admin/config"))["config"], sort_keys=False, allow_unicode=True)
+        return yaml.safe_dump((await self._wire.get("/admin/config"))["config"], sort_keys=False, allow_unicode=True)
 
     async def history(self, target: Target, *, limit: int) -> Sequence[Change]:
         """The gateway's own record of changes."""
         self._check(target)
-        return [_change(one) for one in (await self._get("/admin/history", {"limit": limit}))["changes"]]
+        return [_change(one) for one in (await self._wire.get("/admin/history", {"limit": limit}))["changes"]]
 
     # ------------------------------------------------------------ telemetry
 
@@ -110,7 +97,7 @@ class GatewayAdmin:
         seconds = max(1, int(window.total_seconds()))
         try:
             self._check_name(service)
-            summary = await self._get("/admin/metrics/summary", {"window": seconds})
+            summary = await self._wire.get("/admin/metrics/summary", {"window": seconds})
         except Unavailable:
             return Reading(at=datetime.now(UTC), up=False, window_seconds=seconds)
         return _reading(summary)
@@ -119,7 +106,7 @@ class GatewayAdmin:
         """The busiest routes first."""
         self._check_place(at)
         self._check_name(service)
-        summary = await self._get("/admin/metrics/summary", {"window": max(1, int(window.total_seconds()))})
+        summary = await self._wire.get("/admin/metrics/summary", {"window": max(1, int(window.total_seconds()))})
         found = [RouteReading.model_validate(route) for route in summary["by_route"]]
         return sorted(found, key=lambda route: -route.requests)
 
@@ -127,7 +114,7 @@ class GatewayAdmin:
         """What each health endpoint of the main port answers."""
         self._check_place(at)
         self._check_name(service)
-        listen = (await self._get("/admin/status"))["listen"][0]
+        listen = (await self._wire.get("/admin/status"))["listen"][0]
         return {path: await self._probe(listen + path) for path in _HEALTH}
 
     async def _probe(self, url: str) -> str:
@@ -155,7 +142,7 @@ class GatewayAdmin:
             asked["level"] = query.level
         if query.grep:
             asked["grep"] = query.grep
-        found = await self._get("/admin/logs", asked)
+        found = await self._wire.get("/admin/logs", asked)
         return LogPage(
             lines=tuple(_line(record) for record in found["records"]),
             total=found["total_matched"],
@@ -167,7 +154,7 @@ class GatewayAdmin:
         """See Logs."""
         self._check_place(at)
         self._check_name(service)
-        found = await self._get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
+        found = await self._wire.get("/admin/errors", {"since_seconds": max(1, int(since.total_seconds()))})
         return ErrorCount.model_validate({name: found[name] for name in ErrorCount.model_fields})
 
     # ------------------------------------------------------------ faults
@@ -177,18 +164,18 @@ class GatewayAdmin:
         if await self._faults_of(drill):
             return
         said = {**fault.model_dump(), "expires_in_seconds": lasts.total_seconds(), "actor": actor, "reason": drill}
-        await self._send("POST", "/admin/faults", said)
+        await self._wire.send("POST", "/admin/faults", said)
 
     async def mend(self, *, drill: str) -> None:
         """See Faults."""
         for fault_id in await self._faults_of(drill):
-            await self._send("DELETE", f"/admin/faults/{fault_id}")
+            await self._wire.send("DELETE", f"/admin/faults/{fault_id}")
 
     async def _faults_of(self, drill: str) -> list[str]:
-        found = (await self._get("/admin/faults"))["faults"]
+        found = (await self._wire.get("/admin/faults"))["faults"]
         return [str(one["id"]) for one in found if one["reason"] == drill]
 
-    # ------------------------------------------------------------ the wire
+    # ------------------------------------------------------------ who is meant
 
     def _check_place(self, at: Location) -> None:
         if at.said:
@@ -203,66 +190,6 @@ class GatewayAdmin:
     def _check_name(self, name: str) -> None:
         if name != self._name:
             raise NotFound(f"There is no service {name[:60]!r} that I can watch.", hint=f"I know: {self._name}.")
-
-    async def _get(self, path: str, query: Mapping[str, object] | None = None, *, missing_ok: bool = False) -> Any:
-        """Read, once more after a dropped connection. Raises Unavailable."""
-        for attempt in range(_READ_TRIES):
-            try:
-                answer = await self._http.get(path, params={key: str(value) for key, value in (query or {}).items()})
-                break
-            except httpx.TransportError as error:
-                if attempt + 1 == _READ_TRIES:
-                    raise self._gone(type(error).__name__) from error
-        if answer.status_code == httpx.codes.NOT_FOUND and missing_ok:
-            return None
-        if not answer.is_success:
-            raise self._refused(answer)
-        return answer.json()
-
-    def _refused(self, answer: httpx.Response) -> Unavailable:
-        """It is there, and does not answer this: for want of the token, or because of the question."""
-        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            return Unavailable(
-                f"The admin API of {self._name} does not accept the token (status {answer.status_code}).",
-                hint="gateway.admin_token must be the token of the gateway's admin API.",
-            )
-        if answer.is_client_error:
-            return Unavailable(f"The admin API of {self._name} does not answer that: {_error(answer)}")
-        return self._gone(f"status {answer.status_code}")
-
-    def _gone(self, why: str) -> Unavailable:
-        return Unavailable(
-            f"The admin API of {self._name} does not answer ({why}).",
-            hint="Is the gateway running? The address and token are gateway.admin_url and gateway.admin_token.",
-        )
-
-    async def _change(self, path: str, operation: str, actor: str, **body: object) -> None:
-        """Ask once. Raises Rejected when it was refused with certainty, OutcomeUnknown when nobody can tell."""
-        await self._send(
-            "POST", path, {"operation_id": operation, "actor": actor, "reason": f"{operation} by {actor}", **body}
-        )
-
-    async def _send(self, method: str, path: str, body: Mapping[str, object] | None = None) -> None:
-        """As `_change`. What is to be removed and is not there is as it should be."""
-        try:
-            answer = await self._http.request(method, path, json=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Rejected(f"no connection ({type(error).__name__})") from error
-        except httpx.TransportError as error:
-            raise OutcomeUnknown(type(error).__name__) from error
-        if method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND:
-            return
-        if answer.is_client_error:
-            raise Rejected(_error(answer))
-        if not answer.is_success:
-            raise OutcomeUnknown(f"status {answer.status_code}")
-
-
-def _error(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"status {answer.status_code}"
 
 
 def _workload(name: str, status: dict[str, Any]) -> Workload:
@@ -327,22 +254,3 @@ def _reading(summary: dict[str, Any]) -> Reading:
 
 def _line(record: dict[str, Any]) -> LogLine:
     return LogLine(at=record["timestamp"], level=record["level"], message=str(record.get("message", "")), fields=record)
-
-
-def build(settings: Settings) -> GatewayAdmin:
-    """The gateway of the settings. Raises SettingsError without a token."""
-    token = settings.gateway.admin_token.get_secret_value()
-    if not token:
-        raise SettingsError(
-            "gateway.admin_token is empty. Set TOCSIN_GATEWAY__ADMIN_TOKEN to the token of the gateway's admin API, "
-            "or run `make demo`, which makes one."
-        )
-    return GatewayAdmin(
-        name=settings.gateway.name,
-        admin_url=settings.gateway.admin_url,
-        token=token,
-        timeout=settings.gateway.timeout_seconds,
-    )
-
-
-ADAPTERS = (Adapter(name="local", ports=("deployments", "telemetry", "logs"), build=build),)

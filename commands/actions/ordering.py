@@ -1,0 +1,27 @@
+"""What the actions share that order something of one gateway; it knows who ordered what, and until when."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from commands.actions.action import Options
+from commands.actions.altering import Alteration
+from commands.context import Services
+from commands.domain.plan import Plan
+from commands.ports import Workload
+from commands.registry import ADMIN
+
+A = TypeVar("A", bound=Options)
+
+
+class Ordered(Alteration[A]):
+    """It is in force as long as the gateway has the order of this very plan, whatever others have ordered beside it."""
+
+    needs: ClassVar[str] = ADMIN
+    instead: ClassVar[str] = "Ask the admin API of each pod, or change the settings: /gw config set."
+    undo: ClassVar[str] = "/gw undo takes the order back"
+
+    async def look(self, services: Services, plan: Plan) -> Workload:
+        """The target, and whether the order of the plan is there."""
+        target = await services.deployments.find(plan.target.name, plan.target.location)
+        return await self._drafted(services, target, {**plan.after, "plan": plan.id}, dry_run=False)
