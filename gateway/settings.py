@@ -57,6 +57,7 @@ class ServerSettings(Section):
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     trusted_proxies: tuple[str, ...] = ()
     zone: str | None = None
+    handover_path: str | None = None
     tls: ListenerTlsSettings | None = None
 
     @field_validator("trusted_proxies")

@@ -27,11 +27,12 @@ class AdminServer:
             limit_concurrency=200, h11_max_incomplete_event_size=65_536, timeout_keep_alive=30,
         )  # fmt: skip
         self._server = _QuietServer(config)
-        self._socket = sock
+        self.socket = sock
+        self.port: int = sock.getsockname()[1]
 
     async def serve(self) -> None:
         """Serve until `stop`."""
-        await self._server.serve(sockets=[self._socket])
+        await self._server.serve(sockets=[self.socket])
 
     def stop(self) -> None:
         """End `serve`, after the requests that run."""

@@ -26,6 +26,7 @@ class Guard:
         self._authentication = authentication
         self._roles = roles
         self._permissions = permissions
+        self._asks_more = bool(roles or permissions)
         self._cached = authentication.cache.get
         self._now = authentication.now
         self._tally = authentication.tally
@@ -47,10 +48,14 @@ class Guard:
             block.bearing = self._bearing
         # Whether it is good is looked up each time: it may have ended, or be revoked.
         credential = self._cached(bearer)
-        if credential is not None and credential.until > self._now():
+        if credential is None or credential.until <= self._now():
+            return self._look(exchange)
+        if self._asks_more or head.upgrade:
             self._admit(exchange, credential)
-            return None
-        return self._look(exchange)
+        else:
+            exchange.identity, exchange.request_headers = credential.identity, credential.edits
+            self._tally.auth_successes += 1
+        return None
 
     def _sole_bearer(self, headers: Headers) -> bytes:
         """The value of `authorization`, where it is the only one that bears a credential; else empty."""
@@ -73,7 +78,7 @@ class Guard:
         exchange.request_headers = credential.edits
         if exchange.head.upgrade:
             self._authentication.tunnels.add(exchange, credential)
-        self._tally.auth_succeeded()
+        self._tally.auth_successes += 1
 
     def _look(self, exchange: Exchange) -> Asking | None:
         authentication = self._authentication

@@ -38,7 +38,9 @@ def key_of(key_type: str, *, scope: str, route: str, ipv6_prefix: int) -> Key:
         return start + b"|".join([part(exchange) for part in varying])
 
     def by_address(exchange: Exchange) -> bytes:
-        ip = exchange.client_ip
+        # Each request that is limited by its address comes by here: `client_ip` is asked only where it has to look.
+        peer = exchange.client.peer
+        ip = exchange.client_ip if peer.trusted else peer.address
         return start_of_ip + ip if b":" not in ip else start_of_ip + _network(ip, ipv6_prefix)
 
     by_part: dict[str, Key] = {"ip": address, "user": user, "api_key": api_key}

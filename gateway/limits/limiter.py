@@ -187,10 +187,12 @@ class LocalRule:
         else:
             # Most routes have one limit, and this is on every request's way.
             decision = self._counters.decide(only.key(exchange), only.algorithm, now, only.limit, only.window)
-            if not decision[0]:
+            passes, _, left, wait = decision
+            if not passes:
                 _refuse(exchange, self._limits, [decision])
-            exchange.answer_headers += only.told(decision[2], decision[3])
-            plane.tally.rate_limit_decided(only.allowed)
+            exchange.answer_headers += (only.policy, (b"ratelimit", only.shown % (left, math.ceil(wait))))
+            counts, allowed = plane.tally.rate_limit_decisions, only.allowed
+            counts[allowed] = counts.get(allowed, 0) + 1
         self._asked += 1
         if self._asked == TIMED_EACH:
             self._asked = 0

@@ -114,6 +114,7 @@ class Dataplane:
         self._adopt({item.id: item for item in settings.upstreams}, is_alike=is_alike)
         self._readiness = Readiness(settings.observability.health_checks, self._pools.values)
         self._endpoints = OwnEndpoints(self)
+        self._own_paths = frozenset(self._endpoints.by_path)
         self.reroute()
         for connection in self._connections:
             connection.configured()
@@ -234,9 +235,11 @@ class Dataplane:
     def dispatch(self, exchange: Exchange) -> None:
         """Start a request that was read: own endpoint, route, its rules, fault, upstream."""
         self.in_flight += 1
-        if self._endpoints.serve(exchange):
+        head = exchange.head
+        if head.path in self._own_paths:
+            self._endpoints.serve(exchange)
             return
-        found = self._find(exchange.head.method, exchange.head.path)
+        found = self._find(head.method, head.path)
         if isinstance(found, NoRoute):
             if self.unrouted is not None:
                 self.unrouted(exchange)

@@ -192,7 +192,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._idle_since = self.plane.clock()
         timeout = self.plane.header_timeout if self._reader.started else self.plane.client_timeout
         self._deadline = self._idle_since + timeout
-        self._pump()
+        if self._waiting or self._refused is not None or not self._reading:
+            self._pump()
 
     def cut(self) -> None:
         """Break the connection at once."""

@@ -23,30 +23,26 @@ class OwnEndpoints:
 
     def __init__(self, plane: Dataplane) -> None:
         self._plane = plane
-        self._by_path: dict[bytes, tuple[str, Endpoint]] = {}
+        self.by_path: dict[bytes, tuple[str, Endpoint]] = {}
         if plane.settings.observability.health_enabled:
-            self._by_path[b"/health"] = ("_health", self._health)
+            self.by_path[b"/health"] = ("_health", self._health)
             probes = plane.settings.observability.health_checks
             if probes.liveness_enabled:
-                self._by_path[b"/health/live"] = ("_health", self._live)
+                self.by_path[b"/health/live"] = ("_health", self._live)
             if probes.readiness_enabled:
-                self._by_path[b"/health/ready"] = ("_health", self._ready)
+                self.by_path[b"/health/ready"] = ("_health", self._ready)
         if plane.settings.observability.metrics_enabled:
             for path, name in {**PUBLIC_PAGES, **(CACHE_PAGES if plane.caches else {})}.items():
-                self._by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
+                self.by_path[path.encode()] = ("_metrics", partial(self._page, name=name))
 
-    def serve(self, exchange: Exchange) -> bool:
-        """Answer the exchange if its path is one of the gateway's own; says whether it was."""
-        found = self._by_path.get(exchange.head.path)
-        if found is None:
-            return False
-        exchange.label, endpoint = found
+    def serve(self, exchange: Exchange) -> None:
+        """Answer an exchange whose path is one of the gateway's own (`by_path`)."""
+        exchange.label, endpoint = self.by_path[exchange.head.path]
         if exchange.head.method not in (b"GET", b"HEAD"):
             allow = ((b"allow", b"GET, HEAD"),)
             exchange.refuse(Refused(405, "method_not_allowed", "this endpoint is read with GET", allow))
         else:
             endpoint(exchange)
-        return True
 
     def _health(self, exchange: Exchange) -> None:
         status = "draining" if self._plane.draining else "healthy"

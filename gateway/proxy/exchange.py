@@ -186,12 +186,12 @@ class Exchange(ExchangeState):
         self.sent_bytes = len(body)
         self._answer_done = True
         close = self._close = self._close or plane.draining
-        lines = answer.lines_without(self.dropped_answer_headers)
-        added = self.answer_headers
-        if added:
-            lines += b"".join([b"%b: %b\r\n" % header for header in added])
+        parts = [answer.lines_without(self.dropped_answer_headers)]
+        for name, value in self.answer_headers:
+            parts += (name, b": ", value, b"\r\n")
         end = b"\r\nconnection: close\r\n\r\n" if close else b"\r\n\r\n"
-        self.client.write_whole(b"".join((lines, b"x-request-id: ", self.correlation, end, body)))
+        parts += (b"x-request-id: ", self.correlation, end, body)
+        self.client.write_whole(b"".join(parts))
         self.over = True
         plane.concluded(self)
         if self.at_end is not None:

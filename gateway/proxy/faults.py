@@ -31,10 +31,13 @@ class ActiveFaults:
 
     def __init__(self) -> None:
         self._faults: tuple[Fault, ...] = ()
+        self.any = False
+        """Whether there may be one, so that it is asked for."""
 
     def replace(self, described: Iterable[dict[str, Any]]) -> None:
         """Apply exactly these faults, given as mappings with the fields of `Fault`."""
         self._faults = tuple(Fault(**fault) for fault in described)
+        self.any = bool(self._faults)
 
     def verdict(self, route_id: str, now: float) -> Verdict | None:
         """What the faults do to a request of the route at time `now`; None when nothing applies."""

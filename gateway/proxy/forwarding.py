@@ -42,7 +42,8 @@ class Forwarding:
         """Pass an exchange on that has a route, or do to it what a drill's fault says."""
         route = exchange.route
         assert route is not None
-        verdict = self._faults.verdict(route.id, time.time())
+        faults = self._faults
+        verdict = faults.verdict(route.id, time.time()) if faults.any else None
         if verdict is not None:
             self._inject(exchange, route, verdict)
         elif self._cached:

@@ -104,7 +104,15 @@ def repeated_request(data: bytes, block: Block, *, most_head: int, most_target: 
     if not data.endswith(block.raw) or len(data) > most_head:
         return None
     line = _REQUEST_LINE.fullmatch(data, 0, len(data) - block.size)
-    return None if line is None else _head(line, block, most_target)
+    if line is None:
+        return None
+    method, wanted, path, odd = line.groups()
+    if odd is not None or len(wanted) > most_target:
+        return _head(line, block, most_target)
+    # As in `_head`: nearly every request comes by here.
+    return RequestHead(
+        method, wanted, path, "1.1", block.headers, block.host, None, False, True, False, block.options, b"", block
+    )
 
 
 def _head(line: re.Match[bytes], block: Block, most_target: int) -> RequestHead | None:

@@ -23,13 +23,6 @@ class Route:
     rules: tuple[Rule, ...] = ()
     """What is asked, in this order, before a request is forwarded."""
 
-    def covers(self, path: bytes) -> bool:
-        """Whether `path` is the prefix itself or lies below it."""
-        if not path.startswith(self.prefix):
-            return False
-        ends_here = len(path) == len(self.prefix)
-        return ends_here or self.prefix.endswith(b"/") or path[len(self.prefix)] == 0x2F
-
     def upstream_target(self, target: bytes) -> bytes:
         """The target for the upstream: as it came, or without the route's prefix."""
         if not self.strip_prefix:
@@ -49,7 +42,9 @@ class RoutingTable:
     """All routes, the longest prefixes first."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes = sorted(routes, key=lambda route: -len(route.prefix))
+        ordered = sorted(routes, key=lambda route: -len(route.prefix))
+        self._routes = [(route.prefix, route.prefix.rstrip(b"/") + b"/", route) for route in ordered]
+        """Each with what the paths below its prefix begin with."""
 
     def find(self, method: bytes, path: bytes) -> Route | NoRoute:
         """The route for a request, or why there is none.
@@ -59,13 +54,13 @@ class RoutingTable:
         """
         matched = b""
         allowed: set[bytes] = set()
-        for route in self._routes:
-            if matched and route.prefix != matched:
+        for prefix, below, route in self._routes:
+            if matched and prefix != matched:
                 break
-            if route.covers(path):
+            if path.startswith(below) or path == prefix:
                 if method in route.methods:
                     return route
-                matched = route.prefix
+                matched = prefix
                 allowed |= route.methods
         return NoRoute(tuple(sorted(allowed)))
 

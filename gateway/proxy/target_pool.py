@@ -182,7 +182,7 @@ class Http1Pool(TargetPool[UpstreamConnection]):
         oldest_allowed = self._clock() - self._idle_timeout
         while self._idle:
             connection = self._idle.pop()
-            if connection.reusable and connection.idle_since >= oldest_allowed:
+            if connection.idle_since >= oldest_allowed and connection.reusable:
                 self._reused += 1
                 return connection
             connection.abandon()
@@ -206,8 +206,7 @@ class Http1Pool(TargetPool[UpstreamConnection]):
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request, or close it when that is not possible."""
-        connection.release()
-        if not connection.reusable or len(self._idle) >= self._max_idle or self.drained:
+        if not connection.release() or len(self._idle) >= self._max_idle or self.drained:
             connection.abandon()
             return
         connection.idle_since = self._clock()

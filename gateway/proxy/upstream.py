@@ -98,10 +98,12 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether another request may follow the answer that has just ended."""
         return not self._spoiled and not self.closed and not self.transport.is_closing()
 
-    def release(self) -> None:
-        """The exchange is over and the connection goes back to the pool."""
+    def release(self) -> bool:
+        """The exchange is over and the connection goes back to the pool; whether it can be used again."""
         self._sink = None
-        self.resume_reading()
+        if self._paused:
+            self.resume_reading()
+        return not self._spoiled and not self.closed and not self.transport.is_closing()
 
     def abandon(self) -> None:
         """Cut the connection; the exchange hears nothing of it any more."""

@@ -78,12 +78,11 @@ class UpstreamLeg(LegState):
 
     def _attach(self, connection: Carrier, *, reused: bool) -> None:
         self._task = None
-        exchange = self._exchange
-        if not connection.reusable:
+        if not reused and not connection.reusable:
             self._failed(502, "disconnected", "the upstream closed the connection at once", is_safe=True)
             return
         self._connection, self._reused = connection, reused
-        head = exchange.head
+        exchange, head = self._exchange, self._exchange.head
         self._since = now = exchange.plane.clock()
         self.deadline = now + self._pool.timeout
         upgrade = head.upgrade and exchange.upgrade
@@ -114,7 +113,9 @@ class UpstreamLeg(LegState):
         service = target.service
         return rewriting.upstream_request(
             exchange.head,
-            target=service.prefix + exchange.route.upstream_target(exchange.head.target),
+            target=service.prefix + exchange.route.upstream_target(exchange.head.target)
+            if exchange.route.strip_prefix or service.prefix
+            else exchange.head.target,
             authority=service.authority,
             peer=exchange.client.peer,
             correlation=exchange.correlation,

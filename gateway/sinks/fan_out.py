@@ -31,6 +31,8 @@ class Sinks:
         self._flush_secs = 0.0
         self._sinks: dict[str, Sink] = {}
         self._ending: list[Sink] = []
+        self._past: dict[str, Count] = {}
+        """What those have done that are over, by their names: a counter never goes down while the process lives."""
 
     def configure(self, settings: LoggingSettings) -> None:
         """Have these from now on. One that stays as it is goes on; another one first delivers what it has."""
@@ -55,8 +57,14 @@ class Sinks:
                 sink.offer(record)
 
     def counts(self) -> dict[str, Count]:
-        """How each stands, by its name."""
-        return {name: sink.count() for name, sink in self._sinks.items()}
+        """How each stands, by its name, with what those of the same name have done before."""
+        self._bury()
+        former = [(one.name, one.count()) for one in self._ending]
+        found = {name: sink.count() for name, sink in self._sinks.items()}
+        for name, count in (*self._past.items(), *former):
+            if name in found:
+                found[name].add(count)
+        return found
 
     def close(self) -> None:
         """Deliver what is queued, all at the same time, for `flush_timeout_secs` at most."""
@@ -65,8 +73,16 @@ class Sinks:
         for sink in (*self._ending, *self._sinks.values()):
             sink.join()
 
+    def _bury(self) -> None:
+        """Have the figures of those that are over, and nothing else of them."""
+        over = [one for one in self._ending if one.over]
+        for sink in over:
+            sink.join()  # What it could not deliver is dropped.
+            self._past.setdefault(sink.name, Count()).add(sink.count())
+        self._ending = [one for one in self._ending if one not in over]
+
     def _end(self, sink: Sink | None) -> None:
-        self._ending = [one for one in self._ending if not one.over]
+        self._bury()
         if sink is not None:
             sink.end(self._flush_secs)
             self._ending.append(sink)

@@ -23,7 +23,7 @@ _COMMON_SHARE = 0.9
 
 @dataclass(slots=True)
 class Count:
-    """What a sink has done since the start, and where it stands."""
+    """What a sink has done since the start of the process, and where it stands."""
 
     up: bool = True
     delivered: int = 0
@@ -36,6 +36,16 @@ class Count:
     queued_bytes: int = 0
     last_error: str | None = None
     delivered_at: float | None = None
+
+    def add(self, former: Count) -> None:
+        """Count what a sink of the same name has done before, or still does of what it had queued."""
+        self.delivered += former.delivered
+        self.dropped += former.dropped
+        self.refused += former.refused
+        self.retries += former.retries
+        self.queued_records += former.queued_records
+        self.queued_bytes += former.queued_bytes
+        self.delivered_at = self.delivered_at or former.delivered_at
 
     def described(self) -> dict[str, Any]:
         """As JSON values, for operators."""

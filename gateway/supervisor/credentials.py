@@ -158,6 +158,11 @@ class Credentials:
             raise UnrecordedError(f"it is revoked, but the history of changes cannot be written: {unrecorded}")
         return done
 
+    async def read_again(self) -> None:
+        """Go by what another process has written into the file since this one has read it."""
+        for one in self.registry.news():
+            await self.apply(one)
+
     async def apply(self, one: Revocation) -> int:
         """Tell all workers; how many have said that they go by it."""
         whole: dict[str, Any] = {"tokens": {}, "clients": {}, "resets": None}

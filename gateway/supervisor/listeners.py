@@ -11,7 +11,7 @@ import errno
 import ipaddress
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 BALANCED = sys.platform.startswith("linux")
 
@@ -21,15 +21,26 @@ class PortUnavailableError(Exception):
 
 
 class Listeners:
-    """One socket for each slot that was ever used, all on the same address."""
+    """One socket for each slot that was ever used, all on the same address; `taken` are those of a former gateway."""
 
-    def __init__(self, address: str, port: int, backlog: int, *, scheme: str = "http") -> None:
+    def __init__(
+        self,
+        address: str,
+        port: int,
+        backlog: int,
+        *,
+        scheme: str = "http",
+        taken: Mapping[int, socket.socket] | None = None,
+    ) -> None:
         self._scheme = scheme
         self._address = address
         self._backlog = backlog
-        self._sockets: dict[int, socket.socket] = {}
-        require_free(address, port)
-        self._first = listening_socket(address, port, backlog, reuse_port=BALANCED)
+        self._sockets: dict[int, socket.socket] = dict(taken or {})
+        if self._sockets:
+            self._first = self._sockets[min(self._sockets)]
+        else:
+            require_free(address, port)
+            self._first = listening_socket(address, port, backlog, reuse_port=BALANCED)
         self.port: int = self._first.getsockname()[1]
 
     @property
@@ -41,6 +52,10 @@ class Listeners:
     def slots(self) -> tuple[int, ...]:
         """All slots with a socket, in order."""
         return tuple(sorted(self._sockets))
+
+    def all(self) -> list[tuple[int, socket.socket]]:
+        """Each slot with its socket."""
+        return sorted(self._sockets.items())
 
     def for_slot(self, slot: int) -> socket.socket:
         """The slot's socket, opened at its first use."""

@@ -147,6 +147,16 @@ class RevocationRegistry:
         else:
             self._clients[one.client] = one
 
+    def news(self) -> list[Revocation]:
+        """What is in the file and was not known; it is from now on."""
+        if self._path is None:
+            return []
+        lines = self._path.read_bytes().splitlines()
+        found = [one for one in map(revocation_of, lines) if one is not None and self.is_news(one)]
+        for one in found:
+            self.keep(one)
+        return found
+
     def _read_back(self, path: Path) -> None:
         # A line that a crash cut off was never acted on.
         for one in map(revocation_of, path.read_bytes().splitlines()):

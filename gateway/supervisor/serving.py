@@ -21,6 +21,7 @@ from gateway.supervisor.config_versions import Cause
 from gateway.supervisor.configurations import Configurations, FileWatch
 from gateway.supervisor.fleet import FleetError
 from gateway.supervisor.gateway import Gateway
+from gateway.supervisor.handover import Given, Giving, HandoverError, Role, Taken
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
 from gateway.supervisor.resources import SAMPLE_SECS
@@ -43,10 +44,12 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     """
     try:
         certificates = _certificates(settings)
-        listeners = _listeners(settings)
-        admin_socket = listening_socket(settings.admin.bind_address, settings.admin.port, 128, reuse_port=False)
-        metrics_socket = _metrics_socket(settings.observability)
-    except (PortUnavailableError, CertificateError) as error:
+        taken = await Taken.at(settings.server.handover_path)
+        listeners = _listeners(settings, taken)
+        admin_socket = _socket_of("admin", settings.admin.bind_address, settings.admin.port, taken)
+        metrics_socket = _metrics_socket(settings.observability, taken)
+        taken.close()
+    except (PortUnavailableError, CertificateError, HandoverError) as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, revocations = _history(settings), _revocations(settings)
@@ -54,23 +57,19 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
     )
     gateway.certificates = certificates
-    operators = AdminServer(admin_app(gateway), admin_socket)
-    pages: AdminServer | None = None
-    urls = {"admin": url_of(settings.admin.bind_address, admin_socket.getsockname()[1])}
-    if metrics_socket is not None:
-        pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket)
-        address = settings.observability.metrics_bind_address
-        urls["metrics"] = url_of(address, metrics_socket.getsockname()[1])
+    pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
+    served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages)
     try:
-        await _run(gateway, operators, pages, urls)
+        await served.run()
     finally:
         gateway.logs.writer.close()
 
 
-def _listeners(settings: Settings) -> Listeners:
+def _listeners(settings: Settings, taken: Taken) -> Listeners:
     server = settings.server
     scheme = "http" if server.tls is None else "https"
-    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme)
+    there = taken.public(server.bind_address, server.port)
+    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme, taken=there)
 
 
 def _certificates(settings: Settings) -> Certificates | None:
@@ -78,10 +77,14 @@ def _certificates(settings: Settings) -> Certificates | None:
     return None if settings.server.tls is None else Certificates(settings.server.tls, lambda *_, **__: None)
 
 
-def _metrics_socket(settings: ObservabilitySettings) -> socket.socket | None:
+def _metrics_socket(settings: ObservabilitySettings, taken: Taken) -> socket.socket | None:
     if settings.metrics_port is None:
         return None
-    return listening_socket(settings.metrics_bind_address, settings.metrics_port, 128, reuse_port=False)
+    return _socket_of("metrics", settings.metrics_bind_address, settings.metrics_port, taken)
+
+
+def _socket_of(role: Role, address: str, port: int, taken: Taken) -> socket.socket:
+    return taken.one(role, address, port) or listening_socket(address, port, 128, reuse_port=False)
 
 
 def _history(settings: Settings) -> History:
@@ -99,37 +102,92 @@ def _revocations(settings: Settings) -> RevocationRegistry:
         raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
 
 
-async def _run(gateway: Gateway, operators: AdminServer, pages: AdminServer | None, urls: dict[str, str]) -> None:
-    stopping = _stop_on_signals()
-    tell_of_failures(gateway.fleet.failed)
-    # Probes are answered from the start: that nobody is served yet is an answer, too.
-    answering = None if pages is None else asyncio.create_task(pages.serve())
-    try:
-        # Operators are listened to when there is something to operate; until then their connections wait.
-        if await _started(gateway, stopping):
-            await _serve_operators(gateway, operators, urls, stopping)
-    finally:
+class _Served:
+    """A gateway with what listens for its operators and for who reads its metrics."""
+
+    def __init__(self, gateway: Gateway, taken: Taken, operators: AdminServer, pages: AdminServer | None) -> None:
+        self._gateway = gateway
+        self._taken = taken
+        self._operators = operators
+        self._pages = pages
+        self._stopping = _stop_on_signals()
+
+    async def run(self) -> None:
+        """Until somebody asks to stop, or another gateway has taken its place."""
+        gateway, pages = self._gateway, self._pages
+        tell_of_failures(gateway.fleet.failed)
+        # Probes are answered from the start: that nobody is served yet is an answer, too.
+        answering = None if pages is None else asyncio.create_task(pages.serve())
+        try:
+            # Operators are listened to when there is something to operate; until then their connections wait.
+            if await _started(gateway, self._stopping):
+                await self._take_over()
+                await self._serve_operators()
+        finally:
+            await gateway.stop()
+            if pages is not None and answering is not None:
+                pages.stop()
+                await answering
+
+    async def _take_over(self) -> None:
+        """Have the former gateway leave, and go by what was revoked there until then."""
+        if self._taken.former:
+            await self._taken.ready()
+            await self._gateway.credentials.read_again()
+            self._gateway.log("INFO", "gateway_taken_over", "the former gateway has left its place to this one")
+
+    async def _serve_operators(self) -> None:
+        gateway, operators = self._gateway, self._operators
+        serving = asyncio.create_task(operators.serve())
+        background = Background(gateway.fleet.failed)
+        background.spawn(gateway.fleet.watch_silence())
+        gateway.sample_resources()
+        background.repeat(SAMPLE_SECS, gateway.sample_resources)
+        _notice_changes(gateway, background)
+        giving = self._giving(serving)
+        _announce(gateway, self._urls())
+        await self._stopping.wait()
+        if giving is not None:
+            giving.close()
+        background.cancel()
         await gateway.stop()
-        if pages is not None and answering is not None:
-            pages.stop()
-            await answering
+        operators.stop()
+        await serving
 
+    def _urls(self) -> dict[str, str]:
+        settings = self._gateway.settings
+        urls = {"admin": url_of(settings.admin.bind_address, self._operators.port)}
+        if self._pages is not None:
+            urls["metrics"] = url_of(settings.observability.metrics_bind_address, self._pages.port)
+        return urls
 
-async def _serve_operators(
-    gateway: Gateway, operators: AdminServer, urls: dict[str, str], stopping: asyncio.Event
-) -> None:
-    serving = asyncio.create_task(operators.serve())
-    background = Background(gateway.fleet.failed)
-    background.spawn(gateway.fleet.watch_silence())
-    gateway.sample_resources()
-    background.repeat(SAMPLE_SECS, gateway.sample_resources)
-    _notice_changes(gateway, background)
-    _announce(gateway, urls)
-    await stopping.wait()
-    background.cancel()
-    await gateway.stop()
-    operators.stop()
-    await serving
+    def _giving(self, serving: asyncio.Task[None]) -> Giving | None:
+        """Wait for a newer process, where settings say where."""
+        path = self._gateway.settings.server.handover_path
+        if path is None:
+            return None
+
+        def given() -> list[Given]:
+            found: list[Given] = [("public", slot, sock) for slot, sock in self._gateway.listeners.all()]
+            found.append(("admin", 0, self._operators.socket))
+            if self._pages is not None:
+                found.append(("metrics", 0, self._pages.socket))
+            return found
+
+        async def leave() -> None:
+            """Operators and probes are the newer one's from now on."""
+            self._gateway.log("INFO", "gateway_handed_over", "a newer gateway takes the place of this one")
+            for server in (self._operators, self._pages):
+                if server is not None:
+                    server.stop()
+            await serving
+            self._stopping.set()
+
+        try:
+            return Giving(path, given, leave)
+        except OSError as error:
+            self._gateway.log("ERROR", "handover_path", f"{path!r}: no newer process can take over: {error}")
+            return None
 
 
 def _notice_changes(gateway: Gateway, background: Background) -> None:

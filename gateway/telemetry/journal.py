@@ -62,11 +62,12 @@ class Journal:
 
         All of them are counted for those who sent them, and the slowest of each route kept.
         """
-        identity, route = exchange.identity, exchange.label
+        identity, route, peer = exchange.identity, exchange.label, exchange.client.peer
+        address = exchange.client_ip if peer.trusted else peer.address
         client = None if identity is None else identity.client
         size = exchange.received_bytes + exchange.sent_bytes
-        self._talkers.request(exchange.client_ip, client, exchange.status, size)
-        if self._slowest.is_slow(route, seconds) and route not in OWN_LABELS:
+        self._talkers.request(address, client, exchange.status, size)
+        if seconds > self._slowest.floors.get(route, 0.0) and route not in OWN_LABELS:
             self._slowest.add(route, seconds, self._access_record(time.time(), exchange, seconds))
         if self._wanted(exchange, seconds):
             now = time.time()

@@ -22,12 +22,9 @@ class SlowestRequests:
 
     def __init__(self) -> None:
         self._number = count()
-        self._floors: dict[str, float] = {}
+        self.floors: dict[str, float] = {}
+        """By route, the seconds that a request has to exceed: then its record is wanted."""
         self._heaps: dict[str, list[Entry]] = {}
-
-    def is_slow(self, route: str, seconds: float) -> bool:
-        """Whether it is among the slowest of its route so far: its record is wanted."""
-        return seconds > self._floors.get(route, 0.0)
 
     def add(self, route: str, seconds: float, record: dict[str, Any]) -> None:
         """Keep it, in the place of the quickest that is kept."""
@@ -36,12 +33,12 @@ class SlowestRequests:
         heap = self._heaps.setdefault(route, [])
         _keep(heap, (seconds, next(self._number), record), _PER_ROUTE_AND_REPORT)
         if len(heap) == _PER_ROUTE_AND_REPORT:
-            self._floors[route] = heap[0][0]
+            self.floors[route] = heap[0][0]
 
     def take(self) -> list[list[Any]]:
         """[route, seconds, record] since the last call."""
         taken = [[route, seconds, record] for route, heap in self._heaps.items() for seconds, _, record in heap]
-        self._floors, self._heaps = {}, {}
+        self.floors, self._heaps = {}, {}
         return taken
 
 

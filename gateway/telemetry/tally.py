@@ -64,16 +64,7 @@ class Outcomes:
         self._distribution = Distribution()
         self._bins: Counter[int] = Counter()
 
-    def add(self, outcome: Any, seconds: float) -> None:
-        """Count one."""
-        counts = self.counts
-        counts[outcome] = counts.get(outcome, 0) + 1
-        noted = self.seconds
-        noted.append(seconds)
-        if len(noted) >= _MOST_NOTED:
-            self._fold()
-
-    def _fold(self) -> None:
+    def fold(self) -> None:
         ordered, self.seconds = sorted(self.seconds), []
         self._distribution.observe_all(ordered)
         begin = 0
@@ -86,7 +77,7 @@ class Outcomes:
     def folded(self) -> tuple[Distribution, Counter[int]]:
         """All of their seconds, in buckets of both kinds."""
         if self.seconds:
-            self._fold()
+            self.fold()
         return self._distribution, self._bins
 
 
@@ -106,26 +97,36 @@ class Tally:
         self._circuit_rejected: Counter[str] = Counter()
         self._spans: Counter[str] = Counter()
         self._tunnels_ended: Counter[str] = Counter()
-        self._auth_succeeded = 0
+        self.auth_successes = 0
         self._auth_failures: Counter[str] = Counter()
         self._auth_durations: dict[str, Distribution] = {}
         self._attacks: Counter[tuple[str, str]] = Counter()
-        self._rate_limit_decisions: Counter[tuple[str, str, str]] = Counter()
+        self.rate_limit_decisions: dict[tuple[str, str, str], int] = {}
+        """How many of each: (what, route, key type)."""
         self._rate_limit_durations: dict[str, Distribution] = {}
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request that was answered (or abandoned by its client)."""
+        # As in `upstream_answered`, and not in a function of both: each request pays for the call.
         outcomes = self._routes.get(route)
         if outcomes is None:
             outcomes = self._routes[route] = Outcomes()
-        outcomes.add((method, status), seconds)
+        counts, outcome, noted = outcomes.counts, (method, status), outcomes.seconds
+        counts[outcome] = counts.get(outcome, 0) + 1
+        noted.append(seconds)
+        if len(noted) >= _MOST_NOTED:
+            outcomes.fold()
 
     def upstream_answered(self, place: str, status: int, seconds: float) -> None:
         """Count an upstream's answer; `place` is `service/target`, `seconds` the time to its head."""
         outcomes = self._places.get(place)
         if outcomes is None:
             outcomes = self._places[place] = Outcomes()
-        outcomes.add(status, seconds)
+        counts, noted = outcomes.counts, outcomes.seconds
+        counts[status] = counts.get(status, 0) + 1
+        noted.append(seconds)
+        if len(noted) >= _MOST_NOTED:
+            outcomes.fold()
 
     def upstream_failed(self, place: str, failure: str) -> None:
         """Count an upstream's target that did not answer properly."""
@@ -147,10 +148,6 @@ class Tally:
         """Count a tunnel whose client is not believed any more."""
         self._tunnels_ended[reason] += 1
 
-    def auth_succeeded(self) -> None:
-        """Count a request whose sender is known and allowed to send it."""
-        self._auth_succeeded += 1
-
     def auth_failed(self, reason: str) -> None:
         """Count one that was not let in."""
         self._auth_failures[reason] += 1
@@ -170,7 +167,7 @@ class Tally:
 
     def rate_limit_decided(self, decision: tuple[str, str, str]) -> None:
         """Count a decision about one limit: (what, route, key type)."""
-        self._rate_limit_decisions[decision] += 1
+        self.rate_limit_decisions[decision] = self.rate_limit_decisions.get(decision, 0) + 1
 
     def rate_limit_took(self, counted_by: str, seconds: float) -> None:
         """Count how long deciding took."""
@@ -197,11 +194,11 @@ class Tally:
             "circuit_rejected": dict(self._circuit_rejected),
             "spans": dict(self._spans),
             "tunnels_ended": dict(self._tunnels_ended),
-            "auth_succeeded": self._auth_succeeded,
+            "auth_succeeded": self.auth_successes,
             "auth_failures": dict(self._auth_failures),
             "auth_durations": _distributions(self._auth_durations),
             "attacks": [[*key, count] for key, count in self._attacks.items()],
-            "rate_limit_decisions": [[*key, count] for key, count in self._rate_limit_decisions.items()],
+            "rate_limit_decisions": [[*key, count] for key, count in self.rate_limit_decisions.items()],
             "rate_limit_durations": _distributions(self._rate_limit_durations),
         }
         self._reset()

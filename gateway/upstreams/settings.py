@@ -19,6 +19,7 @@ _STATUSES = re.compile(r"([1-5]\d\d)(?:-([1-5]\d\d))?")
 _HASHED = re.compile(r"client_ip|(header|cookie):[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _MOST_TARGETS = 100
+_TAKEN = "overrides"
 
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 #: 200, or "200-299".
@@ -176,6 +177,13 @@ class UpstreamSettings(Section):
     retry: RetrySettings = Field(default_factory=RetrySettings)
     tls: UpstreamTlsSettings = Field(default_factory=UpstreamTlsSettings)
     circuit_breaker: CircuitBreakerSettings | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _shown_by_the_admin_api(cls, value: str) -> str:
+        if value == _TAKEN:
+            raise ValueError(f"is what the admin API has at /admin/upstreams/{_TAKEN}; choose another id")
+        return value
 
     @field_validator("base_url")
     @classmethod
