@@ -70,6 +70,12 @@ def at_most_a_day(since: timedelta, example: str) -> None:
         raise Malformed(f"I can look a day back at most; {lasting(since)} is further.", example=example)
 
 
+def at_most_a_quarter(since: timedelta, example: str) -> None:
+    """Raises Malformed for a look further back than the gateway remembers single requests."""
+    if not timedelta(0) < since <= timedelta(minutes=15):
+        raise Malformed(f"I can look 15 minutes back at most, not {lasting(since)}.", example=example)
+
+
 def check_may_hold(person: Person) -> None:
     """Raises NotAllowed for somebody who may hold no role in an incident."""
     if not RESPONDERS.org & person.roles:

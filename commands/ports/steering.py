@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from datetime import timedelta
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import AwareDatetime
 
@@ -119,6 +120,48 @@ class Configurations(_Value):
         return self.versions[0]
 
 
+class Talker(_Value):
+    """Who asks: an address (of IPv6 its /64) or a client. `refused`: answered 4xx; `failed`: 5xx; bytes both ways."""
+
+    who: str
+    requests: int
+    refused: int
+    failed: int
+    bytes: int
+
+
+class Talkers(_Value):
+    """Those with the most of something, and what all others have together."""
+
+    since: AwareDatetime
+    loudest: tuple[Talker, ...]
+    others: Talker
+
+
+class SlowRequest(_Value):
+    """A request that is over. `path` is masked as in the log."""
+
+    at: AwareDatetime
+    route: str
+    method: str
+    path: str
+    status: int
+    milliseconds: float
+    target: str
+    correlation_id: str
+
+
+class SlowRequests(_Value):
+    """The slowest first."""
+
+    since: AwareDatetime
+    requests: tuple[SlowRequest, ...]
+
+
+By = Literal["address", "client"]
+Most = Literal["requests", "refused", "failed", "bytes"]
+
+
 @runtime_checkable
 class Steering(Protocol):
     """Looks at one gateway. Each raises Unavailable, and NotFound."""
@@ -131,6 +174,12 @@ class Steering(Protocol):
 
     async def differences(self, target: Target, before: int, after: int) -> str:
         """What `after` changes of `before`, key by key, as a diff; empty: nothing. Raises NotFound."""
+
+    async def talkers(self, target: Target, *, by: By, most: Most, since: timedelta, limit: int) -> Talkers:
+        """Who asks most; a quarter of an hour back at most."""
+
+    async def slow(self, target: Target, *, route: str, since: timedelta, limit: int) -> SlowRequests:
+        """What took longest, of one route or (empty) of all; a quarter of an hour back at most."""
 
     async def orders(self, target: Target) -> Sequence[StandingOrder]:
         """All that hold, what ends first comes first."""

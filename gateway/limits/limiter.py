@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,11 +13,11 @@ from gateway.limits.counters import LocalCounters
 from gateway.limits.keys import key_of
 from gateway.limits.redis_script import Question, described
 from gateway.limits.settings import RateLimit, RateLimitingSettings, Teller
-from gateway.proxy.admission import Asking, Rule
+from gateway.proxy.admission import Asking, Awaited, Rule
 from gateway.proxy.message import Header, Refused
 
 if TYPE_CHECKING:
-    from gateway.limits.redis_counters import RedisCounters
+    from gateway.limits.redis_counters import Decided, RedisCounters
     from gateway.proxy.exchange import Exchange
     from gateway.settings import RouteSettings
 
@@ -225,13 +226,15 @@ class SharedRule:
         self._without = without
 
     def __call__(self, exchange: Exchange) -> Asking | None:
-        return self._asked(exchange) if self._shared.available else self._without(exchange)
-
-    async def _asked(self, exchange: Exchange) -> None:
-        plane = exchange.plane
-        began = plane.clock()
+        if not self._shared.available:
+            return self._without(exchange)
+        began = exchange.plane.clock()
         question = Question([limit.key(exchange) for limit in self._limits], self._described)
-        decisions = await self._shared.ask(question)
+        answer = self._shared.ask(question)
+        return Awaited(answer, partial(self._conclude, exchange, answer, began))
+
+    def _conclude(self, exchange: Exchange, answer: Decided, began: float) -> None:
+        plane, decisions = exchange.plane, answer.result()
         plane.tally.rate_limit_took("redis", plane.clock() - began)
         if decisions is None:
             self._without(exchange)

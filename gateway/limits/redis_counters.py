@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, TypeAlias
 
-from redis.exceptions import NoScriptError, RedisError
+from hiredis import HiredisError
+from redis.exceptions import RedisError
 
 from gateway.limits.algorithms import Decision
+from gateway.limits.redis_channel import RedisChannel, channel_of
 from gateway.limits.redis_script import SCRIPT, Question
 from gateway.limits.settings import RateLimitingSettings, Teller
 from gateway.redis_client import redis_at
@@ -20,6 +24,11 @@ from gateway.redis_client import redis_at
 _SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _QUESTIONS_A_CALL = 256
 _CONNECT_SECS = 1.0
+
+_FAILURES = (RedisError, HiredisError, OSError, TimeoutError)
+
+#: The decision of each limit that was asked about; None where it is not known.
+Decided: TypeAlias = asyncio.Future[list[Decision] | None]
 
 #: A Redis that only lets read is no better than none.
 _PROBE = Question([b"probe"], b"1 token_bucket 1000000 60")
@@ -37,63 +46,87 @@ class RedisCounters:
         self._timeout = settings.redis_timeout_secs
         self._pause = settings.redis_retry_secs
         self._tell = tell
-        self._waiting: list[tuple[Question, asyncio.Future[list[Decision] | None]]] = []
+        self._waiting: list[tuple[Question, Decided]] = []
+        self._called: list[tuple[Question, Decided]] = []
+        """What the call that is on its way asks."""
         self._scheduled = False
-        self._calling: asyncio.Task[None] | None = None
+        self._channel: RedisChannel | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._connecting_once = asyncio.Lock()
         self._recovery: asyncio.Task[None] | None = None
 
-    def ask(self, question: Question) -> asyncio.Future[list[Decision] | None]:
+    def ask(self, question: Question) -> Decided:
         """The decision of each of the limits, or None where Redis does not answer in time."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[list[Decision] | None] = loop.create_future()
+        answer: Decided = loop.create_future()
         self._waiting.append((question, answer))
-        if not self._scheduled:
+        # What is asked while a call is on its way goes with the next: Redis runs one script at a time anyway.
+        if not self._scheduled and not self._called:
             self._scheduled = True
             loop.call_soon(self._send)
         return answer
 
     def _send(self) -> None:
         self._scheduled = False
-        # What is asked while a call is on its way goes with the next: Redis runs one script at a time anyway.
-        if self._waiting and self._calling is None:
-            asked, self._waiting = self._waiting[:_QUESTIONS_A_CALL], self._waiting[_QUESTIONS_A_CALL:]
-            self._calling = asyncio.get_running_loop().create_task(self._call(asked))
-            self._calling.add_done_callback(self._called)
+        if not self._waiting or self._called:
+            return
+        self._called, self._waiting = self._waiting[:_QUESTIONS_A_CALL], self._waiting[_QUESTIONS_A_CALL:]
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._timeout, self._lost, TimeoutError())
+        if self._channel is None or self._channel.closed:
+            self._connecting = loop.create_task(self._connect_and_call())
+        else:
+            self._call(self._channel)
 
-    def _called(self, _call: asyncio.Task[None]) -> None:
-        self._calling = None
+    async def _connect_and_call(self) -> None:
+        try:
+            await self._connect()
+        except _FAILURES as error:
+            self._lost(error)
+        else:
+            if self._called and self._channel is not None:
+                self._call(self._channel)
+
+    def _call(self, channel: RedisChannel) -> None:
+        channel.call(self._command("EVALSHA", _SHA, [question for question, _ in self._called]), self._answered)
+
+    def _command(self, name: str, script: str, questions: list[Question]) -> tuple[Any, ...]:
+        keys = [self._prefix + key for question in questions for key in question.keys]
+        return (name, script, len(keys), *keys, b" ".join([question.limits for question in questions]))
+
+    def _answered(self, answer: Any) -> None:
+        if not self._called:
+            return
+        if isinstance(answer, Exception):
+            if str(answer).startswith("NOSCRIPT") and self._channel is not None:
+                # Redis has forgotten its scripts: it keeps what it is sent.
+                questions = [question for question, _ in self._called]
+                self._channel.call(self._command("EVAL", SCRIPT, questions), self._answered)
+            else:
+                self._lost(answer)
+            return
+        self._give(_read(answer, self._called))
         self._send()
 
-    async def _call(self, asked: list[tuple[Question, asyncio.Future[list[Decision] | None]]]) -> None:
-        found: list[list[Decision]] | None = None
-        try:
-            async with asyncio.timeout(self._timeout):
-                found = _read(await self._run([question for question, _ in asked]), asked)
-        except (RedisError, OSError, TimeoutError) as error:
-            self._lost(error)
-        finally:
-            # Whatever happened, nobody is left waiting.
-            for number, (_, answer) in enumerate(asked):
-                if not answer.done():
-                    answer.set_result(None if found is None else found[number])
-
-    async def _run(self, questions: list[Question]) -> list[int]:
-        keys = [self._prefix + key for question in questions for key in question.keys]
-        limits = b" ".join([question.limits for question in questions])
-        try:
-            answer: list[int] = await self._execute("EVALSHA", _SHA, len(keys), *keys, limits)
-        except NoScriptError:
-            # Redis has forgotten its scripts, or has never had this one: it keeps what it is sent.
-            answer = await self._execute("EVAL", SCRIPT, len(keys), *keys, limits)
-        return answer
-
-    async def _execute(self, *command: Any) -> Any:
-        return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    def _give(self, found: Iterable[list[Decision] | None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        called, self._called = self._called, []
+        for (_, answer), decisions in zip(called, found, strict=False):
+            if not answer.done():
+                answer.set_result(decisions)
 
     # Losing and finding it.
 
     def _lost(self, error: Exception) -> None:
-        self._give_up()
+        self._give(repeat(None))
+        for _, answer in self._waiting:
+            if not answer.done():
+                answer.set_result(None)
+        self._waiting.clear()
+        # An answer that comes too late must not be taken for another's.
+        self._disconnect()
         if not self.available:
             return
         self.available = False
@@ -101,54 +134,64 @@ class RedisCounters:
         self._tell("ERROR", "rate_limit_redis_lost", f"rate limits are not counted on Redis: {why}")
         self._recovery = asyncio.get_running_loop().create_task(self._recover())
 
-    def _give_up(self) -> None:
-        for _, answer in self._waiting:
-            if not answer.done():
-                answer.set_result(None)
-        self._waiting.clear()
+    def _disconnect(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            channel.close()
 
     async def _recover(self) -> None:
         while not self.available:
             await asyncio.sleep(self._pause)
             try:
-                await self._redis.connection_pool.disconnect()
                 await self._connect()
-            except (RedisError, OSError, TimeoutError):
+                await self._prove()
+            except _FAILURES:
+                self._disconnect()
                 continue
             self.available = True
             self._tell("INFO", "rate_limit_redis_found", "rate limits are counted on Redis again")
 
     async def _connect(self) -> None:
-        async with asyncio.timeout(_CONNECT_SECS):
-            await self._execute("SCRIPT LOAD", SCRIPT)
+        async with asyncio.timeout(_CONNECT_SECS), self._connecting_once:
+            if self._channel is not None and not self._channel.closed:
+                return
+            channel = await channel_of(self._redis)
+            try:
+                await channel.asked("SCRIPT", "LOAD", SCRIPT)
+            except BaseException:
+                channel.close()
+                raise
+            self._channel = channel
+
+    async def _prove(self) -> None:
+        assert self._channel is not None
         async with asyncio.timeout(self._timeout):
-            await self._run([_PROBE])
+            await self._channel.asked(*self._command("EVALSHA", _SHA, [_PROBE]))
 
     async def open(self) -> None:
         """Connect, so that no request has to wait for it."""
         try:
             await self._connect()
-        except (RedisError, OSError, TimeoutError) as error:
+            await self._prove()
+        except _FAILURES as error:
             self._lost(error)
 
     async def close(self) -> None:
         """Ask nothing more and close the connections."""
         self.available = False
-        self._give_up()
-        tasks = [task for task in (self._calling, self._recovery) if task is not None]
+        tasks = [task for task in (self._connecting, self._recovery) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._lost(ConnectionError("it is asked no more"))
         await self._redis.aclose()
 
 
-def _read(answer: list[int], asked: list[tuple[Question, Any]]) -> list[list[Decision]]:
+def _read(answer: list[int], asked: Sequence[tuple[Question, Any]]) -> list[list[Decision]]:
     """Three numbers for each limit, in the order in which they were asked."""
-    numbers = iter(answer)
-    return [
-        [
-            (bool(passes), None, left, wait / 1000)
-            for passes, left, wait in (next(zip(numbers, numbers, numbers, strict=False)) for _ in question.keys)
-        ]
-        for question, _ in asked
-    ]
+    found, at = [], 0
+    for question, _ in asked:
+        end = at + 3 * len(question.keys)
+        found.append([(answer[n] == 1, None, answer[n + 1], answer[n + 2] / 1000) for n in range(at, end, 3)])
+        at = end
+    return found

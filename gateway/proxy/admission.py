@@ -10,8 +10,9 @@ client is. So nobody can keep the gateway busy with bad credentials, and who is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gateway.proxy.message import Refused
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.settings import RouteSettings
 
 #: What a rule that asks elsewhere returns; it may raise `Refused`, too.
-Asking: TypeAlias = Coroutine[Any, Any, None]
+Asking: TypeAlias = "Coroutine[Any, Any, None] | Awaited"
 Rule: TypeAlias = "Callable[[Exchange], Asking | None]"
 #: The rules that one policy asks of a route; none where it has nothing to say.
 Policy: TypeAlias = "Callable[[RouteSettings], tuple[Rule, ...]]"
@@ -39,9 +40,26 @@ class Identity:
     scheme: str
 
 
+class Awaited:
+    """One answer that a rule waits for; `conclude` then decides, as the rule would have. It spares a task."""
+
+    __slots__ = ("answer", "conclude")
+
+    def __init__(self, answer: asyncio.Future[Any], conclude: Callable[[], None]) -> None:
+        self.answer = answer
+        self.conclude = conclude
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from self.answer
+        self.conclude()
+
+
 def decide(exchange: Exchange, rules: tuple[Rule, ...], admitted: Callable[[Exchange], None]) -> None:
     """Ask the rules; `admitted` is called when all have let the exchange pass, at once if none asks elsewhere."""
-    remaining = iter(rules)
+    _ask(exchange, iter(rules), admitted)
+
+
+def _ask(exchange: Exchange, remaining: Iterator[Rule], admitted: Callable[[Exchange], None]) -> None:
     for rule in remaining:
         try:
             asking = rule(exchange)
@@ -51,10 +69,55 @@ def decide(exchange: Exchange, rules: tuple[Rule, ...], admitted: Callable[[Exch
         except Exception as error:
             exchange.refuse(_answer_to(error))
             return
+        if isinstance(asking, Awaited):
+            exchange.admission = Suspension(exchange, asking, remaining, admitted)
+            return
         if asking is not None:
             exchange.admission = Admission(exchange, asking, remaining, admitted)
             return
     admitted(exchange)
+
+
+class Suspension:
+    """A request that waits for one answer, without a task of its own."""
+
+    __slots__ = ("_admitted", "_awaited", "_deadline", "_exchange", "_remaining")
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        awaited: Awaited,
+        remaining: Iterator[Rule],
+        admitted: Callable[[Exchange], None],
+    ) -> None:
+        self._exchange = exchange
+        self._awaited = awaited
+        self._remaining = remaining
+        self._admitted = admitted
+        self._deadline = exchange.plane.clock() + exchange.plane.request_timeout
+        awaited.answer.add_done_callback(self._go_on)
+
+    def _go_on(self, answer: asyncio.Future[Any]) -> None:
+        exchange = self._exchange
+        if exchange.admission is not self:
+            return
+        exchange.admission = None
+        if answer.cancelled():
+            exchange.refuse(_answer_to(RuntimeError("a rule was cancelled")))
+        else:
+            _ask(exchange, chain((self._conclude,), self._remaining), self._admitted)
+
+    def _conclude(self, _exchange: Exchange) -> None:
+        self._awaited.conclude()
+
+    def check_deadline(self, now: float) -> None:
+        """Answer a request that has waited for as long as one may take."""
+        if now > self._deadline:
+            self._exchange.refuse(_undecided())
+
+    def cancel(self) -> None:
+        """Nobody waits for the decision any more."""
+        self._exchange.admission = None
 
 
 class Admission:
@@ -65,7 +128,7 @@ class Admission:
     def __init__(
         self,
         exchange: Exchange,
-        asking: Asking,
+        asking: Coroutine[Any, Any, None],
         remaining: Iterator[Rule],
         admitted: Callable[[Exchange], None],
     ) -> None:
@@ -107,12 +170,16 @@ class Admission:
     def check_deadline(self, now: float) -> None:
         """Answer a request that has waited for as long as one may take."""
         if now > self._deadline:
-            self._exchange.refuse(Refused(504, "timeout", "it was not decided in time whether the request may pass"))
+            self._exchange.refuse(_undecided())
 
     def cancel(self) -> None:
         """Nobody waits for the decision any more."""
         self._exchange.admission = None
         self._task.cancel()
+
+
+def _undecided() -> Refused:
+    return Refused(504, "timeout", "it was not decided in time whether the request may pass")
 
 
 def _answer_to(error: Exception) -> Refused:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.proxy import rewriting
-from gateway.proxy.admission import Admission, Identity
+from gateway.proxy.admission import Admission, Identity, Suspension
 from gateway.proxy.chunking import LAST_CHUNK, Framing
 from gateway.proxy.legs import ClientSide, Leg
 from gateway.proxy.message import Headers, RequestHead
@@ -50,7 +50,7 @@ class ExchangeState:
         self.correlation = rewriting.correlation_id(head)
         self.route: Route | None = None
         self.identity: Identity | None = None
-        self.admission: Admission | None = None
+        self.admission: Admission | Suspension | None = None
         self.request_headers: rewriting.HeaderEdits | None = None
         self.answer_headers: Headers = []
         self.dropped_answer_headers = rewriting.RESPONSE_OWN

@@ -57,6 +57,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "jmespath": ("bot/alerts/kinds/generic.py",),
     "jinja2": ("templates/render.py", "bot/platforms/console/rendering.py"),
     "jwt": ("gateway/auth/*",),
+    "hiredis": ("gateway/limits/*",),
     "kubernetes": ("bot/adapters/kubernetes/*",),
     "markdown_it": ("bot/platforms/console/rendering.py", "bot/exporting/*"),
     "markupsafe": ("bot/platforms/console/rendering.py", "bot/platforms/console/drawings.py"),
@@ -72,7 +73,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pysnc": ("bot/adapters/tickets/servicenow.py",),
     "redis": (
         "gateway/redis_client.py",
-        "gateway/limits/redis_counters.py",
+        "gateway/limits/*",
         "gateway/auth/sessions.py",
         "gateway/supervisor/shared_revocations.py",
     ),

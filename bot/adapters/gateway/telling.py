@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from bot.adapters.gateway.orders.circuits import EVERY, circuits
@@ -15,11 +16,17 @@ from commands.domain.plan import Target
 from commands.errors import NotFound
 from commands.ports.steering import (
     Breaker,
+    By,
     CacheFigures,
     Configuration,
     Configurations,
+    Most,
     Refused,
+    SlowRequest,
+    SlowRequests,
     StandingOrder,
+    Talker,
+    Talkers,
     Upstream,
     UpstreamTarget,
 )
@@ -92,6 +99,24 @@ class GatewayTelling(GatewayOrders):
         found = await self._scene().get("/admin/config/diff", **{"from": before, "to": after})
         return "\n".join(line for one in found["changes"] for line in lines_of(one))
 
+    async def talkers(self, target: Target, *, by: By, most: Most, since: timedelta, limit: int) -> Talkers:  # noqa: ARG002
+        """See Steering."""
+        asked = {"by": by, "order": most, "since_seconds": since.total_seconds(), "limit": limit}
+        found = await self._scene().get("/admin/top/talkers", **asked)
+        return Talkers(
+            since=found["since"],
+            loudest=tuple(Talker(who=one.pop(by), **one) for one in found["talkers"]),
+            others=Talker(who="", **found["others"]),
+        )
+
+    async def slow(self, target: Target, *, route: str, since: timedelta, limit: int) -> SlowRequests:  # noqa: ARG002
+        """See Steering."""
+        asked: dict[str, object] = {"since_seconds": since.total_seconds(), "limit": limit}
+        if route:
+            asked["route"] = route
+        found = await self._scene().get("/admin/top/slow", **asked)
+        return SlowRequests(since=found["since"], requests=tuple(map(_slow, found["requests"])))
+
     async def orders(self, target: Target) -> Sequence[StandingOrder]:  # noqa: ARG002
         """See Steering."""
         return await standing_orders(self._scene())
@@ -123,6 +148,19 @@ def _breaker(name: str, known: dict[str, Any] | None, orders: Sequence[StandingO
     state = "" if known is None else "off" if found is None else found["state"].replace("_", "-")
     failures = found["failure_count"] if found else 0
     return Breaker(upstream=name, state=state, failures=failures, forced=forced.get(name, forced.get(EVERY)))
+
+
+def _slow(one: Document) -> SlowRequest:
+    return SlowRequest(
+        at=one["timestamp"],
+        route=one["route"],
+        method=one["method"],
+        path=one["path"],
+        status=one["status"],
+        milliseconds=one["response_time"],
+        target=one.get("target") or one.get("upstream") or "",
+        correlation_id=one["correlation_id"],
+    )
 
 
 def _configuration(one: Document) -> Configuration:
