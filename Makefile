@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests soak fuzz kills stories slack-kills slack-sim slack-pictures fmt lock clean
+.PHONY: help demo drill test collect check bench bench-slack bench-mitigation bench-alerts bench-gateway http-cache-tests soak fuzz admin-fuzz kills stories slack-kills slack-sim slack-pictures fmt lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-gateway: $(DEV) ## measure the gateway on one core beside nginx and Envoy 
 
 http-cache-tests: $(DEV) ## run the npm package http-cache-tests against the gateway's cache (needs node); the last line is JSON
 	@$(BIN)/python -m tests.gateway.cache_conformance $(ARGS)
+
+admin-fuzz: $(DEV) ## fuzz the gateway's admin API by its own description, with schemathesis (EXAMPLES=300 of each endpoint)
+	@$(BIN)/python -m tests.gateway.admin_fuzz --examples $(or $(EXAMPLES),300) $(ARGS)
 
 soak: $(DEV) ## the gateway under load for MINUTES=30 while workers, targets and Redis fail; the last line is JSON
 	@$(BIN)/python -m tests.gateway.soak --minutes $(or $(MINUTES),30) $(ARGS)

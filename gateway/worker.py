@@ -92,7 +92,7 @@ class Worker:
             "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
             "discard": lambda _: self._discard(),
             "revocations": lambda message: self._answer(message, self._revoke(message)),
-            "cache": lambda message: self._answer(message, self._orders().obey(message["order"])),
+            "cache": lambda message: self._background.spawn(self._obey(message)),
             "changed": lambda message: self._caching().changed_elsewhere(message["keys"]),
             "token": lambda message: self._background.spawn(self._describe(message)),
             "log_sinks": lambda message: self._started().log_sinks.update(message["states"]),
@@ -222,6 +222,9 @@ class Worker:
 
     def _caching(self) -> ResponseCache:
         return self._knowing().cache
+
+    async def _obey(self, message: Message) -> None:
+        self._answer(message, await self._orders().obey(message["order"]))
 
     def _orders(self) -> CacheOrders:
         if self._cache_orders is None:

@@ -49,6 +49,8 @@ _WORDS = {
     422: "It is not understood (`invalid`), or not allowed here (`out_of_limits`, `config_refused`, `restart_needed`).",
     503: "It cannot be recorded, so it is not done (`not_recorded`), or not all workers have done it (`incomplete`).",
 }
+#: What takes a while has an id by the caller, and is accepted; the rest is made, with an id by the gateway.
+_OWN_ID = {"operation_id": "operation_id"}
 _ALWAYS = (401, 403, 413, 422)
 
 
@@ -73,12 +75,21 @@ class Needs(HTTPBearer):
             raise UnknownParameterError(f"unknown query parameters {', '.join(unknown)}; {allowed}")
 
 
-def needs(role: Role, *statuses: int, answer: type[BaseModel] | None = None) -> dict[str, Any]:
-    """Arguments of an endpoint: who may ask it, the statuses of 400 and more that are its own, what it answers with."""
+def needs(
+    role: Role, *statuses: int, answer: type[BaseModel] | None = None, leads_to: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """Arguments of an endpoint: who may ask it, the statuses of 300 and more that are its own, what it answers with.
+
+    `leads_to`: the id of the operation that takes what was made, and the parameter that its id is for.
+    """
     codes = sorted({*_ALWAYS, *statuses} - {304})
     responses: dict[int, Any] = {code: {"model": ErrorAnswer, "description": _WORDS[code]} for code in codes}
     if 304 in statuses:
         responses |= {200: {"headers": _TAGGED}, 304: {"description": _WORDS[304], "headers": _TAGGED}}
+    if leads_to is not None:
+        operation, parameter = leads_to
+        link = {"operationId": operation, "parameters": {parameter: f"$response.body#/{_OWN_ID.get(parameter, 'id')}"}}
+        responses[202 if parameter in _OWN_ID else 201] = {"links": {operation.partition(".")[2]: link}}
     return {
         "dependencies": [Depends(Needs(role))],
         "responses": responses,

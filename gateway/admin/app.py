@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from gateway import __version__
@@ -39,7 +40,7 @@ def described_app(gateway: Gateway) -> FastAPI:
     """The endpoints, each with the role that it needs, and their description."""
     app = FastAPI(
         title="Tocsin gateway admin API", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False,
+        redirect_slashes=False, generate_unique_id_function=_operation_id,
     )  # fmt: skip
     for routes in _OF_THE_GATEWAY:
         app.include_router(routes(gateway), prefix="/admin")
@@ -51,6 +52,10 @@ def described_app(gateway: Gateway) -> FastAPI:
     app.include_router(_description(app))
     explain_errors(app, gateway.refusals)
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{str(route.tags[0]).replace(' ', '_')}.{route.name}"
 
 
 def _description(app: FastAPI) -> APIRouter:

@@ -40,7 +40,7 @@ def block_routes(gateway: Gateway) -> APIRouter:
         """Those that hold now."""
         return conditional(told(), response, if_none_match)
 
-    @router.post("", status_code=201, **needs("operator", 412, 503, answer=Block))
+    @router.post("", status_code=201, **needs("operator", 412, 503, answer=Block, leads_to=("blocks.undo", "block_id")))
     async def block(body: BlockRequest, if_match: IfMatch = None) -> dict[str, Any]:
         """Let nobody of an address or a network through."""
         require(if_match, state_of(told()))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment
@@ -30,8 +30,14 @@ class CacheChange(Body):
     reason: Reason = ""
 
 
+_NAMES = ("url", "prefix", "tag", "all")
+_ONE_OF_THEM = [{"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in _NAMES]
+
+
 class Purge(CacheChange):
     """POST /cache/purge: one of a URL, a prefix of URLs, a tag, or all."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": list[Any](_ONE_OF_THEM)})
 
     url: _URL | None = None
     prefix: _URL | None = None
@@ -41,7 +47,7 @@ class Purge(CacheChange):
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Purge:
-        if sum(value is not None for value in (self.url, self.prefix, self.tag, self.all)) != 1:
+        if sum(getattr(self, name) is not None for name in _NAMES) != 1:
             raise ValueError("exactly one of url, prefix, tag and all is needed")
         return self
 

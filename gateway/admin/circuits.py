@@ -14,6 +14,8 @@ from gateway.admin.requests import ActorQuery, CircuitForce, CircuitOrder, Reaso
 from gateway.supervisor.circuit_overrides import CircuitOverrides
 from gateway.supervisor.history import UNNAMED
 
+_UNDO = ("circuit_breakers.undo", "override_id")
+
 
 class Circuit(Order):
     """What holds of the breaker of an upstream, or of all with `*`."""
@@ -35,7 +37,7 @@ def circuit_routes(overrides: CircuitOverrides) -> APIRouter:
     def told() -> dict[str, Any]:
         return {"overrides": [one.described() for one in overrides.active()]}
 
-    @router.post("/enable", status_code=201, **needs("operator", 412, 503, answer=Circuit))
+    @router.post("/enable", status_code=201, **needs("operator", 412, 503, answer=Circuit, leads_to=_UNDO))
     async def enable(body: CircuitOrder | None = None, if_match: IfMatch = None) -> dict[str, Any]:
         """Give an upstream, or all, a breaker with the thresholds of the settings."""
         require(if_match, state_of(told()))
@@ -47,7 +49,7 @@ def circuit_routes(overrides: CircuitOverrides) -> APIRouter:
         """Orders that hold now."""
         return conditional(told(), response, if_none_match)
 
-    @router.post("/overrides", status_code=201, **needs("operator", 412, 503, answer=Circuit))
+    @router.post("/overrides", status_code=201, **needs("operator", 412, 503, answer=Circuit, leads_to=_UNDO))
     async def force(body: CircuitForce, if_match: IfMatch = None) -> dict[str, Any]:
         """Force breakers open or closed, or enable them."""
         require(if_match, state_of(told()))

@@ -19,6 +19,8 @@ from gateway.supervisor.config_overrides import drafted
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
 
+_UNDO = ("configuration.undo", "override_id")
+
 
 class Version(Answer):
     """A configuration that held, from when, by whom and why."""
@@ -184,7 +186,7 @@ def _overrides(router: APIRouter, gateway: Gateway) -> None:
         told = {"overrides": [one.described() for one in configurations.overrides]}
         return conditional(told, response, if_none_match, _state(gateway))
 
-    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=OverrideMade))
+    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=OverrideMade, leads_to=_UNDO))
     async def override(body: OverrideRequest, if_match: IfMatch = None) -> dict[str, Any]:
         """Change keys until that expires: a log level, a limit, a route that is switched off."""
         expected = _expected(gateway, None, if_match)

@@ -16,6 +16,8 @@ from gateway.supervisor.history import UNNAMED
 
 _LONGEST_TOKEN = 65_536
 _LONGEST_NAME = 1000
+#: A place of its own, and no token's name.
+_REVOKE = "revoke"
 
 #: A token may be one of nobody in particular; what is done to a client needs its name.
 ClientId = Annotated[str, Field(max_length=_LONGEST_NAME)]
@@ -93,13 +95,15 @@ def credential_routes(credentials: Credentials) -> APIRouter:
     @router.get("/token/{token_id:path}", **needs("viewer", 404, answer=Token))
     async def inspect(token_id: str, response: Response) -> dict[str, Any]:
         """What is known of a token, by its id, its `jti`, or itself; or of an API key, by its id."""
+        if token_id == _REVOKE:
+            raise HTTPException(405, "a token is revoked with POST")
         response.headers["cache-control"] = "no-store"
         found = await credentials.inspected(token_id)
         if found is None:
             raise HTTPException(404, "no token with this id or jti was seen lately, and none was revoked")
         return found
 
-    @router.post("/token/revoke", **needs("admin", 503, answer=RevokedToken))
+    @router.post(f"/token/{_REVOKE}", **needs("admin", 503, answer=RevokedToken))
     async def revoke(body: RevokeRequest, response: Response) -> dict[str, Any]:
         """Believe a token or an API key no longer."""
         response.headers["cache-control"] = "no-store"

@@ -45,7 +45,7 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
         status = 422 if error.status_code == 400 else error.status_code
         answer = _error(status, code, str(error.detail))
         if status == 405:
-            answer.headers["allow"] = ", ".join(method for method in _METHODS if _takes(app, request, method))
+            answer.headers["allow"] = ", ".join(_allowed(app, request))
         return answer
 
     @app.exception_handler(OSError)
@@ -58,9 +58,15 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
         return _error(500, "internal", f"the admin API failed: {gateway_error}")
 
 
-def _takes(app: FastAPI, request: Request, method: str) -> bool:
-    scope = {**request.scope, "method": method}
-    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """The methods of a path; one that is described as it is has no other."""
+    described = app.openapi()["paths"].get(request.url.path)
+    if described is not None:
+        return [method for method in _METHODS if method.lower() in described]
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in app.routes)
+    ]
 
 
 def _error(status: int, code: str, message: str, found: dict[str, Any] | None = None) -> JSONResponse:

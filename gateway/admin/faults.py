@@ -14,6 +14,8 @@ from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
 
+_UNDO = ("faults.remove", "fault_id")
+
 
 class Fault(Order):
     """What is done to requests of a route, or of all with `*`."""
@@ -43,7 +45,7 @@ def fault_routes(gateway: Gateway) -> APIRouter:
         """Those that apply now."""
         return conditional(told(), response, if_none_match)
 
-    @router.post("", status_code=201, **needs("operator", 412, 503, answer=Fault))
+    @router.post("", status_code=201, **needs("operator", 412, 503, answer=Fault, leads_to=_UNDO))
     async def inject(body: FaultRequest, if_match: IfMatch = None) -> dict[str, Any]:
         """Delay requests of a route, or answer a share of them with an error."""
         require(if_match, state_of(told()))

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.supervisor.history import UNNAMED
 
+
+def _integral(value: Any) -> Any:
+    """What JSON writes as 2.0 is a whole number, too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_INTEGRAL = BeforeValidator(_integral)
+Whole = Annotated[int, _INTEGRAL]
 OperationId = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 Actor = Annotated[str, Field(min_length=1, max_length=200)]
 WorkerName = Annotated[str, Field(min_length=1, max_length=100)]
@@ -28,7 +36,7 @@ class ExpectedReplicas(Body):
     """The state that a scale was decided on."""
 
     uid: str | None = None
-    replicas: int | None = None
+    replicas: Whole | None = None
 
 
 class ExpectedUid(Body):
@@ -40,7 +48,7 @@ class ExpectedUid(Body):
 class ScaleRequest(Body):
     """POST /admin/scale."""
 
-    replicas: int
+    replicas: Whole
     operation_id: OperationId
     actor: Actor
     reason: Reason = ""
@@ -60,7 +68,7 @@ class RestartRequest(Body):
 class ExpectedNumber(Body):
     """The configuration that a change was decided on."""
 
-    number: int | None = None
+    number: Whole | None = None
 
 
 class ReloadRequest(Body):
@@ -74,7 +82,7 @@ class ReloadRequest(Body):
 class RollbackRequest(ReloadRequest):
     """POST /admin/config/rollback."""
 
-    number: int
+    number: Whole
 
 
 class OverrideRequest(Body):
@@ -92,7 +100,7 @@ class FaultRequest(Body):
     route: Annotated[str, Field(min_length=1, max_length=64)] = "*"
     latency_ms: Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)] = 0
     error_rate: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0
-    status: Annotated[int, Field(ge=500, le=599)] = 503
+    status: Annotated[int, Field(ge=500, le=599), _INTEGRAL] = 503
     expires_in_seconds: Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
@@ -104,7 +112,7 @@ class MaintenanceRequest(Body):
     enabled: bool = True
     routes: Annotated[list[str], Field(max_length=1000)] = []
     message: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    retry_after_secs: Annotated[int, Field(ge=1, le=604_800)] | None = None
+    retry_after_secs: Annotated[int, Field(ge=1, le=604_800), _INTEGRAL] | None = None
     expires_in_seconds: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)]
     actor: Actor
     reason: Reason = ""
@@ -137,7 +145,7 @@ class CircuitForce(CircuitOrder):
 
 
 TargetName = Annotated[str, Field(min_length=1, max_length=300)]
-Weight = Annotated[int, Field(ge=0, le=1000)]
+Weight = Annotated[int, Field(ge=0, le=1000), _INTEGRAL]
 
 
 class TargetOrderRequest(Body):

@@ -140,7 +140,7 @@ def fleet_routes(gateway: Gateway) -> APIRouter:
     known: dict[int | str, dict[str, Any]] = {
         200: {"model": OperationAnswer, "description": "It was asked for before, with the same `operation_id`."}
     }
-    declared = needs("operator", 409, 503, answer=OperationAnswer)
+    declared = needs("operator", 409, 503, answer=OperationAnswer, leads_to=("gateway.operation", "operation_id"))
     declared["responses"] = {**known, **declared["responses"]}
 
     @router.post("/scale", status_code=202, **declared)

@@ -15,6 +15,8 @@ from gateway.admin.requests import ActorQuery, ReasonQuery, TargetOrderRequest
 from gateway.supervisor.history import UNNAMED
 from gateway.supervisor.upstream_targets import UpstreamTargets
 
+_UNDO = ("upstreams.undo", "override_id")
+
 
 class TargetOrder(Order):
     """Other weights of some targets of an upstream, or drains of them; `suspended` where nobody would be left by it."""
@@ -96,7 +98,7 @@ def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[No
         """Orders that hold now."""
         return conditional(told(), response, if_none_match)
 
-    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=TargetOrder))
+    @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=TargetOrder, leads_to=_UNDO))
     async def order(body: TargetOrderRequest, if_match: IfMatch = None) -> dict[str, Any]:
         """Give targets of an upstream other weights, or drain them."""
         require(if_match, state_of(told()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.cache.entries import Entry
+from gateway.cache.slices import Steps
 
 
 class EvictionOrder(Protocol):
@@ -18,7 +19,7 @@ class EvictionOrder(Protocol):
 
     def victim(self) -> Entry | None: ...
 
-    def age(self) -> None:
+    def aging(self) -> Steps[None]:
         """Let what was used long ago count less."""
 
 
@@ -40,8 +41,9 @@ class Fifo:
     def victim(self) -> Entry | None:
         return next(iter(self._entries), None)
 
-    def age(self) -> None:
+    def aging(self) -> Steps[None]:
         """There is nothing to forget."""
+        yield from ()
 
 
 class Lru(Fifo):
@@ -85,12 +87,15 @@ class Lfu:
             self._least = min(self._by_count)
         return next(iter(self._by_count[self._least]))
 
-    def age(self) -> None:
-        """Halve all counts, or what was once popular would never go."""
-        counts, self._by_count, self._counts = self._counts, {}, {}
-        for entry, count in sorted(counts.items(), key=lambda one: one[1]):
-            self._put(entry, max(1, count // 2))
-        self._least = 1
+    def aging(self) -> Steps[None]:
+        """Halve all counts, or what was once popular would never go: the least first, as they make room for others."""
+        for count in sorted(self._by_count):
+            for entry in list(self._by_count.get(count, ())):
+                if count > 1 and self._counts.get(entry) == count:
+                    self._take(entry, count)
+                    self._put(entry, count // 2)
+                    self._least = min(self._least, count // 2)
+                yield
 
     def _put(self, entry: Entry, count: int) -> None:
         self._counts[entry] = count

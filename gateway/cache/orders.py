@@ -1,4 +1,7 @@
-"""What operators order of the cache, done in one worker: purge, optimise, snapshot, restore, warm."""
+"""What operators order of the cache, done in one worker: purge, optimise, snapshot, restore, warm.
+
+Each is done in slices: with a hundred thousand entries it takes a while, and clients do not wait for that.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, Protocol
 from gateway.cache.entries import Selection
 from gateway.cache.response_cache import ResponseCache
 from gateway.cache.selection import target_of, url
+from gateway.cache.slices import Steps, in_slices
 from gateway.cache.snapshots import NotRestorable, described, restored
 
 _PAGE_BYTES = 262_144
@@ -31,7 +35,7 @@ class CacheOrders:
         self._worker = worker
         self._fetch = fetch
         self._listed: tuple[str, list[tuple[bytes, Selection]]] = ("", [])
-        self._by_name: dict[str, Callable[[Order], Order]] = {
+        self._by_name: dict[str, Callable[[Order], Steps[Order]]] = {
             "purge": self._purge,
             "optimize": self._optimize,
             "snapshot": self._snapshot,
@@ -39,53 +43,56 @@ class CacheOrders:
             "warm": self._warm,
         }
 
-    def obey(self, order: Order) -> Order:
+    async def obey(self, order: Order) -> Order:
         """Do what `order["do"]` says."""
-        return {"worker": self._worker, **self._by_name[order["do"]](order)}
+        return {"worker": self._worker, **await in_slices(self._by_name[order["do"]](order))}
 
-    def _purge(self, order: Order) -> Order:
+    def _purge(self, order: Order) -> Steps[Order]:
         """By `url`, `prefix` or `tag`, or all; `soft` ones are stale from now on."""
-        store, by, text = self._cache.store, order["by"], order["value"].encode("latin-1", "replace")
-        soft_at = self._cache.clock() if order["soft"] else None
+        return {"purged": (yield from self._purging(order["by"], order["value"].encode("latin-1", "replace"), order))}
+
+    def _purging(self, by: str, text: bytes, order: Order) -> Steps[int]:
+        store, soft_at = self._cache.store, self._cache.clock() if order["soft"] else None
         if by == "tag":
-            return {"purged": store.purge_tag(text.lower(), soft_at=soft_at)}
+            return store.purging_tag(text.lower(), soft_at=soft_at)
         if by == "all":
-            return {"purged": store.purge(lambda _: True, by, soft_at=soft_at)}
+            return store.purging(lambda _: True, by, soft_at=soft_at)
         wanted = named(text)
         if by == "prefix":
-            return {"purged": store.purge(lambda key: _part(key, wanted).startswith(wanted), by, soft_at=soft_at)}
+            return store.purging(lambda key: _part(key, wanted).startswith(wanted), by, soft_at=soft_at)
         only = None if wanted.startswith(b"/") else wanted
-        return {"purged": store.purge(lambda key: _part(key, wanted) == wanted, by, soft_at=soft_at, key=only)}
+        return store.purging(lambda key: _part(key, wanted) == wanted, by, soft_at=soft_at, key=only)
 
-    def _optimize(self, _: Order) -> Order:
-        removed, freed = self._cache.store.optimize(self._cache.clock())
+    def _optimize(self, _: Order) -> Steps[Order]:
+        removed, freed = yield from self._cache.store.optimizing(self._cache.clock())
         return {"removed": removed, "freed_bytes": freed}
 
-    def _snapshot(self, order: Order) -> Order:
+    def _snapshot(self, order: Order) -> Steps[Order]:
         """A page of the snapshot `id`, from where this worker's last one has ended; what is used most comes first."""
         position = order["after"].get(self._worker, 0)
         if position is None:
             return {"entries": [], "next": None}
-        cache, now = self._cache, self._cache.clock()
+        store, now = self._cache.store, self._cache.clock()
         if self._listed[0] != order["id"]:
-            by_use = sorted(cache.store.entries(), key=lambda entry: -entry.hits)
-            self._listed = (order["id"], [(entry.key, entry.selection) for entry in by_use])
-        names, size, found = self._listed[1], 0, list[Order]()
-        while position < len(names) and size < _PAGE_BYTES:
-            entry = cache.store.selected(*names[position])
+            self._listed = (order["id"], (yield from store.listing()))
+        listed, size, found = self._listed[1], 0, list[Order]()
+        while position < len(listed) and size < _PAGE_BYTES:
+            entry = store.selected(*listed[position])
             position += 1
             if entry is not None and entry.worth_keeping(now) and entry.size <= _MOST_BYTES:
                 size += entry.size
                 found.append(described(entry, now))
-        if position < len(names):
+            yield
+        if position < len(listed):
             return {"entries": found, "next": position}
         self._listed = ("", [])
         return {"entries": found, "next": None}
 
-    def _restore(self, order: Order) -> Order:
+    def _restore(self, order: Order) -> Steps[Order]:
         """Take over entries; none that is not of a route that is cached here, nor an older one than is there."""
         cache, now, taken = self._cache, self._cache.clock(), 0
         for told in order["entries"]:
+            yield
             try:
                 entry = restored(told, now=now, date=cache.wall(), elapsed=order["elapsed"])
             except NotRestorable:
@@ -97,10 +104,13 @@ class CacheOrders:
                 taken += cache.store.put(entry)
         return {"restored": taken}
 
-    def _warm(self, order: Order) -> Order:
+    def _warm(self, order: Order) -> Steps[Order]:
         """Fetch what is not there, or not fresh."""
-        scheme, host = order["scheme"].encode(), order["host"].encode("latin-1")
-        return {"begun": sum(self._fetch(scheme, host, target.encode("latin-1")) for target in order["targets"])}
+        scheme, host, begun = order["scheme"].encode(), order["host"].encode("latin-1"), 0
+        for target in order["targets"]:
+            begun += self._fetch(scheme, host, target.encode("latin-1"))
+            yield
+        return {"begun": begun}
 
 
 def named(text: bytes) -> bytes:

@@ -14,6 +14,7 @@ from gateway.cache.refreshing import Refreshing
 from gateway.cache.route import CachedRoute, OtherRoute
 from gateway.cache.selection import Asked
 from gateway.cache.settings import RouteCacheSettings
+from gateway.cache.slices import at_once
 from gateway.cache.store import Store
 from gateway.policies.headers import Headers
 from gateway.proxy import target
@@ -106,7 +107,7 @@ class ResponseCache:
         """Forget what another worker's requests have changed."""
         for key in keys:
             if key == "*":
-                self.store.purge(lambda _: True, "unsafe")
+                at_once(self.store.purging(lambda _: True, "unsafe"))
             else:
                 self.store.invalidate(key.encode("latin-1"), "unsafe")
 

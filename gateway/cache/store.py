@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from gateway.cache.entries import Entry, Selection
 from gateway.cache.eviction import EvictionOrder
+from gateway.cache.slices import Steps, at_once
 
 
 class Recording:
@@ -164,45 +165,74 @@ class Store:
 
     def invalidate(self, key: bytes, cause: str) -> int:
         """Forget what is stored for a URL; how many entries that were."""
-        return self._forget(list(self.variants(key)), cause, self._recordings.get(key, ()))
+        return at_once(self._forgetting([key], cause, None, self._recordings.get(key, ())))
 
-    def purge(
+    def purging(
         self, wanted: Callable[[bytes], bool], cause: str, *, soft_at: float | None = None, key: bytes | None = None
-    ) -> int:
+    ) -> Steps[int]:
         """Forget all whose keys are `wanted`, or only what is stored for `key` of them; how many entries that were.
 
-        `soft_at`: have them be stale from now on instead.
+        `soft_at`: have them be stale from now on instead. What is being recorded now is void from the first step on.
         """
-        keys = self._by_key if key is None else [key]
-        found = [entry for one in keys if wanted(one) for entry in self._by_key.get(one, ())]
-        return self._forget(found, cause, self._recordings_of(wanted), soft_at)
+        void = [one for name, recordings in self._recordings.items() if wanted(name) for one in recordings]
+        keys = list(self._by_key) if key is None else [key]
+        return (yield from self._forgetting(keys, cause, soft_at, void, wanted))
 
-    def purge_tag(self, tag: bytes, *, soft_at: float | None = None) -> int:
+    def purging_tag(self, tag: bytes, *, soft_at: float | None = None) -> Steps[int]:
         """The same by a tag. What is being recorded may have it, too."""
-        return self._forget(list(self._by_tag.get(tag, ())), "tag", self._recordings_of(lambda _: True), soft_at)
+        for recordings in self._recordings.values():
+            for recording in recordings:
+                recording.void = True
+        forgotten = 0
+        for entry in list(self._by_tag.get(tag, ())):
+            forgotten += self._purge(entry, soft_at)
+            yield
+        self.invalidated["tag"] += forgotten
+        return forgotten
 
-    def _recordings_of(self, wanted: Callable[[bytes], bool]) -> list[Recording]:
-        return [one for key, recordings in self._recordings.items() if wanted(key) for one in recordings]
-
-    def _forget(self, entries: list[Entry], cause: str, void: Iterable[Recording], soft_at: float | None = None) -> int:
+    def _forgetting(
+        self, keys: Iterable[bytes], cause: str, soft_at: float | None, void: Iterable[Recording],
+        wanted: Callable[[bytes], bool] | None = None,
+    ) -> Steps[int]:  # fmt: skip
         for recording in void:
             recording.void = True
-        for entry in entries:
-            if soft_at is None:
-                self._remove(entry)
-            elif entry.purged is None:
-                entry.purged = soft_at
-        self.invalidated[cause] += len(entries)
-        return len(entries)
+        forgotten = 0
+        for key in keys:
+            if wanted is None or wanted(key):
+                forgotten += sum(self._purge(entry, soft_at) for entry in tuple(self._by_key.get(key, ())))
+            yield
+        self.invalidated[cause] += forgotten
+        return forgotten
 
-    def optimize(self, now: float) -> tuple[int, int]:
-        """Drop what can be of no use any more, and let old uses count less; (entries, bytes) that this has freed."""
-        useless = [entry for entry in self.entries() if not entry.worth_keeping(now)]
-        freed = sum(entry.size for entry in useless)
-        for entry in useless:
+    def _purge(self, entry: Entry, soft_at: float | None) -> bool:
+        if entry not in self._by_key.get(entry.key, ()):
+            return False
+        if soft_at is None:
             self._remove(entry)
-        self._order.age()
-        return len(useless), freed
+        elif entry.purged is None:
+            entry.purged = soft_at
+        return True
+
+    def optimizing(self, now: float) -> Steps[tuple[int, int]]:
+        """Drop what can be of no use any more, and let old uses count less; (entries, bytes) that this has freed."""
+        removed = freed = 0
+        for key in list(self._by_key):
+            for entry in tuple(self._by_key.get(key, ())):
+                if not entry.worth_keeping(now):
+                    removed, freed = removed + 1, freed + entry.size
+                    self._remove(entry)
+            yield
+        yield from self._order.aging()
+        return removed, freed
+
+    def listing(self) -> Steps[list[tuple[bytes, Selection]]]:
+        """What `selected` finds all entries by, what is used most first: to keep them would keep their memory."""
+        by_hits: dict[int, list[tuple[bytes, Selection]]] = {}
+        for key in list(self._by_key):
+            for entry in self._by_key.get(key, ()):
+                by_hits.setdefault(entry.hits, []).append((key, entry.selection))
+            yield
+        return [name for hits in sorted(by_hits, reverse=True) for name in by_hits[hits]]
 
     def take_counts(self) -> dict[str, int]:
         """What was evicted and invalidated since the last call, by `eviction` and `invalidation:CAUSE`."""

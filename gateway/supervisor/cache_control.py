@@ -171,8 +171,11 @@ def _read(body: bytes) -> tuple[list[list[Any]], float]:
     """(entries, cut into what one message may carry, seconds since they were taken)."""
     try:
         told = json.loads(body)
-        if told["version"] != VERSION or not isinstance(told["entries"], list):
+        # What JSON calls true is 1 here, and no version.
+        if type(told["version"]) is not int or told["version"] != VERSION:
             raise OutOfLimitsError("this is no snapshot of this version")
+        if not all(isinstance(entry, dict) for entry in told["entries"]) or not isinstance(told["complete"], bool):
+            raise OutOfLimitsError("a snapshot has entries, which are objects, and says whether it is complete")
         taken = datetime.fromisoformat(told["created_at"])
         if taken.tzinfo is None:
             raise OutOfLimitsError("created_at of a snapshot has its offset from UTC, or Z")

@@ -18,6 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import uvloop
 import yaml
 
 from gateway.admin.app import admin_app
@@ -121,7 +122,7 @@ class AdminStand:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            uvloop.run(self._serve())
         except BaseException as error:
             self._error.append(error)
             self._ready.set()

@@ -57,14 +57,14 @@ def left(here: Scene) -> set[str]:
 )
 async def test_what_is_purged_is_asked_for_again(by: str, value: str, remaining: set[str]) -> None:
     async with scene() as here:
-        found = (await filled(here)).obey({"do": "purge", "by": by, "value": value, "soft": False})
+        found = await (await filled(here)).obey({"do": "purge", "by": by, "value": value, "soft": False})
         assert (left(here), found) == (remaining, {"worker": "w1", "purged": 4 - len(remaining)})
 
 
 async def test_what_is_purged_softly_is_asked_about() -> None:
     async with scene() as here:
         one = await filled(here, "/a")
-        assert one.obey({"do": "purge", "by": "tag", "value": "all", "soft": True})["purged"] == 1
+        assert (await one.obey({"do": "purge", "by": "tag", "value": "all", "soft": True}))["purged"] == 1
         here.origin.answer = lambda _: reply("", 304)
         assert (await here.get("/a")).headers["x-cache"] == "STALE"
         await_over(here)
@@ -85,7 +85,7 @@ async def test_optimising_drops_what_can_be_of_no_use() -> None:
         await here.get("/old")
         here.clock.now += 20
         one = await filled(here, "/a")
-        found = one.obey({"do": "optimize"})
+        found = await one.obey({"do": "optimize"})
         assert found["removed"] == 1
         assert found["freed_bytes"] > 1000
         assert left(here) == {"/a"}
@@ -98,17 +98,21 @@ async def test_a_snapshot_is_taken_in_pages_and_restored_elsewhere_with_its_age(
             await here.get(f"/{number}")
         one, entries, after, pages = orders(here), list[Any](), dict[str, Any](), 0
         while after.get("w1", 0) is not None:
-            found = json.loads(json.dumps(one.obey({"do": "snapshot", "id": "s", "after": after})))
+            found = json.loads(json.dumps(await one.obey({"do": "snapshot", "id": "s", "after": after})))
             entries += found["entries"]
             after, pages = {"w1": found["next"]}, pages + 1
         assert (len(entries), pages > 2) == (10, True)
-        assert one.obey({"do": "snapshot", "id": "s", "after": after})["entries"] == []
+        assert (await one.obey({"do": "snapshot", "id": "s", "after": after}))["entries"] == []
         other = orders(there)
-        assert other.obey({"do": "restore", "entries": [*entries, {}, None], "elapsed": 20})["restored"] == 10
-        assert other.obey({"do": "restore", "entries": entries[:1], "elapsed": 30})["restored"] == 0, "an older one"
-        assert other.obey({"do": "restore", "entries": entries[:1], "elapsed": 70})["restored"] == 0, "of no use"
+        assert (await other.obey({"do": "restore", "entries": [*entries, {}, None], "elapsed": 20}))["restored"] == 10
+        assert (await other.obey({"do": "restore", "entries": entries[:1], "elapsed": 30}))["restored"] == 0, (
+            "an older one"
+        )
+        assert (await other.obey({"do": "restore", "entries": entries[:1], "elapsed": 70}))["restored"] == 0, (
+            "of no use"
+        )
         elsewhere = [{**entries[0], "route": "other"}]
-        assert other.obey({"do": "restore", "entries": elsewhere, "elapsed": 0})["restored"] == 0
+        assert (await other.obey({"do": "restore", "entries": elsewhere, "elapsed": 0}))["restored"] == 0
         hit = await there.get("/1")
         assert (hit.body, hit.headers["age"], there.origin.asked) == (b"/1" * 50_000, "20", [])
 
@@ -118,12 +122,12 @@ async def test_warming_fetches_what_is_not_there_yet() -> None:
         here.origin.answer = tagged
         one = orders(here)
         order = {"do": "warm", "scheme": "http", "host": "h", "targets": ["/a", "/b?c", "/%2e%2e/x"]}
-        assert one.obey(order) == {"worker": "w1", "begun": 2}
+        assert (await one.obey(order)) == {"worker": "w1", "begun": 2}
         while here.stage.cache.refreshing.under_way:
             await here.get("/other")
         assert (await here.get("/b?c")).headers["x-cache"] == "HIT"
-        assert one.obey(order)["begun"] == 0
-        assert one.obey({**order, "scheme": "https", "targets": ["/a"]})["begun"] == 1, "that is another URL"
+        assert (await one.obey(order))["begun"] == 0
+        assert (await one.obey({**order, "scheme": "https", "targets": ["/a"]}))["begun"] == 1, "that is another URL"
         assert here.stage.cache.store.size == 3
         await_over(here)
 
@@ -340,7 +344,7 @@ async def test_a_snapshot_waits_for_a_worker_that_is_late_and_says_what_it_has_n
 
 async def test_what_is_restored_is_cut_into_messages_and_what_is_too_long_left_out() -> None:
     entries = [{"body": "x" * 100_000}] * 5 + [{"body": "x" * 17_000_000}]
-    snapshot = {"version": 1, "created_at": "2026-01-01T00:00:00Z", "entries": entries}
+    snapshot = {"version": 1, "created_at": "2026-01-01T00:00:00Z", "entries": entries, "complete": True}
     answer = [{"worker": "a", "restored": 2}, {"worker": "b", "restored": 1}]
     one, ordered = control([answer, answer, answer])
     assert await one.restore(json.dumps(snapshot).encode(), "ana", "") == {"entries": 5, "restored": 3, "workers": 2}

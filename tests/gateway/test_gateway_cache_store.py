@@ -17,6 +17,7 @@ from gateway.cache.eviction import ORDERS
 from gateway.cache.policy import Terms
 from gateway.cache.selection import Asked
 from gateway.cache.settings import CacheProfiles, CacheSettings
+from gateway.cache.slices import at_once
 from gateway.cache.snapshots import NotRestorable, described, restored
 from gateway.cache.store import Recording, Store
 from gateway.proxy.exchange import Exchange
@@ -69,7 +70,7 @@ def test_old_uses_count_less_after_an_optimisation() -> None:
     for _ in range(3):
         kept.hit(new)
     for _ in range(3):
-        assert kept.optimize(0.0) == (0, 0)
+        assert at_once(kept.optimizing(0.0)) == (0, 0)
     kept.hit(new)
     kept.put(entry("c"))
     kept.hit(next(iter(kept.variants(b"http://h/c"))))
@@ -131,18 +132,18 @@ class Books(RuleBasedStateMachine):
     @rule(name=_NAMES, soft=st.booleans())
     def purge(self, name: str, soft: bool) -> None:
         key = b"http://h/" + name.encode()
-        self.kept.purge(lambda one: one == key, "url", soft_at=self.now if soft else None)
+        at_once(self.kept.purging(lambda one: one == key, "url", soft_at=self.now if soft else None))
         assert all(one.purged is not None for one in self.of(name))
 
     @rule(tag=_NAMES)
     def purge_tag(self, tag: str) -> None:
-        self.kept.purge_tag(tag.encode())
+        at_once(self.kept.purging_tag(tag.encode()))
         assert all(tag.encode() not in one.tags for one in self.kept.entries())
 
     @rule()
     def optimize(self) -> None:
         self.now += 30
-        self.kept.optimize(self.now)
+        at_once(self.kept.optimizing(self.now))
 
     @invariant()
     def holds(self) -> None:
@@ -165,9 +166,9 @@ def test_what_is_purged_while_it_arrives_is_void() -> None:
     one, other, third = (kept.record(b"http://h/" + name) for name in (b"a", b"b", b"c"))
     kept.invalidate(b"http://h/a", "unsafe")
     assert (one.void, other.void) == (True, False)
-    kept.purge(lambda key: key.endswith(b"b"), "prefix")
+    at_once(kept.purging(lambda key: key.endswith(b"b"), "prefix"))
     assert (other.void, third.void) == (True, False)
-    kept.purge_tag(b"any")
+    at_once(kept.purging_tag(b"any"))
     assert third.void
 
 

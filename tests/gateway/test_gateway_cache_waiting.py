@@ -6,6 +6,7 @@ import contextlib
 
 import pytest
 
+from gateway.cache.slices import at_once
 from tests.gateway.caching import hold, scene, status
 from tests.gateway.origin import Clock, origin, reply
 from tests.gateway.running import settings_for
@@ -37,7 +38,7 @@ async def test_an_answer_to_head_of_before_a_purge_does_not_make_it_good() -> No
         async with here.stage.caller() as caller:
             caller.send("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: len(here.origin.asked) == 2)
-            here.stage.cache.store.purge(lambda _: True, "all", soft_at=here.clock.now)
+            at_once(here.stage.cache.store.purging(lambda _: True, "all", soft_at=here.clock.now))
             release.set()
             assert (await caller.answer(to_head=True)).status == 200
         assert status(await here.get()) == "fwd=stale; fwd-status=200; stored"
