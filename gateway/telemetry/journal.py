@@ -140,6 +140,17 @@ class Journal:
         words = f"the circuit breaker of {service} is {state.replace('_', ' ')}"
         self.event(level, "upstream", "circuit_turned", words, service=service, state=state)
 
+    def take(self) -> dict[str, list[Any] | dict[str, Any]]:
+        """All that the supervisor is told since the last call, by its names in a report."""
+        return {
+            "records": self.take_recent(),
+            "missed": self.take_missed(),
+            "groups": self.take_groups(),
+            "talkers": self.take_talkers(),
+            "slowest": self.take_slowest(),
+            "attackers": self.attackers.take(),
+        }
+
     def take_recent(self) -> list[list[Any]]:
         """[epoch, level, JSON line] of the newest that were logged since the last call, level by level."""
         taken = [entry for room in self._recent.values() for entry in room]
