@@ -320,6 +320,7 @@ def _register_workflows(durable: Durable, store: Store, known: Services, setting
     leases = Leases(store, known, _from_threads())
     durable.register(leasing.NOTICE, leases.notice)
     durable.register(leasing.END, leases.end)
+    durable.register(leasing.PROLONG, leases.prolong)
     durable.register(drilling.TIMER, drills.DrillTimer(store))
     durable.register(drafting.WORKFLOW, DraftPostmortem(store, known))
     durable.register(reporting.WORKFLOW, MakeReport(store, known))

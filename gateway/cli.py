@@ -149,6 +149,12 @@ def schema() -> None:
 
 
 @app.command()
+def openapi(admin: AdminOption = _ADMIN) -> None:
+    """Print the description (OpenAPI) of the running gateway's admin API."""
+    typer.echo(json.dumps(_remote(admin, "get", "/admin/openapi.json"), indent=2))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)

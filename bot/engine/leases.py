@@ -15,10 +15,11 @@ from commands.actions.action import Proposal
 from commands.context import Services
 from commands.errors import Refusal, Unavailable
 from commands.mitigation import leasing
+from commands.ports import OutcomeUnknown, Rejected
 
 
 class Leases:
-    """The two workflows. Runs in the engine's threads."""
+    """The three workflows. Runs in the engine's threads."""
 
     def __init__(self, store: Store, services: Services, run: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
         self._store = store
@@ -28,6 +29,25 @@ class Leases:
     def notice(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The end is near."""
         steps.run("notice", lambda: self._tx(payload, lambda tx: leasing.notice(payload["plan"], payload["term"], tx)))
+
+    def prolong(self, steps: Steps, payload: dict[str, Any]) -> None:
+        """It was renewed. Asked twice, the target does the same again."""
+        steps.run("prolong", lambda: self._prolong(payload), otherwise=lambda error: self._unheard(payload, error))
+
+    def _prolong(self, payload: dict[str, Any]) -> None:
+        plan, lease = self._store.look_now(lambda tx: (tx.plans.get(payload["plan"]), tx.leases.find(payload["plan"])))
+        try:
+            self._run(leasing.prolong(plan, payload["term"], lease, self._services))
+        except Refusal as refused:
+            self._tell_unheard(payload, refused.words())
+        except (Rejected, OutcomeUnknown) as refused:
+            self._tell_unheard(payload, f"{refused}.")
+
+    def _unheard(self, payload: dict[str, Any], error: Exception) -> None:
+        self._tell_unheard(payload, f"something went wrong in Tocsin ({type(error).__name__}; its log says more).")
+
+    def _tell_unheard(self, payload: dict[str, Any], why: str) -> None:
+        self._tx(payload, lambda tx: leasing.not_prolonged(payload["plan"], payload["term"], why, tx))
 
     def end(self, steps: Steps, payload: dict[str, Any]) -> None:
         """The time is up. A fault of ours is told as well: nothing temporary stays without a word."""

@@ -108,6 +108,7 @@ class Action(ABC, Generic[A]):
     An `A` that is `Leasable` takes `--for`: the change has a lease, and ends by itself (rule 8). Where `temporary`
     is set it always has one. The end runs as the `inverse`, where the target still `shows` the plan. `parts`: the keys
     of `after` that say which part of the target is changed, where two changes may stand beside each other.
+    `ends_there`: the target would end it by itself, and is told when its lease is renewed.
     """
 
     name: ClassVar[str]
@@ -119,6 +120,7 @@ class Action(ABC, Generic[A]):
     instead: ClassVar[str] = ""
     temporary: ClassVar[bool] = False
     parts: ClassVar[tuple[str, ...]] = ()
+    ends_there: ClassVar[bool] = False
     args: type[A]
 
     async def resolve(self, args: A, call: Call) -> Workload:
@@ -151,6 +153,9 @@ class Action(ABC, Generic[A]):
 
     async def pursue(self, services: Services, plan: Plan) -> None:
         """The next round of a change that takes many requests. Raises as `execute`, and Refusal."""
+
+    async def prolong(self, services: Services, plan: Plan, lasts: timedelta) -> None:
+        """Have the target not end a finished plan before that by itself. Raises as `pursue`."""
 
     @abstractmethod
     async def observe(self, services: Services, plan: Plan) -> Observation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
 
 from commands.actions.action import Action, Leasable, Observation, Options, Preview, replaced
@@ -103,6 +104,11 @@ class Alteration(Action[A]):
         """See Action."""
         actor = plan.approver or plan.requester
         await port(services).pursue(self.name, plan.target, plan.after, plan=plan.id, actor=actor)
+
+    async def prolong(self, services: Services, plan: Plan, lasts: timedelta) -> None:
+        """See Action."""
+        actor = plan.approver or plan.requester
+        await port(services).prolong(self.name, plan.target, plan.after, plan=plan.id, actor=actor, lasts=lasts)
 
     async def observe(self, services: Services, plan: Plan) -> Observation:
         """Whether the change carries our note, and how far its workers have come."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from commands.actions import unblock
 from commands.actions.action import Action, Leasable
 from commands.actions.addresses import network_of
-from commands.actions.altering import Alteration
+from commands.actions.ordering import Ordered
 from commands.domain.plan import Plan
 from commands.errors import Malformed
 from commands.grammar.arguments import Word
@@ -26,7 +26,7 @@ class BlockArgs(Leasable):
     cidr: Annotated[str, Word("an address or a network, as 203.0.113.0/24")]
 
 
-class Block(Alteration[BlockArgs]):
+class Block(Ordered[BlockArgs]):
     """A security action, and one that can lock out many: it needs a second person, and ends by itself."""
 
     name = "block"
@@ -35,7 +35,7 @@ class Block(Alteration[BlockArgs]):
     example = "/gw block 203.0.113.0/24 --for 1h"
     klass = ActionClass.DANGEROUS
     temporary = True
-    instead = "The local gateway has no network policies: block it at the firewall before it."
+    needs = ""
     args = BlockArgs
     parts = ("cidr",)
     undo = "/gw undo, or /gw unblock"

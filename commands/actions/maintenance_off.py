@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands.actions.action import Options
-from commands.actions.altering import Alteration
+from commands.actions.ordering import Ordered
 from commands.grammar.arguments import Option
 from commands.ports import Draft
 
@@ -18,14 +18,14 @@ class MaintenanceOffArgs(Options):
     service: Annotated[str, Option("--service", "the Service; the one in maintenance, when left out")] = ""
 
 
-class MaintenanceOff(Alteration[MaintenanceOffArgs]):
+class MaintenanceOff(Ordered[MaintenanceOffArgs]):
     """Puts back the selector that was kept on the Service."""
 
     name = "maintenance off"
     path = ("gw", "maintenance", "off")
     summary = "Plan to send requests to the gateway again."
     example = "/gw maintenance off"
-    instead = "The local gateway has no Service before it: take the page away where its clients are sent."
+    needs = ""
     args = MaintenanceOffArgs
     undo = "/gw maintenance on shows the page again"
 

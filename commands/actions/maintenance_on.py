@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from commands.actions import maintenance_off
 from commands.actions.action import Action, Leasable
-from commands.actions.altering import Alteration
+from commands.actions.ordering import Ordered
 from commands.domain.plan import Plan
 from commands.grammar.arguments import Option
 from commands.ports import Draft
@@ -21,7 +21,7 @@ class MaintenanceOnArgs(Leasable):
     service: Annotated[str, Option("--service", "the Service; the one that sends to the gateway, when left out")] = ""
 
 
-class MaintenanceOn(Alteration[MaintenanceOnArgs]):
+class MaintenanceOn(Ordered[MaintenanceOnArgs]):
     """Nobody reaches the gateway until it is off again, which it is by itself after a while."""
 
     name = "maintenance on"
@@ -30,7 +30,7 @@ class MaintenanceOn(Alteration[MaintenanceOnArgs]):
     example = "/gw maintenance on --for 30m"
     klass = ActionClass.DANGEROUS
     temporary = True
-    instead = "The local gateway has no Service before it: put the page where its clients are sent."
+    needs = ""
     args = MaintenanceOnArgs
     parts = ("service",)
     undo = "/gw undo, or /gw maintenance off"

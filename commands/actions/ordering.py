@@ -18,6 +18,7 @@ class Ordered(Alteration[A]):
     """It is in force as long as the gateway has the order of this very plan, whatever others have ordered beside it."""
 
     needs: ClassVar[str] = ADMIN
+    ends_there: ClassVar[bool] = True
     instead: ClassVar[str] = "Ask the admin API of each pod, or change the settings: /gw config set."
     undo: ClassVar[str] = "/gw undo takes the order back"
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from commands.actions.action import Options
 from commands.actions.addresses import network_of
-from commands.actions.altering import Alteration
+from commands.actions.ordering import Ordered
 from commands.grammar.arguments import Word
 from commands.ports import Draft
 
@@ -19,14 +19,14 @@ class UnblockArgs(Options):
     cidr: Annotated[str, Word("an address or a network that is blocked")]
 
 
-class Unblock(Alteration[UnblockArgs]):
+class Unblock(Ordered[UnblockArgs]):
     """Takes an address out of the policy."""
 
     name = "unblock"
     path = ("gw", "unblock")
     summary = "Plan to let a blocked address in again."
     example = "/gw unblock 203.0.113.7"
-    instead = "The local gateway has no network policies: block and unblock at the firewall before it."
+    needs = ""
     args = UnblockArgs
     undo = "/gw block keeps it out again"
 

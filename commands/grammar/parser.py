@@ -179,8 +179,9 @@ def _apart(
 
 def _without_leads(command: Command, text: list[lexer.Word]) -> list[lexer.Word]:
     """`@ana in 10m` means `@ana 10m`, and `from 22:00 to 23:30` is `22:00 23:30`."""
-    for place, how in enumerate(_written(command).values()):
-        lead = how.lead if isinstance(how, arguments.Word) else ""
+    words = (how for how in _written(command).values() if isinstance(how, arguments.Word))
+    for place, how in enumerate(words):
+        lead = how.lead
         if lead and len(text) > place + 1 and text[place].casefold() == lead and not text[place].quoted:
             text = [*text[:place], *text[place + 1 :]]
     return text

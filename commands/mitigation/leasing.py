@@ -16,7 +16,7 @@ from typing import Any
 from commands import policed
 from commands.actions.action import Leasable, Proposal, planned_on
 from commands.actions.known import ACTIONS
-from commands.cards import Card
+from commands.cards import Card, Tone, card
 from commands.context import Call, Services
 from commands.domain.event import ActionLeased
 from commands.domain.lease import HELD, Lease, LeaseState
@@ -32,8 +32,8 @@ from commands.presentation.lease import kept_card, notice_card, notice_key, sett
 from commands.presentation.plan import plan_card, plan_card_key
 from commands.presentation.words import lasting
 
-#: The workflows: people are told, and the change is taken back.
-NOTICE, END = "lease-notice", "lease-end"
+#: The workflows: people are told, the change is taken back, and a target that ends it by itself is told to wait.
+NOTICE, END, PROLONG = "lease-notice", "lease-end", "lease-prolong"
 #: How often, and how far apart, the end is tried while the target does not answer.
 TRIES, TRY_AGAIN = 20, timedelta(seconds=30)
 
@@ -134,6 +134,9 @@ def renew(plan_id: str, span: timedelta | None, call: Call, tx: Transaction) -> 
     _settle(lease, settled_card(plan, "Renewed", call.person.id, until), tx)
     lease = tx.leases.move(lease, LeaseState.RUNNING, **_anew(lease), until=until, ended_by=None)
     _set_timers(lease, tx)
+    if ACTIONS[plan.action].ends_there:
+        work = {"plan": plan.id, "term": lease.term}
+        tx.work.enqueue(PROLONG, key=f"{plan.id}:lease:{lease.term}:prolong", payload=work)
     _tell(plan, lease, "renewed", call.person.id, tx)
     show(plan, tx, chart=course(plan, call.services, tx))
     return plan, lease
@@ -191,6 +194,21 @@ def notice(plan_id: str, term: int, tx: Transaction) -> None:
 
 def _is_current(lease: Lease | None, term: int) -> bool:
     return lease is not None and lease.state is LeaseState.RUNNING and lease.term == term
+
+
+async def prolong(plan: Plan, term: int, lease: Lease | None, services: Services) -> None:
+    """The target, which would end it by itself, is told of the renewal. Raises Refusal, Rejected, OutcomeUnknown."""
+    if _is_current(lease, term) and lease:
+        await ACTIONS[plan.action].prolong(services, plan, lease.until - services.clock.now())
+
+
+def not_prolonged(plan_id: str, term: int, why: str, tx: Transaction) -> None:
+    """It is renewed here, and may end there all the same: people are told."""
+    plan, lease = tx.plans.get(plan_id), tx.leases.find(plan_id)
+    if _is_current(lease, term):
+        words = f"It was renewed, and {plan.target.name} may end it by itself before: {why}"
+        shown = card(f"Not prolonged: {plan.summary}", words, tone=Tone.WARNING)
+        _post(plan, shown, f"{plan.id}:lease:{term}:prolong", tx)
 
 
 async def way_back(plan: Plan, services: Services) -> Proposal:

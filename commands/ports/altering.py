@@ -68,6 +68,14 @@ class Alterations(Protocol):
             Rejected: refused with certainty. OutcomeUnknown: no clear answer.
         """
 
+    async def prolong(
+        self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str, lasts: timedelta
+    ) -> None:
+        """Have one that the target would end by itself last so long from now on; nothing is to be done for others.
+
+        Raises as `alter`, and NotFound, Unavailable.
+        """
+
     async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
         """The next round of one that takes many requests, as evictions; each asks for what is still to be done.
 

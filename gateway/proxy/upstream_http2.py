@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from h2.config import H2Configuration
@@ -29,6 +29,7 @@ from h2.events import (
 )
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
+from h2.stream import H2Stream
 
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
 from gateway.proxy.message import Headers, Refused, ResponseHead
@@ -45,6 +46,19 @@ _LOW_WATER = 65_536
 # Numbers of streams end somewhere; long before that another connection is made.
 _LAST_STREAM = 2**30
 _ARE_YOU_THERE = b"\0\0\0\0ping"
+
+
+class _FreeStream(H2Stream):
+    """A stream that counts no body against its `content-length`: `Http2Stream` does, for itself.
+
+    The library would end the whole connection where one answer is not as long as it says, and all others with it.
+    """
+
+    def _initialize_content_length(self, headers: Iterable[Any]) -> None:
+        """It is read with the other fields."""
+
+    def _track_content_length(self, length: int, end_stream: bool) -> None:
+        """See above."""
 
 
 class Http2Connection(asyncio.Protocol):
@@ -165,6 +179,7 @@ class Http2Connection(asyncio.Protocol):
         number = self._wire.get_next_available_stream_id()
         self.streams[number] = stream
         self._wire.send_headers(number, fields, end_stream=ends)
+        self._wire.streams[number].__class__ = _FreeStream
         self.flush_soon()
         return number
 

@@ -206,6 +206,13 @@ class _Connection(asyncio.Protocol):
             self._wire.send_headers(stream, [(":status", "200"), *fields])
             self._wire.send_data(stream, b"ab")
             self._wire.send_headers(stream, [("x-end", "1")], end_stream=True)
+        elif what in ("longer", "shorter"):
+            self._wire.send_headers(stream, [(":status", "200"), *fields])
+            self._wire.send_data(stream, b"ab" if what == "shorter" else b"abcdefghij", end_stream=True)
+        elif what in ("lengths", "length"):
+            fields.append(("content-length", "6" if what == "lengths" else "x"))
+            self._wire.send_headers(stream, [(":status", "200"), *fields[what == "length" :]])
+            self._wire.send_data(stream, b"abcde", end_stream=True)
         elif what == "unmodified":
             self._wire.send_headers(stream, [(":status", "304"), *fields], end_stream=True)
         elif what.endswith("full"):  # A body where there can be none.

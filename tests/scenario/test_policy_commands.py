@@ -98,7 +98,7 @@ async def test_what_cannot_be_explained_says_what_could(shared: Stage) -> None:
     for line, said in (
         ("/policy explain /gw scael 3", "Did you mean /gw scale?"),
         ("/policy explain /gw scale many", "“many” is no whole number"),
-        ("/policy explain /gw", "Name one: /gw changes, /gw config, /gw errors,"),
+        ("/policy explain /gw", "Name one: /gw block, /gw changes, /gw config,"),
         ("/policy explain /gw scale 3 --as nobody", "I know nobody called nobody."),
     ):
         assert said in await shared.asks("ben", "general", line)

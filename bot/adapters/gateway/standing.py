@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from bot.adapters.gateway.orders.order import Document, Scene
+from bot.adapters.gateway.orders.routes import LEVEL, limit_words
 from commands.ports.steering import StandingOrder
 from commands.presentation.words import cut
 
 _LIMIT = re.compile(r"routes\.(?P<route>.+)\.rate_limit")
 _SWITCH = re.compile(r"routes\.(?P<route>.+)\.enabled")
-_LEVEL = "logging.level"
 
 
 async def standing_orders(scene: Scene) -> list[StandingOrder]:
@@ -48,27 +49,26 @@ def _of_targets(orders: list[Document]) -> Iterator[StandingOrder]:
     for one in orders:
         weights = [f"{name}={weight}" for name, weight in one["weights"].items()]
         drained = [f"{name} drained" for name in one["drain"]]
+        suspended = ["suspended, or nobody would be left"] if one.get("suspended") else []
         kind = "drain" if drained else "weight"
-        yield _standing(one, kind, one["upstream"], ", ".join([*drained, *weights]))
+        yield _standing(one, kind, one["upstream"], ", ".join([*drained, *weights, *suspended]))
 
 
 def _of_settings(orders: list[Document]) -> Iterator[StandingOrder]:
     for one in orders:
-        about, what = ", ".join(one["changes"]), ", ".join(cut(str(value), 120) for value in one["changes"].values())
-        kind = "setting"
-        if len(one["changes"]) == 1:
-            kind, about = _of_key(about)
-        yield _standing(one, kind, about, what)
+        for key, value in one["changes"].items():
+            yield _standing(one, *_of_key(key, value))
 
 
-def _of_key(key: str) -> tuple[str, str]:
-    """(kind, what it is about) of a single key."""
-    if key == _LEVEL:
-        return "loglevel", "the log"
-    for kind, pattern in (("limit", _LIMIT), ("route", _SWITCH)):
-        if found := pattern.fullmatch(key):
-            return kind, found["route"]
-    return "setting", key
+def _of_key(key: str, value: Any) -> tuple[str, str, str]:
+    """(kind, what it is about, what was ordered) of one key."""
+    if key == LEVEL:
+        return "loglevel", "the log", str(value)
+    if found := _SWITCH.fullmatch(key):
+        return "route", found["route"], "enabled" if value else "disabled"
+    if found := _LIMIT.fullmatch(key):
+        return "limit", found["route"], limit_words(value if isinstance(value, list) else [value] if value else [])
+    return "setting", key, cut(str(value), 120)
 
 
 def _of_blocks(blocks: list[Document]) -> Iterator[StandingOrder]:

@@ -64,6 +64,13 @@ class GatewayOrders:
             raise Rejected("it is not as it was when this was planned")
         await order.send(scene, found, Note(plan, actor, lasts))
 
+    async def prolong(
+        self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str, lasts: timedelta
+    ) -> None:
+        """See Alterations."""
+        await self._check_identity(target)
+        await ORDERS[change].prolong(self._scene(), settled, Note(plan, actor, lasts))
+
     async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
         """See Alterations. No order takes many requests."""
 

@@ -151,6 +151,12 @@ class KubernetesFleet:
         """See Alterations."""
         await self._of(target).alter(change, target, settled, live=live, plan=plan, actor=actor, lasts=lasts)
 
+    async def prolong(
+        self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str, lasts: timedelta
+    ) -> None:
+        """See Alterations."""
+        await self._of(target).prolong(change, target, settled, plan=plan, actor=actor, lasts=lasts)
+
     async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
         """See Alterations."""
         await self._of(target).pursue(change, target, settled, plan=plan, actor=actor)

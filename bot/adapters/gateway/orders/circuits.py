@@ -13,9 +13,9 @@ from bot.adapters.gateway.orders.order import (
     Said,
     Scene,
     of_plan,
-    percent,
     told_of,
 )
+from bot.adapters.gateway.orders.routes import share_of
 from commands.errors import NotFound
 from commands.ports import Draft, Operation
 from commands.presentation.words import counted
@@ -29,6 +29,7 @@ class _Forced(Order):
     """One state, whatever the breaker has counted."""
 
     state: ClassVar[str]
+    listed = _LISTED
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """Whom it concerns."""
@@ -122,18 +123,8 @@ async def _facts(scene: Scene, name: str, held: Document | None) -> tuple[tuple[
     now = "; ".join(filter(None, (await state_words(scene, name), forced)))
     document = (await scene.get("/admin/config"))["config"]
     routes = [one["id"] for one in document["routes"] if name in {EVERY, one["upstream_id"]}]
-    share = await _share(scene, set(routes))
-    return (*((("Now", now),) if now else ()), ("Routes", f"{', '.join(routes) or 'none'}{share}"))
-
-
-async def _share(scene: Scene, routes: set[str]) -> str:
-    """How much of what clients ask for goes that way."""
-    rows = (await scene.get("/admin/metrics/summary", window=60))["by_route"]
-    whole = sum(row["requests"] for row in rows)
-    if not whole:
-        return "; no requests in the last minute"
-    part = sum(row["requests"] for row in rows if row["route"] in routes)
-    return f"; {percent(part / whole)} of the requests of the last minute"
+    shown = (("Routes", ", ".join(routes) or "none"), ("Requests", await share_of(scene, set(routes))))
+    return (*((("Now", now),) if now else ()), *shown)
 
 
 async def state_words(scene: Scene, name: str) -> str:

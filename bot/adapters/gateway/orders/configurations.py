@@ -40,16 +40,17 @@ class Rollback(Order):
         )
 
     async def objection(self, scene: Scene, said: Said, draft: Draft) -> Refusal | None:  # noqa: ARG002
-        """What operators have overridden is no configuration to go back to: it stands above all of them."""
+        """What operators had overridden then is no configuration to go back to: only what it was made of is."""
         versions: list[Document] = (await scene.get("/admin/config/versions"))["versions"]
-        older = [one for one in versions if one["number"] <= draft.settled["number"]]
-        if not older or not _is_override(older[0]):
+        number = draft.settled["number"]
+        older = [one for one in versions if one["number"] <= number]
+        made_of = next((one["number"] for one in older if not _is_override(one)), None)
+        if made_of is None or made_of == number or not await _changes(scene, made_of, number):
             return None
-        based_on = next((one["number"] for one in older if not _is_override(one)), None)
         return Conflict(
-            f"Configuration {draft.settled['number']} is an earlier one with single keys overridden for a while.",
-            hint="What it was made of:" if based_on else "",
-            example=f"/gw config rollback {based_on}" if based_on else "/gw config versions",
+            f"Configuration {number} is {made_of} with single keys overridden for a while.",
+            hint="A rollback leaves those as they are.",
+            example=f"/gw config rollback {made_of}",
         )
 
     async def send(self, scene: Scene, draft: Draft, note: Note) -> None:

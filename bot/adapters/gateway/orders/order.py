@@ -60,11 +60,14 @@ class Note:
 class Order(ABC):
     """One kind, by the name of its action.
 
+    `listed` is where orders of its kind are found, `within` the name of the list there; empty for what does not last.
     What was said is what a person has typed, or what was settled of it; then `plan` is the plan's own id, and the order
     is in force `already` where the gateway has it from that plan.
     """
 
     name: ClassVar[str]
+    listed: ClassVar[str] = ""
+    within: ClassVar[str] = "overrides"
 
     @abstractmethod
     async def think(self, scene: Scene, said: Said) -> Draft:
@@ -82,15 +85,31 @@ class Order(ABC):
     async def became(self, scene: Scene, settled: Said, plan: str) -> Operation | None:
         """What came of it; None: it never arrived."""
 
+    async def held(self, scene: Scene) -> list[Document]:
+        """All orders of this kind that hold, the newest first."""
+        found: list[Document] = (await scene.get(self.listed))[self.within]
+        return found
+
+    async def prolong(self, scene: Scene, settled: Said, note: Note) -> None:
+        """Give it anew, with another end, and take the former one away; where it does not hold any more, it is left.
+
+        Raises Rejected, OutcomeUnknown, Unavailable.
+        """
+        found = await self.became(scene, settled, note.plan)
+        if found is None or found.state == "failed":
+            raise Rejected(found.error if found else "the gateway does not have the order any more")
+        former = of_plan(await self.held(scene), note.plan)
+        await self.send(scene, Draft(live={}, settled=dict(settled), before={}), note)
+        if former and former["id"] in {one["id"] for one in await self.held(scene)}:
+            await self.retire(scene, str(former["id"]), note)
+
+    async def retire(self, scene: Scene, name: str, note: Note) -> None:
+        """Take one away, by its id."""
+        await scene.wire.send("DELETE", f"{self.listed}/{name}", query=note.signed)
+
 
 class Lifting(Order):
-    """An order that takes others away. `listed` is where they are found, `within` the name of the list there.
-
-    `of` in what was said: only those of that plan.
-    """
-
-    listed: ClassVar[str]
-    within: ClassVar[str] = "overrides"
+    """An order that takes others away. `of` in what was said: only those of that plan."""
 
     @abstractmethod
     def concerns(self, order: Document, said: Said) -> bool:
@@ -112,10 +131,8 @@ class Lifting(Order):
         """What was said, once it is sure that there is such a thing. Raises NotFound."""
         return dict(said)
 
-    async def held(self, scene: Scene) -> list[Document]:
-        """All orders of this kind."""
-        found: list[Document] = (await scene.get(self.listed))[self.within]
-        return found
+    async def prolong(self, scene: Scene, settled: Said, note: Note) -> None:
+        """What is taken away stays so."""
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """Those that are meant, by their ids from then on."""
@@ -139,15 +156,11 @@ class Lifting(Order):
         """One request for each. After the first, a refusal does not mean that nothing was changed."""
         for number, name in enumerate(draft.settled["orders"]):
             try:
-                await self.lift(scene, str(name), note)
+                await self.retire(scene, str(name), note)
             except Rejected as refused:
                 if number:
                     raise OutcomeUnknown(str(refused)) from refused
                 raise
-
-    async def lift(self, scene: Scene, name: str, note: Note) -> None:
-        """Take one away."""
-        await scene.wire.send("DELETE", f"{self.listed}/{name}", query=note.signed)
 
     async def became(self, scene: Scene, settled: Said, plan: str) -> Operation | None:
         """They are gone, or it never arrived."""

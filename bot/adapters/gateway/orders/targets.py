@@ -39,6 +39,7 @@ class Drain(Order):
     """No new request goes to a target; what is under way ends."""
 
     name = "drain"
+    listed = _LISTED
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """Who takes its share."""
@@ -110,6 +111,7 @@ class Weight(Order):
     """Other shares of the requests: a canary, or a switch from blue to green."""
 
     name = "weight"
+    listed = _LISTED
 
     async def think(self, scene: Scene, said: Said) -> Draft:
         """The shares before and after."""

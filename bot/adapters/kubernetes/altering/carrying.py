@@ -76,6 +76,11 @@ class KubernetesAlterations(KubernetesDeployments):
                 return
         raise Rejected("it is being changed by others all the time; nothing was done")
 
+    async def prolong(
+        self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str, lasts: timedelta
+    ) -> None:
+        """See Alterations. Nothing of a cluster ends by itself."""
+
     async def pursue(self, change: str, target: Target, settled: Mapping[str, Any], *, plan: str, actor: str) -> None:
         """See Alterations."""
         person, kind = self._person(actor), CHANGES[change]
