@@ -85,6 +85,7 @@ def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRou
 
     @router.get("/attackers", **needs("viewer", answer=Attackers))
     async def attackers(since_seconds: Since = 900, limit: Limit = 20) -> dict[str, Any]:
+        """Who sends what looks like attacks."""
         await collect()
         return ledger.attackers.answer(time.time() - since_seconds, limit)
 
