@@ -35,6 +35,8 @@ Start = Callable[[], contextlib.AbstractContextManager[Running]]
 PLAIN, GUARDED, NGINX, ENVOY, ENVOY_GUARDED = (
     "ours", "ours with policies", "nginx", "envoy", "envoy with policies",
 )  # fmt: skip
+#: The same where each request has an id and a trace of its own: nothing that is known of another head is of any use.
+UNALIKE = {GUARDED: "ours, no heads alike", ENVOY_GUARDED: "envoy, no heads alike"}
 
 
 class Bench:
@@ -69,25 +71,37 @@ class Bench:
             ENVOY: lambda: gateway_peers.envoy(place, envoy, core, behind, ()),
         }
 
-    def throughput(self, name: str, running: Running, others: tuple[Running, ...] = ()) -> None:
+    def throughput(
+        self,
+        name: str,
+        running: Running,
+        others: tuple[Running, ...] = (),
+        own_id_each: int = gateway_load.OWN_ID_EACH,
+    ) -> None:
         """As much as it takes, and what of the processor that costs."""
         everyone = (running, *others)
         self._load(everyone, seconds=1)
         before = sum(one.cpu_seconds() for one in everyone)
-        served = self._load(everyone, seconds=self.options.seconds)
+        served = self._load(everyone, seconds=self.options.seconds, own_id_each=own_id_each)
         used = sum(one.cpu_seconds() for one in everyone) - before
         requests = sum(one.requests for one in served)
         self.per_second[name].append(requests / used)
         self.rps[name].append(requests / max(one.seconds for one in served))
         self.rss[name] = sum(one.rss_mb() for one in everyone)
 
-    def _load(self, everyone: tuple[Running, ...], *, seconds: int) -> list[gateway_load.Served]:
+    def _load(
+        self, everyone: tuple[Running, ...], *, seconds: int, own_id_each: int = gateway_load.OWN_ID_EACH
+    ) -> list[gateway_load.Served]:
         connections = self.options.connections // len(everyone)
         with ThreadPoolExecutor(len(everyone)) as senders:
             return list(
                 senders.map(
                     lambda one: gateway_load.wrk(
-                        one.port, connections=connections, seconds=seconds, core=self.other_cores
+                        one.port,
+                        connections=connections,
+                        seconds=seconds,
+                        core=self.other_cores,
+                        own_id_each=own_id_each,
                     ),
                     everyone,
                 )
@@ -115,6 +129,14 @@ class Bench:
             rated = f"{steady['p50']:>17.2f}{steady['p99']:>8.2f}" if steady else f"{'-':>17}{'-':>8}"
             print(f"{name:22}{rates}{alone}{rated}")
 
+    def told_besides(self, names: list[str]) -> None:
+        """What the machine's part in the targets is, and the ratio where nothing of a head repeats."""
+        direct = self.one["upstream alone"].p50
+        added = ", ".join(f"{name} {self.one[name].p50 - direct:.3f}" for name in names if name in self.one)
+        print(f"added to the p50 with one connection, in ms: {added}")
+        unalike = self.ratio(UNALIKE[GUARDED], UNALIKE[ENVOY_GUARDED])
+        print(f"with policies, where no two heads are alike: {unalike} times Envoy")
+
     def ratio(self, one: str, other: str) -> float | None:
         """Requests per processor second: the median over the rounds, each round by itself."""
         pairs = zip(self.per_second[one], self.per_second[other], strict=False)
@@ -138,13 +160,16 @@ def _measured(bench: Bench) -> dict[str, float | None]:
             for name, start in servers.items():
                 with start() as running:
                     bench.throughput(name, running)
+                    if name in UNALIKE:
+                        bench.throughput(UNALIKE[name], running, own_id_each=1)
                     if number == 0:
                         bench.latency(name, running.port)
         _replicas(bench, servers[GUARDED])
         no_redis = _redis(bench, behind.port, policies)
     if no_redis:
         print(f"redis_vs_local is not measured: {no_redis}")
-    bench.told(["upstream alone", *servers, *([] if no_redis else [LOCAL, REDIS])])
+    bench.told(["upstream alone", *servers, *UNALIKE.values(), *([] if no_redis else [LOCAL, REDIS])])
+    bench.told_besides(list(servers))
     return _result(bench, complete=not missing)
 
 

@@ -14,6 +14,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -37,10 +38,14 @@ HEADERS = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "X-Client-Version": "2026.11.3",
 }
-PATH = "/api/orders/1234?fields=id,total,lines&page=1"
+#: What differs from one request to the next: the order, and the page.
+PATH = "/api/orders/{order}?fields=id,total,lines&page={page}"
+#: So often a request has an id and a trace of its own, as those of a browser's script and of another service have.
+OWN_ID_EACH = 4
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _WAKE_SECONDS = 0.001
 _PATIENCE_SECONDS = 3.0
+_PREPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,17 @@ class Served:
     p99: float
 
 
-def wrk(port: int, *, connections: int, seconds: int, core: str) -> Served:
-    """As many requests as are answered, by so many connections. Raises BenchError."""
+def wrk(port: int, *, connections: int, seconds: int, core: str, own_id_each: int = OWN_ID_EACH) -> Served:
+    """As many requests as are answered, by so many connections. Raises BenchError.
+
+    Their paths differ, and one of `own_id_each` has headers of its own: with 1, no two heads are alike.
+    """
     command = ["taskset", "-c", core, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
-    for name, value in HEADERS.items():
-        command += ["-H", f"{name}: {value}"]
-    done = subprocess.run([*command, f"http://{HOST}:{port}{PATH}"], capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
+        script.write(_SCRIPT % {"rest": _rest(HOST), "each": own_id_each})
+        script.flush()
+        command += ["-s", script.name, f"http://{HOST}:{port}/"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     text = done.stdout
     if done.returncode or "Socket errors" in text or "Non-2xx" in text:
         raise BenchError(f"wrk: {text} {done.stderr}")
@@ -87,9 +97,32 @@ def at_rate(port: int, *, rate: int, seconds: int, connections: int, core: str) 
     return found
 
 
-def request() -> bytes:
-    """One request as it goes over the wire."""
-    lines = [f"GET {PATH} HTTP/1.1", f"Host: {HOST}", *(f"{name}: {value}" for name, value in HEADERS.items())]
+_SCRIPT = """
+local rest, each, count, random, form = "%(rest)s", %(each)d, 0, math.random, string.format
+math.randomseed(os.time())
+request = function()
+  count = count + 1
+  local line = form("GET /api/orders/%%d?fields=id,total,lines&page=%%d HTTP/1.1\\r\\n", random(1000, 9999), count %% 9)
+  if count %% each > 0 then return line .. rest end
+  local id = form("%%08x%%08x%%08x%%08x", random(0, 2^31 - 1), random(0, 2^31 - 1), random(0, 2^31 - 1), count)
+  return form("%%sX-Request-Id: %%s\\r\\nTraceparent: 00-%%s-%%s-01\\r\\n", line, id, id, id:sub(17)) .. rest
+end
+"""
+
+
+def _rest(host: str) -> str:
+    """The headers that are the same in all requests, and the end of the head, as a script of wrk writes them."""
+    lines = [f"Host: {host}", *(f"{name}: {value}" for name, value in HEADERS.items())]
+    return "\\r\\n".join([*lines, "", ""])
+
+
+def request(number: int = 1) -> bytes:
+    """One request as it goes over the wire; the number says which of them it is."""
+    lines = [f"GET {PATH.format(order=1000 + number * 7919 % 9000, page=number % 9)} HTTP/1.1"]
+    if number % OWN_ID_EACH == 0:
+        own = f"{number:032x}"
+        lines += [f"X-Request-Id: {own}", f"Traceparent: 00-{own}-{own[16:]}-01"]
+    lines += [f"Host: {HOST}", *(f"{name}: {value}" for name, value in HEADERS.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
@@ -144,7 +177,7 @@ class Rate:
     def __init__(self, rate: int, seconds: int) -> None:
         self._each = 1 / rate
         self._total = rate * seconds
-        self._request = request()
+        self._requests = [request(number) for number in range(1, _PREPARED + 1)]
         self._sent = 0
         self._waiting: deque[float] = deque()
         self._loop = asyncio.get_running_loop()
@@ -166,7 +199,7 @@ class Rate:
             self._sent += 1
             self.late.append(now - due)
             if self.free:
-                self.free.pop().ask(due, self._request)
+                self.free.pop().ask(due, self._requests[self._sent % _PREPARED])
             else:
                 self._waiting.append(due)
         if self._sent < self._total and not self.over.done():
@@ -175,7 +208,7 @@ class Rate:
     def answered(self, caller: Caller, due: float) -> None:
         self.taken.append(time.perf_counter() - due)
         if self._waiting:
-            caller.ask(self._waiting.popleft(), self._request)
+            caller.ask(self._waiting.popleft(), self._requests[len(self.taken) % _PREPARED])
         else:
             self.free.append(caller)
         if len(self.taken) == self._total and not self.over.done():

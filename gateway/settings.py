@@ -16,7 +16,7 @@ from gateway.admin.settings import AdminSettings
 from gateway.auth.settings import AuthSettings, Name, Permission
 from gateway.cache.settings import CacheProfiles, CacheSettings, RouteCacheSettings
 from gateway.limits.settings import Limits, RateLimitingSettings
-from gateway.listening.settings import ListenerTlsSettings
+from gateway.listening.settings import FIRST, ListenerSettings, Speaking
 from gateway.policies.settings import (
     CompressionSettings,
     ConcurrencySettings,
@@ -39,8 +39,8 @@ from gateway.upstreams.settings import CircuitBreakerSettings, Http2Optimization
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class ServerSettings(Section):
-    """The public listener, its limits and its timeouts."""
+class ServerSettings(Speaking):
+    """The first public listener, those beside it, and the limits and timeouts of all."""
 
     bind_address: str = "127.0.0.1"
     port: Port = 8080
@@ -57,8 +57,8 @@ class ServerSettings(Section):
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     trusted_proxies: tuple[str, ...] = ()
     zone: str | None = None
+    listeners: Annotated[tuple[ListenerSettings, ...], Field(max_length=32)] = ()
     handover_path: str | None = None
-    tls: ListenerTlsSettings | None = None
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -66,6 +66,32 @@ class ServerSettings(Section):
         for network in value:
             ipaddress.ip_network(network, strict=False)
         return value
+
+    @model_validator(mode="after")
+    def _apart(self) -> ServerSettings:
+        unique("server.listeners", [one.id for one in self.all_listeners])
+        ports = [(one.bind_address, one.port) for one in self.all_listeners if one.port]
+        for address, port in ports:
+            if ports.count((address, port)) > 1:
+                raise ValueError(f"server.listeners: port {port} on {address} is that of several")
+        if any(one.proxy_protocol for one in self.all_listeners) and not self.trusted_proxies:
+            raise ValueError("proxy_protocol needs server.trusted_proxies: nobody else's header is believed")
+        for one in self.all_listeners:
+            if one.redirect_to_https and self.https_port_for(one) is None:
+                raise ValueError("redirect_to_https needs a listener with tls, or redirect_port")
+        return self
+
+    @property
+    def all_listeners(self) -> tuple[ListenerSettings, ...]:
+        """The first one, named `main`, and those beside it."""
+        own = {name: getattr(self, name) for name in ("bind_address", "port", *Speaking.model_fields)}
+        return (ListenerSettings(id=FIRST, **own), *self.listeners)
+
+    def https_port_for(self, listener: ListenerSettings) -> int | None:
+        """Where its clients are sent to, if that is what it does."""
+        if not listener.redirect_to_https:
+            return None
+        return listener.redirect_port or next((one.port for one in self.all_listeners if one.tls is not None), None)
 
 
 class WorkerSettings(Section):

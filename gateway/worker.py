@@ -26,18 +26,19 @@ from gateway.cache.orders import CacheOrders
 from gateway.cache.response_cache import ResponseCache
 from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
-from gateway.listening.settings import ListenerTlsSettings
+from gateway.listening.doors import Doors
+from gateway.listening.listening import Listening
 from gateway.policies.ip_filter import Block
 from gateway.policies.maintenance import MaintenanceOrder
 from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
-from gateway.proxy.downstream import DownstreamConnection
-from gateway.settings import ProxySettings, ServerSettings
+from gateway.settings import ProxySettings
 from gateway.telemetry.journal import Journal
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.tally import Tally
 
 REPORT_SECS = 0.5
+CERTIFICATE_SECS = 1.0
 _PAGE_TIMEOUT_SECS = 2.0
 _ORPHAN_DRAIN_SECS = 2.0
 #: No rule asks elsewhere for longer, whatever a request may take.
@@ -58,8 +59,8 @@ class Worker:
         self._journal: Journal | None = None
         self._writer: LogWriter | None = None
         self._log_descriptor: int | None = None
-        self._servers: dict[int, asyncio.Server] = {}
-        self._tls: dict[str, Any] = {}
+        self._listening: Listening | None = None
+        self._next_doors: Doors = {}
         self._pages_waiting: dict[int, Callable[[str | None], None]] = {}
         self._next_id = 0
         self._background = Background(self._failed)
@@ -71,7 +72,7 @@ class Worker:
 
     def _receive(self, message: Message, sockets: list[socket.socket]) -> None:
         if message["type"] == "listen":
-            self._background.spawn(self._listen(message["add"], message["drop"], sockets))
+            self._background.spawn(self._listen(message, sockets))
         elif message["type"] == "log":
             self._log_descriptor = sockets[0].detach()
         else:
@@ -116,20 +117,12 @@ class Worker:
             cache=self._configured.cache,
         )
         self._hold(self._plane, self._configured)
-        if settings.server.tls is not None:
-            self._tls = self._offering(settings.server, settings.server.tls, self._journal)
+        self._listening = Listening(self._plane, settings.server, self._journal.event)
+        self._background.repeat(CERTIFICATE_SECS, self._listening.refresh)
         self._background.repeat(TICK_SECS, self._plane.tick)
         self._background.repeat(TICK_SECS, self._end_orders)
         self._background.repeat(REPORT_SECS, self._report_unless_congested)
         self._background.repeat(TICK_SECS, self._tell_changed)
-
-    def _offering(self, server: ServerSettings, tls: ListenerTlsSettings, journal: Journal) -> dict[str, Any]:
-        """How listening sockets are opened with TLS."""
-        from gateway.listening.certificates import Certificates
-
-        certificates = Certificates(tls, journal.event)
-        self._background.repeat(tls.reload_secs, certificates.refresh)
-        return {"ssl": certificates.context, "ssl_handshake_timeout": server.header_timeout_secs}
 
     # Configurations: all workers prepare one before any goes by it, so that they agree or keep what they have.
 
@@ -148,6 +141,7 @@ class Worker:
         error = None
         self._discard()
         try:
+            self._next_doors = self._accepting().doors_for(ProxySettings.model_validate(message["settings"]).server)
             self._prepared = self._made(ProxySettings.model_validate(message["settings"]), message)
         except Exception as failure:  # Whatever it was, this configuration cannot be used.
             error = described(failure)
@@ -168,6 +162,7 @@ class Worker:
             self._log_by(prepared.settings)
             self._started().configure(prepared.settings, self._policies(prepared), prepared.cache)
             self._hold(self._started(), prepared)
+            self._background.spawn(self._accepting().go_by(self._next_doors))
             patience = min(_LONGEST_DECISION_SECS, earlier.settings.server.request_timeout_secs)
             self._background.spawn(_closed_after(patience, earlier))
         self._answer(message, {"number": self._knowing().number})
@@ -252,22 +247,15 @@ class Worker:
         assert self._configured is not None, "the supervisor sends `start` first"
         return self._configured
 
-    async def _listen(self, add: list[int], drop: list[int], sockets: list[socket.socket]) -> None:
-        """Accept on the sockets of the slots `add`, and no longer on those of `drop`."""
-        plane = self._started()
-        if self._drain_secs is not None:
-            for sock in sockets:
-                sock.close()
-            return
-        for slot, sock in zip(add, sockets, strict=True):
-            server = await asyncio.get_running_loop().create_server(
-                lambda: DownstreamConnection(plane), sock=sock, backlog=plane.settings.server.backlog, **self._tls
-            )
-            self._servers[slot] = server
-        for slot in drop:
-            if slot in self._servers:
-                self._servers.pop(slot).close()
-        self._channel.send({"type": "listening", "slots": sorted(self._servers)})
+    def _accepting(self) -> Listening:
+        assert self._listening is not None, "the supervisor sends `start` first"
+        return self._listening
+
+    async def _listen(self, message: Message, sockets: list[socket.socket]) -> None:
+        """Accept on these sockets, by the places and slots that they are for, and no longer on those to drop."""
+        add, drop = ([(place, slot) for place, slot in message[name]] for name in ("add", "drop"))
+        await self._accepting().change(add, drop, sockets)
+        self._channel.send({"type": "listening", "places": self._accepting().places()})
 
     def _begin_drain(self, timeout: float) -> None:
         if self._drain_secs is None:
@@ -277,9 +265,7 @@ class Worker:
     async def _drain(self, timeout: float) -> None:
         try:
             if self._plane is not None:
-                for server in self._servers.values():
-                    server.close()
-                self._servers.clear()
+                self._accepting().close()
                 cut = await self._plane.drain(timeout)
                 await self._knowing().drained()
                 self._tell_changed()
@@ -315,6 +301,7 @@ class Worker:
                 "counted": self._tally.take(),
                 **self._journal.take(),
                 "open_connections": plane.open_connections,
+                "listeners": self._accepting().connections(),
                 "in_flight": plane.in_flight,
                 "tunnels": plane.tunnels,
                 "targets": plane.target_states(),

@@ -36,6 +36,16 @@ class Status(Answer):
         min: int
         max: int
 
+    class Listener(Answer):
+        """Where clients connect, and what is spoken there."""
+
+        id: str
+        url: str
+        tls: bool
+        proxy_protocol: bool
+        redirect_to_https: bool
+        open_connections: int
+
     class Sink(Answer):
         """Where records of the log go."""
 
@@ -56,6 +66,7 @@ class Status(Answer):
     config_version: str
     config: Configuration
     listen: list[str]
+    listeners: list[Listener]
     replicas: Replicas
     limits: Limits
     revision: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.reader import Limits
 from gateway.proxy.readiness import Readiness, Stores
+from gateway.proxy.replies import Reply
 from gateway.proxy.rewriting import new_id
 from gateway.proxy.routing import NoRoute, Route, table_from
 from gateway.settings import ProxySettings
@@ -75,6 +77,8 @@ class Dataplane:
         self.draining = False
         self.unrouted: Callable[[Exchange], None] | None = None
         """Hears of each request that no route takes, before it is refused."""
+        self.listeners: dict[str, str] = {}
+        """`http` or `https`, by the listener's id."""
         self.log_sinks: dict[str, str] = {}
         """`up` or `down`, by name: one that is down is told on /health, and disturbs nothing."""
         self.in_flight = 0
@@ -250,6 +254,20 @@ class Dataplane:
             decide(exchange, found.rules, self._admit)
         else:
             self._admit(exchange)
+
+    def redirect(self, exchange: Exchange, port: int) -> None:
+        """Send a client to https, unless it asks for one of the gateway's own endpoints, as probes do."""
+        if exchange.head.path in self._own_paths:
+            self.dispatch(exchange)
+            return
+        self.in_flight += 1
+        exchange.label = "_redirected"
+        host = re.sub(rb":[0-9]*\Z", b"", exchange.head.authority)
+        if not host:
+            exchange.refuse(Refused(400, "no_host", "this is served by https, and the request names no host"))
+            return
+        place = b"https://%b%b%b" % (host, b"" if port == 443 else b":%d" % port, exchange.head.target)
+        exchange.reply(Reply(308, b"", b"text/plain", ((b"location", place),)))
 
     def concluded(self, exchange: Exchange) -> None:
         """Count and log an exchange that is over."""

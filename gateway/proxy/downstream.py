@@ -7,6 +7,9 @@ import asyncio
 import fcntl
 import termios
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from gateway.proxy.exchange import Exchange
@@ -16,6 +19,7 @@ from gateway.proxy.reader import RequestReader
 from gateway.proxy.replies import error_reply
 
 if TYPE_CHECKING:
+    from gateway.listening.doors import Door
     from gateway.proxy.dataplane import Dataplane
 
 _HIGH_WATER = 262_144
@@ -27,10 +31,19 @@ _NEVER = float("inf")
 
 
 class DownstreamConnection(asyncio.Protocol):
-    """One client. At most one exchange runs; requests that arrive behind it wait, and reading pauses meanwhile."""
+    """One client. At most one exchange runs; requests that arrive behind it wait, and reading pauses meanwhile.
 
-    def __init__(self, plane: Dataplane) -> None:
+    It has come in through `door`. `client` is its address as a load balancer has told it by the PROXY protocol, ""
+    where that named none, None where nothing was told.
+    """
+
+    def __init__(self, plane: Dataplane, door: Door | None = None, client: str | None = None) -> None:
         self.plane = plane
+        self._door = door
+        self._client = client
+        self._dispatch: Callable[[Exchange], None] = plane.dispatch
+        if door is not None and door.https_port is not None:
+            self._dispatch = partial(plane.redirect, port=door.https_port)
         self.peer = Peer(b"", trusted=False)
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._reader = RequestReader(self, plane.limits)
@@ -57,6 +70,8 @@ class DownstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
+        if self._door is not None:
+            self._door.open += 1
         self._know_peer()
         self._idle_since = self.plane.clock()
         self._deadline = self._idle_since + self.plane.header_timeout
@@ -66,7 +81,10 @@ class DownstreamConnection(asyncio.Protocol):
     def _know_peer(self) -> None:
         address = self.transport.get_extra_info("peername")
         scheme = b"http" if self.transport.get_extra_info("sslcontext") is None else b"https"
-        self.peer = self.plane.proxies.peer(address[0] if address else "127.0.0.1", scheme)
+        self.peer = self.plane.proxies.peer(self._client or (address[0] if address else "127.0.0.1"), scheme)
+        if self._client == "":
+            # Bytes of a client whose address is not told, by way of a balancer that adds no header to them.
+            self.peer = replace(self.peer, trusted=False)
 
     def configured(self) -> None:
         """The plane has other settings: they hold from the next request on."""
@@ -75,6 +93,8 @@ class DownstreamConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self.plane.forget(self)
+        if self._door is not None:
+            self._door.open -= 1
         self._closing = True
         self._out.clear()
         exchange, self._current = self._current, None
@@ -89,7 +109,7 @@ class DownstreamConnection(asyncio.Protocol):
                 # As `_pump` would begin it; what arrives behind it finds it here, and waits.
                 self._deadline = _NEVER
                 self._current = Exchange(self.plane, self, head, whole=True)
-                self.plane.dispatch(self._current)
+                self._dispatch(self._current)
                 return
         self._received(data)
 
@@ -213,7 +233,7 @@ class DownstreamConnection(asyncio.Protocol):
         while self._current is None and self._waiting and not self._closing and not self._full:
             self._current = self._waiting.popleft()
             self._deadline = _NEVER
-            self.plane.dispatch(self._current)
+            self._dispatch(self._current)
         self._pumping = False
         if self._current is None and not self._waiting and self._refused is not None and not self._closing:
             self._answer_refusal(self._refused)
@@ -275,7 +295,7 @@ class DownstreamConnection(asyncio.Protocol):
             self._current.check_deadlines(now)
         elif now > self._deadline:
             self._expire()
-        elif self.plane.draining:
+        elif self.plane.draining or (self._door is not None and self._door.gone):
             self._close_if_idle(now)
         elif now - self._idle_since > _REMEMBERED_SECS:
             self._reader.forget()

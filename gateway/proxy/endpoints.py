@@ -54,6 +54,8 @@ class OwnEndpoints:
             "uptime_seconds": round(self._plane.clock() - self._plane.started_at, 3),
             "config": self._plane.running_config,
         }
+        if self._plane.listeners:
+            body["listeners"] = self._plane.listeners
         if self._plane.log_sinks:
             body["log_sinks"] = self._plane.log_sinks
         exchange.reply(json_reply(503 if self._plane.draining else 200, body))

@@ -8,13 +8,14 @@ odd methods, versions and names, headers that steer the connection, anything tha
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from gateway.proxy import framing, target
 from gateway.proxy.message import Header, Headers, RequestHead, ResponseHead
 from gateway.proxy.rewriting import HeaderEdits, response_lines, sent_id
 
 if TYPE_CHECKING:
+    from gateway.auth.sent import Bearing
     from gateway.proxy.peers import Peer
 
 # The path of nearly every target needs no second look: it has no escapes, dots or backslashes. It is the second group.
@@ -41,8 +42,12 @@ _LONGEST_LINE = 100
 _NOT_KEPT = {
     b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key",
     # These are of one message only, and would push out what comes again.
-    b"x-request-id", b"traceparent", b"idempotency-key",
+    b"x-request-id", b"x-correlation-id", b"traceparent", b"tracestate", b"idempotency-key",
 }  # fmt: skip
+#: What is of one request only, and says nothing of how it is understood.
+_OWN_LINE = re.compile(
+    rb"\r\n((?i:x-request-id|x-correlation-id|traceparent|tracestate|idempotency-key)): ([!-~]++)(?=\r\n)"
+)
 #: Header lines that were read before: the same few come again and again. Long ones and credentials are not kept.
 _LINES: dict[bytes, Header] = {}
 _NO_LINES: dict[bytes, Header] = {}
@@ -79,7 +84,7 @@ def plain_request(data: bytes, start: int, *, most_head: int, most_target: int) 
 def whole_request(data: bytes, earlier: Block | None = None, *, most_head: int, most_target: int) -> RequestHead | None:
     """The request without a body that `data` is, with nothing behind it; None where it is anything else.
 
-    Its credentials may be those of an `earlier` one, which spares another look at them.
+    But for lines that are of one request only, its headers may be those of an `earlier` one.
 
     Raises:
         Refused: it must not be passed on.
@@ -88,9 +93,24 @@ def whole_request(data: bytes, earlier: Block | None = None, *, most_head: int, 
         return None
     break_at = data.find(b"\r\n")
     line = _REQUEST_LINE.fullmatch(data, 0, break_at)
+    if line is None:
+        return None
+    own = list(_OWN_LINE.finditer(data, break_at))
+    rest = _without(data, break_at, own)
     # An empty line before the last is no plain header, so a second request is seen here, too.
-    block = None if line is None else _block(data[break_at:], earlier)
-    return None if line is None or block is None else _head(line, block, most_target)
+    block = earlier if earlier is not None and rest == earlier.raw else _block(rest, earlier)
+    if block is None:
+        return None
+    return _head(line, block if not own else block.with_lines(own, data, break_at), most_target)
+
+
+def _without(data: bytes, start: int, lines: list[re.Match[bytes]]) -> bytes:
+    """`data` from `start` on, without these lines."""
+    pieces = []
+    for line in lines:
+        pieces.append(data[start : line.start()])
+        start = line.end()
+    return b"".join((*pieces, data[start:]))
 
 
 def repeated_request(data: bytes, block: Block, *, most_head: int, most_target: int) -> RequestHead | None:
@@ -137,7 +157,7 @@ class Block:
     """
 
     __slots__ = (
-        "_own_lines",
+        "_own_lines", "base",
         "bearer", "bearing", "edits", "headers", "host", "lines", "options", "peer", "raw", "sent_id", "size",
     )  # fmt: skip
 
@@ -148,12 +168,40 @@ class Block:
         self.host = host
         self.options = options
         self.sent_id = sent_id
-        self.bearing: Any = None
+        self.bearing: Bearing | None = None
         self.bearer = b""
         self.peer: Peer | None = None
         self.edits: HeaderEdits | None = None
         self.lines = b""
+        self.base = self
+        """The same without lines that are of one request only."""
         self._own_lines: dict[bytes, Header] | None = None
+
+    def with_lines(self, own: list[re.Match[bytes]], data: bytes, start: int) -> Block:
+        """This one with these lines of one request, as they stand in its head, which begins at `start` of `data`."""
+        added: Headers = []
+        written: list[bytes] = []
+        for line in own:
+            name, value = line.groups()
+            name = name.lower()
+            added.append((name, value))
+            if name != b"x-request-id":
+                written += (b"\r\n", name, b": ", value)
+        if own[0].start() == start and own[-1].end() - start == sum([len(line[0]) for line in own]):
+            headers = [*added, *self.headers]
+        else:
+            headers = self.headers.copy()
+            for line, header in zip(own, added, strict=True):
+                headers.insert(data.count(b"\r\n", start, line.start()), header)
+        made = Block(b"", headers, self.host, self.options, sent_id(added))
+        made.base = self
+        names = [name for name, _ in added]
+        if self.bearing is not None and self.bearing.names.isdisjoint(names):
+            made.bearing, made.bearer = self.bearing, self.bearer
+        if self.lines and (self.edits is None or self.edits.dropped.isdisjoint(names)):
+            written.append(self.lines)
+            made.lines, made.edits, made.peer = b"".join(written), self.edits, self.peer
+        return made
 
     def own_lines(self) -> dict[bytes, Header]:
         """The lines that are not kept for all connections: long ones and credentials."""

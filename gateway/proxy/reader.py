@@ -85,9 +85,8 @@ class RequestReader:
             head = whole_request(chunk, block, most_head=limits.head, most_target=limits.target)
         except Refused:
             return None
-        if head is not None and head.block is not None and not head.block.sent_id:
-            # One with an id of its own comes only once; what was there before may come again.
-            self._block = head.block
+        if head is not None and head.block is not None:
+            self._block = head.block.base
         return head
 
     def forget(self) -> None:

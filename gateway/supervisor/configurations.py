@@ -37,7 +37,7 @@ _WAIT_SECS = 5.0
 
 #: What listens, what is open and what runs from the start to the end, as keys or sections.
 FIXED = (
-    "server.bind_address", "server.port", "server.backlog", "server.handover_path", "server.tls", "workers.count",
+    "server.bind_address", "server.port", "server.backlog", "server.handover_path", "workers.count",
     "admin.bind_address", "admin.port", "admin.history_path", "admin.versions_path", "observability.metrics_port",
     "observability.metrics_bind_address", "auth.revocations", "reload",
 )  # fmt: skip

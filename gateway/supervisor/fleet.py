@@ -17,13 +17,15 @@ from gateway.background import Background, described
 from gateway.control import Message
 from gateway.settings import Settings
 from gateway.supervisor.collecting import Collecting
-from gateway.supervisor.listeners import Listeners, assignment
+from gateway.supervisor.listeners import assignment
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.questions import Questions
 from gateway.supervisor.rollout import Rollout
 from gateway.supervisor.shared_page import SharedPage
 
 _POLL_SECS = 0.02
+_AT_ONCE = 200
 _KILL_GRACE_SECS = 3.0
 _MAX_BACKOFF_SECS = 5.0
 _HEALTHY_AFTER_SECS = 30.0
@@ -45,7 +47,7 @@ class Fleet:
     def __init__(
         self,
         settings: Settings,
-        listeners: Listeners,
+        listeners: PublicListeners,
         *,
         absorb: Absorb,
         log: Logger,
@@ -56,8 +58,9 @@ class Fleet:
         self.desired = 0
         self.crashes = 0
         self.rollout = Rollout(
-            settings, workers=lambda: self.workers, ask=self.ask, desired=lambda: self.desired, revocations=revocations
-        )
+            settings, workers=lambda: self.workers, ask=self.ask, desired=lambda: self.desired, revocations=revocations,
+            listeners=listeners, reassign=self._reassign,
+        )  # fmt: skip
         self._listeners = listeners
         self._absorb = absorb
         self._log = log
@@ -223,9 +226,7 @@ class Fleet:
             worker.send({"type": "log"}, [log])
         worker.send(self.rollout.start(worker.name))
         self._send_standing(worker)
-        worker.accepting = {worker.slot}
-        sock = self._listeners.for_slot(worker.slot)
-        worker.send({"type": "listen", "add": [worker.slot], "drop": []}, [sock])
+        self._have_accept(worker, self._listeners.places({worker.slot}))
         await _first_of(worker.listening, worker.exited)
         if worker.exited.is_set():
             raise OSError("it exited at once")
@@ -243,12 +244,16 @@ class Fleet:
     def _reassign(self) -> None:
         shares = assignment(self._listeners.slots, self._by_slot)
         for slot, worker in self._by_slot.items():
-            add = sorted(shares[slot] - worker.accepting)
-            drop = sorted(worker.accepting - shares[slot])
-            worker.accepting = shares[slot]
-            if add or drop:
-                sockets = [self._listeners.for_slot(number) for number in add]
-                worker.send({"type": "listen", "add": add, "drop": drop}, sockets)
+            self._have_accept(worker, self._listeners.places(shares[slot]))
+
+    def _have_accept(self, worker: WorkerProcess, places: set[tuple[str, int]]) -> None:
+        add, drop = sorted(places - worker.accepting), sorted(worker.accepting - places)
+        sockets = [self._listeners.at(place) for place in add]
+        worker.accepting = places
+        # A message carries so many, and no more.
+        while add or drop:
+            worker.send({"type": "listen", "add": add[:_AT_ONCE], "drop": drop}, sockets[:_AT_ONCE])
+            add, sockets, drop = add[_AT_ONCE:], sockets[_AT_ONCE:], []
 
     # What happens to processes.
 

@@ -24,11 +24,11 @@ from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import FaultRegistry
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import History
-from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.log_shipping import LogShipping
 from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
 from gateway.supervisor.pages import Pages
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.summary import summary_of
 from gateway.supervisor.upstream_targets import UpstreamTargets
@@ -38,7 +38,6 @@ from gateway.telemetry.records import LEVELS, as_json, iso, record
 from gateway.telemetry.redaction import without_secrets
 
 if TYPE_CHECKING:
-    from gateway.listening.certificates import Certificates
     from gateway.supervisor.shared_revocations import SharedRevocations
 
 Expected = dict[str, Any]
@@ -52,7 +51,7 @@ class Gateway:
         settings: Settings,
         *,
         source: ConfigSource,
-        listeners: Listeners,
+        listeners: PublicListeners,
         history: History,
         revocations: RevocationRegistry,
         writer: LogWriter,
@@ -81,8 +80,6 @@ class Gateway:
             record=self._record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
         )  # fmt: skip
-        self.certificates: Certificates | None = None
-        """What the public listener offers, where it has TLS: for metrics."""
         self.listeners = listeners
         self.logs = LogShipping(settings.logging, writer, self._sink_turned)
         self._clock = asyncio.get_running_loop().time
@@ -323,7 +320,8 @@ class Gateway:
             "started_at": iso(self.started_at),
             "config_version": self.configurations.current.hash,
             "config": {"number": self.configurations.current.number, "error": self.configurations.last_error},
-            "listen": [self.listeners.url],
+            "listen": [*self.listeners.urls.values()],
+            "listeners": self.listeners.described(worker.last_report for worker in self.fleet.workers),
             "replicas": {"desired": self.fleet.desired, "ready": self.fleet.ready},
             "limits": {"min": limits.min, "max": limits.max},
             "revision": self.revision,
@@ -373,5 +371,4 @@ class Gateway:
     def sample_resources(self) -> None:
         """See what is used now; to be called each SAMPLE_SECS."""
         self._pages.resources.sample()
-        if self.certificates is not None:
-            self.certificates.refresh()
+        self.listeners.refresh()

@@ -17,11 +17,14 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 from gateway.control import ControlChannel, Message
+from gateway.listening.settings import FIRST
 
-Role = Literal["public", "admin", "metrics"]
+#: `admin`, `metrics`, or that of a public listener, with its place.
+Role: TypeAlias = str
+_PUBLIC = "public"
 #: role, slot (0 where there is but one), socket
 Given = tuple[Role, int, socket.socket]
 
@@ -61,24 +64,26 @@ class Taken:
         """Whether there is a former gateway, that is to leave."""
         return self._channel is not None
 
-    def public(self, address: str, port: int) -> dict[int, socket.socket]:
-        """The sockets of its public port, by slot; none, where that is another one now."""
-        return dict(self._of("public", address, port))
+    def public(self, address: str, port: int, place: str = FIRST) -> dict[int, socket.socket]:
+        """The sockets of a public listener, by slot; none, where it listened nowhere near.
+
+        Where the port is known, that is the one, whatever the listener was called.
+        """
+        roles = {one[0] for one in self._given if one[0].startswith(_PUBLIC)} if port else {public_role(place)}
+        return {slot: sock for role in sorted(roles) for slot, sock in self._of(role, address, port)}
 
     def one(self, role: Role, address: str, port: int) -> socket.socket | None:
         """That of the admin API, or of the metrics, where it is still the same."""
         return next((sock for _, sock in self._of(role, address, port)), None)
 
     def _of(self, role: Role, address: str, port: int) -> Iterator[tuple[int, socket.socket]]:
-        """They are this one's now. Others of the same role are closed."""
+        """They are this one's now."""
         for given in [one for one in self._given if one[0] == role]:
-            self._given.remove(given)
             _, slot, sock = given
             if _listens_at(sock, address, port):
+                self._given.remove(given)
                 sock.setblocking(False)
                 yield slot, sock
-            else:
-                sock.close()
 
     def close(self) -> None:
         """Close what nobody has wanted."""
@@ -170,6 +175,11 @@ class Giving:
 
     def _gone(self, channel: ControlChannel) -> None:
         self._asking.discard(channel)
+
+
+def public_role(place: str) -> Role:
+    """That of the sockets of the public listener there."""
+    return f"{_PUBLIC} {place}"
 
 
 def _reached(path: str) -> socket.socket | None:

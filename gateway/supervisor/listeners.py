@@ -1,4 +1,4 @@
-"""The listening sockets of the public port. The supervisor owns them and never closes one while it runs.
+"""The listening sockets of one public port. The supervisor owns them and never closes one while it runs.
 
 On Linux each slot has its own socket (SO_REUSEPORT), so the kernel spreads connections over the workers. Closing
 such a socket would reset the connections that wait in its queue, so the socket of a retired slot goes on being
@@ -24,15 +24,8 @@ class Listeners:
     """One socket for each slot that was ever used, all on the same address; `taken` are those of a former gateway."""
 
     def __init__(
-        self,
-        address: str,
-        port: int,
-        backlog: int,
-        *,
-        scheme: str = "http",
-        taken: Mapping[int, socket.socket] | None = None,
+        self, address: str, port: int, backlog: int, *, taken: Mapping[int, socket.socket] | None = None
     ) -> None:
-        self._scheme = scheme
         self._address = address
         self._backlog = backlog
         self._sockets: dict[int, socket.socket] = dict(taken or {})
@@ -42,11 +35,6 @@ class Listeners:
             require_free(address, port)
             self._first = listening_socket(address, port, backlog, reuse_port=BALANCED)
         self.port: int = self._first.getsockname()[1]
-
-    @property
-    def url(self) -> str:
-        """Where clients connect."""
-        return url_of(self._address, self.port, self._scheme)
 
     @property
     def slots(self) -> tuple[int, ...]:

@@ -79,6 +79,7 @@ class Pages:
             desired=fleet.desired,
             ready=fleet.ready,
             open_connections=sum(report["open_connections"] for report in reports),
+            listeners=self._gateway.listeners.connections(reports),
             tunnels=sum(report["tunnels"] for report in reports),
             in_flight=sum(report["in_flight"] for report in reports),
             targets=self._gateway.targets.now(),
@@ -91,8 +92,7 @@ class Pages:
         return exposition(self._gateway.ledger, moment)
 
     def _certificates(self) -> dict[str, float]:
-        certificates = self._gateway.certificates
-        return {} if certificates is None else certificates.days_left(time.time())
+        return self._gateway.listeners.certificate_days(time.time())
 
     def _circuits(self) -> circuits.Circuits:
         """Of the workers that take requests: what one knew that leaves is of no interest."""

@@ -40,7 +40,8 @@ class WorkerProcess:
         self.silent_checks = 0
         self.prepared = 0
         """Of the newest configuration that it was sent to prepare."""
-        self.accepting: set[int] = set()
+        self.accepting: set[tuple[str, int]] = set()
+        """The places and slots of the sockets that it has."""
         self.hello = asyncio.Event()
         self.listening = asyncio.Event()
         self.exited = asyncio.Event()

@@ -7,8 +7,11 @@ from typing import Any
 
 from gateway.config_file import version_of
 from gateway.control import Message
+from gateway.listening.certificates import CertificateError
 from gateway.settings import ProxySettings, Settings
+from gateway.supervisor.listeners import PortUnavailableError
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.public_listeners import PublicListeners
 
 
 class Rollout:
@@ -22,6 +25,8 @@ class Rollout:
         ask: Callable[[Message], Awaitable[list[Any]]],
         desired: Callable[[], int],
         revocations: Callable[[], dict[str, Any]],
+        listeners: PublicListeners,
+        reassign: Callable[[], None],
     ) -> None:
         self.settings = settings
         self.number = 1
@@ -29,6 +34,8 @@ class Rollout:
         self._ask = ask
         self._desired = desired
         self._revocations = revocations
+        self._listeners = listeners
+        self._reassign = reassign
 
     def start(self, name: str) -> Message:
         """What a worker begins with."""
@@ -40,14 +47,19 @@ class Rollout:
         return {**named, "settings": proxy, "workers": self._desired(), "revocations": self._revocations()}
 
     async def prepare(self, settings: Settings, number: int) -> list[str]:
-        """Have all workers make it; what they had to say against it."""
+        """Open its listeners and have all workers make it; what there is to say against it."""
+        try:
+            self._listeners.prepare(settings.server)
+        except (PortUnavailableError, CertificateError) as error:
+            return [str(error)]
         for worker in self._workers():
             worker.prepared = number if worker.accepting else 0
         answers = await self._ask({"type": "prepare", **self._told(settings, number)})
         return sorted({answer["error"] for answer in answers if answer["error"] is not None})
 
     def discard(self) -> None:
-        """Have no worker keep what it has prepared."""
+        """Have nobody keep what was prepared."""
+        self._listeners.discard()
         for worker in self._workers():
             if worker.prepared > self.number:
                 worker.prepared = 0
@@ -62,3 +74,5 @@ class Rollout:
             if worker.accepting and worker.prepared != number:
                 worker.send(message)
         await self._ask({"type": "commit", "number": number})
+        self._listeners.commit(settings.server)
+        self._reassign()

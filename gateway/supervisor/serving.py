@@ -15,7 +15,8 @@ from gateway.admin.metrics_port import metrics_app
 from gateway.admin.server import AdminServer
 from gateway.background import Background, tell_of_failures
 from gateway.config_source import ConfigSource
-from gateway.listening.certificates import CertificateError, Certificates
+from gateway.listening.certificates import CertificateError
+from gateway.listening.settings import ListenerSettings
 from gateway.settings import ObservabilitySettings, Settings
 from gateway.supervisor.config_versions import Cause
 from gateway.supervisor.configurations import Configurations, FileWatch
@@ -24,6 +25,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.handover import Given, Giving, HandoverError, Role, Taken
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
@@ -43,7 +45,6 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
     try:
-        certificates = _certificates(settings)
         taken = await Taken.at(settings.server.handover_path)
         listeners = _listeners(settings, taken)
         admin_socket = _socket_of("admin", settings.admin.bind_address, settings.admin.port, taken)
@@ -56,7 +57,6 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     gateway = Gateway(
         settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
     )
-    gateway.certificates = certificates
     pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
     served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages)
     try:
@@ -65,16 +65,13 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         gateway.logs.writer.close()
 
 
-def _listeners(settings: Settings, taken: Taken) -> Listeners:
+def _listeners(settings: Settings, taken: Taken) -> PublicListeners:
+    def there(one: ListenerSettings) -> dict[int, socket.socket]:
+        return taken.public(one.bind_address, one.port, one.place)
+
     server = settings.server
-    scheme = "http" if server.tls is None else "https"
-    there = taken.public(server.bind_address, server.port)
-    return Listeners(server.bind_address, server.port, server.backlog, scheme=scheme, taken=there)
-
-
-def _certificates(settings: Settings) -> Certificates | None:
-    """Those that workers will offer: what is wrong with them is found before anybody listens."""
-    return None if settings.server.tls is None else Certificates(settings.server.tls, lambda *_, **__: None)
+    first = Listeners(server.bind_address, server.port, server.backlog, taken=there(server.all_listeners[0]))
+    return PublicListeners(first, server, there)
 
 
 def _metrics_socket(settings: ObservabilitySettings, taken: Taken) -> socket.socket | None:
@@ -168,7 +165,7 @@ class _Served:
             return None
 
         def given() -> list[Given]:
-            found: list[Given] = [("public", slot, sock) for slot, sock in self._gateway.listeners.all()]
+            found: list[Given] = self._gateway.listeners.all()
             found.append(("admin", 0, self._operators.socket))
             if self._pages is not None:
                 found.append(("metrics", 0, self._pages.socket))
@@ -242,6 +239,7 @@ def _announce(gateway: Gateway, urls: dict[str, str]) -> None:
         "event_type": "gateway_ready",
         "message": "the gateway is ready",
         "listen": gateway.listeners.url,
+        "listeners": gateway.listeners.urls,
         **urls,
         "workers": gateway.fleet.ready,
         "uid": gateway.uid,

@@ -55,6 +55,8 @@ class Moment:
     desired: int
     ready: int
     open_connections: int = 0
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    """Connections by listener."""
     in_flight: int = 0
     tunnels: int = 0
     targets: Mapping[tuple[str, str], Target] = field(default_factory=dict)
@@ -238,6 +240,14 @@ def _state(ledger: Ledger, moment: Moment) -> Iterator[Metric]:
     yield from _circuits(ledger, moment)
     yield from _cache(moment.cache)
     yield _gauge("open_connections", "Client connections that are open.", moment.open_connections)
+    by_listener = GaugeMetricFamily("listener_connections", "Those of them by listener.", labels=["listener"])
+    for name, count in sorted(moment.listeners.items()):
+        by_listener.add_metric([name], count)
+    yield by_listener
+    yield _counter(
+        "proxy_headers_refused_total", "Connections of trusted proxies without a proper PROXY protocol header.",
+        ["listener"], [((name,), ledger.proxy_headers_refused[name]) for name in sorted(moment.listeners)],
+    )  # fmt: skip
     yield _gauge("gateway_requests_in_flight", "Requests that are being answered.", moment.in_flight)
     yield _gauge("open_tunnels", "Clients that speak another protocol with an upstream (WebSocket).", moment.tunnels)
     yield _gauge("gateway_uptime_seconds", "Time since the gateway started.", moment.uptime_seconds)

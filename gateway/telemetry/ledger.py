@@ -27,6 +27,7 @@ class Ledger:
         self.upstream_failures: Counter[tuple[str, str]] = Counter()
         self.upstream_retries: Counter[tuple[str, str]] = Counter()
         self.circuit_rejected: Counter[str] = Counter()
+        self.proxy_headers_refused: Counter[str] = Counter()
         self.spans: Counter[str] = Counter()
         self.tunnels_ended: Counter[str] = Counter()
         self.auth_succeeded = 0
@@ -87,6 +88,7 @@ class Ledger:
         for service, result, count in counted["upstream_retries"]:
             self.upstream_retries[service, result] += count
         self.circuit_rejected.update(counted["circuit_rejected"])
+        self.proxy_headers_refused.update(counted["proxy_headers_refused"])
         self.spans.update(counted["spans"])
         self.tunnels_ended.update(counted["tunnels_ended"])
         self.auth_succeeded += counted["auth_succeeded"]

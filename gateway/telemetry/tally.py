@@ -95,6 +95,7 @@ class Tally:
         self._upstream_failures: Counter[tuple[str, str]] = Counter()
         self._retries: Counter[tuple[str, str]] = Counter()
         self._circuit_rejected: Counter[str] = Counter()
+        self._proxy_headers_refused: Counter[str] = Counter()
         self._spans: Counter[str] = Counter()
         self._tunnels_ended: Counter[str] = Counter()
         self.auth_successes = 0
@@ -139,6 +140,10 @@ class Tally:
     def circuit_rejected(self, service: str) -> None:
         """Count a request that an open circuit breaker did not let through."""
         self._circuit_rejected[service] += 1
+
+    def proxy_header_refused(self, listener: str) -> None:
+        """Count a connection of a trusted proxy that did not begin as the PROXY protocol says."""
+        self._proxy_headers_refused[listener] += 1
 
     def spans(self, outcome: str, spans: int) -> None:
         """Count what became of spans of traces."""
@@ -192,6 +197,7 @@ class Tally:
             "upstream_failures": [[*key, count] for key, count in self._upstream_failures.items()],
             "upstream_retries": [[*key, count] for key, count in self._retries.items()],
             "circuit_rejected": dict(self._circuit_rejected),
+            "proxy_headers_refused": dict(self._proxy_headers_refused),
             "spans": dict(self._spans),
             "tunnels_ended": dict(self._tunnels_ended),
             "auth_succeeded": self.auth_successes,

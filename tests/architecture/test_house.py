@@ -66,6 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("gateway/tracing/*",),
     "pagerduty": ("bot/adapters/pagerduty.py",),
     "prometheus_client": ("gateway/telemetry/exposition.py",),
+    "proxyprotocol": ("gateway/listening/proxy_protocol.py",),
     "psutil": ("gateway/supervisor/*", "bot/demo/*"),
     "pydantic": ("bot/*", "commands/*", "gateway/*"),
     "pydantic_settings": ("bot/settings.py",),

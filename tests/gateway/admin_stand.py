@@ -29,6 +29,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import LogWriter
 from gateway.worker import Worker
@@ -132,8 +133,8 @@ class AdminStand:
         source = ConfigSource(self.config_path, {})
         settings = source.load()
         self.gateway = Gateway(
-            settings, source=source, listeners=Listeners("127.0.0.1", 0, 16), history=History(None),
-            revocations=RevocationRegistry(None, settings.auth.revocations.max_kept, time.time),
+            settings, source=source, listeners=PublicListeners(Listeners("127.0.0.1", 0, 16), settings.server),
+            history=History(None), revocations=RevocationRegistry(None, settings.auth.revocations.max_kept, time.time),
             writer=LogWriter(None),
         )  # fmt: skip
         with socket.create_server(("127.0.0.1", 0)) as sock:

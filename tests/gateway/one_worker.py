@@ -76,8 +76,15 @@ class OneWorker:
 
     async def start(self, document: dict[str, Any], sock: socket.socket) -> None:
         self.tell("start", name="gateway-1", **for_worker(document, 1))
-        self._channel.send({"type": "listen", "add": [1], "drop": []}, [sock])
+        self._channel.send({"type": "listen", "add": [["main", 1]], "drop": []}, [sock])
         await self._word("listening")
+
+    async def listen(self, place: str, sock: socket.socket) -> None:
+        """Have it accept there, too."""
+        self._channel.send({"type": "listen", "add": [[place, 1]], "drop": []}, [sock])
+        while not any([place, 1] in one["places"] for one in self.said if one["type"] == "listening"):
+            self._said.clear()
+            await self._said.wait()
 
     async def reload(self, document: dict[str, Any], number: int = 2) -> None:
         """Have it go by another configuration."""

@@ -66,6 +66,7 @@ _ENABLED = _test("config", "switches_in_the_environment_make_a_limit_for_all_rou
 
 _FLAT = _test("flat_keys", "a_flat_key_stands_above_the_file")
 _READINESS = _test("readiness", "as_runbook_002_writes_it_upstreams_are_not_asked_about")
+_BESIDE = _test("listeners", "https_beside_http_and_http_that_leads_to_it")
 _HTTPS = _test("tls", "the_gateway_serves_https_as_runbook_002_configures_it")
 _PROFILES = _test("http2_connections", "the_profiles_are_those_of_the_runbook")
 
@@ -114,7 +115,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "/api/token/revoke": Differs(_REVOKED, how="with `Authorization: Bearer <admin.token>`, as its neighbours"),
         "/api/clients/{id}/reset-secret": Runs(_REVOKED, "/reset-secret"),
     },
-    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": Runs(_HTTPS, "https://")},
+    "port": {"port 9090": Runs(_ON_A_PORT, "metrics_port"), "port 9443": Runs(_BESIDE, "9443")},
     "figure": {
         **dict.fromkeys(
             ("p95_latency", "error_rate", "circuit_breaker_state", "connection_reuse_rate", "http2_adoption_rate",

@@ -13,6 +13,7 @@ from gateway.settings import Settings
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.telemetry.log_writer import LogWriter
 from tests.gateway.running import settings_for
@@ -27,9 +28,10 @@ class NoPorts(Listeners):
 
 async def said_at_the_start(source: ConfigSource) -> list[dict[str, Any]]:
     """The records of its log."""
+    settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     gateway = Gateway(
-        Settings.model_validate(settings_for("http://127.0.0.1:1")), source=source,
-        listeners=NoPorts("127.0.0.1", 0, 16), history=History(None), writer=LogWriter(None),
+        settings, source=source,
+        listeners=PublicListeners(NoPorts("127.0.0.1", 0, 16), settings.server), history=History(None), writer=LogWriter(None),
         revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip
     starting = asyncio.create_task(gateway.start())

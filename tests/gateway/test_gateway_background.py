@@ -19,6 +19,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.shared_page import SharedPage
 from gateway.telemetry.log_writer import LogWriter
@@ -60,8 +61,8 @@ def fleet_of(listeners: Listeners, told: Told) -> Fleet:
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     revocations = RevocationRegistry(None, 10, time.time).for_workers
     return Fleet(
-        settings, listeners, absorb=lambda _: (0, 0), log=told.log, pages={"metrics": str}, revocations=revocations,
-        log_socket=lambda: socket.socketpair()[1],
+        settings, PublicListeners(listeners, settings.server), absorb=lambda _: (0, 0), log=told.log,
+        pages={"metrics": str}, revocations=revocations, log_socket=lambda: socket.socketpair()[1],
     )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ async def test_a_worker_is_told_nothing_before_its_start(listeners: NoMorePorts)
     for worker in (starting, serving):
         worker.hello.set()
         fleet._others.add(worker)
-    serving.accepting = {1}
+    serving.accepting = {("main", 1)}
     fleet.broadcast({"type": "faults", "faults": []})
     assert (starting.sent, serving.sent) == ([], [{"type": "faults", "faults": []}])
     fleet._send_standing(starting)

@@ -33,7 +33,9 @@ STEERING = [
 ]  # fmt: skip
 OTHERS = [
     "X-A: b", "X-A:b", "X-A: b ", "X-A: \t", "X-A:", "X-A: \xe9", "X-A: a\x00b", "X-A : b", " folded", "X_A: b",
-    "X-A: a\nb", "X-A: a\rb", "X-A: a\tb", "X-A:\tb", "X A: b", "Cookie: a=b", "Cookie: c=d", "X-Long: " + "y" * 600,
+    "X-A: a\nb", "X-A: a\rb", "X-A: a\tb", "X-A:\tb", "X A: b", "Cookie: a=b", "Cookie: c=d", "X-Request-Id: a",
+    "x-request-id: b", "Traceparent: c", "Traceparent:  c", "TraceState: d e", "Idempotency-Key: \xe9",
+    "X-Long: " + "y" * 600,
 ]  # fmt: skip
 ANSWER_LINES = [
     "HTTP/1.1 200 OK", "HTTP/1.1 200 OK", "HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.1 404 Not \xe9", "HTTP/1.1 204 No",

@@ -11,7 +11,9 @@ from gateway.auth.credentials import NotBelieved
 from gateway.auth.settings import AuthSettings
 from gateway.limits.limiter import RateLimiter
 from gateway.settings import Settings
+from gateway.supervisor.listeners import Listeners
 from gateway.supervisor.process import WorkerProcess
+from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.rollout import Rollout
 from gateway.telemetry.tally import Tally
 from tests.gateway.one_worker import NOTHING_REVOKED, OneWorker, for_worker, one_worker
@@ -314,7 +316,7 @@ class Hearing(WorkerProcess):
 
     def __init__(self, *, started: bool) -> None:
         super().__init__(1, 0, lambda *_: None)
-        self.accepting = {1} if started else set()
+        self.accepting = {("main", 1)} if started else set()
         self.heard: list[tuple[str, int]] = []
 
     def send(self, message: dict[str, Any], sockets: Any = None) -> None:
@@ -331,12 +333,14 @@ async def test_a_worker_that_starts_meanwhile_goes_by_the_new_one_too() -> None:
                 one.send(message)
         return [{"number": 2, "error": "not here"}] if message["type"] == "prepare" else []
 
+    listeners = PublicListeners(Listeners("127.0.0.1", 0, 16), settings.server)
     rollout = Rollout(
-        settings, workers=lambda: [early, late], ask=ask, desired=lambda: 2, revocations=lambda: NOTHING_REVOKED
-    )
+        settings, workers=lambda: [early, late], ask=ask, desired=lambda: 2, revocations=lambda: NOTHING_REVOKED,
+        listeners=listeners, reassign=lambda: None,
+    )  # fmt: skip
     assert rollout.start("gateway-1")["number"] == 1
     assert await rollout.prepare(settings, 2) == ["not here"]
-    late.accepting = {2}  # It was started with the one before.
+    late.accepting = {("main", 2)}  # It was started with the one before.
     await rollout.commit(settings, 2)
     assert early.heard == [("prepare", 2), ("commit", 2)]
     assert late.heard == [("prepare", 2), ("commit", 2)]
@@ -346,6 +350,7 @@ async def test_a_worker_that_starts_meanwhile_goes_by_the_new_one_too() -> None:
     assert early.heard[-1] == late.heard[-1] == ("discard", 0)
     rollout.discard()
     assert len(early.heard) == 4, "there is nothing left to throw away"
+    listeners.close()
 
 
 async def test_what_the_cache_holds_goes_on_being_given_and_rules_hold_for_it_too(

@@ -15,10 +15,11 @@ from gateway.configured import Configured
 from gateway.proxy.admission import Rule
 from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.reader import Limits, RequestReader
+from gateway.proxy.rewriting import HeaderEdits
 from gateway.settings import ProxySettings, RouteSettings, Settings
 from gateway.telemetry.tally import Tally
 from tests.gateway.running import settings_for
-from tests.gateway.signing import SECRET, token
+from tests.gateway.signing import API_KEY, SECRET, api_key_entry, token
 from tests.gateway.stage import Answer, Caller, Stage, staged
 from tests.gateway.upstream import ControlledUpstream, Received
 
@@ -124,12 +125,14 @@ async def test_ids_are_new_each_time_unless_the_client_sends_one(shared_upstream
         assert received(await caller.get("/", X_Request_Id="a b")).header("x-request-id") != ["a b"]
 
 
-SECTION = {"jwt_secret": SECRET, "cache": {"ttl_secs": 60}}
+SECTION: dict[str, Any] = {"jwt_secret": SECRET, "cache": {"ttl_secs": 60}}
 
 
 @contextlib.asynccontextmanager
-async def guarded(url: str, now: list[float]) -> AsyncIterator[tuple[Stage, Caller, Authentication]]:
-    document = settings_for(url, auth=SECTION)
+async def guarded(
+    url: str, now: list[float], section: dict[str, Any] = SECTION
+) -> AsyncIterator[tuple[Stage, Caller, Authentication]]:
+    document = settings_for(url, auth=section)
     document["routes"] = [
         {"id": "open", "path": "/open", "upstream_id": "backend"},
         {"id": "staff", "path": "/staff", "upstream_id": "backend", "auth_required": True, "roles": ["nobody"]},
@@ -211,3 +214,49 @@ async def test_an_idle_connection_keeps_no_credentials(shared_upstream: Controll
         stage.plane.tick()
         assert connection._reader._block is None
         assert received(await caller.get("/", X_A="b")).header("x-a") == ["b"]
+
+
+DROPPED = HeaderEdits(frozenset({b"traceparent"}))
+OWN = "X-Request-Id: {0}\r\nTraceparent: 00-{0}-01\r\n"
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_lines_of_one_request_only_are_passed_on_with_those_of_all(
+    shared_upstream: ControlledUpstream, place: int
+) -> None:
+    lines = ["Host: h\r\n", "X-A: b\r\n"]
+    async with staged(settings_for(shared_upstream.url)) as stage, stage.caller() as caller:
+        for number in range(3):
+            own = OWN.format(f"{number:032x}")
+            caller.send(f"GET /{number} HTTP/1.1\r\n{''.join([*lines[:place], own, *lines[place:]])}\r\n")
+            told = received(await caller.answer())
+            assert (told.target, told.header("x-a")) == (f"/{number}", ["b"])
+            assert told.header("x-request-id") == [f"{number:032x}"]
+            assert told.header("traceparent") == [f"00-{number:032x}-01"]
+            caller.send(f"GET /plain HTTP/1.1\r\n{''.join(lines)}\r\n")
+            plain = received(await caller.answer())
+            assert (plain.header("traceparent"), plain.header("x-a")) == ([], ["b"])
+
+
+async def test_lines_of_one_request_only_are_dropped_where_settings_say_so(shared_upstream: ControlledUpstream) -> None:
+    def dropping(_route: RouteSettings) -> tuple[Rule, ...]:
+        def rule(exchange: Any) -> None:
+            exchange.request_headers = DROPPED
+
+        return (rule,)
+
+    async with staged(settings_for(shared_upstream.url), dropping) as stage, stage.caller() as caller:
+        for _ in range(3):
+            assert received(await caller.get("/", Traceparent="00-1-1-01", X_A="b")).header("traceparent") == []
+            assert received(await caller.get("/", X_A="b")).header("x-a") == ["b"]
+
+
+async def test_a_line_of_one_request_may_bear_its_credential(shared_upstream: ControlledUpstream) -> None:
+    """A key and a token are two credentials, wherever the key stands."""
+    section = {**SECTION, "api_key_header": "Idempotency-Key", "api_keys": [api_key_entry()]}
+    async with guarded(shared_upstream.url, [time.time()], section) as (_, caller, _authentication):
+        bearer = {"Authorization": f"Bearer {token()}"}
+        for _ in range(2):
+            assert (await caller.get("/own", **bearer)).status == 200
+            assert (await caller.get("/own", Idempotency_Key="a-key", **bearer)).status == 400
+            assert (await caller.get("/own", Idempotency_Key=API_KEY)).status == 200

@@ -17,7 +17,12 @@ from tests.gateway.soak.plan import Plan
 _PART = b"fedcba9876543210" * 256
 _PARTS = 24
 #: Each client asks for these in turn, and begins at another place.
-_KINDS = ("small", "cached", "small", "order", "stream", "small", "limited", "cached", "upload", "refused")
+_KINDS = (
+    "small", "cached", "small", "order", "stream", "tunnel", "small", "limited", "cached", "upload", "multiplexed",
+    "refused",
+)  # fmt: skip
+#: What is said in a tunnel, each when the one before has come back.
+_WORDS = 5
 #: After so many requests a connection is closed by its client; every second client has a new one for each.
 _KEPT = 40
 
@@ -66,13 +71,24 @@ class Link:
             self.writer.write(b"0\r\n\r\n")
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         self.head_came = True
+        if request.kind == "tunnel" and " 101 " in head[:20]:
+            await self._talk(request)
         line, *fields = head.split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
         body = await self._body(headers)
         self.status = int(line.split(" ")[1])
         return self.status, headers, body
 
+    async def _talk(self, request: Request) -> None:
+        for number in range(_WORDS):
+            word = b"%d of %d" % (number, request.number)
+            self.writer.write(word)
+            if (found := await self.reader.readexactly(len(word))) != word:
+                raise WrongError(f"in a tunnel {found!r} instead of {word!r}")
+
     async def _body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("connection") == "upgrade":
+            return b""
         if headers.get("transfer-encoding") != "chunked":
             return await self.reader.readexactly(int(headers.get("content-length", "0")))
         parts = []
@@ -144,7 +160,7 @@ class Crowd:
                 await link.close()
             return None
         self.outcomes.answered(request.kind, status, self.loop_time())
-        if headers.get("connection") == "close":
+        if headers.get("connection") in ("close", "upgrade"):
             await link.close()
             return None
         return link
@@ -191,6 +207,10 @@ class Crowd:
         head = f"GET {path} HTTP/1.1\r\n{common}{known if kind == 'small' else ''}\r\n"
         if kind == "stream":
             return Request(number, kind, head.encode(), expected=PIECE * PIECES)
-        expected = path if kind == "cached" else f"{path} {number} 0"
+        if kind == "tunnel":
+            asked = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+            head = f"GET {path} HTTP/1.1\r\n{common}{known}{asked}\r\n"
+            return Request(number, kind, head.encode(), statuses=frozenset({101}))
+        expected = path if kind in ("cached", "multiplexed") else f"{path} {number} 0"
         statuses = frozenset({200, 429} if kind == "limited" else {200})
         return Request(number, kind, head.encode(), expected=expected.encode(), statuses=statuses)

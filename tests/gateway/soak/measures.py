@@ -15,6 +15,7 @@ class Holding(NamedTuple):
     connections: int
     """Of TCP, but for those that listen and those to Redis."""
     to_redis: int
+    threads: int
 
 
 def workers_of(supervisor: int) -> list[int]:
@@ -33,7 +34,7 @@ def held_by(pid: int, redis_port: int) -> Holding:
     process = psutil.Process(pid)
     open_ones = [one for one in process.net_connections("tcp") if one.status != "LISTEN"]
     to_redis = sum(1 for one in open_ones if one.raddr and one.raddr.port == redis_port)
-    return Holding(process.num_fds(), len(open_ones) - to_redis, to_redis)
+    return Holding(process.num_fds(), len(open_ones) - to_redis, to_redis, process.num_threads())
 
 
 def megabytes_of(pid: int) -> float:

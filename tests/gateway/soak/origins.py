@@ -67,7 +67,7 @@ class Origin:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers[writer] = None
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
                 while await self._exchange(reader, writer):
                     self._writers[writer] = None
         finally:
@@ -85,6 +85,9 @@ class Origin:
             self.failed.add(number)
             await self._turned.wait()
             return False
+        if headers.get("upgrade") == "websocket" and self.mode == "well":
+            await _echo(reader, writer)
+            return False
         sum_of_body = await _body(reader, headers)
         if self.mode == "errors":
             self.failed.add(number)
@@ -97,6 +100,14 @@ class Origin:
         if self.mode == "well" and path != _HEALTH:
             self.served.add(number)
         return True
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Go over to another protocol, in which everything comes back."""
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+    while chunk := await reader.read(65_536):
+        writer.write(chunk)
+        await writer.drain()
 
 
 async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> int:

@@ -13,6 +13,8 @@ from tests.gateway.signing import SECRET
 LIMIT = 5
 #: The file with what the gateway logs of errors.
 ERRORS = "errors.log"
+#: The directory with its configurations.
+VERSIONS = "versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,15 @@ def short_form() -> Plan:
     )  # fmt: skip
 
 
-def document(plan: Plan, ports: tuple[int, int], redis_port: int, directory: Path) -> dict[str, Any]:
+def document(plan: Plan, ports: tuple[int, int, int], redis_port: int, directory: Path) -> dict[str, Any]:
     """The gateway's settings; `headers` and `timeout_secs` change with each reload."""
-    first, second = ports
+    first, second, multiplexed = ports
     fast = plan.trouble < 3
     made = settings_for(
         f"http://127.0.0.1:{first}",
         workers={"count": 2, "min": 1, "max": 4},
         reload={"check_secs": 0.5},
+        admin={"versions_path": str(directory / VERSIONS)},
         server={"request_timeout_secs": plan.patience},
         auth={"jwt_algorithm": "HS256", "jwt_secret": SECRET},
         rate_limiting={
@@ -89,10 +92,15 @@ def document(plan: Plan, ports: tuple[int, int], redis_port: int, directory: Pat
         _route("small", auth_required=True),
         _route("order", auth_required=True),
         _route("stream"),
+        _route("tunnel", auth_required=True, upgrades=["websocket"]),
+        {**_route("multiplexed"), "upstream_id": "multiplexed"},
         _route("upload"),
         _route("cached", cache={"enabled": True}),
         _route("limited", rate_limit={"limit": LIMIT, "window_secs": 1, "key_type": "ip", "algorithm": "fixed_window"}),
     ]
+    made["upstreams"].append(
+        {"id": "multiplexed", "base_url": f"http://127.0.0.1:{multiplexed}", "protocol": "http2"}
+    )  # fmt: skip
     made["cache"] = {"cache_size": 1_000_000, "max_entry_bytes": 100_000}
     return generation(made, 0)
 

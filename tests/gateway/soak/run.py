@@ -15,14 +15,16 @@ from typing import Any
 import httpx
 import psutil
 
+from gateway.supervisor.config_versions import KEPT
 from tests.gateway.running import RunningGateway
 from tests.gateway.soak.clients import Crowd
 from tests.gateway.soak.measures import Holding, held_by, megabytes_of, workers_of
 from tests.gateway.soak.origins import Origin
 from tests.gateway.soak.outcomes import Outcomes
-from tests.gateway.soak.plan import ERRORS, Plan, document
+from tests.gateway.soak.plan import ERRORS, VERSIONS, Plan, document
 from tests.gateway.soak.redis import FlappingRedis
 from tests.gateway.soak.troubles import Troubles
+from tests.gateway.upstream_http2 import Http2Upstream
 
 #: MB that a worker may have grown by from the first minute to the end, and the supervisor once its memory is full.
 GROWTH_MB = 8.0
@@ -32,10 +34,15 @@ FIGURES_MB = 24.0
 _FULL_AFTER = 1080
 #: Descriptors may differ by so many: a log file that is being turned over, a second connection to Redis.
 _SPARE = 3
+#: Threads that may be made meanwhile: those that files are read in, up to a bound, and a sink that ends.
+_SPARE_THREADS = 8
 #: Connections to Redis of a worker: what is asked while one is being made gets another one, and both are kept.
 _TO_REDIS = 2
 #: s; a worker reports each half second, and one that is slow a bit later.
 _REPORTED_EACH = 4
+
+#: What no log of a gateway that works has in it.
+_BROKEN = ("task_failed", "Traceback", "config_kept")
 
 Verdict = dict[str, Any]
 
@@ -49,13 +56,14 @@ class Soak:
         self._say = say
         self._origins = (Origin("first"), Origin("second"))
         self._redis = FlappingRedis()
+        self._multiplexed = Http2Upstream()
         self._numbers = itertools.count(1)
         self._memory: dict[str, list[float]] = {}
 
     async def run(self) -> Verdict:
         """What happened, with `faults`: none where all was well."""
         async with self._surroundings():
-            ports = (self._origins[0].port, self._origins[1].port)
+            ports = (self._origins[0].port, self._origins[1].port, self._multiplexed.port)
             settings = document(self._plan, ports, self._redis.port, self._directory)
             gateway = await asyncio.to_thread(RunningGateway, settings, self._directory)
             try:
@@ -69,7 +77,8 @@ class Soak:
             for origin in self._origins:
                 await origin.turn("well")
             await self._redis.start()
-            yield
+            with self._multiplexed:
+                yield
         finally:
             for origin in self._origins:
                 await origin.close()
@@ -141,6 +150,12 @@ class Soak:
             looks["supervisor, once it is full"] = (self._memory["supervisor"], _FULL_AFTER)
         return {name: (sizes[min(at, len(sizes) - 1)], max(sizes[-3:])) for name, (sizes, at) in looks.items()}
 
+    def _left_on_disk(self) -> list[str]:
+        """What is wrong with the configurations that are kept."""
+        kept = [path.name for path in (self._directory / VERSIONS).iterdir()]
+        odd = [name for name in kept if not name.endswith(".json")]
+        return [f"kept configurations: {len(kept)}, {odd}"] if odd or not 0 < len(kept) <= KEPT else []
+
     # The verdict.
 
     async def _metrics(self, gateway: RunningGateway) -> str:
@@ -165,6 +180,9 @@ class Soak:
         for name, (before, after) in growth.items():
             if after - before > (FIGURES_MB if name == "supervisor" else GROWTH_MB):
                 faults.append(f"{name} grew from {before} to {after} MB")
+        faults += self._left_on_disk()
+        if dropped := _metric(page, r'gateway_log_sink_records_total{[^}]*result="dropped"[^}]*}'):
+            faults.append(f"{dropped:.0f} records of the log were dropped by sinks that nothing ails")
         restarts = _metric(page, "gateway_worker_restarts_total")
         if restarts != len(outcomes.kills):
             faults.append(f"{len(outcomes.kills)} workers were killed, and {restarts:.0f} replaced")
@@ -180,6 +198,8 @@ class Soak:
             "redis_flaps": troubles.flaps,
             "closed_unasked": crowd.closed_unasked,
             "retries": _metric(page, "upstream_retries_total"),
+            "tunnels": outcomes.answers["tunnel", 101],
+            "log_delivered": _metric(page, r'gateway_log_sink_records_total{[^}]*result="delivered"[^}]*}'),
             "log_dropped": _metric(page, "gateway_log_dropped_total"),
             "memory_mb": growth,
             "held_idle": held[0],
@@ -214,12 +234,16 @@ def _no_more(held: list[Holding], idle: list[Holding]) -> bool:
     """Workers are compared with the one that held the most."""
     if len(held) != len(idle):
         return False
-    most = Holding(max(one.descriptors for one in idle[1:]), max(one.connections for one in idle[1:]), _TO_REDIS)
+    most = Holding(
+        max(one.descriptors for one in idle[1:]), max(one.connections for one in idle[1:]), _TO_REDIS,
+        max(one.threads for one in idle[1:]),
+    )  # fmt: skip
     allowed = [idle[0], *(most for _ in idle[1:])]
     return all(
         now.descriptors <= then.descriptors + _SPARE
         and now.connections <= then.connections
         and now.to_redis <= then.to_redis
+        and now.threads <= then.threads + _SPARE_THREADS
         for now, then in zip(held, allowed, strict=True)
     )
 
@@ -245,7 +269,7 @@ def _counted_wrong(outcomes: Outcomes, warm: Outcomes, page: str) -> list[str]:
 def _log_of(gateway: RunningGateway) -> list[str]:
     """What broke in the gateway itself, by its log."""
     text = gateway.log_path.read_text() + gateway.log_path.with_name(ERRORS).read_text()
-    return [f"in the log: {line[:400]}" for line in text.splitlines() if "task_failed" in line or "Traceback" in line]
+    return [f"in the log: {line[:400]}" for line in text.splitlines() if any(word in line for word in _BROKEN)]
 
 
 async def soak(plan: Plan, directory: Path, say: Callable[[str], None]) -> Verdict:

@@ -1,0 +1,69 @@
+"""The PROXY protocol's header, versions 1 and 2: what a load balancer says before its client's first byte.
+
+What it means is read by the library; here are its bounds, and where it ends, because the bytes behind it are not
+ours to take (they may begin a TLS handshake). The specification is HAProxy's `proxy-protocol.txt`.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from proxyprotocol import ProxyProtocolIncompleteError
+from proxyprotocol.result import is_ipv4, is_ipv6
+from proxyprotocol.v1 import ProxyProtocolV1
+from proxyprotocol.v2 import ProxyProtocolV2
+
+_FIRST, _SECOND = ProxyProtocolV1(), ProxyProtocolV2()
+_WORD = b"PROXY "
+_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+_FIXED = 16
+#: With its line end (2.1 of the specification).
+_LONGEST_LINE = 107
+#: Two addresses of Unix sockets, and room for what balancers add (names, certificates, an endpoint's id).
+LONGEST = 4096
+#: The byte of version 2 that says TCP, and no datagrams.
+_STREAM = 1
+
+
+class BadHeaderError(Exception):
+    """It is no header that can be understood; the text says why, and holds nothing of it."""
+
+
+def measured(seen: bytes) -> tuple[int, bool]:
+    """(how many of the first bytes belong to the header, whether that is the whole of it).
+
+    Raises:
+        BadHeaderError: whatever follows, it is none.
+    """
+    if seen.startswith(_SIGNATURE):
+        if len(seen) < _FIXED:
+            return len(seen), False
+        size = _FIXED + int.from_bytes(seen[14:16], "big")
+        if size > LONGEST:
+            raise BadHeaderError(f"it is longer than {LONGEST} bytes")
+        return min(size, len(seen)), len(seen) >= size
+    if _SIGNATURE.startswith(seen) or _WORD.startswith(seen):
+        return len(seen), False
+    if not seen.startswith(_WORD):
+        raise BadHeaderError("it begins like neither version 1 nor 2")
+    end = seen.find(b"\r\n", 0, _LONGEST_LINE)
+    if end < 0 and len(seen) >= _LONGEST_LINE:
+        raise BadHeaderError(f"its line is longer than {_LONGEST_LINE} bytes")
+    return (len(seen), False) if end < 0 else (end + 2, True)
+
+
+def client_of(header: bytes) -> str | None:
+    """The client's address, of a whole header; None where it names none (LOCAL, UNKNOWN, a Unix socket).
+
+    Raises:
+        BadHeaderError: it cannot be understood.
+    """
+    try:
+        found = _FIRST.unpack_line(header) if header.startswith(_WORD) else _SECOND.unpack(header)
+    except (ProxyProtocolIncompleteError, ValueError, LookupError, struct.error) as error:
+        raise BadHeaderError(f"it cannot be understood ({type(error).__name__})") from None
+    if not (is_ipv4(found) or is_ipv6(found)):
+        return None
+    if not header.startswith(_WORD) and header[13] & 0x0F != _STREAM:
+        raise BadHeaderError("it is of datagrams")
+    return str(found.source[0])
