@@ -14,12 +14,13 @@ from gateway.background import Background
 from gateway.cache.response_cache import ResponseCache
 from gateway.limits.limiter import RateLimiter
 from gateway.policies.attacks import Detection
+from gateway.policies.blocked_clients import BlockedClients
 from gateway.policies.compression import Compression
 from gateway.policies.concurrency import Concurrency
 from gateway.policies.cors import Cors
 from gateway.policies.headers import Headers
-from gateway.policies.ip_filter import Addresses
-from gateway.policies.maintenance import Maintenance, disabled_policy
+from gateway.policies.ip_filter import Addresses, Block
+from gateway.policies.maintenance import Maintenance, MaintenanceOrder, disabled_policy
 from gateway.policies.sunset import sunset_policy
 from gateway.proxy.admission import Policy
 from gateway.settings import ProxySettings
@@ -68,6 +69,7 @@ class Configured:
         self.maintenance = Maintenance(settings.maintenance)
         self.addresses = Addresses(settings.ip_filter)
         self.detection = Detection(settings.security.detection, tally)
+        self.clients = BlockedClients()
         self.tracing, self._owns_tracing = self._tracing(tally, tell, earlier)
 
     def _authenticating(self, tally: Tally, tell: Tell, earlier: Authentication | None) -> Authentication:
@@ -114,6 +116,7 @@ class Configured:
             self.maintenance.policy,
             self.limiter.by_address,
             self.authentication.policy,
+            self.clients.policy,
             self.limiter.by_identity,
             headers.request_policy,
             Compression(self.settings.compression).policy,
@@ -146,6 +149,20 @@ class Configured:
         if self.authentication.source is not None and not self._inherits:
             self._keeping_fresh = background.spawn(self.authentication.source.keep_fresh())
 
+    def order(self, message: dict[str, Any]) -> None:
+        """Go by what operators have ordered; the routes are then to be worked out anew."""
+        if message["type"] == "maintenance":
+            self.maintenance.order = None if message["order"] is None else MaintenanceOrder(**message["order"])
+        elif message["type"] == "blocks":
+            self.addresses.blocks = tuple(Block(**block) for block in message["blocks"])
+        else:
+            self.clients.until = message["until"]
+
+    def orders_have_ended(self) -> bool:
+        """Whether one of them has just expired: it is no rule of any route any more."""
+        ended = self.maintenance.has_expired(), self.addresses.have_expired(), self.clients.have_expired()
+        return any(ended)
+
     def replace(self, earlier: Configured) -> None:
         """Hold from now on, in the place of the one that this was made from."""
         self.limiter.replace(earlier.limiter)
@@ -155,6 +172,7 @@ class Configured:
             self._owns_tracing, earlier._owns_tracing = earlier._owns_tracing, False
         self.maintenance.order = earlier.maintenance.order
         self.addresses.blocks = earlier.addresses.blocks
+        self.clients.until = earlier.clients.until
         if self._inherits:
             self._inherits, earlier._inherits = earlier._inherits, True
             self._keeping_fresh, earlier._keeping_fresh = earlier._keeping_fresh, None

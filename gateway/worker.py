@@ -28,8 +28,6 @@ from gateway.configured import Configured
 from gateway.control import ControlChannel, Message
 from gateway.listening.doors import Doors
 from gateway.listening.listening import Listening
-from gateway.policies.ip_filter import Block
-from gateway.policies.maintenance import MaintenanceOrder
 from gateway.proxy.admission import Policy
 from gateway.proxy.dataplane import TICK_SECS, Dataplane
 from gateway.settings import ProxySettings
@@ -86,8 +84,9 @@ class Worker:
             "targets": lambda message: self._started().target_orders.replace(message["orders"], time.time()),
             "checks": lambda message: self._started().targets_checked(message["well"]),
             "circuits": lambda message: self._started().circuit_orders.replace(message["orders"], time.time()),
-            "maintenance": lambda message: self._maintain(message["order"]),
-            "blocks": lambda message: self._block(message["blocks"]),
+            "maintenance": self._order,
+            "blocks": self._order,
+            "client_blocks": self._order,
             "prepare": self._prepare,
             "commit": self._commit,
             "config_refused": lambda message: self._started().running_config.update(refused_at=message["at"]),
@@ -189,19 +188,15 @@ class Worker:
         """With sinks, the supervisor takes the records; otherwise each worker writes its own."""
         return self._log_descriptor if settings.log_to_supervisor else DESCRIPTORS[settings.logging.output]
 
-    def _maintain(self, order: dict[str, Any] | None) -> None:
-        self._knowing().maintenance.order = None if order is None else MaintenanceOrder(**order)
-        self._started().reroute()
-
-    def _block(self, blocks: list[dict[str, Any]]) -> None:
-        self._knowing().addresses.blocks = tuple(Block(**block) for block in blocks)
+    def _order(self, message: Message) -> None:
+        self._knowing().order(message)
         self._started().reroute()
 
     def _end_orders(self) -> None:
         """What has expired is no rule of any route any more, and what was revoked allows no tunnel."""
         configured = self._knowing()
         configured.authentication.end_tunnels()
-        if configured.maintenance.has_expired() | configured.addresses.have_expired():
+        if configured.orders_have_ended():
             self._started().reroute()
 
     def _share(self, workers: int) -> None:

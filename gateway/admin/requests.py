@@ -127,6 +127,15 @@ class BlockRequest(Body):
     reason: Reason = ""
 
 
+class ClientBlockRequest(Body):
+    """POST /admin/blocks/clients. `client`: the client that a token was given to, or that has an API key."""
+
+    client: Annotated[str, Field(min_length=1, max_length=1000)]
+    expires_in_seconds: Annotated[float, Field(ge=1, le=2_678_400, allow_inf_nan=False)]
+    actor: Actor
+    reason: Reason = ""
+
+
 class CircuitOrder(Body):
     """POST /admin/circuit-breaker/enable, which may also come without any body: then for all, for an hour."""
 

@@ -34,7 +34,7 @@ def chosen_framing(request: RequestHead, answer: ResponseHead) -> Framing:
 _NO_TRAILERS = HOP_BY_HOP | {
     b"content-length", b"content-encoding", b"content-type", b"content-range", b"host", b"authorization", b"set-cookie",
     b"cookie", b"cache-control", b"expect", b"max-forwards", b"range", b"location", b"vary", b"age",
-    b"expires", b"date",
+    b"expires", b"date", b"x-api-key",
 }  # fmt: skip
 _TRAILER_NAME = re.compile(rb"[a-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -44,13 +44,14 @@ def takes_trailers(request: RequestHead) -> bool:
     return any(name == b"te" and b"trailers" in value.lower() for name, value in request.headers)
 
 
+def may_trail(name: bytes) -> bool:
+    """Whether a field of this name may be a trailer at all."""
+    return name not in _NO_TRAILERS and _TRAILER_NAME.fullmatch(name) is not None
+
+
 def last_chunk(trailers: Headers) -> bytes:
     """The end of a chunked body, with those of the trailers that may be passed on."""
-    kept = [
-        b"%b: %b\r\n" % (name, value)
-        for name, value in trailers
-        if name not in _NO_TRAILERS and _TRAILER_NAME.fullmatch(name)
-    ]
+    kept = [b"%b: %b\r\n" % (name, value) for name, value in trailers if may_trail(name)]
     return b"0\r\n%b\r\n" % b"".join(kept)
 
 

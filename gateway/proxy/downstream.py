@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.message import Headers, Refused, RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.reader import RequestReader
 from gateway.proxy.replies import error_reply
@@ -156,6 +156,10 @@ class DownstreamConnection(asyncio.Protocol):
         if self._last_read is not None:
             self._last_read.request_body(chunk)
 
+    def request_trailers(self, fields: Headers) -> None:
+        if self._last_read is not None:
+            self._last_read.trailers = fields
+
     def request_ended(self) -> None:
         exchange, self._last_read = self._last_read, None
         if exchange is not None:
@@ -202,16 +206,16 @@ class DownstreamConnection(asyncio.Protocol):
         self.resume_body()
         return True
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """The current exchange has written its whole answer."""
         self._current = None
         self._body_paused = False
         if not keep_alive or (self._reader.ended and not self._waiting):
             self._close_gently()
             return
-        self._idle_since = self.plane.clock()
+        self._idle_since = now
         timeout = self.plane.header_timeout if self._reader.started else self.plane.client_timeout
-        self._deadline = self._idle_since + timeout
+        self._deadline = now + timeout
         if self._waiting or self._refused is not None or not self._reading:
             self._pump()
 

@@ -39,8 +39,11 @@ class ExchangeState:
         "client_is_full", "compressing", "correlation", "detail", "dropped_answer_headers", "encoder",
         "error_type", "head", "identity", "label", "make_leg", "over", "plane", "received_bytes",
         "request_done", "request_headers", "route", "sent_bytes", "span_id", "started_at", "status",
-        "trace_id", "upgraded_at",
+        "trace_id", "trailers", "upgraded_at",
     )  # fmt: skip
+
+    trailers: Headers
+    """What came behind its body, as it came; not even set where nothing did."""
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead, *, whole: bool = False) -> None:
         """With `whole`, all of the request is there already: it has no body."""

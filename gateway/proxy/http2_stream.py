@@ -27,6 +27,7 @@ class Http2Stream:
         "_sink",
         "_to_be_ended",
         "_to_head_request",
+        "_trailers",
         "_unsent",
         "_unsent_bytes",
         "answer_began",
@@ -42,6 +43,7 @@ class Http2Stream:
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._to_be_ended = False
+        self._trailers: Headers = []
         self._ended = False
         self._full = self._paused = False
         self._owed = 0
@@ -87,9 +89,9 @@ class Http2Stream:
             self._full = True
             self._sink.upstream_full()
 
-    def end_body(self, *, chunked: bool) -> None:  # noqa: ARG002 - HTTP/2 has frames
+    def end_body(self, *, chunked: bool, trailers: Headers) -> None:  # noqa: ARG002 - HTTP/2 has frames
         """The request is complete."""
-        self._to_be_ended = True
+        self._to_be_ended, self._trailers = True, trailers
         self.send_more()
 
     def pause_reading(self) -> None:
@@ -125,11 +127,14 @@ class Http2Stream:
                 self._unsent.appendleft(part[room:])
                 part = part[:room]
             self._unsent_bytes -= len(part)
-            self._ended = self._to_be_ended and not self._unsent
+            self._ended = self._to_be_ended and not self._unsent and not self._trailers
             self.connection.send(self._number, part, ends=self._ended)
         if self._to_be_ended and not self._unsent and not self._ended:
             self._ended = True
-            self.connection.send(self._number, b"", ends=True)
+            if self._trailers:
+                self.connection.end_with(self._number, self._trailers)
+            else:
+                self.connection.send(self._number, b"", ends=True)
         if self._full and self._unsent_bytes <= _HIGH_WATER // 2 and self._sink is not None:
             self._full = False
             self._sink.upstream_ready()

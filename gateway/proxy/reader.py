@@ -23,6 +23,8 @@ class RequestSink(Protocol):
 
     def request_body(self, chunk: bytes) -> None: ...
 
+    def request_trailers(self, fields: Headers) -> None: ...
+
     def request_ended(self) -> None: ...
 
 
@@ -48,6 +50,7 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: Headers = []
+        self._trailers: Headers = []
         self._head_bytes = 0
         self._raw_head_bytes = 0
         self._body_bytes = 0
@@ -161,13 +164,14 @@ class RequestReader:
         self._head_bytes += len(name) + len(value) + 4
         if self._head_bytes > self._limits.head:
             raise self._too_large()
-        if self.in_head:  # What comes after the body is a trailer; trailers are counted and dropped.
-            self._headers.append((name.lower(), value.strip(b" \t")))
+        # What comes after the body is a trailer.
+        (self._headers if self.in_head else self._trailers).append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
         head = self._head()
         self.in_head = False
         self._chunked = head.chunked
+        self._trailers = []
         self._body_bytes = self._wire_bytes = 0
         self._sink.request_started(head)
 
@@ -178,6 +182,8 @@ class RequestReader:
         self._sink.request_body(chunk)
 
     def on_message_complete(self) -> None:
+        if self._trailers:
+            self._sink.request_trailers(self._trailers)
         self.in_head = True
         self.started = False
         self._chunked = False

@@ -121,6 +121,11 @@ def _request_lines(head: RequestHead, peer: Peer, edits: HeaderEdits | None, upg
     return b"".join(lines)
 
 
+def dropped_of(peer: Peer, edits: HeaderEdits | None) -> frozenset[bytes]:
+    """The fields of a client that its upstream does not see."""
+    return _dropped(peer.trusted, _NO_NAMES if edits is None else edits.dropped) | _DROPPED | {b"via"}
+
+
 @lru_cache(maxsize=1000)  # There are few, and each request asks for one.
 def _dropped(trusted: bool, edited: frozenset[bytes]) -> frozenset[bytes]:
     return (_DROPPED_OF_TRUSTED if trusted else _DROPPED) | edited

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from gateway.proxy.message import Headers
 from gateway.proxy.upstream import AnswerSink, UpstreamConnection
 from gateway.upstreams.health import TargetHealth
 from gateway.upstreams.settings import TargetSettings, UpstreamSettings
@@ -50,7 +51,7 @@ class Carrier(Protocol):
 
     def send_body(self, chunk: bytes, *, chunked: bool) -> None: ...
 
-    def end_body(self, *, chunked: bool) -> None: ...
+    def end_body(self, *, chunked: bool, trailers: Headers) -> None: ...
 
     def pause_reading(self) -> None: ...
 

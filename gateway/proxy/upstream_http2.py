@@ -198,6 +198,12 @@ class Http2Connection(asyncio.Protocol):
             self._wire.send_data(number, bytes(part), end_stream=ends)
         self.flush_soon()
 
+    def end_with(self, number: int, trailers: Headers) -> None:
+        """End a body with fields behind it."""
+        with contextlib.suppress(ProtocolError):  # It was reset, which is about to be told.
+            self._wire.send_headers(number, trailers, end_stream=True)
+        self.flush_soon()
+
     def opened(self, number: int, size: int) -> None:
         """So many bytes of an answer have gone on; as many may follow."""
         if size > 0 and number in self.streams and not self.closed:

@@ -17,6 +17,7 @@ from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import PlainAnswer
 from gateway.proxy.refusals import circuit_open, no_target
 from gateway.proxy.target_pool import Carrier, TargetPool
+from gateway.proxy.trailers import forwarded
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 # What a client brings about by an odd method or version; it says nothing of the upstream.
@@ -152,7 +153,7 @@ class UpstreamLeg(LegState):
             self.touch()
             head = self._exchange.head
             if head.chunked or head.content_length:
-                self._connection.end_body(chunked=head.chunked)
+                self._connection.end_body(chunked=head.chunked, trailers=forwarded(self._exchange))
 
     def pause_answer(self) -> None:
         """The client does not read its answer."""
@@ -193,13 +194,14 @@ class UpstreamLeg(LegState):
         if not is_usual or not exchange.request_is_whole or exchange.over or target is None or connection is None:
             return False
         plane = exchange.plane
-        plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
+        now = plane.clock()
+        plane.tally.upstream_answered(target.place, status, now - self._since)
         if target.health.failures:
             target.health.failures = 0
         self._tell(success=True)
         self._connection = None
         target.give_back(connection)
-        exchange.answer_whole(answer, body)
+        exchange.answer_whole(answer, body, now)
         return True
 
     def answer_started(self, head: ResponseHead) -> None:

@@ -75,7 +75,8 @@ class Gateway:
             lambda: [route.id for route in self.settings.routes], record=self._record_change,
             changed=self._tell_maintenance,
         )  # fmt: skip
-        self.blocks = BlockRegistry(record=self._record_change, changed=self._tell_blocks)
+        self.blocks = BlockRegistry("network", record=self._record_change, changed=self._tell_blocks)
+        self.client_blocks = BlockRegistry("client", record=self._record_change, changed=self._tell_client_blocks)
         self.targets = UpstreamTargets(
             record=self._record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
@@ -295,7 +296,11 @@ class Gateway:
 
     def _tell_blocks(self) -> None:
         self.revision += 1
-        self.fleet.broadcast({"type": "blocks", "blocks": self.blocks.for_workers()})
+        blocks = [{"network": name, "expires_at": end} for name, end in self.blocks.until().items()]
+        self.fleet.broadcast({"type": "blocks", "blocks": blocks})
+
+    def _tell_client_blocks(self) -> None:
+        self._tell_workers({"type": "client_blocks", "until": self.client_blocks.until()})
 
     def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""

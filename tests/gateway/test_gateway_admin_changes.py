@@ -22,6 +22,7 @@ FAULT = {"latency_ms": 1, **FOR_A_WHILE}
 WEIGHTS = {"upstream": "backend", "weights": {"blue": 5}, **FOR_A_WHILE}
 FORCED = {"upstream": "*", "state": "open", **FOR_A_WHILE}
 BLOCK = {"network": "192.0.2.1", **FOR_A_WHILE}
+OF_CLIENT = {"client": "batch", **FOR_A_WHILE}
 LEVEL = {"changes": {"logging.level": "DEBUG"}, **FOR_A_WHILE}
 
 
@@ -37,6 +38,7 @@ def admin(stand: AdminStand) -> Iterator[httpx.Client]:
     with stand.client() as client:
         for place in (
             "/admin/blocks",
+            "/admin/blocks/clients",
             "/admin/config/overrides",
             "/admin/upstreams/overrides",
             "/admin/circuit-breaker/overrides",
@@ -108,6 +110,8 @@ CHANGES: dict[str, tuple[Callable[[AdminStand, httpx.Client], httpx.Response], s
     "DELETE /admin/maintenance": (clears("/admin/maintenance", FOR_A_WHILE), "maintenance_order_undone"),
     "POST /admin/blocks": (posts("/admin/blocks", BLOCK), "network_blocked"),
     "DELETE /admin/blocks/{block_id}": (undoes("/admin/blocks", BLOCK), "network_unblocked"),
+    "POST /admin/blocks/clients": (posts("/admin/blocks/clients", OF_CLIENT), "client_blocked"),
+    "DELETE /admin/blocks/clients/{block_id}": (undoes("/admin/blocks/clients", OF_CLIENT), "client_unblocked"),
     "POST /api/token/revoke": (
         posts("/api/token/revoke", {"token": API_KEY, "client_id": "batch", **WHO}), "token_revoked",
     ),
@@ -154,7 +158,8 @@ def test_each_change_is_in_the_history(stand: AdminStand, admin: httpx.Client, n
 @pytest.mark.parametrize(
     ("place", "body"),
     [
-        ("/admin/blocks", BLOCK), ("/admin/faults", FAULT), ("/admin/circuit-breaker/overrides", FORCED),
+        ("/admin/blocks", BLOCK), ("/admin/blocks/clients", OF_CLIENT),
+        ("/admin/faults", FAULT), ("/admin/circuit-breaker/overrides", FORCED),
         ("/admin/upstreams/overrides", WEIGHTS), ("/admin/maintenance", FOR_A_WHILE),
         ("/admin/config/overrides", LEVEL),
     ],

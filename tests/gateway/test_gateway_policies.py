@@ -82,18 +82,18 @@ def test_there_is_an_end_to_blocks_and_what_cannot_be_recorded_is_not_done() -> 
             raise OSError("no space left")
         told.append(kind)
 
-    registry = BlockRegistry(record=record, changed=lambda: told.append("changed"))
+    registry = BlockRegistry("network", record=record, changed=lambda: told.append("changed"))
     who: dict[str, Any] = {"expires_in_seconds": 60, "actor": "ana", "reason": ""}
     with pytest.raises(OSError, match="no space"):
-        registry.block(network="192.0.2.1", **{**who, "reason": "no room"})
+        registry.block("192.0.2.1", **{**who, "reason": "no room"})
     assert (registry.active(), told) == ([], [])
     for number in range(MAX_BLOCKS):
-        registry.block(network=f"10.0.{number >> 8}.{number & 255}", **who)
+        registry.block(f"10.0.{number >> 8}.{number & 255}", **who)
     with pytest.raises(OutOfLimitsError, match="blocks already"):
-        registry.block(network="192.0.2.1", **who)
-    again = registry.block(network="10.0.0.0", **{**who, "expires_in_seconds": -1})
+        registry.block("192.0.2.1", **who)
+    again = registry.block("10.0.0.0", **{**who, "expires_in_seconds": -1})
     assert registry.get(again.id) is None, "it is over, and so is the one that it replaced"
-    assert len(registry.for_workers()) == MAX_BLOCKS - 1
+    assert len(registry.until()) == MAX_BLOCKS - 1
 
 
 # Other origins.
