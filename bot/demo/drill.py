@@ -17,7 +17,7 @@ import psutil
 
 from bot.app import App, running
 from bot.demo.crew import Crew, DrillError, until
-from bot.demo.processes import Stack, stack
+from bot.demo.processes import TARGETS, Stack, stack
 from bot.demo.run import PER_SECOND, demo_settings
 from bot.outside import outside
 from bot.settings import Settings
@@ -32,7 +32,7 @@ WRITTEN = (
     "transcript.md",
     "postmortem.md",
     *(f"{_DATABASE}{end}" for end in ("", "-wal", "-shm", ".lock")),
-    *(f"{name}.log" for name in ("upstream", "gateway", "load")),
+    *(f"{name}.log" for name in (*TARGETS, "gateway", "load")),
     "gateway.yaml",
     "gateway-history.jsonl",
 )

@@ -20,6 +20,8 @@ import yaml
 
 from bot.demo.upstream import PATHS
 
+#: The places where the demo's upstream is served.
+TARGETS = ("blue", "green")
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
 
 
@@ -42,8 +44,8 @@ def stack(directory: Path, *, workers: int, per_second: float) -> Iterator[Stack
     directory.mkdir(parents=True, exist_ok=True)
     token = secrets.token_urlsafe(24)
     with contextlib.ExitStack() as started:
-        upstream = _start(started, directory / "upstream.log", "bot.demo.upstream")
-        config = _gateway_config(directory, str(_ready(upstream)["url"]))
+        upstreams = {name: _start(started, directory / f"{name}.log", "bot.demo.upstream") for name in TARGETS}
+        config = _gateway_config(directory, {name: str(_ready(one)["url"]) for name, one in upstreams.items()})
         gateway = _start(
             started,
             directory / "gateway.log",
@@ -67,13 +69,18 @@ def stack(directory: Path, *, workers: int, per_second: float) -> Iterator[Stack
         yield Stack(gateway_url=url, admin_url=ready["admin"], admin_token=token)
 
 
-def _gateway_config(directory: Path, upstream: str) -> Path:
-    routes = [{"id": path.strip("/"), "path": path, "upstream_id": "backend"} for path in PATHS]
+def _gateway_config(directory: Path, upstreams: dict[str, str]) -> Path:
+    """One upstream with a target for each; one route has the cache."""
+    routes: list[dict[str, Any]] = [{"id": path.strip("/"), "path": path, "upstream_id": "backend"} for path in PATHS]
+    routes[-1]["cache"] = {"enabled": True, "default_ttl": 10}
+    targets = [{"id": name, "address": url.removeprefix("http://")} for name, url in upstreams.items()]
+    base_url = next(iter(upstreams.values()))
     config = {
         "workers": {"min": 1, "max": 20},
         "admin": {"token": "${GATEWAY_ADMIN_TOKEN}", "history_path": str(directory / "gateway-history.jsonl")},
         "logging": {"sampling_rate": 0.05},
-        "upstreams": [{"id": "backend", "base_url": upstream, "timeout_secs": 5}],
+        "circuit_breaker": {"enabled": True},
+        "upstreams": [{"id": "backend", "base_url": base_url, "targets": targets, "timeout_secs": 5}],
         "routes": routes,
     }
     file = directory / "gateway.yaml"

@@ -11,7 +11,7 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-PATHS = ("/users", "/orders", "/payments")
+PATHS = ("/users", "/orders", "/payments", "/catalogue")
 app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from commands.cards import Card, Code, Fact, Rich, Table, Tone, When, fact, rich, strong
@@ -15,9 +15,10 @@ from commands.errors import Unavailable
 from commands.grammar.arguments import Option
 from commands.handlers.common import at_most_a_day, may_be_told_here, show_gathered
 from commands.locating import Somewhere, called, is_watched, location_of, named, workload_of
-from commands.ports import Pod, RouteReading, Transaction, Workload
+from commands.ports import Configurations, Pod, RouteReading, Transaction, Workload
 from commands.presentation.measured import Window, measured_chart
-from commands.presentation.words import counted, first_lines, lasting
+from commands.presentation.whose import actor
+from commands.presentation.words import counted, cut, first_lines, lasting
 from commands.reading import WINDOW, service_of
 from commands.redaction import redact
 from commands.registry import READERS, ActionClass, Command, Decide, Gather, Reply
@@ -205,12 +206,33 @@ def _route(route: RouteReading) -> tuple[Rich, ...]:
 
 
 async def config(args: Somewhere, call: Call) -> Card:
-    """The running configuration; secrets are masked."""
+    """The running configuration, secrets masked; where it has a number, who loaded it and what was refused since."""
     workload = await workload_of(args, call)
     text = redact(await call.services.deployments.config(workload.target))
+    steering = call.services.steering
+    found = await steering.configurations(workload.target) if steering else None
     return Card(
-        title=f"Configuration of {named(workload, call)}", preformatted=first_lines(text.splitlines(), most=200)
+        title=f"Configuration of {named(workload, call)}",
+        tone=Tone.WARNING if found and found.refused else Tone.NEUTRAL,
+        facts=_version(found, call) if found else (),
+        preformatted=first_lines(text.splitlines(), most=200),
+        footer=rich("Those before it: ", Code(text="/gw config versions")) if found else (),
     )
+
+
+def _version(found: Configurations, call: Call) -> tuple[Fact, ...]:
+    now, refused = found.current, found.refused
+    held = fact(
+        "Number", f"{now.number}, {now.cause.replace('_', ' ')} by ", actor(now.by, call), " since ", _full(now.at)
+    )
+    why = (fact("Why", cut(redact(now.reason), 200)),) if now.reason else ()
+    if refused is None:
+        return (held, *why)
+    return (held, *why, fact("Refused", _full(refused.at), f": {cut(redact(refused.message), 400)}"))
+
+
+def _full(at: datetime) -> When:
+    return When(at=at, style="full")
 
 
 def _look(name: str, args: type, gather: Gather, summary: str, decide: Decide = show_gathered) -> Command:

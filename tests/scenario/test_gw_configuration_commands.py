@@ -70,11 +70,15 @@ async def test_a_configuration_that_was_refused_is_told(here: Steered) -> None:
     here.process.config_path.write_text(f"{kept}nonsense: 1\n")
     here.process.admin.post("/admin/config/reload", json={"actor": "zoe", "reason": "a slip"})
     said = timeless(await here.says("/gw config versions"))
+    shown = timeless(await here.says("/gw config"))
     here.process.config_path.write_text(kept)
     here.process.admin.post("/admin/config/reload", json={"actor": "zoe"}).raise_for_status()
     assert "The last one was refused at " in said
     assert "asked for by zoe: " in said
     assert "nonsense" in said
+    assert "  Number: " in shown
+    assert "  Refused: " in shown
+    assert "Those before it: /gw config versions" in shown
 
 
 async def test_a_plan_is_void_where_another_configuration_has_come(here: Steered) -> None:
