@@ -46,7 +46,7 @@ class _Nobody:
         """It asks for no other protocol."""
         return False
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """Nothing follows."""
 
     def cut(self) -> None:

@@ -10,7 +10,7 @@ client is. So nobody can keep the gateway busy with bad credentials, and who is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -54,12 +54,9 @@ class Awaited:
         self.conclude()
 
 
-def decide(exchange: Exchange, rules: tuple[Rule, ...], admitted: Callable[[Exchange], None]) -> None:
+def decide(exchange: Exchange, rules: Iterable[Rule], admitted: Callable[[Exchange], None]) -> None:
     """Ask the rules; `admitted` is called when all have let the exchange pass, at once if none asks elsewhere."""
-    _ask(exchange, iter(rules), admitted)
-
-
-def _ask(exchange: Exchange, remaining: Iterator[Rule], admitted: Callable[[Exchange], None]) -> None:
+    remaining = iter(rules)
     for rule in remaining:
         try:
             asking = rule(exchange)
@@ -105,7 +102,7 @@ class Suspension:
         if answer.cancelled():
             exchange.refuse(_answer_to(RuntimeError("a rule was cancelled")))
         else:
-            _ask(exchange, chain((self._conclude,), self._remaining), self._admitted)
+            decide(exchange, chain((self._conclude,), self._remaining), self._admitted)
 
     def _conclude(self, _exchange: Exchange) -> None:
         self._awaited.conclude()

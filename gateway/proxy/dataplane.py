@@ -269,11 +269,11 @@ class Dataplane:
         place = b"https://%b%b%b" % (host, b"" if port == 443 else b":%d" % port, exchange.head.target)
         exchange.reply(Reply(308, b"", b"text/plain", ((b"location", place),)))
 
-    def concluded(self, exchange: Exchange) -> None:
+    def concluded(self, exchange: Exchange, now: float) -> None:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
         # A tunnel may be there for hours, which says nothing of how fast anybody is.
-        seconds = (exchange.upgraded_at or self.clock()) - exchange.started_at
+        seconds = (exchange.upgraded_at or now) - exchange.started_at
         try:
             self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
             if exchange.status >= 500 or exchange.error_type:

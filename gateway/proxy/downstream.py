@@ -206,16 +206,16 @@ class DownstreamConnection(asyncio.Protocol):
         self.resume_body()
         return True
 
-    def exchange_over(self, *, keep_alive: bool) -> None:
+    def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """The current exchange has written its whole answer."""
         self._current = None
         self._body_paused = False
         if not keep_alive or (self._reader.ended and not self._waiting):
             self._close_gently()
             return
-        self._idle_since = self.plane.clock()
+        self._idle_since = now
         timeout = self.plane.header_timeout if self._reader.started else self.plane.client_timeout
-        self._deadline = self._idle_since + timeout
+        self._deadline = now + timeout
         if self._waiting or self._refused is not None or not self._reading:
             self._pump()
 

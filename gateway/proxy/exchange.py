@@ -179,7 +179,7 @@ class Exchange(ExchangeState):
             )
         )
 
-    def answer_whole(self, answer: PlainAnswer, body: bytes) -> None:
+    def answer_whole(self, answer: PlainAnswer, body: bytes, now: float) -> None:
         """All of it at once, for a request that is whole: what the calls around this one do, in one write."""
         plane, head = self.plane, answer.head
         self.status = head.status
@@ -193,12 +193,12 @@ class Exchange(ExchangeState):
         parts += (b"x-request-id: ", self.correlation, end, body)
         self.client.write_whole(b"".join(parts))
         self.over = True
-        plane.concluded(self)
+        plane.concluded(self, now)
         if self.at_end is not None:
             self.at_end()
             self.at_end = None
         self._leg = None
-        self.client.exchange_over(keep_alive=not close)
+        self.client.exchange_over(keep_alive=not close, now=now)
 
     def answer_body(self, chunk: bytes, *, coded: bool = False) -> None:
         """A part of its body; `coded`: as the encoder gives it."""
@@ -294,7 +294,7 @@ class Exchange(ExchangeState):
         # While draining, a client that was not told `Connection: close` may be sending its next request.
         keep_alive = self.request_done and not self._close
         self._conclude(self.status, self.error_type)
-        self.client.exchange_over(keep_alive=keep_alive)
+        self.client.exchange_over(keep_alive=keep_alive, now=self.plane.clock())
 
     def _cut(self, error_type: str) -> None:
         # The head is out, so the only honest sign of a broken answer is a broken connection.
@@ -314,7 +314,7 @@ class Exchange(ExchangeState):
         if self._leg is not None:
             self._leg.conclude()
         self._drop()
-        self.plane.concluded(self)
+        self.plane.concluded(self, self.plane.clock())
         if self.at_end is not None:
             self.at_end()
             self.at_end = None

@@ -46,7 +46,9 @@ _NOT_KEPT = {
 }  # fmt: skip
 #: What is of one request only, and says nothing of how it is understood.
 _OWN_LINE = re.compile(
-    rb"\r\n((?i:x-request-id|x-correlation-id|traceparent|tracestate|idempotency-key)): ([!-~]++)(?=\r\n)"
+    # By its first letter most lines are seen to be none, which takes half the time.
+    rb"\r\n((?:[Xx]-(?i:request-id|correlation-id)|[Tt](?i:raceparent|racestate)|[Ii](?i:dempotency-key))): "
+    rb"([!-~]++)(?=\r\n)"
 )
 #: Header lines that were read before: the same few come again and again. Long ones and credentials are not kept.
 _LINES: dict[bytes, Header] = {}
@@ -225,14 +227,17 @@ def _block(raw: bytes, earlier: Block | None = None) -> Block | None:
 class PlainAnswer:
     """The head of an answer with a body of known length, and how its lines are written for a client."""
 
-    __slots__ = ("_dropped", "_lines", "head", "length", "size")
+    __slots__ = ("_dropped", "_lines", "head", "is_kept", "length", "raw", "size")
 
-    def __init__(self, head: ResponseHead, size: int) -> None:
+    def __init__(self, head: ResponseHead, raw: bytes) -> None:
         self.head = head
         self.length = head.content_length or 0
         """Of the body."""
-        self.size = size
-        """Of the head itself, with its end."""
+        self.raw = raw
+        """The head itself, with its end."""
+        self.size = len(raw)
+        self.is_kept = False
+        """Whether it is without credentials, and may be kept."""
         self._dropped: frozenset[bytes] = frozenset()
         self._lines = b""
 
@@ -264,6 +269,7 @@ def plain_answer(data: bytes) -> PlainAnswer | None:
         if len(_ANSWERS) >= _MOST_ANSWERS:
             _ANSWERS.clear()
         _ANSWERS[raw] = found
+        found.is_kept = True
     return found
 
 
@@ -280,7 +286,7 @@ def _read_answer(data: bytes) -> PlainAnswer | None:
     length = by_name.get(b"content-length", b"")
     if not length.isdigit() or len(length) > _LONGEST_LENGTH or not _STEERING_ANSWERS.isdisjoint(by_name):
         return None
-    return PlainAnswer(ResponseHead(int(status), reason, headers, int(length), False, options), end + 4)
+    return PlainAnswer(ResponseHead(int(status), reason, headers, int(length), False, options), data)
 
 
 def _read(

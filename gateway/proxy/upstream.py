@@ -66,6 +66,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._until_eof = False
         self._ended = False
         self._renew = False
+        self._last: PlainAnswer | None = None
+        """The head of the last answer: until the second is over, the next one is often the same."""
         self._remaining = 0
         """Bytes of the body that are still to come, of an answer that the parser does not see."""
         self._switching: ResponseHead | None = None
@@ -248,7 +250,10 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _plain(self, data: bytes) -> bool:
         """Read an answer of the plainest kind without the parser; says whether it was one."""
-        answer, sink = plain_answer(data), self._sink
+        answer, sink = self._last, self._sink
+        if answer is None or not data.startswith(answer.raw):
+            answer = plain_answer(data)
+            self._last = answer if answer is not None and answer.is_kept else None
         if answer is None or sink is None:
             return False
         self.answer_began = self._in_body = self._keep = True

@@ -194,13 +194,14 @@ class UpstreamLeg(LegState):
         if not is_usual or not exchange.request_is_whole or exchange.over or target is None or connection is None:
             return False
         plane = exchange.plane
-        plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
+        now = plane.clock()
+        plane.tally.upstream_answered(target.place, status, now - self._since)
         if target.health.failures:
             target.health.failures = 0
         self._tell(success=True)
         self._connection = None
         target.give_back(connection)
-        exchange.answer_whole(answer, body)
+        exchange.answer_whole(answer, body, now)
         return True
 
     def answer_started(self, head: ResponseHead) -> None:
