@@ -7,10 +7,12 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from gateway.policies.attack_patterns import WORDS, Attack
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer
 from gateway.settings import LoggingSettings, RouteSettings
+from gateway.telemetry.attackers import AttackerCounts
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
 from gateway.telemetry.redaction import clean, without_secrets
@@ -38,6 +40,7 @@ class Journal:
         self._missed: Counter[str] = Counter()
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._talkers = TalkerCounts()
+        self.attackers = AttackerCounts()
         self._slowest = SlowestRequests()
 
     def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
@@ -115,11 +118,38 @@ class Journal:
             latency_ms=round(verdict.delay * 1000, 3), status=verdict.status,
         )  # fmt: skip
 
+    def attack_detected(self, exchange: Exchange, attack: Attack, *, blocked: bool, untold: int) -> None:
+        """Log that a request looks like an attack, and nothing of what makes it look so but its path.
+
+        `untold` is how many were not logged since the last one, because there were too many.
+        """
+        self.attackers.add(exchange.client_ip, attack.category)
+        head, address = exchange.head, exchange.client_ip.decode()
+        path, words = self._cleaned(head.path), f"{WORDS[attack.category]} in the {attack.place}"
+        self.event(
+            "WARNING", "security", "attack_detected", words,
+            correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=path, client_ip=address,
+            route=exchange.label, category=attack.category, severity=attack.severity,
+            action="blocked" if blocked else "logged", untold=untold or None,
+            api_name=exchange.label, api_path=path, src_ip=address,
+        )  # fmt: skip
+
     def circuit_turned(self, service: str, state: str) -> None:
         """Log that a circuit breaker of this worker has changed its state."""
         level = "ERROR" if state == "open" else "WARNING" if state == "half_open" else "INFO"
         words = f"the circuit breaker of {service} is {state.replace('_', ' ')}"
         self.event(level, "upstream", "circuit_turned", words, service=service, state=state)
+
+    def take(self) -> dict[str, list[Any] | dict[str, Any]]:
+        """All that the supervisor is told since the last call, by its names in a report."""
+        return {
+            "records": self.take_recent(),
+            "missed": self.take_missed(),
+            "groups": self.take_groups(),
+            "talkers": self.take_talkers(),
+            "slowest": self.take_slowest(),
+            "attackers": self.attackers.take(),
+        }
 
     def take_recent(self) -> list[list[Any]]:
         """[epoch, level, JSON line] of the newest that were logged since the last call, level by level."""
