@@ -70,8 +70,11 @@ def _end_with_parent() -> None:
 @app.command()
 def check(config: ConfigPath = Path("config/gateway.yaml")) -> None:
     """Validate a configuration and print what it comes to, secrets masked."""
-    settings = _loaded(ConfigSource(config, os.environ))
+    source = ConfigSource(config, os.environ)
+    settings = _loaded(source)
     typer.echo(f"# {config}: valid, version {config_file.version_of(settings)}")
+    for words in source.misplaced():
+        typer.echo(f"# warning: {words}")
     tracing = settings.observability.tracing
     if tracing.enabled:
         meant = "" if tracing.endpoint == tracing.otlp_endpoint else f", for {tracing.endpoint}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway import config_file
 from gateway.config_file import Written
+from gateway.misplaced import misplaced
 from gateway.settings import Settings
 
 #: What it takes to see that a file is another one: a mounted ConfigMap swaps a link, an editor renames or writes.
@@ -50,6 +51,10 @@ class ConfigSource:
             ConfigError: they cannot be used.
         """
         return overridden(config_file.made(written, self.path, self.environ), self.overrides)
+
+    def misplaced(self) -> list[str]:
+        """What was set here and means nothing for a gateway, in words."""
+        return misplaced(self.path, self.environ)
 
     def seen(self) -> Seen:
         """Device, inode, time and size of each file; cheap, and another where something may have changed."""

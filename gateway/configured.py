@@ -13,6 +13,7 @@ from gateway.auth.authentication import Authentication
 from gateway.background import Background
 from gateway.cache.response_cache import ResponseCache
 from gateway.limits.limiter import RateLimiter
+from gateway.policies.attacks import Detection
 from gateway.policies.blocked_clients import BlockedClients
 from gateway.policies.compression import Compression
 from gateway.policies.concurrency import Concurrency
@@ -67,6 +68,7 @@ class Configured:
         self.cache: ResponseCache = self._caching(earlier)
         self.maintenance = Maintenance(settings.maintenance)
         self.addresses = Addresses(settings.ip_filter)
+        self.detection = Detection(settings.security.detection, tally)
         self.clients = BlockedClients()
         self.tracing, self._owns_tracing = self._tracing(tally, tell, earlier)
 
@@ -109,6 +111,7 @@ class Configured:
             self.addresses.policy,
             Cors(self.settings.cors, self.settings.routes).policy,
             sunset_policy,
+            self.detection.policy,
             disabled_policy,
             self.maintenance.policy,
             self.limiter.by_address,
@@ -123,7 +126,15 @@ class Configured:
     @property
     def unrouted(self) -> Callable[[Exchange], None] | None:
         """What is done with requests that no route takes, before they are refused."""
-        return None if self.tracing is None else self.tracing.begin
+        begin, look = None if self.tracing is None else self.tracing.begin, self.detection.unrouted
+        if begin is None or look is None:
+            return begin or look
+
+        def heard(exchange: Exchange) -> None:
+            begin(exchange)
+            look(exchange)
+
+        return heard
 
     def stores(self) -> dict[str, bool]:
         """Whether each Redis that requests need answers, by what it is for."""

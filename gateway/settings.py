@@ -25,6 +25,8 @@ from gateway.policies.settings import (
     IpFilterSettings,
     MaintenanceSettings,
     RouteCompressionSettings,
+    RouteDetectionSettings,
+    SecuritySettings,
     SunsetSettings,
 )
 from gateway.sections import FOR_WORKERS, PlainId, Port, Seconds, Section, unique
@@ -191,6 +193,7 @@ class RouteSettings(Section):
     enabled: bool = True
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
+    log_every_request: bool = False
     upgrades: tuple[Literal["websocket"], ...] = ()
     auth_required: bool = False
     roles: tuple[Name, ...] = ()
@@ -199,6 +202,7 @@ class RouteSettings(Section):
     concurrency: ConcurrencySettings | None = None
     sunset: SunsetSettings | None = None
     ip_filter: IpFilterSettings | None = None
+    detection: RouteDetectionSettings | None = None
     cors: CorsSettings | None = None
     headers: HeaderSettings | None = None
     compression: RouteCompressionSettings | None = None
@@ -241,6 +245,7 @@ class Settings(Section):
     concurrency: ConcurrencySettings = Field(default_factory=ConcurrencySettings)
     maintenance: MaintenanceSettings = Field(default_factory=MaintenanceSettings)
     ip_filter: IpFilterSettings = Field(default_factory=IpFilterSettings)
+    security: SecuritySettings = Field(default_factory=SecuritySettings)
     cors: CorsSettings = Field(default_factory=CorsSettings)
     headers: HeaderSettings = Field(default_factory=HeaderSettings)
     compression: CompressionSettings = Field(default_factory=CompressionSettings)
@@ -289,6 +294,7 @@ class ProxySettings(Section):
     concurrency: ConcurrencySettings
     maintenance: MaintenanceSettings
     ip_filter: IpFilterSettings
+    security: SecuritySettings
     cors: CorsSettings
     headers: HeaderSettings
     compression: CompressionSettings

@@ -40,7 +40,8 @@ class AdminTokenSettings(Section):
     name: PlainId
     role: Role
     token: Secret | None = None
-    token_sha256: str | None = None
+    token_sha256: Secret | None = None
+    """Not shown either: who may only look could try out which token it is of."""
 
     @field_validator("token")
     @classmethod
@@ -49,8 +50,8 @@ class AdminTokenSettings(Section):
 
     @field_validator("token_sha256")
     @classmethod
-    def _hexadecimal(cls, value: str | None) -> str | None:
-        if value is not None and not _SHA256.fullmatch(value):
+    def _hexadecimal(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not _SHA256.fullmatch(value.get_secret_value()):
             raise ValueError("must be 64 hexadecimal digits in lower case: printf %s TOKEN | sha256sum")
         return value
 
@@ -63,7 +64,9 @@ class AdminTokenSettings(Section):
     @property
     def digest(self) -> str:
         """The SHA-256 of it."""
-        return self.token_sha256 or digest_of(self.token.get_secret_value() if self.token else "")
+        if self.token_sha256 is not None:
+            return self.token_sha256.get_secret_value()
+        return digest_of("" if self.token is None else self.token.get_secret_value())
 
 
 class AdminSettings(Section):

@@ -48,8 +48,23 @@ class Slowest(Answer):
     requests: list[dict[str, Any]]
 
 
+class Attackers(Answer):
+    """Who has sent the most that looks like attacks, and how many of each kind there were from everybody."""
+
+    class Attacker(Answer):
+        """An address; of IPv6 its network."""
+
+        src_ip: str
+        count: int
+        categories: dict[str, int]
+
+    since: Moment
+    detected: dict[str, int]
+    attackers: list[Attacker]
+
+
 def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRouter:
-    """GET /admin/top/talkers and /admin/top/slow."""
+    """GET /admin/top/talkers, /admin/top/slow and /admin/top/attackers."""
     router = APIRouter(prefix="/top", tags=["telemetry"])
 
     @router.get("/talkers", **needs("viewer", answer=Talkers))
@@ -67,5 +82,11 @@ def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRou
         """The requests that took longest."""
         await collect()
         return ledger.slow.answer(time.time() - since_seconds, route, limit)
+
+    @router.get("/attackers", **needs("viewer", answer=Attackers))
+    async def attackers(since_seconds: Since = 900, limit: Limit = 20) -> dict[str, Any]:
+        """Who sends what looks like attacks."""
+        await collect()
+        return ledger.attackers.answer(time.time() - since_seconds, limit)
 
     return router

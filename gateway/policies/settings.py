@@ -1,4 +1,4 @@
-"""The settings of what routes do by the way: maintenance, retirement, concurrency, headers, compression."""
+"""The settings of what routes do by the way: maintenance, detection, concurrency, headers, compression."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, field_validator, model_validator
 
+from gateway.policies.attack_patterns import CATEGORIES, Category
 from gateway.sections import Seconds, Secret, Section
 
 _HEADER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -226,3 +227,28 @@ class CompressionSettings(Section):
         """Those of a route, with its own word; one whose answers are `secret` compresses only where it says so."""
         told = {} if own is None else own.model_dump(exclude_none=True)
         return self.model_copy(update={"enabled": self.enabled and not secret, **told})
+
+
+class DetectionSettings(Section):
+    """Which requests are looked at for attacks, for which ones, and what is done about them."""
+
+    enabled: bool = False
+    mode: Literal["log", "block"] = "log"
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)] = CATEGORIES
+    headers: tuple[HeaderName, ...] = ("user-agent", "referer", "x-api-version", "x-forwarded-host")
+    max_bytes: Annotated[int, Field(ge=64, le=65_536)] = 2048
+    max_records_per_sec: Annotated[int, Field(ge=0, le=10_000)] = 20
+
+
+class SecuritySettings(Section):
+    """What is done about requests that look like attacks."""
+
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
+
+
+class RouteDetectionSettings(Section):
+    """What is different for one route: where text like that is nothing unusual, as in a search."""
+
+    mode: Literal["off", "log", "block"] | None = None
+    exclude_categories: tuple[Category, ...] = ()
+    exclude_parameters: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()

@@ -43,7 +43,7 @@ class RoutingTable:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         ordered = sorted(routes, key=lambda route: -len(route.prefix))
-        self._routes = [(route.prefix, route.prefix.rstrip(b"/") + b"/", route) for route in ordered]
+        self._routes = [(route.prefix, route.prefix.removesuffix(b"/") + b"/", route) for route in ordered]
         """Each with what the paths below its prefix begin with."""
 
     def find(self, method: bytes, path: bytes) -> Route | NoRoute:

@@ -28,6 +28,7 @@ from gateway.config_file import Written
 from gateway.config_patch import patched
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
+from gateway.supervisor.callers import CALLER
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
 from gateway.supervisor.config_versions import KEPT, Base, Cause, KeptVersions, Occasion, Version, fresh_version
 from gateway.supervisor.operations import ConflictError, OperationError, OutOfLimitsError
@@ -173,6 +174,7 @@ class Configurations:
             self._asked_again = (cause, actor)
             return
         reason = "SIGHUP" if cause == "signal" else "the file has changed"
+        CALLER.set(None)  # It may have waited for an operator's attempt, and is none of theirs.
         try:
             await self._exclusively(lambda: self._reload(cause, actor, reason), None)
         except (OperationError, OSError):

@@ -159,6 +159,8 @@ class Gateway:
             f"Configuration loaded from {self.configurations.source.path}",
             version=self.configurations.current.hash,
         )
+        for words in self.configurations.source.misplaced():
+            self.log("WARNING", "setting_misplaced", words)
         if self._shared is not None:
             # Before anybody is served: what is revoked elsewhere is not believed here for a moment either.
             await self._shared.catch_up(self.credentials.apply)

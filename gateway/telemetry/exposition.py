@@ -111,6 +111,12 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
     yield from _authentication(ledger)
     yield from _rate_limits(ledger)
     yield _counter(
+        "attacks_detected_total",
+        "Requests that look like an attack, by route and kind of attack.",
+        ["route", "category"],
+        ledger.attacks.items(),
+    )
+    yield _counter(
         "gateway_tracing_spans_total",
         "Spans of traces: exported, failed where the collector did not take them, dropped where the queue was full.",
         ["result"],

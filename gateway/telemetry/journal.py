@@ -7,10 +7,12 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from gateway.policies.attack_patterns import WORDS, Attack
 from gateway.proxy.faults import Verdict
 from gateway.proxy.message import Refused
 from gateway.proxy.peers import Peer
 from gateway.settings import LoggingSettings, RouteSettings
+from gateway.telemetry.attackers import AttackerCounts
 from gateway.telemetry.log_writer import LogWriter
 from gateway.telemetry.records import LEVELS, as_json, iso, record, text_lines
 from gateway.telemetry.redaction import clean, without_secrets
@@ -36,8 +38,11 @@ class Journal:
         # Each level has its own room, so that a flood of good requests pushes no error out.
         self._recent: dict[str, deque[list[Any]]] = {level: deque(maxlen=_RECENT_PER_REPORT) for level in LEVELS}
         self._missed: Counter[str] = Counter()
+        self._whole: set[str] = set()
+        """Routes of which each request is logged."""
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._talkers = TalkerCounts()
+        self.attackers = AttackerCounts()
         self._slowest = SlowestRequests()
 
     def configure(self, settings: LoggingSettings, writer: LogWriter) -> None:
@@ -78,14 +83,18 @@ class Journal:
         key = (exchange.label, exchange.status, exchange.error_type or "upstream_status")
         self._count_group(key, exchange, seconds)
 
-    def policy(self, _route: RouteSettings) -> tuple[Rule, ...]:
-        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record."""
-        return (self._received,) if self._threshold <= LEVELS["DEBUG"] else ()
+    def policy(self, route: RouteSettings) -> tuple[Rule, ...]:
+        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record.
+
+        So it is for a route of which each is to be logged, with any level that lets records of requests through.
+        """
+        (self._whole.add if route.log_every_request else self._whole.discard)(route.id)
+        return (self._received,) if route.log_every_request or self._threshold <= LEVELS["DEBUG"] else ()
 
     def _received(self, exchange: Exchange) -> None:
         head = exchange.head
         self.event(
-            "DEBUG", "proxy", "request_received", "Request received",
+            "INFO" if exchange.label in self._whole else "DEBUG", "proxy", "request_received", "Request received",
             correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=self._cleaned(head.path),
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
         )  # fmt: skip
@@ -115,11 +124,38 @@ class Journal:
             latency_ms=round(verdict.delay * 1000, 3), status=verdict.status,
         )  # fmt: skip
 
+    def attack_detected(self, exchange: Exchange, attack: Attack, *, blocked: bool, untold: int) -> None:
+        """Log that a request looks like an attack, and nothing of what makes it look so but its path.
+
+        `untold` is how many were not logged since the last one, because there were too many.
+        """
+        self.attackers.add(exchange.client_ip, attack.category)
+        head, address = exchange.head, exchange.client_ip.decode()
+        path, words = self._cleaned(head.path), f"{WORDS[attack.category]} in the {attack.place}"
+        self.event(
+            "WARNING", "security", "attack_detected", words,
+            correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=path, client_ip=address,
+            route=exchange.label, category=attack.category, severity=attack.severity,
+            action="blocked" if blocked else "logged", untold=untold or None,
+            api_name=exchange.label, api_path=path, src_ip=address,
+        )  # fmt: skip
+
     def circuit_turned(self, service: str, state: str) -> None:
         """Log that a circuit breaker of this worker has changed its state."""
         level = "ERROR" if state == "open" else "WARNING" if state == "half_open" else "INFO"
         words = f"the circuit breaker of {service} is {state.replace('_', ' ')}"
         self.event(level, "upstream", "circuit_turned", words, service=service, state=state)
+
+    def take(self) -> dict[str, list[Any] | dict[str, Any]]:
+        """All that the supervisor is told since the last call, by its names in a report."""
+        return {
+            "records": self.take_recent(),
+            "missed": self.take_missed(),
+            "groups": self.take_groups(),
+            "talkers": self.take_talkers(),
+            "slowest": self.take_slowest(),
+            "attackers": self.attackers.take(),
+        }
 
     def take_recent(self) -> list[list[Any]]:
         """[epoch, level, JSON line] of the newest that were logged since the last call, level by level."""
@@ -154,7 +190,7 @@ class Journal:
         if self._threshold > LEVELS["INFO"]:
             return False
         rate = self._rates[exchange.label in OWN_LABELS]
-        return rate >= 1 or random.random() < rate  # noqa: S311 - sampling, not a secret
+        return rate >= 1 or exchange.label in self._whole or random.random() < rate  # noqa: S311 - sampling, not a secret
 
     def _access_record(self, now: float, exchange: Exchange, seconds: float) -> dict[str, Any]:
         head, slow, address = exchange.head, seconds >= self._slow_secs, exchange.client_ip.decode()

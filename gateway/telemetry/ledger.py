@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from gateway.telemetry.attackers import Attackers
 from gateway.telemetry.error_groups import ErrorGroups
 from gateway.telemetry.recent_counts import RecentCounts
 from gateway.telemetry.recent_records import RecentRecords
@@ -32,6 +33,7 @@ class Ledger:
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
         self.auth_durations: dict[str, Distribution] = {}
+        self.attacks: Counter[tuple[str, str]] = Counter()
         self.rate_limit_decisions: Counter[tuple[str, str, str]] = Counter()
         self.rate_limit_durations: dict[str, Distribution] = {}
         self.connection_uses: Counter[tuple[str, str]] = Counter()
@@ -44,6 +46,7 @@ class Ledger:
         self.groups = ErrorGroups()
         self.talkers = Talkers()
         self.slow = SlowRequests()
+        self.attackers = Attackers()
 
     def absorb(self, report: dict[str, Any], at: float) -> tuple[int, int]:
         """Add one worker's report, taken at `at` on the monotonic clock; its (requests, errors)."""
@@ -67,6 +70,7 @@ class Ledger:
             self.groups.add(now, group)
         self.talkers.add(now, report["talkers"])
         self.slow.add(now, report["slowest"])
+        self.attackers.add(now, report["attackers"])
 
     def _absorb_uses(self, uses: dict[str, list[int]], at: float) -> None:
         for service, (made, reused, multiplexed) in uses.items():
@@ -90,6 +94,8 @@ class Ledger:
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])
         _add(self.auth_durations, counted["auth_durations"])
+        for route, category, count in counted["attacks"]:
+            self.attacks[route, category] += count
         for decision, route, key_type, count in counted["rate_limit_decisions"]:
             self.rate_limit_decisions[decision, route, key_type] += count
         _add(self.rate_limit_durations, counted["rate_limit_durations"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.telemetry.buckets import BOUNDS, fine_bin
@@ -100,6 +101,7 @@ class Tally:
         self.auth_successes = 0
         self._auth_failures: Counter[str] = Counter()
         self._auth_durations: dict[str, Distribution] = {}
+        self._attacks: Counter[tuple[str, str]] = Counter()
         self.rate_limit_decisions: dict[tuple[str, str, str], int] = {}
         """How many of each: (what, route, key type)."""
         self._rate_limit_durations: dict[str, Distribution] = {}
@@ -159,6 +161,15 @@ class Tally:
         """Count how long it took to look at a credential that is not cached."""
         self._observe(self._auth_durations, scheme, seconds)
 
+    def attacks_watched(self, route: str, categories: Iterable[str]) -> None:
+        """Count none so far: an alert sees the first one only where there was a zero before."""
+        for category in categories:
+            self._attacks[route, category] += 0
+
+    def attack_detected(self, route: str, category: str) -> None:
+        """Count a request that looks like an attack."""
+        self._attacks[route, category] += 1
+
     def rate_limit_decided(self, decision: tuple[str, str, str]) -> None:
         """Count a decision about one limit: (what, route, key type)."""
         self.rate_limit_decisions[decision] = self.rate_limit_decisions.get(decision, 0) + 1
@@ -192,6 +203,7 @@ class Tally:
             "auth_succeeded": self.auth_successes,
             "auth_failures": dict(self._auth_failures),
             "auth_durations": _distributions(self._auth_durations),
+            "attacks": [[*key, count] for key, count in self._attacks.items()],
             "rate_limit_decisions": [[*key, count] for key, count in self.rate_limit_decisions.items()],
             "rate_limit_durations": _distributions(self._rate_limit_durations),
         }

@@ -104,7 +104,7 @@ class AdminStand:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        self.loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(60)
         assert not self._thread.is_alive(), "the gateway does not end"
         if self._error:
@@ -129,7 +129,7 @@ class AdminStand:
             self._ready.set()
 
     async def _serve(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self.loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         source = ConfigSource(self.config_path, {})
         settings = source.load()
         self.gateway = Gateway(

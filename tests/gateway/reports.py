@@ -9,7 +9,7 @@ from typing import Any
 def report_of(counted: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A report with these counts, with no records and no connections unless `more` says so."""
     nothing: dict[str, Any] = {
-        "records": [], "missed": {}, "groups": [], "talkers": {}, "slowest": [], "log_dropped": 0,
+        "records": [], "missed": {}, "groups": [], "talkers": {}, "slowest": [], "attackers": [], "log_dropped": 0,
         "connection_uses": {},
     }  # fmt: skip
     return {"counted": json.loads(json.dumps(counted)), **nothing, **more}

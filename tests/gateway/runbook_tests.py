@@ -82,7 +82,17 @@ _CACHE_FIGURES = _test("figures", "the_figures_of_the_cache_are_bare_numbers_tha
 _CACHE_KEYS = _test("cache_store", "the_keys_of_the_runbooks_are_those_of_the_section")
 _OF_AN_OPERATOR = "on the admin listener, with `Authorization: Bearer <admin.token>`"
 _TRACED = _test("tracing_settings", "the_keys_of_runbook_002_mean_what_they_say")
-DATABASE = NotYet("nothing; the gateway has no database")
+_NO_DATABASE = _test("misplaced", "what_the_runbooks_set_for_a_database_is_told_to_be_of_others")
+_OF_THE_SERVICE = Differs(
+    _NO_DATABASE,
+    how="it is the service's behind the gateway, set on that deployment as it is written, or by `/gw env` where it is "
+    "Tocsin's target; set for the gateway, which has no database, it is a warning in its log and does nothing",
+)
+_OF_THE_DATABASE = Differs(
+    _NO_DATABASE,
+    how="it is the pool of the services' database, in their ConfigMap; the gateway has no database, and says so in its "
+    "log where the key is in its own",
+)
 
 VERDICTS: dict[str, dict[str, Verdict]] = {
     "endpoint": {
@@ -148,7 +158,10 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "rate limit exceeded": Runs(_test("limits", "beyond_the_limit_it_is_429_until_its_time_has_come")),
         "Configuration loaded": Runs(_test(_LINES, "a_start_says_that_the_configuration_is_loaded")),
         "latency": Runs(_test("logging", "a_slow_request_is_logged_with_the_word_latency")),
-        "attack patterns": NotYet("attack detection"),
+        "attack patterns": Runs(
+            _test("attacks", "it_is_told_without_what_was_sent_and_passed_on"),
+            '("injection", "XSS", "attack", "exploit")',
+        ),
     },
     "log format": {
         "fifth word of text": Runs(_test(_LINES, "errors_are_grouped_by_the_fifth_word_of_text"), "split()[4]"),
@@ -193,7 +206,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
         "LOG_LEVEL": Runs(_test(_LINES, "the_level_of_the_log_is_switched_in_the_environment")),
         "AUDIT_MODE": Runs(_test("logging", "in_audit_mode_all_requests_are_logged_with_who_sent_them")),
         "MAINTENANCE_MODE": Runs(_test("maintenance", "it_is_switched_in_the_environment")),
-        **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), DATABASE),
+        **dict.fromkeys(("DB_POOL_SIZE", "READ_REPLICA_ENABLED", "DATABASE_HOST"), _OF_THE_SERVICE),
         **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), Runs(_IN_CLOUDWATCH)),
         "AWS_REGION": Runs(_test("logging", "the_region_of_the_environment_is_for_sinks_without_one")),
     },
@@ -220,7 +233,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
             Runs(_FLAT),
         ),
         "threadPoolSize": Differs(_FLAT, how="it is `workers.count`, processes for threads, from the next start on"),
-        **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), DATABASE),
+        **dict.fromkeys(("maxPoolSize", "minPoolSize", "maxIdleTime"), _OF_THE_DATABASE),
         "rate-limit-config": Differs(
             _CONFIGURATION, "rate_limiting", "limits are in the gateway's own configuration, in `rate_limiting`"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from gateway.admin.app import described_app
 from gateway.admin.settings import ROLES, AdminSettings
 from gateway.config_file import ConfigError, masked, validated
-from gateway.supervisor.callers import Refusals
+from gateway.supervisor.callers import CALLER, Refusals
 from tests.gateway.admin_stand import TOKENS, AdminStand, document_for
 from tests.gateway.running import settings_for
 
@@ -75,6 +76,20 @@ def test_the_history_says_whose_token_it_was_whatever_name_was_given(stand: Admi
         assert (log["actor"], log["caller"]) == ("admin", "operator")
 
 
+def test_what_the_gateway_does_by_itself_came_by_no_token(tmp_path: Path) -> None:
+    with AdminStand(tmp_path) as stand:
+
+        async def noticed() -> None:
+            """As when a signal has waited for what an operator had asked for."""
+            CALLER.set("operator")
+            await stand.gateway.configurations.noticed("signal", "signal")
+
+        stand.document["upstreams"][0]["timeout_secs"] = 7
+        stand.write()
+        asyncio.run_coroutine_threadsafe(noticed(), stand.loop).result(60)
+        assert [(one["actor"], one["caller"]) for one in stand.history()] == [("signal", None)]
+
+
 def test_tokens_come_and_go_with_the_configuration(tmp_path: Path) -> None:
     later = "a-token-of-later"
     with AdminStand(tmp_path) as stand, stand.client("operator") as leaving, stand.client() as admin:
@@ -84,7 +99,7 @@ def test_tokens_come_and_go_with_the_configuration(tmp_path: Path) -> None:
         stand.write()
         done = admin.post("/admin/config/reload", json=ACTOR)
         assert done.status_code == 200
-        assert not [token for token in (later, *TOKENS.values()) if token in done.text]
+        assert not [token for token in (later, digest, *TOKENS.values()) if token in done.text]
         assert leaving.get("/admin/status").status_code == 401
         coming = {"authorization": f"bearer {later}"}
         assert httpx.get(f"{stand.url}/admin/status", headers=coming, trust_env=False).status_code == 200

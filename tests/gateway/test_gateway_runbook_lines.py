@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +14,6 @@ from gateway.auth.authentication import Authentication
 from gateway.config_source import ConfigSource
 from gateway.settings import LoggingSettings, Settings
 from gateway.shared_pages import METRICS_PORT_PAGES
-from gateway.supervisor.gateway import Gateway
-from gateway.supervisor.history import History
-from gateway.supervisor.listeners import Listeners, PortUnavailableError
-from gateway.supervisor.public_listeners import PublicListeners
-from gateway.supervisor.revocation_registry import RevocationRegistry
 from gateway.supervisor.upstream_targets import TargetNow
 from gateway.telemetry.exposition import Moment, exposition
 from gateway.telemetry.journal import Journal
@@ -32,6 +25,7 @@ from tests.gateway.reports import report_of
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, token
 from tests.gateway.stage import staged
+from tests.gateway.starting import said_at_the_start
 
 # The configuration: keys as the runbooks write them, with values that are not the defaults.
 
@@ -190,28 +184,9 @@ async def test_errors_are_grouped_by_the_fifth_word_of_text(tmp_path: Path) -> N
     assert [line.split()[8] for line in lines if '"GET' in line] == ["502", "502"]
 
 
-class NoPorts(Listeners):
-    """Every socket is refused: a gateway that starts comes no further than to its workers."""
-
-    def _opened(self) -> Any:
-        raise PortUnavailableError("cannot listen: too many open files")
-
-
 async def test_a_start_says_that_the_configuration_is_loaded(tmp_path: Path) -> None:
-    settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
-    gateway = Gateway(
-        settings, source=ConfigSource(tmp_path / "gateway.yaml"),
-        listeners=PublicListeners(NoPorts("127.0.0.1", 0, 16), settings.server), history=History(None),
-        writer=LogWriter(None), revocations=RevocationRegistry(None, 10, time.time),
-    )  # fmt: skip
-    starting = asyncio.create_task(gateway.start())
-    await asyncio.sleep(0)
-    found = gateway.ledger.recent.found(limit=5, level=None, grep="Configuration loaded", since=0)
-    starting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await starting
-    await gateway.stop()
-    assert [one["level"] for one in found["records"]] == ["INFO"]
+    said = await said_at_the_start(ConfigSource(tmp_path / "gateway.yaml"))
+    assert [one["level"] for one in said if "Configuration loaded" in one["message"]] == ["INFO"]
 
 
 @pytest.mark.parametrize(("switch", "level"), [("DEBUG", "DEBUG"), ("error", "ERROR"), ("", "WARNING")])

@@ -9,7 +9,8 @@ import h11
 from gateway.proxy.chunking import LAST_CHUNK, Framing, chosen_framing, encoded, last_chunk
 from gateway.proxy.http2_stream import Http2Stream
 from gateway.proxy.message import Headers, RequestHead, ResponseHead
-from gateway.proxy.rewriting import client_response, interim_response
+from gateway.proxy.plain_heads import PlainAnswer
+from gateway.proxy.rewriting import RESPONSE_OWN, client_response, interim_response
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.proxy.upstream_http2 import Http2Connection
 from gateway.upstreams.settings import Http2Profile
@@ -52,6 +53,19 @@ class Waiting:
         self.body = b""
         self.trailers: Headers = []
         self.end: str | None = None
+        self.taking: UpstreamConnection | None = None
+        """The connection that answers may be taken of all at once."""
+
+    def whole_answer(self, answer: PlainAnswer, body: bytes) -> bool:
+        if self.taking is None:
+            return False
+        demand(self.head is None and self.end is None, "an answer after the answer", answer)
+        self.head, self.body, self.end = answer.head, body, "whole"
+        self.taking.release()
+        written = answer.lines_without(RESPONSE_OWN) + b"x-request-id: c\r\n\r\n"
+        alike = client_response(answer.own_head(), correlation=b"c", chunked=False, length=len(body), close=False)
+        demand(written == alike, "at once it is written otherwise", written, alike)
+        return True
 
     def interim_answer(self, head: ResponseHead) -> None:
         demand(100 <= head.status < 200 and self.head is None and self.end is None, "an interim answer too late", head)
@@ -101,9 +115,9 @@ def answers(data: bytes) -> None:
     """An answer is the same in whatever parts it comes and by whichever way it is read, to GET and to HEAD."""
     for method in (b"GET", b"HEAD"):
         first, reusable = _answered(UpstreamConnection, [data], method)
-        for kind in (UpstreamConnection, ParsedConnection):
+        for kind, at_once in ((UpstreamConnection, False), (UpstreamConnection, True), (ParsedConnection, False)):
             for parts in cuts(data):
-                again, whether = _answered(kind, parts, method)
+                again, whether = _answered(kind, parts, method, at_once=at_once)
                 _same(first, reusable, again, whether, data=data, parts=parts)
         _read_by_a_client(first, method, data)
 
@@ -121,8 +135,11 @@ def _same(first: Waiting, reusable: bool, again: Waiting, whether: bool, *, data
     demand((again.head, again.interim) == shown, "other parts, another head", data, parts, first.told, again.told)
 
 
-def _answered(kind: type[UpstreamConnection], parts: list[bytes], method: bytes) -> tuple[Waiting, bool]:
+def _answered(
+    kind: type[UpstreamConnection], parts: list[bytes], method: bytes, *, at_once: bool = False
+) -> tuple[Waiting, bool]:
     connection, waiting, wire = kind(lambda _: None, lambda: None), Waiting(), Wire()
+    waiting.taking = connection if at_once else None
     connection.connection_made(wire)  # type: ignore[arg-type]
     connection.begin(waiting, b"", to_head_request=method == b"HEAD")
     for part in parts:

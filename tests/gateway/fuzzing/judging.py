@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,8 +25,9 @@ def demand(condition: object, why: str, *seen: object) -> None:
 
 
 def cuts(data: bytes) -> Iterator[list[bytes]]:
-    """The input as a network may deliver it: whole, in two to five parts, and a small one byte by byte."""
+    """The input as a network may deliver it: whole, head by head, in two to five parts, and a small one by bytes."""
     yield [data]
+    yield [part for part in re.split(rb"(?<=\r\n\r\n)", data) if part]
     random = Random(zlib.crc32(data))
     places = sorted(random.randrange(len(data) + 1) for _ in range(random.randrange(1, 5)))
     yield [data[start:end] for start, end in pairwise([0, *places, len(data)])]

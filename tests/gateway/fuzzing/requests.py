@@ -51,6 +51,18 @@ class ParserOnly(RequestReader):
         return chunk
 
 
+class WholeFirst(RequestReader):
+    """Asks for whole requests, as a connection does, before it leaves what is none to `feed`."""
+
+    def feed(self, chunk: bytes) -> None:
+        head = self.whole(chunk)
+        if head is None:
+            super().feed(chunk)
+        else:
+            self._sink.request_started(head)
+            self._sink.request_ended()
+
+
 def _read(kind: type[RequestReader], parts: list[bytes], limits: Limits) -> tuple[Heard, str | None, bool]:
     """What was heard, why it was refused, and whether the last request said that none follows."""
     heard = Heard()
@@ -68,16 +80,28 @@ def requests(data: bytes) -> None:
     """Requests are the same in whatever parts they come and by whichever way they are read; h11 sees them so, too."""
     heard, refused, ended = _read(RequestReader, [data], _WIDE)
     seen = (heard.whole, heard.begun, refused is not None, ended)
-    for kind in (RequestReader, ParserOnly):
+    for kind in (RequestReader, WholeFirst, ParserOnly):
         for parts in cuts(data):
             again, why, last = _read(kind, parts, _WIDE)
             same = (again.whole, again.begun, why is not None, last) == seen
             demand(same, "other parts, another meaning", kind.__name__, parts, seen, (again.whole, again.begun, why))
+    _repeated(data)
     _bounded(data)
     _agreed_upon(data, heard.whole)
     for head, _ in heard.whole:
         _unambiguous(head)
     for peer in _PEERS:
+        _forwarded(heard.whole, peer)
+
+
+def _repeated(data: bytes) -> None:
+    """What is kept of one request for the next ones on its connection makes no difference to them."""
+    parts = [part for parts in cuts(data) if len(parts) <= 8 for part in parts]
+    heard, refused, _ = _read(WholeFirst, parts, _WIDE)
+    again, why, _ = _read(ParserOnly, parts, _WIDE)
+    same = (heard.whole, refused is None) == (again.whole, why is None)
+    demand(same, "another meaning behind others", parts, heard.whole, again.whole)
+    for peer in (*_PEERS, _PEERS[0]):
         _forwarded(heard.whole, peer)
 
 

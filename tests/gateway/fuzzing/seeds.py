@@ -48,6 +48,7 @@ _WORDS = (
     '\4W/"a", "b\\"c", *', "\4bytes=1-5", "\4bytes=-0", "\5Bearer eyJhbGciOi.eyJzdWIiOi.c2ln", "\5sid=abc; sid=d",
     "\x0600-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "\6a=1,b@c=2",
     "\7/reset/token/abcdefgh12345678?password=x&mail=ana@example.com", "\7Basic dXNlcjpwYXNz",
+    "\0/a%25%4%41", "\x08/a?b=1%27%20or%201%3D1--", "\x08/?q=%3Cscript%3E&r=..%2f..%2fetc/passwd;cat${jndi:x}",
 )  # fmt: skip
 
 #: What is mixed into messages: each has made some server read another message than its neighbour did.

@@ -10,6 +10,7 @@ from gateway.auth.sent import Bearing
 from gateway.auth.settings import AuthSettings
 from gateway.cache.conditions import not_modified, wanted_range
 from gateway.cache.directives import date_of, directives_of, listed
+from gateway.policies.attack_patterns import CATEGORIES, Patterns
 from gateway.proxy import target
 from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.peers import Peer, TrustedProxies, ip_of
@@ -18,6 +19,7 @@ from gateway.tracing.context import parent_in, tracestate_in
 from tests.gateway.fuzzing.judging import demand
 
 _PROXIES = TrustedProxies(["10.0.0.0/8"])
+_PATTERNS = Patterns(CATEGORIES)
 _BEARING = Bearing(AuthSettings.model_validate({"jwt_secret": "s" * 64, "cookie_name": "sid"}))
 
 
@@ -90,6 +92,11 @@ def _log(written: bytes) -> None:
     demand(len(text) <= 8 * 512, "a log without an end", written)
 
 
+def _attack(written: bytes) -> None:
+    for found in (_PATTERNS.in_target(written), _PATTERNS.in_agent(written)):
+        demand(found is None or found in CATEGORIES, "an attack without a name", written, found)
+
+
 _GRAMMARS: tuple[Callable[[bytes], None], ...] = (
-    _target, _forwarded_for, _directives, _date, _conditions, _credential, _trace, _log,
+    _target, _forwarded_for, _directives, _date, _conditions, _credential, _trace, _log, _attack,
 )  # fmt: skip
