@@ -189,7 +189,8 @@ class Block:
             added.append((name, value))
             if name != b"x-request-id":
                 written += (b"\r\n", name, b": ", value)
-        if own[0].start() == start and own[-1].end() - start == sum([len(line[0]) for line in own]):
+        if own[0].start() == start and own[-1].end() - start == len(data) - start - self.size:
+            # They stand together at the begin.
             headers = [*added, *self.headers]
         else:
             headers = self.headers.copy()

@@ -28,9 +28,9 @@ from tests.gateway.upstream_http2 import Http2Upstream
 
 #: MB that a worker may have grown by from the first minute to the end, and the supervisor once its memory is full.
 GROWTH_MB = 8.0
-#: MB that the supervisor fills meanwhile with figures of the last 15 minutes and the last 100 configurations; and when,
-#: in seconds, both are full.
-FIGURES_MB = 24.0
+#: MB that the supervisor fills meanwhile with figures and slowest requests of the last 15 minutes and the last 100
+#: configurations; and when, in seconds, they are full.
+FIGURES_MB = 32.0
 _FULL_AFTER = 1080
 #: Descriptors may differ by so many: a log file that is being turned over, a second connection to Redis.
 _SPARE = 3
