@@ -215,7 +215,8 @@ class Exchange(ExchangeState):
     def answer_trailers(self, fields: Headers) -> None:
         """Fields behind its body, for clients that read them."""
         if self._framing is Framing.CHUNKED and takes_trailers(self.head):
-            self._last_chunk = last_chunk(fields if self.encoder is None else self.encoder.trailers(fields))
+            kept = [one for one in fields if one[0] not in self.dropped_answer_headers]
+            self._last_chunk = last_chunk(kept if self.encoder is None else self.encoder.trailers(kept))
 
     def answer_ended(self) -> None:
         """It is complete."""

@@ -12,6 +12,7 @@ from gateway.proxy.rewriting import dropped_of
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
+_DASHES = re.compile(rb"[_-]+")
 _VALUE = re.compile(rb"[\t -~\x80-\xff]*")
 
 
@@ -19,7 +20,7 @@ def forwarded(exchange: Exchange) -> Headers:
     """Those that the head has announced by `Trailer`, and that could not do in a head what a head may not do.
 
     An upstream may take them for fields of the head. So none goes on that would be dropped there or is written by the
-    gateway, none that the head has already, and none that is one of these with "_" for "-".
+    gateway, none that the head has already, and none that is one of these with "_" or several "-" for "-".
     """
     trailers: Headers = getattr(exchange, "trailers", [])
     if not trailers:
@@ -36,7 +37,7 @@ def forwarded(exchange: Exchange) -> Headers:
         for name, value in trailers
         if name in announced
         and may_trail(name)
-        and dropped.isdisjoint((name, name.replace(b"_", b"-")))
-        and may_trail(name.replace(b"_", b"-"))
+        and dropped.isdisjoint((name, _DASHES.sub(b"-", name)))
+        and may_trail(_DASHES.sub(b"-", name))
         and _VALUE.fullmatch(value)
     ]
