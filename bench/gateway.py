@@ -1,6 +1,7 @@
 """`make bench-gateway`: the gateway beside nginx and Envoy, in turn, in one run, under a realistic load.
 
-Ten request headers and a token, an answer of two kilobytes from an nginx that is far faster than any gateway. Each
+Ten request headers and a token, an answer of two kilobytes from an nginx that is far faster than any gateway. Paths
+differ, and each fourth request has an id and a trace of its own; once more where every one has them. Each
 gateway is alone on one core, with all of its processes; upstream and load are on the others. What counts is requests
 per processor second of the gateway. Latency is told with one connection, and at a constant rate where it counts from
 when each request was due. Rounds alternate, and ratios are of the same round, because a machine is never quiet.

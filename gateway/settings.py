@@ -193,6 +193,7 @@ class RouteSettings(Section):
     enabled: bool = True
     methods: tuple[str, ...] = tuple(sorted(METHODS))
     strip_prefix: bool = False
+    log_every_request: bool = False
     upgrades: tuple[Literal["websocket"], ...] = ()
     auth_required: bool = False
     roles: tuple[Name, ...] = ()

@@ -127,7 +127,9 @@ class Authentication:
         return None if good else "revoked"
 
     def _expired(self, credential: Credential) -> str | None:
-        return "expired" if credential.expires_at <= self.now() else None
+        # For as long as new requests are let in with it: clocks may differ.
+        leeway = self.settings.leeway_secs if credential.identity.scheme == "jwt" else 0.0
+        return "expired" if credential.expires_at + leeway <= self.now() else None
 
     def cached(self, token: bytes) -> Credential | None:
         """The credential that a token is, if it was found good lately."""

@@ -106,7 +106,10 @@ class Listening:
         plane = self._plane
         speaking: dict[str, Any] = {}
         if door.certificates is not None:
-            speaking = {"ssl": door.certificates.context, "ssl_handshake_timeout": plane.header_timeout}
+            speaking = {
+                "ssl": door.certificates.context, "ssl_handshake_timeout": plane.header_timeout,
+                "ssl_shutdown_timeout": plane.client_timeout,
+            }  # fmt: skip
         if door.settings is not None and door.settings.proxy_protocol:
             from gateway.listening.proxied import ProxiedServer  # which loads the protocol's library
 

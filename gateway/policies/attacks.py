@@ -21,7 +21,6 @@ _AGENT = b"user-agent"
 #: The same agents ask again and again; longer names are looked at each time.
 _KNOWN_AGENTS = 2048
 _LONGEST_KNOWN = 256
-_REFUSED = Refused(403, "attack_detected", "the request looks like an attack")
 
 
 class Detection:
@@ -107,7 +106,8 @@ class Look:
             return
         self._detection.detected(exchange, attack, blocks=self._blocks)
         if self._blocks:
-            raise _REFUSED
+            # A new one each time: an exception holds what it was raised through, each time that it is.
+            raise Refused(403, "attack_detected", "the request looks like an attack")
 
     def _found(self, exchange: Exchange) -> Attack | None:
         head = exchange.head

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gateway.policies.encoding import Coder, Encoder, Room, coder_of
+from gateway.policies.encoding import DIGESTS, Coder, Encoder, Room, coder_of
 from gateway.policies.settings import CompressionSettings
 from gateway.proxy.admission import Rule
 from gateway.proxy.chunking import Framing, chosen_framing
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
 _ACCEPTED = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 _LONGEST_ACCEPTED = 1000
+_LONGEST_TYPE = 200
 _EVENTS = b"text/event-stream"
 _NO_BODY_OF_ITS_OWN = frozenset({204, 205, 206})
 #: With one of these it is coded already, a part, or described byte for byte.
-_LEFT_ALONE = frozenset(
-    {b"content-encoding", b"content-range", b"content-md5", b"content-digest", b"repr-digest", b"digest"}
-)
+_LEFT_ALONE = DIGESTS | {b"content-encoding", b"content-range"}
 _NAMES: tuple[tuple[str, bytes], ...] = (("zstd", b"zstd"), ("br", b"br"), ("gzip", b"gzip"))
 
 
@@ -75,7 +74,9 @@ class _Choices:
                 values.append(value)
             elif name == b"cache-control" and b"no-transform" in value.lower():
                 return self._by_value(b"")
-        return self._by_value(values[0] if len(values) == 1 else b",".join(values))
+        value = values[0] if len(values) == 1 else b",".join(values)
+        # A client may send any number of long ones, and they would all be kept.
+        return self._by_value(value) if len(value) <= _LONGEST_ACCEPTED else self._chosen(value)
 
     def _chosen(self, value: bytes) -> Choice:
         coding, insists = chosen_coding(value, self._codings)
@@ -131,7 +132,7 @@ class Terms:
         is_of_type = False
         for name, value in head.headers:
             if name == b"content-type":
-                is_of_type = self.has_type(value)
+                is_of_type = self.has_type(value[:_LONGEST_TYPE])
             elif name in _LEFT_ALONE or (name == b"cache-control" and b"no-transform" in value.lower()):
                 return False
         return is_of_type

@@ -13,10 +13,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.proxy.kept_leg import SLICE
+from gateway.proxy.message import Headers
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
+#: What describes the body byte for byte: it is not so of the coded one.
+DIGESTS = frozenset({b"content-md5", b"content-digest", b"repr-digest", b"digest"})
 #: How long a coder may keep what it was given.
 _FLUSH_SECS = 0.02
 #: 256 KiB: what a coder needs in memory grows with it.
@@ -123,11 +126,20 @@ class Encoder:
         self._flushing: asyncio.TimerHandle | None = None
         room.taken += 1
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether it has more to do than it may: nothing is to be read until that is done."""
+        return self._scheduled
+
     def take(self, chunk: bytes) -> None:
         """A part of the body."""
         self._left.append(memoryview(chunk))
         if not self._scheduled:
             self._go_on()
+
+    def trailers(self, fields: Headers) -> Headers:
+        """Those of the body's that are true of the coded one, too."""
+        return [one for one in fields if one[0] not in DIGESTS and one[0] != b"etag"]
 
     def end(self, then: Callable[[], None]) -> None:
         """That was all: `then` is called when the client was sent it, but for the end of the framing."""

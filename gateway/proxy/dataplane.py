@@ -275,7 +275,10 @@ class Dataplane:
         # A tunnel may be there for hours, which says nothing of how fast anybody is.
         seconds = (exchange.upgraded_at or now) - exchange.started_at
         try:
-            self.tally.request(exchange.head.method.decode(), exchange.label, exchange.status, seconds)
+            self.tally.request(
+                exchange.head.method.decode(), exchange.label, exchange.status, seconds,
+                exchange.received_bytes, exchange.sent_bytes,
+            )  # fmt: skip
             if exchange.status >= 500 or exchange.error_type:
                 self.journal.failed(exchange, seconds)
             self.journal.access(exchange, seconds)

@@ -57,7 +57,7 @@ class DownstreamConnection(asyncio.Protocol):
         self._pumping = False
         self._body_paused = False
         self._reading = True
-        self._closing = False
+        self._closing = self._ends_later = False
         self._tunnelling = False
         """Whether the client speaks another protocol with the upstream now."""
         self._deadline = _NEVER
@@ -285,18 +285,27 @@ class DownstreamConnection(asyncio.Protocol):
             return
         self._flush()
         self._unsent = self.transport.get_write_buffer_size()
+        patience = self.plane.client_timeout
         if self.transport.can_write_eof():
             self.transport.write_eof()
+            patience = patience if self._unsent else _LINGER_SECS
+        elif self._unsent:
+            # TLS has an end of its own, and no half of a connection. It has to be over in time, so it waits until the
+            # client has read what comes before it.
+            self._ends_later = True
         else:
-            # TLS has an end of its own, and no half of a connection.
             self.transport.close()
-        self._deadline = self.plane.clock() + (self.plane.client_timeout if self._unsent else _LINGER_SECS)
+        self._deadline = self.plane.clock() + patience
         self._adjust_reading()
 
     def check_deadlines(self, now: float) -> None:
         """Act on what took too long."""
         if self._current is not None:
             self._current.check_deadlines(now)
+        elif self._ends_later and not self.transport.get_write_buffer_size():
+            self._ends_later = False
+            self._deadline = now + self.plane.client_timeout
+            self.transport.close()
         elif now > self._deadline:
             self._expire()
         elif self.plane.draining or (self._door is not None and self._door.gone):

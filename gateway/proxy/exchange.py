@@ -215,7 +215,7 @@ class Exchange(ExchangeState):
     def answer_trailers(self, fields: Headers) -> None:
         """Fields behind its body, for clients that read them."""
         if self._framing is Framing.CHUNKED and takes_trailers(self.head):
-            self._last_chunk = last_chunk(fields)
+            self._last_chunk = last_chunk(fields if self.encoder is None else self.encoder.trailers(fields))
 
     def answer_ended(self) -> None:
         """It is complete."""
@@ -234,8 +234,9 @@ class Exchange(ExchangeState):
             self._leg.pause_answer()
 
     def resume_answer(self) -> None:
-        """Undo `pause_answer`, unless the client does not read."""
-        if self._leg is not None and not self.client_is_full:
+        """Undo `pause_answer`, unless the client does not read, or the encoder has enough to do."""
+        encoder = self.encoder
+        if self._leg is not None and not self.client_is_full and (encoder is None or not encoder.is_behind):
             self._leg.resume_answer()
 
     # Time.

@@ -54,6 +54,7 @@ _OWN_LINE = re.compile(
 _LINES: dict[bytes, Header] = {}
 _NO_LINES: dict[bytes, Header] = {}
 _MOST_ANSWERS = 256
+_LONGEST_ANSWER = 4096
 _ANSWERS: dict[bytes, PlainAnswer] = {}
 
 
@@ -189,13 +190,14 @@ class Block:
             added.append((name, value))
             if name != b"x-request-id":
                 written += (b"\r\n", name, b": ", value)
-        if own[0].start() == start and own[-1].end() - start == sum([len(line[0]) for line in own]):
+        if own[0].start() == start and own[-1].end() - start == len(data) - start - self.size:
+            # They stand together at the begin.
             headers = [*added, *self.headers]
         else:
             headers = self.headers.copy()
             for line, header in zip(own, added, strict=True):
                 headers.insert(data.count(b"\r\n", start, line.start()), header)
-        made = Block(b"", headers, self.host, self.options, sent_id(added))
+        made = Block(b"", headers, self.host, self.options, sent_id(headers if self.sent_id else added))
         made.base = self
         names = [name for name, _ in added]
         if self.bearing is not None and self.bearing.names.isdisjoint(names):
@@ -257,7 +259,8 @@ class PlainAnswer:
 def plain_answer(data: bytes) -> PlainAnswer | None:
     """The head of the answer that `data` begins with; None where the parser has to look.
 
-    The same heads come again and again, from all connections to a target: those without credentials are kept.
+    The same heads come again and again, from all connections to a target: those without credentials are kept, unless
+    they are long.
     """
     end = data.find(b"\r\n\r\n") + 4
     raw = data[:end]
@@ -265,7 +268,9 @@ def plain_answer(data: bytes) -> PlainAnswer | None:
     if known is not None:
         return known
     found = _read_answer(raw)
-    if found is not None and _NOT_KEPT.isdisjoint([name for name, _ in found.head.headers]):
+    if found is None or end > _LONGEST_ANSWER:
+        return found
+    if _NOT_KEPT.isdisjoint([name for name, _ in found.head.headers]):
         if len(_ANSWERS) >= _MOST_ANSWERS:
             _ANSWERS.clear()
         _ANSWERS[raw] = found

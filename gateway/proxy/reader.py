@@ -14,6 +14,8 @@ from gateway.proxy.plain_heads import Block, plain_request, repeated_request, wh
 _VERSIONS = ("1.1", "1.0")
 _NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 _CHUNK_OVERHEAD_ALLOWED = 65_536
+#: What is longer is not kept for the next request: with all that was made of it, it takes four times as much.
+_LONGEST_BLOCK = 8192
 
 
 class RequestSink(Protocol):
@@ -88,8 +90,9 @@ class RequestReader:
             head = whole_request(chunk, block, most_head=limits.head, most_target=limits.target)
         except Refused:
             return None
-        if head is not None and head.block is not None:
-            self._block = head.block.base
+        base = None if head is None or head.block is None else head.block.base
+        if base is not None and base.size <= _LONGEST_BLOCK:
+            self._block = base
         return head
 
     def forget(self) -> None:
@@ -184,8 +187,11 @@ class RequestReader:
     def on_message_complete(self) -> None:
         if self._trailers:
             self._sink.request_trailers(self._trailers)
+            self._trailers = []
         self.in_head = True
         self.started = False
+        # Whoever has the head keeps them; an idle connection does not.
+        self._target, self._headers = b"", []
         self._chunked = False
         self._raw_head_bytes = 0
         self._limits = self._next_limits

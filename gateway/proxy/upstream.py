@@ -64,6 +64,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether its bytes are those of another protocol now."""
         self._in_body = False
         self._until_eof = False
+        self._was_ended = False
         self._ended = False
         self._renew = False
         self._last: PlainAnswer | None = None
@@ -163,6 +164,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._parse(data)
 
     def eof_received(self) -> bool:
+        # With TLS, that is its own end: a bare end of the connection below, which anybody could make, is not told here.
+        self._was_ended = True
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -171,7 +174,7 @@ class UpstreamConnection(asyncio.Protocol):
         sink, self._sink = self._sink, None
         if sink is None:
             return
-        if self._until_eof and exc is None:
+        if self._until_eof and exc is None and self._was_ended:
             self._spoiled = True
             sink.answer_ended()
         else:

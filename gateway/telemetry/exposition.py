@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -101,6 +101,10 @@ def _traffic(ledger: Ledger) -> Iterator[Metric]:
         "route",
         ledger.durations,
     )
+    received = {route: (count, size) for route, (count, size, _) in ledger.sizes.items()}
+    yield _sizes("http_request_size_bytes", "Bytes of requests' bodies.", received)
+    sent = {route: (count, size) for route, (count, _, size) in ledger.sizes.items()}
+    yield _sizes("http_response_size_bytes", "Bytes of answers' bodies.", sent)
     yield from _upstreams(ledger)
     yield _counter(
         "connection_pool_uses_total",
@@ -357,6 +361,14 @@ def _counter(name: str, help_text: str, labels: list[str], rows: Iterable[tuple[
     family = CounterMetricFamily(name, help_text, labels=labels)
     for key, count in sorted(rows):
         family.add_metric(list(key), count)
+    return family
+
+
+def _sizes(name: str, help_text: str, rows: dict[str, tuple[int, int]]) -> Metric:
+    """A summary without quantiles: how many, and their sum."""
+    family = SummaryMetricFamily(name, help_text, labels=["route"])
+    for route, (count, total) in sorted(rows.items()):
+        family.add_metric([route], count, total)
     return family
 
 

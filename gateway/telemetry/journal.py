@@ -38,6 +38,8 @@ class Journal:
         # Each level has its own room, so that a flood of good requests pushes no error out.
         self._recent: dict[str, deque[list[Any]]] = {level: deque(maxlen=_RECENT_PER_REPORT) for level in LEVELS}
         self._missed: Counter[str] = Counter()
+        self._whole: set[str] = set()
+        """Routes of which each request is logged."""
         self._groups: dict[tuple[str, int, str], dict[str, Any]] = {}
         self._talkers = TalkerCounts()
         self.attackers = AttackerCounts()
@@ -81,14 +83,18 @@ class Journal:
         key = (exchange.label, exchange.status, exchange.error_type or "upstream_status")
         self._count_group(key, exchange, seconds)
 
-    def policy(self, _route: RouteSettings) -> tuple[Rule, ...]:
-        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record."""
-        return (self._received,) if self._threshold <= LEVELS["DEBUG"] else ()
+    def policy(self, route: RouteSettings) -> tuple[Rule, ...]:
+        """With level DEBUG, each request is told of when it comes, too: one that never ends has no other record.
+
+        So it is for a route of which each is to be logged, with any level that lets records of requests through.
+        """
+        (self._whole.add if route.log_every_request else self._whole.discard)(route.id)
+        return (self._received,) if route.log_every_request or self._threshold <= LEVELS["DEBUG"] else ()
 
     def _received(self, exchange: Exchange) -> None:
         head = exchange.head
         self.event(
-            "DEBUG", "proxy", "request_received", "Request received",
+            "INFO" if exchange.label in self._whole else "DEBUG", "proxy", "request_received", "Request received",
             correlation_id=exchange.correlation.decode(), method=head.method.decode(), path=self._cleaned(head.path),
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
         )  # fmt: skip
@@ -184,7 +190,7 @@ class Journal:
         if self._threshold > LEVELS["INFO"]:
             return False
         rate = self._rates[exchange.label in OWN_LABELS]
-        return rate >= 1 or random.random() < rate  # noqa: S311 - sampling, not a secret
+        return rate >= 1 or exchange.label in self._whole or random.random() < rate  # noqa: S311 - sampling, not a secret
 
     def _access_record(self, now: float, exchange: Exchange, seconds: float) -> dict[str, Any]:
         head, slow, address = exchange.head, seconds >= self._slow_secs, exchange.client_ip.decode()

@@ -33,6 +33,8 @@ class Ledger:
         self.auth_succeeded = 0
         self.auth_failures: Counter[str] = Counter()
         self.auth_durations: dict[str, Distribution] = {}
+        self.sizes: dict[str, tuple[int, int, int]] = {}
+        """By route: requests, and the bytes of their bodies and of those of their answers."""
         self.attacks: Counter[tuple[str, str]] = Counter()
         self.rate_limit_decisions: Counter[tuple[str, str, str]] = Counter()
         self.rate_limit_durations: dict[str, Distribution] = {}
@@ -94,6 +96,9 @@ class Ledger:
         self.auth_succeeded += counted["auth_succeeded"]
         self.auth_failures.update(counted["auth_failures"])
         _add(self.auth_durations, counted["auth_durations"])
+        for route, requests, received, sent in counted["sizes"]:
+            before = self.sizes.get(route, (0, 0, 0))
+            self.sizes[route] = (before[0] + requests, before[1] + received, before[2] + sent)
         for route, category, count in counted["attacks"]:
             self.attacks[route, category] += count
         for decision, route, key_type, count in counted["rate_limit_decisions"]:

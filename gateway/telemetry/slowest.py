@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -29,6 +30,7 @@ class SlowestRequests:
     def add(self, route: str, seconds: float, record: dict[str, Any]) -> None:
         """Keep it, in the place of the quickest that is kept."""
         if route not in self._heaps and len(self._heaps) >= _MOST_ROUTES:
+            self.floors[route] = math.inf
             return
         heap = self._heaps.setdefault(route, [])
         _keep(heap, (seconds, next(self._number), record), _PER_ROUTE_AND_REPORT)

@@ -56,11 +56,13 @@ class Outcomes:
     measured, a tenth of what it took to look for the buckets of each by itself.
     """
 
-    __slots__ = ("_bins", "_distribution", "counts", "seconds")
+    __slots__ = ("_bins", "_distribution", "counts", "received", "seconds", "sent")
 
     def __init__(self) -> None:
         self.counts: dict[Any, int] = {}
         self.seconds: list[float] = []
+        self.received = self.sent = 0
+        """Bytes of bodies."""
         self._distribution = Distribution()
         self._bins: Counter[int] = Counter()
 
@@ -106,13 +108,15 @@ class Tally:
         """How many of each: (what, route, key type)."""
         self._rate_limit_durations: dict[str, Distribution] = {}
 
-    def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request that was answered (or abandoned by its client)."""
+    def request(self, method: str, route: str, status: int, seconds: float, received: int = 0, sent: int = 0) -> None:
+        """Count a request that was answered (or abandoned by its client), with the bytes of bodies both ways."""
         # As in `upstream_answered`, and not in a function of both: each request pays for the call.
         outcomes = self._routes.get(route)
         if outcomes is None:
             outcomes = self._routes[route] = Outcomes()
         counts, outcome, noted = outcomes.counts, (method, status), outcomes.seconds
+        outcomes.received += received
+        outcomes.sent += sent
         counts[outcome] = counts.get(outcome, 0) + 1
         noted.append(seconds)
         if len(noted) >= _MOST_NOTED:
@@ -187,6 +191,7 @@ class Tally:
                 for (method, status), count in outcomes.counts.items()
             ],
             "durations": _distributions({route: one.folded()[0] for route, one in self._routes.items()}),
+            "sizes": [[route, sum(one.counts.values()), one.received, one.sent] for route, one in self._routes.items()],
             "slices": {route: _slice(one) for route, one in self._routes.items() if route not in OWN_LABELS},
             "upstream_durations": _distributions({place: one.folded()[0] for place, one in self._places.items()}),
             "upstream_requests": [

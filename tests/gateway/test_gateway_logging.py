@@ -217,7 +217,10 @@ async def test_with_level_debug_a_request_is_told_of_when_it_comes() -> None:
         "request_received", "Request received", "/orders", 0,
     )  # fmt: skip
     assert received["correlation_id"] == over["correlation_id"]
-    assert Journal(LoggingSettings(), worker="a", writer=LogWriter(None)).policy(RouteSettings.model_construct()) == ()
+    assert (
+        Journal(LoggingSettings(), worker="a", writer=LogWriter(None)).policy(RouteSettings.model_construct(id="a"))
+        == ()
+    )
 
 
 # From the workers to the sinks.

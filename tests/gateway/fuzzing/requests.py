@@ -27,6 +27,7 @@ class Heard:
     def __init__(self) -> None:
         self.whole: list[tuple[RequestHead, bytes]] = []
         self.begun: tuple[RequestHead, bytes] | None = None
+        self.trailers: list[Headers] = []
 
     def request_started(self, head: RequestHead) -> None:
         demand(self.begun is None, "a request begins in another one", head)
@@ -36,6 +37,10 @@ class Heard:
         demand(self.begun is not None and chunk, "a body of nobody", chunk)
         if self.begun is not None:
             self.begun = (self.begun[0], self.begun[1] + chunk)
+
+    def request_trailers(self, fields: Headers) -> None:
+        demand(self.begun is not None and fields, "trailers of nobody", fields)
+        self.trailers.append(fields)
 
     def request_ended(self) -> None:
         demand(self.begun is not None, "the end of nothing")
@@ -79,11 +84,11 @@ def _read(kind: type[RequestReader], parts: list[bytes], limits: Limits) -> tupl
 def requests(data: bytes) -> None:
     """Requests are the same in whatever parts they come and by whichever way they are read; h11 sees them so, too."""
     heard, refused, ended = _read(RequestReader, [data], _WIDE)
-    seen = (heard.whole, heard.begun, refused is not None, ended)
+    seen = (heard.whole, heard.trailers, heard.begun, refused is not None, ended)
     for kind in (RequestReader, WholeFirst, ParserOnly):
         for parts in cuts(data):
             again, why, last = _read(kind, parts, _WIDE)
-            same = (again.whole, again.begun, why is not None, last) == seen
+            same = (again.whole, again.trailers, again.begun, why is not None, last) == seen
             demand(same, "other parts, another meaning", kind.__name__, parts, seen, (again.whole, again.begun, why))
     _repeated(data)
     _bounded(data)

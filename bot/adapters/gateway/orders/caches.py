@@ -9,6 +9,7 @@ from commands.presentation.words import counted
 
 _KIND = "cache_purged"
 _REMEMBERED = 100
+_AGAIN = "Ask again to be sure: it does no harm twice"
 
 
 class Purge(Order):
@@ -46,7 +47,11 @@ class Purge(Order):
         try:
             answer = await scene.wire.send("POST", "/cache/purge", {by: value, "soft": soft, **note.signed})
         except OutcomeUnknown as unclear:
-            self._remember(note.plan, "failed", f"not all workers have said that it is done: {unclear}")
+            self._remember(
+                note.plan,
+                "failed",
+                f"it was asked for, and not every worker is known to have done it ({unclear}). {_AGAIN}",
+            )
             raise
         self._remember(note.plan, "done", _counted(answer))
 
@@ -60,7 +65,7 @@ class Purge(Order):
         changes = (await scene.get("/admin/history", limit=1000))["changes"]
         if not any(one["kind"] == _KIND and str(one["reason"]).startswith(f"{plan} ") for one in changes):
             return None
-        lost = ("failed", "it was asked for, and its answer was lost. To be sure, ask again: it does no harm twice")
+        lost = ("failed", f"it was asked for, and what came of it is not known. {_AGAIN}")
         state, words = self._answers.get(plan, lost)
         return Operation(id=plan, state=state, done=0, total=0, error=words, words=words)
 
