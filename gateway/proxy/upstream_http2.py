@@ -48,6 +48,12 @@ _LAST_STREAM = 2**30
 _ARE_YOU_THERE = b"\0\0\0\0ping"
 
 
+class _Wire(H2Connection):
+    """The protocol. Of streams that are over it would remember 65,536, megabytes for each connection."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
 class _FreeStream(H2Stream):
     """A stream that counts no body against its `content-length`: `Http2Stream` does, for itself.
 
@@ -76,7 +82,7 @@ class Http2Connection(asyncio.Protocol):
         self._on_room = on_room
         self._on_closed = on_closed
         self._on_made = on_made
-        self._wire = H2Connection(
+        self._wire = _Wire(
             # Fields were checked when they were read, and are written by the gateway itself.
             H2Configuration(header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import resource
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.proxy import framing, target
 from gateway.proxy.faults import ActiveFaults
-from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.message import Headers, Refused, RequestHead
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.routing import NoRoute, Route, RoutingTable
@@ -45,6 +46,8 @@ class Heard:
     def request_started(self, head: RequestHead) -> None:
         self.heads.append(head)
         self.bodies.append(b"")
+
+    def request_trailers(self, fields: Headers) -> None: ...
 
     def request_body(self, chunk: bytes) -> None:
         self.bodies[-1] += chunk
@@ -321,12 +324,18 @@ def test_faults_combine_and_expire() -> None:
     assert faults.verdict("a", now=10.0) is None
 
 
+def change(kind: str, outcome: str) -> dict[str, Any]:
+    """A whole record of the history: others are not read back."""
+    said = {"at": "2026-03-01T12:00:00.000Z", "actor": "ana", "reason": "", "operation_id": "o-1"}
+    return {**said, "kind": kind, "outcome": outcome, "before": {}, "after": {}}
+
+
 def test_a_torn_history_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = History(path)
-    history.append("one", {"kind": "scale", "outcome": "running"})
-    history.append("two", {"kind": "scale", "outcome": "running"})
-    history.append("two", {"kind": "scale", "outcome": "done"})
+    history.append("one", change("scale", "running"))
+    history.append("two", change("scale", "running"))
+    history.append("two", change("scale", "done"))
     with path.open("a") as file:
         file.write('{"key": "three", "ki')
     again = History(path).newest(10)
@@ -335,10 +344,10 @@ def test_a_torn_history_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
 
 def test_what_is_recorded_after_a_torn_line_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
-    path.write_text('{"key": "one", "kind": "scale", "outcome": "done"}\n{"key": "two", "ki')
+    path.write_text(json.dumps({"key": "one", **change("scale", "done")}) + '\n{"key": "two", "ki')
     history = History(path)
-    history.append("three", {"kind": "restart", "outcome": "done"})
-    history.append("four", {"kind": "scale", "outcome": "done"})
+    history.append("three", change("restart", "done"))
+    history.append("four", change("scale", "done"))
     assert [change["kind"] for change in History(path).newest(10)] == ["scale", "restart", "scale"]
     assert "\n\n" not in path.read_text()
 
@@ -346,15 +355,15 @@ def test_what_is_recorded_after_a_torn_line_is_kept(tmp_path: Path) -> None:
 def test_what_is_recorded_after_a_failed_write_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = History(path)
-    history.append("one", {"kind": "scale", "outcome": "done"})
+    history.append("one", change("scale", "done"))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     # A file that may not grow is as good as a disk that is full: the line is cut off after ten bytes.
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
     try:
         with pytest.raises(OSError, match="too large"):
-            history.append("two", {"kind": "restart", "outcome": "done"})
+            history.append("two", change("restart", "done"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    history.append("three", {"kind": "restart", "outcome": "done"})
+    history.append("three", change("restart", "done"))
     assert [change["kind"] for change in history.newest(10)] == ["restart", "scale"]
     assert [change["kind"] for change in History(path).newest(10)] == ["restart", "scale"]

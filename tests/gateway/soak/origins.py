@@ -85,7 +85,7 @@ class Origin:
             self.failed.add(number)
             await self._turned.wait()
             return False
-        if headers.get("upgrade") == "websocket" and self.mode == "well":
+        if headers.get("upgrade") == "websocket" and self.mode != "errors":
             await _echo(reader, writer)
             return False
         sum_of_body = await _body(reader, headers)
