@@ -1,6 +1,7 @@
 """Changing single keys of a configuration, as an operator does for a while: `logging.level`, `routes.api.rate_limit`.
 
-What is an entry of a list is named by its id. The result is validated as any configuration is.
+What is an entry of a list is named by its id. The result is validated as any configuration is. What steers is for
+operators; what decides who is believed, who may ask what, and where things are sent, needs an admin's token.
 """
 
 from __future__ import annotations
@@ -14,7 +15,29 @@ from gateway.sections import FOR_WORKERS
 from gateway.settings import Settings
 
 #: These are not for the body of a request and the history of changes.
-_PRIVATE = re.compile(r"^(?:admin|auth|reload)(?:\.|$)|bypass_token|secret|password|redis_url", re.IGNORECASE)
+_CLOSED = frozenset({"admin", "auth", "reload"})
+_PRIVATE = re.compile(r"token|secret|password|redis_url", re.IGNORECASE)
+#: What operators may change: of a section all, or these of it.
+_STEERS = frozenset(
+    {"circuit_breaker", "rate_limiting", "concurrency", "maintenance", "security", "compression", "cache",
+     "cache_optimization", "critical_metrics", "system_metrics"}
+)  # fmt: skip
+_STEERS_IN = {
+    "server": frozenset(
+        {"request_timeout_secs", "connection_timeout_secs", "header_timeout_secs", "tunnel_idle_timeout_secs",
+         "drain_timeout_secs", "drain_idle_secs", "max_connections", "max_header_bytes", "max_target_bytes",
+         "max_body_bytes"}
+    ),
+    "logging": frozenset({"level", "audit_mode", "sampling_rate", "health_sampling_rate", "slow_request_ms"}),
+    "upstreams": frozenset(
+        {"timeout_secs", "connect_timeout_secs", "pool_max_idle_per_host", "pool_idle_timeout_secs", "load_balancing",
+         "outlier_detection", "retry", "circuit_breaker"}
+    ),
+    "routes": frozenset(
+        {"enabled", "log_every_request", "rate_limit", "concurrency", "sunset", "detection", "compression",
+         "cache"}
+    ),
+}  # fmt: skip
 
 
 def patched(settings: Settings, changes: Mapping[str, Any]) -> Settings:
@@ -25,22 +48,36 @@ def patched(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """
     document = settings.model_dump(mode="json", context=FOR_WORKERS)
     for key, value in changes.items():
-        if any(_PRIVATE.search(name) for name in (key, *_inner(value))):
+        fields = _set(document, key, value, key)
+        if fields[0] in _CLOSED or any(_PRIVATE.search(name) for name in (*fields, *_inner(value))):
             raise ConfigError(f"{key}: cannot be overridden; change it in the configuration")
-        _set(document, key, value, key)
     return validated(document, "the override")
 
 
-def _set(document: Any, key: str, value: Any, whole: str) -> None:
-    """Ids may have dots in them, so the longest name that fits goes first."""
+def beyond_steering(settings: Settings, changes: Mapping[str, Any]) -> list[str]:
+    """Those of the keys that are not for operators; keys that are not there are none of them."""
+    document = settings.model_dump(mode="json")
+    found = []
+    for key in changes:
+        try:
+            section, *within = _set(document, key, changes[key], key)
+        except ConfigError:
+            continue
+        if section not in _STEERS and not (within and within[0] in _STEERS_IN.get(section, ())):
+            found.append(key)
+    return found
+
+
+def _set(document: Any, key: str, value: Any, whole: str) -> list[str]:
+    """The fields on the way, without ids. Ids may have dots in them, so the longest name that fits goes first."""
     names = _names(document)
     if key in names:
         document[names[key]] = value
-        return
+        return [key] if isinstance(document, dict) else []
     for name in sorted(names, key=len, reverse=True):
         if key.startswith(f"{name}."):
-            _set(document[names[name]], key[len(name) + 1 :], value, whole)
-            return
+            within = _set(document[names[name]], key[len(name) + 1 :], value, whole)
+            return [name, *within] if isinstance(document, dict) else within
     raise ConfigError(f"{whole}: there is no such key; known here: {', '.join(sorted(names)) or 'none'}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Depends
 from fastapi.security import HTTPBearer
@@ -73,6 +73,15 @@ class Needs(HTTPBearer):
         if unknown:
             allowed = f"allowed here: {', '.join(sorted(known))}" if known else "none is allowed here"
             raise UnknownParameterError(f"unknown query parameters {', '.join(unknown)}; {allowed}")
+
+
+def _own_role(request: HTTPConnection) -> Role:
+    role: Role = request.state.caller.role
+    return role
+
+
+#: For an endpoint that depends on what is asked of it.
+OwnRole = Annotated[Role, Depends(_own_role)]
 
 
 def needs(

@@ -9,12 +9,14 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from gateway.admin import answers
-from gateway.admin.access import needs
+from gateway.admin.access import ForbiddenError, OwnRole, needs
 from gateway.admin.answers import Answer, Moment, Refusal
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require
 from gateway.admin.requests import ActorQuery, OverrideRequest, ReasonQuery, ReloadRequest, RollbackRequest
+from gateway.admin.settings import ROLES, Role
 from gateway.config_diff import Difference
 from gateway.config_file import masked
+from gateway.config_patch import beyond_steering
 from gateway.supervisor.config_overrides import drafted
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.history import UNNAMED
@@ -187,8 +189,12 @@ def _overrides(router: APIRouter, gateway: Gateway) -> None:
         return conditional(told, response, if_none_match, _state(gateway))
 
     @router.post("/overrides", status_code=201, **needs("operator", 409, 412, 503, answer=OverrideMade, leads_to=_UNDO))
-    async def override(body: OverrideRequest, if_match: IfMatch = None) -> dict[str, Any]:
-        """Change keys until that expires: a log level, a limit, a route that is switched off."""
+    async def override(role: OwnRole, body: OverrideRequest, if_match: IfMatch = None) -> dict[str, Any]:
+        """Change keys until that expires: a log level, a limit, a route that is switched off.
+
+        What decides who is believed, who may ask what, and where things are sent, needs role admin.
+        """
+        _allow(gateway, role, body.changes)
         expected = _expected(gateway, None, if_match)
         made = drafted(body.changes, body.expires_in_seconds, body.actor, body.reason)
         done = await configurations.override(made, expected)
@@ -196,13 +202,22 @@ def _overrides(router: APIRouter, gateway: Gateway) -> None:
 
     @router.delete("/overrides/{override_id}", **needs("operator", 404, 409, 412, 503, answer=Changed))
     async def undo(
-        override_id: str, if_match: IfMatch = None, actor: ActorQuery = UNNAMED, reason: ReasonQuery = ""
+        role: OwnRole, override_id: str, if_match: IfMatch = None, actor: ActorQuery = UNNAMED, reason: ReasonQuery = ""
     ) -> dict[str, Any]:
         """Go back to what holds without it."""
         found = next((one for one in configurations.overrides if one.id == override_id), None)
         if found is None:
             raise HTTPException(404, f"no override {override_id!r} holds")
+        _allow(gateway, role, found.changes)
         return await configurations.undo(found, actor, reason, _expected(gateway, None, if_match))
+
+
+def _allow(gateway: Gateway, role: Role, changes: dict[str, Any]) -> None:
+    """Raises ForbiddenError where an operator would change more than what steers, or undo that."""
+    if role == ROLES[-1]:
+        return
+    if beyond := beyond_steering(gateway.configurations.current.settings, changes):
+        raise ForbiddenError(f"to change {', '.join(beyond)} needs role {ROLES[-1]}; this token has {role}")
 
 
 def _state(gateway: Gateway) -> str:
@@ -215,7 +230,7 @@ def _expected(gateway: Gateway, number: int | None, if_match: str | None) -> int
     if if_match is None or if_match.strip() == "*":
         return number
     require(if_match, _state(gateway))
-    return gateway.configurations.current.number
+    return gateway.configurations.current.number if number is None else number
 
 
 async def _with_workers(gateway: Gateway, done: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class ApiKeys:
         """Apply exactly these: {client, void: digests that count no longer, sha256: the new one's or None}."""
         resets = list(resets)
         self._void = frozenset(digest for reset in resets for digest in reset["void"])
-        keys = {key.sha256: key for key in self._settings.api_keys if key.sha256 not in self._void}
+        keys = {key.digest: key for key in self._settings.api_keys if key.digest not in self._void}
         for reset in resets:
             model = next((key for key in self._settings.api_keys if key.client == reset["client"]), None)
             if model is not None and reset["sha256"] is not None:

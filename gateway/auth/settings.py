@@ -61,17 +61,23 @@ class ApiKeySettings(Section):
     """A key of a client, by the SHA-256 of it: the key itself is written nowhere."""
 
     id: PlainId
-    sha256: str
+    sha256: Secret
+    """Not shown either: who may only look could try out which key it is of."""
     client: Name
     roles: tuple[Name, ...] = ()
     permissions: tuple[Name, ...] = ()
 
     @field_validator("sha256")
     @classmethod
-    def _hexadecimal(cls, value: str) -> str:
-        if not _SHA256.fullmatch(value):
+    def _hexadecimal(cls, value: Secret) -> Secret:
+        if not _SHA256.fullmatch(value.get_secret_value()):
             raise ValueError("must be 64 hexadecimal digits in lower case: printf %s KEY | sha256sum")
         return value
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of it."""
+        return self.sha256.get_secret_value()
 
 
 class IdentityHeaderSettings(Section):
@@ -139,7 +145,7 @@ class AuthSettings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> AuthSettings:
         unique("auth.api_keys", [key.id for key in self.api_keys])
-        unique("auth.api_keys (their sha256)", [key.sha256 for key in self.api_keys])
+        unique("auth.api_keys (their sha256)", [key.digest for key in self.api_keys])
         self._check_format()
         self._check_secret()
         self._check_public_keys()

@@ -75,7 +75,7 @@ class Credentials:
         key = next((key for key in self._settings.api_keys if key.id == name), None)
         if key is not None:
             void = {digest for reset in self.registry.resets() for digest in reset["void"]}
-            active = key.sha256 not in void and self.registry.token(key.sha256) is None
+            active = key.digest not in void and self.registry.token(key.digest) is None
             return {
                 "id": key.id, "scheme": "api_key", "active": active, "revoked": not active, "client_id": key.client,
                 "roles": sorted(key.roles), "permissions": sorted(key.permissions),
@@ -221,7 +221,7 @@ class Credentials:
 
     def _keys_now(self) -> list[tuple[str, str]]:
         given = [(reset["sha256"], reset["client"]) for reset in self.registry.resets() if reset["sha256"]]
-        return [(key.sha256, key.client) for key in self._settings.api_keys] + given
+        return [(key.digest, key.client) for key in self._settings.api_keys] + given
 
 
 def _claims_of(token: str) -> dict[str, Any]:
