@@ -9,6 +9,7 @@ from gateway.auth.credentials import Credential, NotBelieved
 from gateway.auth.sent import Bearing, Sent
 from gateway.proxy.admission import Asking
 from gateway.proxy.message import Headers, Refused
+from gateway.proxy.plain_heads import OWN_NAMES
 
 if TYPE_CHECKING:
     from gateway.auth.authentication import Authentication
@@ -33,6 +34,8 @@ class Guard:
         self._scheme = "Bearer" if authentication.settings.takes_tokens else "ApiKey"
         self._bearing = Bearing(authentication.settings)
         self._names = self._bearing.names
+        self._is_of_all = self._names.isdisjoint(OWN_NAMES)
+        """Whether lines that are of one request only bear no credentials."""
         self._mark = self._bearing.mark
 
     def __call__(self, exchange: Exchange) -> Asking | None:
@@ -41,11 +44,13 @@ class Guard:
         block = head.block
         if block is None or block.headers is not head.headers:
             bearer = self._sole_bearer(head.headers)
-        elif block.bearing is self._bearing:
-            bearer = block.bearer
         else:
-            bearer = block.bearer = self._sole_bearer(head.headers)
-            block.bearing = self._bearing
+            known = block.base if self._is_of_all else block
+            if known.bearing is self._bearing:
+                bearer = known.bearer
+            else:
+                bearer = known.bearer = self._sole_bearer(head.headers)
+                known.bearing = self._bearing
         # Whether it is good is looked up each time: it may have ended, or be revoked.
         credential = self._cached(bearer)
         if credential is None or credential.until <= self._now():

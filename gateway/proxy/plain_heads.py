@@ -50,6 +50,7 @@ _OWN_LINE = re.compile(
     rb"\r\n((?:[Xx]-(?i:request-id|correlation-id)|[Tt](?i:raceparent|racestate)|[Ii](?i:dempotency-key))): "
     rb"([!-~]++)(?=\r\n)"
 )
+OWN_NAMES = frozenset({b"x-request-id", b"x-correlation-id", b"traceparent", b"tracestate", b"idempotency-key"})
 #: Header lines that were read before: the same few come again and again. Long ones and credentials are not kept.
 _LINES: dict[bytes, Header] = {}
 _NO_LINES: dict[bytes, Header] = {}
@@ -199,10 +200,7 @@ class Block:
                 headers.insert(data.count(b"\r\n", start, line.start()), header)
         made = Block(b"", headers, self.host, self.options, sent_id(headers if self.sent_id else added))
         made.base = self
-        names = [name for name, _ in added]
-        if self.bearing is not None and self.bearing.names.isdisjoint(names):
-            made.bearing, made.bearer = self.bearing, self.bearer
-        if self.lines and (self.edits is None or self.edits.dropped.isdisjoint(names)):
+        if self.lines and (self.edits is None or self.edits.dropped.isdisjoint([name for name, _ in added])):
             written.append(self.lines)
             made.lines, made.edits, made.peer = b"".join(written), self.edits, self.peer
         return made

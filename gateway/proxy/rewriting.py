@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from gateway.proxy.message import Header, Headers, RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
+
+if TYPE_CHECKING:
+    from gateway.proxy.plain_heads import Block
 
 HOP_BY_HOP = frozenset(
     {
@@ -94,7 +98,17 @@ def upstream_request(
     else:
         lines = block.lines = _request_lines(head, peer, edits, b"")
         block.edits, block.peer = edits, peer
+        if block.base is not block:
+            _keep_for_the_next(block.base, head, peer, edits)
     return b"".join((head.method, b" ", target, b" HTTP/1.1\r\nhost: ", authority, lines, correlation, b"\r\n\r\n"))
+
+
+def _keep_for_the_next(base: Block, head: RequestHead, peer: Peer, edits: HeaderEdits | None) -> None:
+    """Have the lines that the next request has, too; unless what is changed is another thing each time."""
+    if base.edits is edits and base.peer is peer:
+        base.lines = _request_lines(replace(head, headers=base.headers), peer, edits, b"")
+    else:
+        base.edits, base.peer, base.lines = edits, peer, b""
 
 
 def _request_lines(head: RequestHead, peer: Peer, edits: HeaderEdits | None, upgrade: bytes) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
+from gateway.proxy import rewriting
 from gateway.proxy.message import Headers, Refused, RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.reader import Limits, RequestReader
@@ -102,3 +104,22 @@ def test_an_id_that_is_not_written_plainly_is_the_first_one_still() -> None:
     assert head is not None
     assert head.block is not None
     assert head.block.sent_id == b"two"
+
+
+def test_lines_of_all_are_written_once_where_each_request_has_lines_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    def counted(*given: Any) -> bytes:  # There is nothing else to see of it than the time that it takes.
+        written.append(given)
+        return request_lines(*given)
+
+    request_lines = rewriting._request_lines
+    monkeypatch.setattr(rewriting, "_request_lines", counted)
+    reader = RequestReader(Told(), LIMITS)
+    for number in range(10):
+        head = reader.whole(b"GET / HTTP/1.1\r\nX-Request-Id: n%d\r\nHost: h\r\nX-A: b\r\n\r\n" % number)
+        assert head is not None
+        sent = upstream_request(head, target=b"/", authority=b"u", peer=PEERS[0], correlation=b"n%d" % number)
+        assert sent.endswith(b"x-request-id: n%d\r\n\r\n" % number)
+        assert sent.count(b"\r\nx-a: b\r\n") == 1
+    assert len(written) == 3
