@@ -1,4 +1,4 @@
-"""Config rollback: an earlier configuration of this run of the gateway holds again."""
+"""Config rollback: an earlier configuration of the gateway holds again."""
 
 from __future__ import annotations
 

@@ -54,11 +54,13 @@ def _row(one: StandingOrder, call: Call) -> tuple[Rich, ...]:
 async def blocks(args: Somewhere, call: Call) -> Card:
     """Who is kept out."""
     steering, workload = await steered(args, call)
-    found = [one for one in await steering.orders(workload.target) if one.kind == "block"]
+    found = [one for one in await steering.orders(workload.target) if one.kind in {"block", "client block"}]
     where = named(workload, call)
     if not found:
         return Card(title=f"Nobody is blocked from {where}")
-    return _listed(f"{counted(len(found), 'network')} blocked from {where}", found, call)
+    clients = sum(one.kind == "client block" for one in found)
+    who = [counted(number, word) for number, word in ((len(found) - clients, "network"), (clients, "client")) if number]
+    return _listed(f"{' and '.join(who)} blocked from {where}", found, call)
 
 
 COMMANDS = (
@@ -77,7 +79,7 @@ COMMANDS = (
     Command(
         path=("gw", "blocks"),
         args=Somewhere,
-        summary="Show which addresses are blocked, by whom and until when.",
+        summary="Show which addresses and clients are blocked, by whom and until when.",
         example="/gw blocks",
         gather=blocks,
         decide=show_gathered,

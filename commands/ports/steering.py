@@ -15,8 +15,8 @@ from commands.ports.values import _Value
 class StandingOrder(_Value):
     """An order that holds: what somebody had the gateway do until then, whatever its settings say.
 
-    `kind` is a word of ours (breaker, drain, weight, limit, route, loglevel, setting, block, maintenance), `about` what
-    it is for, `what` what was ordered of that.
+    `kind` is a word of ours (breaker, drain, weight, limit, route, loglevel, setting, block, client block, fault,
+    maintenance), `about` what it is for, `what` what was ordered of that.
     """
 
     id: str

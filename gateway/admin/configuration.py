@@ -138,7 +138,7 @@ def _reading(router: APIRouter, gateway: Gateway) -> None:
 
     @router.get("/versions", **needs("viewer", answer=Versions))
     async def versions() -> dict[str, Any]:
-        """The configurations of this run."""
+        """The configurations that held, as far back as they are kept."""
         return {"versions": [one.described() for one in configurations.versions()]}
 
     @router.get("/versions/{number}", **needs("viewer", 404, answer=WholeVersion))

@@ -38,7 +38,8 @@ _WORDS = _PLAIN + b" &+%"
 _DECODED = 2
 #: Text is read in small letters, and with spaces for what else is white, but for the ends of lines.
 _READ = bytes(range(256)).lower().translate(bytes.maketrans(b"\t\r\v\f", b"    "))
-_COMMENT = re.compile(rb"/\*[^*]{0,60}\*/")
+#: What stands between `/*!` and its end is run by MySQL.
+_COMMENT = re.compile(rb"/\*!\d{0,6}|/\*[^*]{0,60}\*/|\*/")
 
 _PROBED = frozenset(
     {b"wp-admin", b"wp-login.php", b"wp-config.php", b"wp-includes", b"wp-content", b"xmlrpc.php", b"phpmyadmin",
@@ -50,10 +51,13 @@ _SCANNERS = re.compile(
     rb"sqlmap|nikto|nessus|nuclei|acunetix|masscan|zgrab|dirbuster|gobuster|feroxbuster|wpscan|openvas|netsparker"
     rb"|invicti|w3af|havij|\bffuf\b|wfuzz|arachni|nmap scripting|jorgee|zmeu|morfeus|\bdirb\b|whatweb|commix|xsser"
 )
+#: Words that people write in lists, too (`dog;cat`, `python|ruby`), are commands with what only a command is given.
 _COMMAND = (
-    rb"\s{0,9}(?:/(?:usr/)?s?bin/)?"
-    rb"(?:cat|ls|id|whoami|uname|wget|curl|nc|ncat|bash|sh|zsh|python\d?|perl|ruby|ping|nslookup|dig|powershell|cmd"
-    rb"|rm|chmod|sleep|echo|printenv|ifconfig|netstat|tftp)(?:\.exe)?(?=[\s;|&`'\"<>)$]|$)"
+    rb"\s{0,9}(?:(?:(?:/(?:usr/)?s?bin/)(?:cat|python\d?|perl|ruby|ping|sleep|echo|dig)"
+    rb"|(?:/(?:usr/)?s?bin/)?(?:ls|id|whoami|uname|wget|curl|nc|ncat|bash|sh|zsh|nslookup|powershell|cmd|rm|chmod"
+    rb"|printenv|ifconfig|netstat|tftp))(?:\.exe)?(?=[\s;|&`'\"<>)$]|$)"
+    rb"|(?:cat|python\d?|perl|ruby|ping|sleep|dig)(?:\.exe)?(?:\s{0,9}[<>$]|\s{1,9}(?:[-/~*\d]|[\w-]{1,40}\.\w))"
+    rb"|echo\s{1,9}[\w$'\"-])"
 )
 _TAG = rb"(?:script|iframe|object|embed|applet|svg|math|base|meta|link|style|form|img|body|video|audio|details|marquee)"
 _HANDLER = (
@@ -73,24 +77,31 @@ _RULES: tuple[tuple[Category, tuple[bytes, ...], bytes], ...] = (
     ("sql_injection", (b"union",), rb"union\b[\s(]{1,9}(?:all\b|distinct\b)?[\s(]{0,9}select\b"),
     (
         "sql_injection", (b"'", b'"', b"`", b")"),
-        rb"['\"`)]\s{0,9}(?:or|and|xor|\|\||&&)\s{0,9}[('\"]{0,3}(?:\d{1,9}|(?<=['\"])\w{1,20})['\"]?\s{0,9}(?:=|<|>|like\b)",
+        rb"['\"`)]\s{0,9}(?:or|and|xor|\|\||&&)\s{0,9}[('\"]{0,3}(?:\d{1,9}|(?<=['\"])\w{0,20})['\"]?\s{0,9}(?:=|<|>|like\b)",
     ),
-    ("sql_injection", (b"or ", b"and "), rb"\b(?:or|and)\s{1,9}(\d{1,9})\s{0,9}=\s{0,9}\1\b"),
+    (
+        "sql_injection", (b"or ", b"or(", b"||"),
+        rb"['\"`)]\s{0,9}(?:or\b|\|\|)[\s(]{0,9}(?:true|not\s{1,9}\w{1,9}|\d{1,9})[\s)]{0,9}(?:--|#)",
+    ),
+    ("sql_injection", (b"or ", b"and ", b"having "), rb"\b(?:or|and|having)\s{1,9}(\d{1,9})\s{0,9}=\s{0,9}\1\b"),
     (
         "sql_injection", (b";",),
-        rb";\s{0,9}(?:drop|alter|truncate|insert\s{1,9}into|delete\s{1,9}from|update|exec(?:ute)?|shutdown|declare)"
-        rb"\s{1,9}[\w@]",
+        rb";\s{0,9}(?:(?:drop|alter|truncate)\s{1,9}(?:table|database|schema|view|user|role|login|index|procedure"
+        rb"|function|trigger)\b|insert\s{1,9}into\b|delete\s{1,9}from\b|update\s{1,9}[\w.\"`]{1,60}\s{1,9}set\b"
+        rb"|exec(?:ute)?[\s(]{1,9}(?:[xs]p_|master|immediate|@|['\"])|shutdown\s{1,9}(?:with\b|--)|declare\s{1,9}@)",
     ),
+    ("sql_injection", (b"sleep",), rb"sleep\s{0,9}\(\s{0,9}(?:\d{1,3}\b|['\"@(-])"),
+    ("sql_injection", (b"benchmark",), rb"benchmark\s{0,9}\([^,]{1,40},"),
     (
-        "sql_injection",
-        (b"sleep", b"benchmark", b"extractvalue", b"updatexml", b"load_file", b"xp_cmdshell", b"dbms_pipe"),
-        rb"(?:sleep|benchmark|extractvalue|updatexml|load_file|xp_cmdshell|dbms_pipe\.\w{1,20})\s{0,9}\(",
+        "sql_injection", (b"extractvalue", b"updatexml", b"load_file", b"dbms_pipe"),
+        rb"(?:extractvalue|updatexml|load_file|dbms_pipe\.\w{1,20})\s{0,9}\(",
     ),
+    ("sql_injection", (b"xp_cmdshell",), rb"\bxp_cmdshell\b"),
     (
         "sql_injection", (b"waitfor", b"dumpfile", b"outfile", b"information_schema", b"sysobjects"),
         rb"waitfor\s{1,9}delay\b|into\s{1,9}(?:out|dump)file\b|information_schema\b|sysobjects\b",
     ),
-    ("sql_injection", (b"--", b"#", b"/*"), rb"['\"]\s{0,9}(?:--(?:\s|$|&)|#|/\*)|;\s{0,9}--"),
+    ("sql_injection", (b"--", b"#", b"/*"), rb"['\"]\s{0,9}(?:--(?:\s|$|&)|#(?:[\s&]|$)|/\*(?!['\"]))|;\s{0,9}--"),
     ("sql_injection", (b"select",), rb"['\"(]\s{0,9}select\s{1,9}[\w*@(,.\s]{1,60}\bfrom\b"),
     ("sql_injection", (b"order",), rb"order\s{1,9}by\s{1,9}\d{1,4}\s{0,9}(?:--|#)"),
     ("path_traversal", (b"..",), rb"(?:^|[/\\=&?:;,'\"])\.\.(?:[/\\;]|$)|\.\.[/\\]"),
@@ -111,8 +122,8 @@ _RULES: tuple[tuple[Category, tuple[bytes, ...], bytes], ...] = (
     ("xss", (b"srcdoc",), rb"srcdoc\s{0,9}="),
 )  # fmt: skip
 _OF_WORDS = frozenset(
-    {b"&&", b"union", b"or ", b"and ", b"waitfor", b"--", b"order", b"..", b"etc/", b"proc/self/", b".ini", b"://",
-     b"/bin/", b"cmd", b"on", b"script", b"data:text/html", b"document"}
+    {b"&&", b"union", b"or ", b"and ", b"having ", b"xp_cmdshell", b"waitfor", b"--", b"order", b"..", b"etc/",
+     b"proc/self/", b".ini", b"://", b"/bin/", b"cmd", b"on", b"script", b"data:text/html", b"document"}
 )  # fmt: skip
 Rule: TypeAlias = tuple[Category, tuple[bytes, ...], re.Pattern[bytes]]
 RULES: tuple[Rule, ...] = tuple(
@@ -167,7 +178,7 @@ class Patterns:
 
     def _matching(self, text: bytes, rules: tuple[Rule, ...]) -> Category | None:
         found = _of(text, rules)
-        if found is None and b"/*" in text:
+        if found is None and b"*/" in text:
             return _of(_COMMENT.sub(b" ", text), rules)
         return found
 

@@ -132,3 +132,17 @@ async def test_everything_that_is_ordered_is_told_whoever_ordered_it(here: Steer
     assert any(row.startswith("setting cache.default_ttl 5 zoe ") for row in rows)
     assert any(row.startswith("breaker * forced closed zoe ") for row in rows)
     assert any(row.startswith("loglevel the log DEBUG @Ben Okafor ") for row in rows)
+
+
+@transcript("/gw blocks")
+async def test_faults_of_a_drill_and_blocked_clients_are_not_forgotten(here: Steered) -> None:
+    here.order("/admin/faults", route="orders", latency_ms=2000, error_rate=0.25)
+    here.order("/admin/blocks/clients", client="batch")
+    here.order("/admin/blocks", network="192.0.2.9")
+    rows = [" ".join(line.split()) for line in timeless(await here.says("/gw overrides")).splitlines()]
+    assert rows[0] == "3 orders above the settings of gateway"
+    assert any(row.startswith("fault orders 2,000 ms late, 25% answered with 503 zoe ") for row in rows)
+    assert any(row.startswith("client block batch kept out zoe ") for row in rows)
+    blocked = timeless(await here.says("/gw blocks"))
+    assert blocked.startswith("1 network and 1 client blocked from gateway")
+    assert "fault" not in blocked

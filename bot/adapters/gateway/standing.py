@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bot.adapters.gateway.orders.order import Document, Scene
+from bot.adapters.gateway.orders.order import Document, Scene, percent
 from bot.adapters.gateway.orders.routes import LEVEL, limit_words
 from commands.ports.steering import StandingOrder
 from commands.presentation.words import cut
@@ -22,6 +22,8 @@ async def standing_orders(scene: Scene) -> list[StandingOrder]:
         *_of_targets((await scene.get("/admin/upstreams/overrides"))["overrides"]),
         *_of_settings((await scene.get("/admin/config/overrides"))["overrides"]),
         *_of_blocks((await scene.get("/admin/blocks"))["blocks"]),
+        *_of_clients((await scene.get("/admin/blocks/clients"))["blocks"]),
+        *_of_faults((await scene.get("/admin/faults"))["faults"]),
         *_of_maintenance((await scene.get("/admin/maintenance"))["override"]),
     ]
     return sorted(found, key=lambda one: one.until)
@@ -74,6 +76,19 @@ def _of_key(key: str, value: Any) -> tuple[str, str, str]:
 def _of_blocks(blocks: list[Document]) -> Iterator[StandingOrder]:
     for one in blocks:
         yield _standing(one, "block", one["network"], "kept out")
+
+
+def _of_clients(blocks: list[Document]) -> Iterator[StandingOrder]:
+    for one in blocks:
+        yield _standing(one, "client block", one["client"], "kept out")
+
+
+def _of_faults(faults: list[Document]) -> Iterator[StandingOrder]:
+    for one in faults:
+        late = [f"{one['latency_ms']:,.0f} ms late"] if one["latency_ms"] else []
+        failing = [f"{percent(one['error_rate'])} answered with {one['status']}"] if one["error_rate"] else []
+        about = "all routes" if one["route"] == "*" else one["route"]
+        yield _standing(one, "fault", about, ", ".join([*late, *failing]) or "nothing")
 
 
 def _of_maintenance(order: Document | None) -> Iterator[StandingOrder]:

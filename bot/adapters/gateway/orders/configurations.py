@@ -1,4 +1,4 @@
-"""The way back to an earlier configuration of this run."""
+"""The way back to an earlier configuration."""
 
 from __future__ import annotations
 
