@@ -208,6 +208,13 @@ class _SettingLet(Lifting):
                 )
         return None
 
+    async def became(self, scene: Scene, settled: Said, plan: str) -> Operation | None:
+        """They are gone, and every worker goes by what holds then."""
+        found = await super().became(scene, settled, plan)
+        if found is None or (await scene.get("/admin/config"))["agreed"]:
+            return found
+        return found.model_copy(update={"state": "running", "words": "not all workers go by it yet"})
+
     async def after(self, scene: Scene, settled: Said) -> str:
         """What holds now."""
         return self.words((await scene.get("/admin/config"))["config"], settled)
