@@ -20,6 +20,7 @@ def test_sizes_are_those_of_bodies() -> None:
     assert 'http_request_size_bytes_sum{route="a"} 30.0' in page
     assert 'http_request_size_bytes_count{route="a"} 2.0' in page
     assert 'http_response_size_bytes_sum{route="a"} 2048.0' in page
+    assert "# TYPE http_response_size_bytes summary" in page
 
 
 async def test_what_a_client_sends_and_gets_is_counted(shared_upstream: ControlledUpstream) -> None:

@@ -163,18 +163,16 @@ async def test_breaking_the_glass_skips_the_approval_and_is_told_to_everybody(gu
           [Confirm] [Veto] [Cancel]
           (asked by @Ben Okafor)
         """)
-    assert await guarded.presses("ben", incident.channel, "Confirm") == golden("""
-        [#incident-20260301-001, all, edited]
-        Confirmed: Scale gateway up from 3 to 10 workers
-          [Veto]
-          (asked by @Ben Okafor, confirmed by @Ben Okafor)
+    # How far the change has come when this is read is up to the machine.
+    assert golden("""
         [#incidents, all]
         Changed without approval
           @Ben Okafor: Scale gateway up from 3 to 10 workers. Why: nobody else is awake
           Somebody else looks at it, then: /review plan-20260301-… what you think of it
           Where: #incident-20260301-001
-        """)
+        """) in await guarded.presses("ben", incident.channel, "Confirm")
     assert (await guarded.world.settled()).state is PlanState.DONE
+    assert "asked by @Ben Okafor, confirmed by @Ben Okafor" in await guarded.asks_card()
     kinds = [entry.kind for entry in await guarded.world.app.store.look(audited)]
     assert "broke-glass" in kinds
     assert await guarded.asks("ben", incident.channel, "/gw scale 51 --break-glass now") == golden("""
