@@ -25,6 +25,8 @@ ORDERS = {
     "/admin/upstreams/overrides": "overrides",
     "/admin/config/overrides": "overrides",
     "/admin/blocks": "blocks",
+    "/admin/blocks/clients": "blocks",
+    "/admin/faults": "faults",
 }
 
 
