@@ -48,11 +48,11 @@ async def test_what_is_no_way_back_is_refused(here: Steered) -> None:
     now = here.ask("/admin/config")["number"]
     assert (await here.says(f"/gw config rollback {now}")).startswith(f"Configuration {now} holds already.")
     assert (await here.says("/gw config rollback 999")).startswith(
-        "There is no configuration 999 in this run of gateway"
+        "There is no configuration 999 of gateway any more, or not yet."
     )
     assert (await here.says("/gw config rollback 0")).startswith("There is no configuration 0.")
     assert (await here.says("/gw config diff 998 999")).startswith(
-        "There is no configuration 998 in this run of gateway"
+        "There is no configuration 998 of gateway any more, or not yet."
     )
     here.order("/admin/config/overrides", changes={"logging.level": "DEBUG"})
     said = await here.says(f"/gw config rollback {now}")
@@ -90,3 +90,16 @@ async def test_a_plan_is_void_where_another_configuration_has_come(here: Steered
     assert (await here.bot.settled()).detail.startswith(
         f"the target changed since it was planned (configuration {now} → {now + 1})"
     )
+
+
+async def test_who_would_be_let_in_again_is_said_before(here: Steered) -> None:
+    first = here.ask("/admin/config")["number"]
+    document = yaml.safe_load(here.process.config_path.read_text())
+    document["ip_filter"] = {"deny": ["192.0.2.0/24"]}
+    here.process.config_path.write_text(yaml.safe_dump(document))
+    here.process.admin.post("/admin/config/reload", json={"actor": "zoe"}).raise_for_status()
+    said = await here.says(f"/gw config rollback {first}")
+    assert "Careful: it changes who is let in: ip_filter.deny" in said
+    await here.says("/deny")
+    slow_log(here, 60)
+    assert "Careful" not in await here.says(f"/gw config rollback {first + 1}")

@@ -92,7 +92,7 @@ class GatewayTelling(GatewayOrders):
         for number in (before, after):
             if number not in known:
                 raise NotFound(
-                    f"There is no configuration {number} in this run of {self._name}.",
+                    f"There is no configuration {number} of {self._name} any more, or not yet.",
                     hint="I know",
                     allowed=[str(one) for one in known],
                 )

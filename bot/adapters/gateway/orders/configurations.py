@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bot.adapters.gateway.orders.order import Document, Note, Order, Said, Scene, ago, plan_of
 from commands.errors import Conflict, NotFound, Refusal
 from commands.ports import Draft, Operation, Rejected
 from commands.presentation.words import counted, cut, first_lines
+
+#: Keys that decide who is believed, and who may ask.
+_ADMITS = re.compile(
+    r"^(?:admin|auth|ip_filter)\.|^server\.trusted_proxies|^maintenance\.bypass_|^routes$"
+    r"|^routes\..*(?:auth_required|roles|permissions|path|ip_filter)"
+)
 
 
 class Rollback(Order):
@@ -23,7 +30,9 @@ class Rollback(Order):
         if wanted is None:
             numbers = [str(one["number"]) for one in versions]
             raise NotFound(
-                f"There is no configuration {number} in this run of {scene.service}.", hint="I know", allowed=numbers
+                f"There is no configuration {number} of {scene.service} any more, or not yet.",
+                hint="I know",
+                allowed=numbers,
             )
         changes = await _changes(scene, current["number"], number)
         return Draft(
@@ -35,6 +44,7 @@ class Rollback(Order):
                 ("Now", _told(current, scene)),
                 ("Then", _told(wanted, scene)),
                 ("The file", "stays as it is, and is loaded when it changes, and at the next start: put it right, too"),
+                *_careful(changes),
             ),
             diff=first_lines([line for one in changes for line in lines_of(one)]),
         )
@@ -95,6 +105,12 @@ async def _changes(scene: Scene, before: int, after: int) -> list[Document]:
     overrides = (await scene.get("/admin/config/overrides"))["overrides"]
     held = [key for one in overrides for key in one["changes"]]
     return [one for one in found if not any(f"{one['key']}.".startswith(f"{key}.") for key in held)]
+
+
+def _careful(changes: list[Document]) -> tuple[tuple[str, str], ...]:
+    """An earlier one may let in again who was shut out since."""
+    keys = [one["key"] for one in changes if _ADMITS.search(one["key"])]
+    return (("Careful", f"it changes who is let in: {cut(', '.join(keys), 300)}"),) if keys else ()
 
 
 def _is_override(version: Document) -> bool:
