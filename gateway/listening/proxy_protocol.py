@@ -66,4 +66,6 @@ def client_of(header: bytes) -> str | None:
         return None
     if not header.startswith(_WORD) and header[13] & 0x0F != _STREAM:
         raise BadHeaderError("it is of datagrams")
-    return str(found.source[0])
+    client = found.source[0]
+    # A balancer that listens for both kinds tells of clients with IPv4 as IPv6; they are known by their own addresses.
+    return str(getattr(client, "ipv4_mapped", None) or client)

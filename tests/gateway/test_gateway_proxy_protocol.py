@@ -28,6 +28,7 @@ from tests.gateway.upstream import ControlledUpstream
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 V4 = bytes([192, 0, 2, 7, 192, 0, 2, 1]) + (4711).to_bytes(2, "big") + (443).to_bytes(2, "big")
 V6 = ipaddress.ip_address("2001:db8::7").packed + ipaddress.ip_address("2001:db8::1").packed + b"\x12\x34\x01\xbb"
+MAPPED = bytes(10) + b"\xff\xff" + V4[:4] + bytes(10) + b"\xff\xff" + V4[4:8] + V4[8:]
 LINE = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
 ASK = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -46,6 +47,8 @@ GOOD: list[tuple[bytes, str | None]] = [
     (b"PROXY UNKNOWN " + b"ffff:" * 7 + b"ffff " + b"ffff:" * 7 + b"ffff 65535 65535\r\n", None),
     (second(1, 0x11, V4), "192.0.2.7"),
     (second(1, 0x21, V6), "2001:db8::7"),
+    (second(1, 0x21, MAPPED), "192.0.2.7"),
+    (b"PROXY TCP6 ::ffff:192.0.2.7 ::ffff:192.0.2.1 4711 443\r\n", "192.0.2.7"),
     (second(1, 0x11, V4 + b"\x04\x00\x02no" + b"\xea\x00\x03\x01vp"), "192.0.2.7"),
     (second(0, 0x00, b""), None),
     (second(0, 0x11, V4), None),
