@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from gateway.proxy import rewriting
-from gateway.proxy.message import Headers, Refused, RequestHead
+from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.rewriting import HeaderEdits, sent_id, upstream_request
+from tests.gateway.reading import HeadsOnly
 
 LIMITS = Limits(head=4000, target=100, body=1000)
 PEERS = (Peer(b"192.0.2.1", trusted=False), Peer(b"10.0.0.1", trusted=True))
@@ -32,26 +33,8 @@ ENDS = [
 ]  # fmt: skip
 
 
-class Told:
-    """What a reader has read."""
-
-    def __init__(self) -> None:
-        self.heads: list[RequestHead] = []
-
-    def request_started(self, head: RequestHead) -> None:
-        self.heads.append(head)
-
-    def request_body(self, chunk: bytes) -> None:
-        raise AssertionError(chunk)
-
-    def request_trailers(self, fields: Headers) -> None:
-        raise AssertionError(fields)
-
-    def request_ended(self) -> None: ...
-
-
 def by_the_parser(data: bytes) -> tuple[list[RequestHead], str | None]:
-    told = Told()
+    told = HeadsOnly()
     reader = RequestReader(told, LIMITS)
     reader.started = True  # So nothing is read but by the parser.
     try:
@@ -91,7 +74,7 @@ def test_what_was_sent_before_changes_nothing(seed: int) -> None:
     chance = random.Random(seed)
     short = 0
     for _ in range(400):
-        reader = RequestReader(Told(), LIMITS)
+        reader = RequestReader(HeadsOnly(), LIMITS)
         known = [some_head(chance) for _ in range(2)]
         for _ in range(6):
             short += judged(reader, chance.choice(known) if chance.random() < 0.5 else some_head(chance), chance)
@@ -100,7 +83,7 @@ def test_what_was_sent_before_changes_nothing(seed: int) -> None:
 
 def test_an_id_that_is_not_written_plainly_is_the_first_one_still() -> None:
     data = b"GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id:  two\r\nX-Correlation-ID: a\r\n\r\n"
-    head = RequestReader(Told(), LIMITS).whole(data)
+    head = RequestReader(HeadsOnly(), LIMITS).whole(data)
     assert head is not None
     assert head.block is not None
     assert head.block.sent_id == b"two"
@@ -115,7 +98,7 @@ def test_lines_of_all_are_written_once_where_each_request_has_lines_of_its_own(m
 
     request_lines = rewriting._request_lines
     monkeypatch.setattr(rewriting, "_request_lines", counted)
-    reader = RequestReader(Told(), LIMITS)
+    reader = RequestReader(HeadsOnly(), LIMITS)
     for number in range(10):
         head = reader.whole(b"GET / HTTP/1.1\r\nX-Request-Id: n%d\r\nHost: h\r\nX-A: b\r\n\r\n" % number)
         assert head is not None

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from gateway.auth.authentication import Authentication
 from gateway.auth.settings import AuthSettings
 from gateway.proxy import plain_heads
-from gateway.proxy.message import Refused, RequestHead, ResponseHead
+from gateway.proxy.message import Refused, ResponseHead
 from gateway.proxy.plain_heads import PlainAnswer, plain_answer, plain_request
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.upstream import UpstreamConnection
 from gateway.telemetry.tally import Tally
+from tests.gateway.reading import Heard, ParserOnly, WholeFirst
 
 LIMITS = Limits(head=600, target=60, body=1000)
 METHODS = ["GET", "POST", "HEAD", "PURGE", "CONNECT", "get", "G T"]
@@ -41,41 +42,6 @@ ANSWER_LINES = [
     "HTTP/1.1 200 OK", "HTTP/1.1 200 OK", "HTTP/1.1 200 ", "HTTP/1.1 200", "HTTP/1.1 404 Not \xe9", "HTTP/1.1 204 No",
     "HTTP/1.1 304 No", "HTTP/1.0 200 OK", "HTTP/1.1 101 Up", "HTTP/1.1 100 Go", "HTTP/1.1 600 Odd", "HTTP/2 200",
 ]  # fmt: skip
-
-
-class Heard:
-    """Remembers what a reader tells it."""
-
-    def __init__(self) -> None:
-        self.told: list[Any] = []
-
-    def request_started(self, head: RequestHead) -> None:
-        self.told.append(head)
-
-    def request_body(self, chunk: bytes) -> None:
-        self.told.append(("body", chunk))
-
-    def request_ended(self) -> None:
-        self.told.append("ended")
-
-
-class ParserOnly(RequestReader):
-    """Leaves everything to the parser."""
-
-    def _without_plain(self, chunk: bytes) -> bytes:
-        return chunk
-
-
-class WholeFirst(RequestReader):
-    """Asks for whole requests, as a connection does, before it leaves what is none to `feed`."""
-
-    def feed(self, chunk: bytes) -> None:
-        head = self.whole(chunk)
-        if head is None:
-            super().feed(chunk)
-        else:
-            self._sink.request_started(head)
-            self._sink.request_ended()
 
 
 def _heard(kind: type[RequestReader], parts: list[bytes]) -> tuple[list[Any], str | None]:

@@ -13,11 +13,12 @@ from gateway.auth.authentication import Authentication
 from gateway.auth.credentials import token_id
 from gateway.configured import Configured
 from gateway.proxy.admission import Rule
-from gateway.proxy.message import Refused, RequestHead
+from gateway.proxy.message import Refused
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.rewriting import HeaderEdits
 from gateway.settings import ProxySettings, RouteSettings, Settings
 from gateway.telemetry.tally import Tally
+from tests.gateway.reading import HeadsOnly
 from tests.gateway.running import settings_for
 from tests.gateway.signing import API_KEY, SECRET, api_key_entry, token
 from tests.gateway.stage import Answer, Caller, Stage, staged
@@ -31,30 +32,15 @@ def received(answer: Answer) -> Received:
     return Received(**answer.json())
 
 
-class Told:
-    """Who is told what a reader reads."""
-
-    def __init__(self) -> None:
-        self.heads: list[RequestHead] = []
-
-    def request_started(self, head: RequestHead) -> None:
-        self.heads.append(head)
-
-    def request_body(self, chunk: bytes) -> None:
-        raise AssertionError(chunk)
-
-    def request_ended(self) -> None: ...
-
-
 def reader() -> RequestReader:
-    made = RequestReader(Told(), LIMITS)
+    made = RequestReader(HeadsOnly(), LIMITS)
     assert made.whole(b"GET /first HTTP/1.1\r\nHost: h\r\nX-A: b\r\n\r\n") is not None
     return made
 
 
 def outcome(one: RequestReader, data: bytes) -> list[Any]:
     told = one._sink
-    assert isinstance(told, Told)
+    assert isinstance(told, HeadsOnly)
     try:
         one.feed(data)
     except Refused as refused:
@@ -91,7 +77,7 @@ def test_only_the_line_of_a_repeated_request_is_read(line: bytes, expected: tupl
 def test_what_is_more_than_a_plain_line_is_left_to_the_parser(line: bytes) -> None:
     made = reader()
     assert made.whole(line + REST) is None
-    assert outcome(made, line + REST) == outcome(RequestReader(Told(), LIMITS), line + REST)
+    assert outcome(made, line + REST) == outcome(RequestReader(HeadsOnly(), LIMITS), line + REST)
 
 
 def test_a_head_that_has_begun_before_is_no_repeated_one() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.proxy import framing, target
 from gateway.proxy.faults import ActiveFaults
-from gateway.proxy.message import Headers, Refused, RequestHead
+from gateway.proxy.message import Refused, RequestHead
 from gateway.proxy.peers import Peer, TrustedProxies
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.routing import NoRoute, Route, RoutingTable
@@ -30,30 +30,10 @@ from gateway.telemetry.records import as_text, record
 from gateway.telemetry.redaction import clean
 from gateway.telemetry.tally import Tally
 from gateway.telemetry.window import total_of
+from tests.gateway.reading import Heard
 from tests.gateway.reports import report_of
 
 LIMITS = Limits(head=4096, target=512, body=1000)
-
-
-class Heard:
-    """Remembers what a reader tells it."""
-
-    def __init__(self) -> None:
-        self.heads: list[RequestHead] = []
-        self.bodies: list[bytes] = []
-        self.ended = 0
-
-    def request_started(self, head: RequestHead) -> None:
-        self.heads.append(head)
-        self.bodies.append(b"")
-
-    def request_trailers(self, fields: Headers) -> None: ...
-
-    def request_body(self, chunk: bytes) -> None:
-        self.bodies[-1] += chunk
-
-    def request_ended(self) -> None:
-        self.ended += 1
 
 
 REQUESTS = (

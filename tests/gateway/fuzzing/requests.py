@@ -12,6 +12,7 @@ from gateway.proxy.peers import Peer, TrustedProxies, ip_of
 from gateway.proxy.reader import Limits, RequestReader
 from gateway.proxy.rewriting import HeaderEdits, correlation_id, upstream_request
 from tests.gateway.fuzzing.judging import Read, by_referee, cuts, demand
+from tests.gateway.reading import ParserOnly, WholeFirst
 
 _WIDE = Limits(head=65_536, target=16_384, body=1_000_000)
 _NARROW = Limits(head=256, target=64, body=64)
@@ -47,25 +48,6 @@ class Heard:
         if self.begun is not None:
             self.whole.append(self.begun)
             self.begun = None
-
-
-class ParserOnly(RequestReader):
-    """Leaves everything to the parser."""
-
-    def _without_plain(self, chunk: bytes) -> bytes:
-        return chunk
-
-
-class WholeFirst(RequestReader):
-    """Asks for whole requests, as a connection does, before it leaves what is none to `feed`."""
-
-    def feed(self, chunk: bytes) -> None:
-        head = self.whole(chunk)
-        if head is None:
-            super().feed(chunk)
-        else:
-            self._sink.request_started(head)
-            self._sink.request_ended()
 
 
 def _read(kind: type[RequestReader], parts: list[bytes], limits: Limits) -> tuple[Heard, str | None, bool]:
