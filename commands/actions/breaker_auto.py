@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands.actions.action import Options
-from commands.actions.ordering import Ordered
+from commands.actions.ordering import OfPlan, Ordered
 from commands.grammar.arguments import Word
 from commands.ports import Draft
 
@@ -19,10 +19,8 @@ class BreakerAutoArgs(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BreakerAutoOf(BreakerAutoArgs):
-    """The way back from one plan: what others have ordered stays."""
-
-    of: str
+class BreakerAutoOf(OfPlan, BreakerAutoArgs):
+    """`/gw breaker auto` as the way back from a plan."""
 
 
 class BreakerAuto(Ordered[BreakerAutoArgs]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from commands.actions.action import Options
-from commands.actions.ordering import Ordered
+from commands.actions.ordering import OfPlan, Ordered
 from commands.ports import Draft
 
 
@@ -15,10 +15,8 @@ class LoglevelAutoArgs(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoglevelAutoOf(LoglevelAutoArgs):
-    """The way back from one plan: what others have ordered stays."""
-
-    of: str
+class LoglevelAutoOf(OfPlan, LoglevelAutoArgs):
+    """`/gw loglevel auto` as the way back from a plan."""
 
 
 class LoglevelAuto(Ordered[LoglevelAutoArgs]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
 from commands.actions.action import Options
@@ -12,6 +13,13 @@ from commands.ports import Workload
 from commands.registry import ADMIN
 
 A = TypeVar("A", bound=Options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfPlan:
+    """What is taken back is the order of one plan: what others have ordered stays."""
+
+    of: str
 
 
 class Ordered(Alteration[A]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands.actions.action import Options
-from commands.actions.ordering import Ordered
+from commands.actions.ordering import OfPlan, Ordered
 from commands.grammar.arguments import Word
 from commands.ports import Draft
 
@@ -19,10 +19,8 @@ class RouteEnableArgs(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RouteEnableOf(RouteEnableArgs):
-    """The way back from one plan: what others have ordered stays."""
-
-    of: str
+class RouteEnableOf(OfPlan, RouteEnableArgs):
+    """`/gw route enable` as the way back from a plan."""
 
 
 class RouteEnable(Ordered[RouteEnableArgs]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from commands.actions.action import Options
-from commands.actions.ordering import Ordered
+from commands.actions.ordering import OfPlan, Ordered
 from commands.grammar.arguments import Word
 from commands.ports import Draft
 
@@ -20,10 +20,8 @@ class UndrainArgs(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UndrainOf(UndrainArgs):
-    """The way back from one plan: what others have ordered stays."""
-
-    of: str
+class UndrainOf(OfPlan, UndrainArgs):
+    """`/gw undrain` as the way back from a plan."""
 
 
 class Undrain(Ordered[UndrainArgs]):

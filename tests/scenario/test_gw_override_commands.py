@@ -60,6 +60,8 @@ async def test_a_route_is_switched_off_by_two_and_on_by_one(here: Steered) -> No
     shown = done(await here.agreed("/gw route disable orders for 20m"))
     assert shown.startswith("Done: Disable the route orders: its requests are answered with 503\n")
     assert here.get("/orders/1").status_code == 503
+    # It counts when its second is over: what is measured before the next change has it, or that change made it worse.
+    here.eventually(lambda: here.ask("/admin/metrics/summary?window=30")["window"]["errors"] > 0)
     assert done(await here.runs("/gw route enable orders")).splitlines()[1] == "  Its requests are passed on"
     assert here.get("/orders/1").status_code == 200
     assert (await here.says("/gw route enable orders")).startswith("No order disables the route orders.")
