@@ -217,6 +217,10 @@ class DownstreamConnection(asyncio.Protocol):
         self.resume_body()
         return True
 
+    def untaken(self) -> int:
+        """How many bytes of its answer the client has yet to take, as far as they are seen."""
+        return untaken(self.transport)
+
     def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """The current exchange has written its whole answer."""
         self._current = None
