@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from tests.gateway.stage import staged, until
 from tests.gateway.upstream_http2 import Http2Upstream, document_for
@@ -15,7 +16,7 @@ async def test_what_waits_for_an_upstream_with_open_windows_is_bounded_by_its_co
         async with staged(document_for(upstream)) as stage, contextlib.AsyncExitStack() as stack:
             callers = [await stack.enter_async_context(stage.caller()) for _ in range(CLIENTS)]
             assert (await callers[0].get("/x")).status == 200
-            target = stage.plane._pools["backend"].targets[0]
+            target: Any = stage.plane._pools["backend"].targets[0]
             connection = target._connections[0]
             connection._wire.outbound_flow_control_window = 2**31 - 1  # As if the upstream had said so.
             upstream.do("vanish")
