@@ -110,8 +110,8 @@ def test_those_who_are_turned_away_are_counted_and_do_not_fill_the_log(stand: Ad
     before, asked = stand.gateway.refusals.counts.copy(), {"grep": "admin_unauthorized", "limit": 1000}
     with stand.client(None) as nobody, stand.client("viewer") as viewer:
         known = viewer.get("/admin/logs", params=asked).json()["total_matched"]
-        for number in range(50):
-            assert nobody.get("/admin/status", headers={"authorization": f"Bearer guess-{number}"}).status_code == 401
+        for _ in range(50):
+            assert nobody.get("/admin/status", headers={"authorization": "Bearer guess-1"}).status_code == 401
         assert viewer.post("/cache/optimize").status_code == 403
         told = viewer.get("/admin/logs", params=asked).json()
     assert told["total_matched"] <= known + 2
