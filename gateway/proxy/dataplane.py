@@ -309,6 +309,8 @@ class Dataplane:
             connection.check_deadlines(now)
         for pool in self._pools.values():
             pool.tick(now)
+        for pool in self._retired:
+            pool.close_idle(now)
         self.circuit_orders.tick(time.time())
         self.target_orders.tick(time.time())
         if self._cache is not None:
