@@ -49,14 +49,14 @@ class BearerToken:
         if caller is None:
             if digest is not None and not wait:
                 self._guesses.wrong(address, digest)
-            await self._refused(wait)(scope, receive, send)
+            await self._refused(wait, address)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         CALLER.set(caller.name)
         await self._app(scope, receive, send)
 
-    def _refused(self, wait: float) -> JSONResponse:
-        self._refusals.add("unauthorized", "the admin API was asked without a valid token")
+    def _refused(self, wait: float, address: str) -> JSONResponse:
+        self._refusals.add("unauthorized", "the admin API was asked without a valid token", address)
         if wait:
             seconds = math.ceil(wait)
             message = f"too many tokens from your address were wrong: try again in {seconds} s"

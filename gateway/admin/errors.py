@@ -31,9 +31,9 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
     """Have all errors of the app told alike; `refusals` counts those for want of a role."""
 
     @app.exception_handler(OperationError)
-    async def refused(_: Request, error: OperationError) -> JSONResponse:
+    async def refused(request: Request, error: OperationError) -> JSONResponse:
         if isinstance(error, ForbiddenError):
-            refusals.add("forbidden", str(error))
+            refusals.add("forbidden", str(error), request.client.host if request.client else "")
         return _error(_STATUSES.get(type(error), 422), error.code, str(error), error.found)
 
     @app.exception_handler(RequestValidationError)

@@ -51,6 +51,7 @@ class StandingOrders(BaseModel):
 
     version: Literal[1] = 1
     uid: str
+    revision: int
     workers: WorkerCount
     configuration: Held
     networks: Annotated[list[HeldBlock], Field(max_length=MAX_BLOCKS)]
@@ -66,9 +67,13 @@ class StandingOrders(BaseModel):
 
 def orders_of(gateway: Gateway) -> dict[str, Any]:
     """Those that hold, as JSON."""
-    current = gateway.configurations.current
+    current, revocations = gateway.configurations.current, list(gateway.credentials.registry.all())
+    if len(revocations) > MAX_REVOCATIONS:
+        words = f"only the last {MAX_REVOCATIONS} of {len(revocations)} revocations go over: set auth.revocations.path"
+        gateway.log("ERROR", "orders_lost", words)
     held = StandingOrders(
         uid=gateway.uid,
+        revision=gateway.revision,
         workers=WorkerCount(desired=gateway.fleet.desired, configured=gateway.settings.workers.count),
         configuration=Held(number=current.number, version=current.hash),
         networks=gateway.blocks.active(),
@@ -79,7 +84,7 @@ def orders_of(gateway: Gateway) -> dict[str, Any]:
         faults=gateway.faults.active(),
         overrides=gateway.configurations.overrides,
         operations=gateway.operations.all(),
-        revocations=list(gateway.credentials.registry.all())[-MAX_REVOCATIONS:],
+        revocations=revocations[-MAX_REVOCATIONS:],
     )
     return held.model_dump(mode="json")
 
@@ -98,10 +103,7 @@ async def go_by(gateway: Gateway, told: object) -> None:
     gateway.targets.overrides.restore(orders.targets)
     gateway.maintenance.restore(orders.maintenance)
     gateway.faults.restore(orders.faults)
-    for one in orders.revocations:
-        if gateway.credentials.registry.is_news(one):
-            gateway.credentials.registry.keep(one)
-            await gateway.credentials.apply(one)
+    await _revoke(gateway, orders.revocations)
     await _override(gateway, orders.overrides)
 
 
@@ -124,10 +126,26 @@ def _begin_as(gateway: Gateway, former: StandingOrders) -> None:
     """Be the same gateway, with as many workers as were scaled to, unless the settings ask for another number since."""
     limits, workers = gateway.settings.workers, former.workers
     gateway.uid = former.uid
+    gateway.revision += former.revision
     if workers.configured == limits.count:
         gateway.workers_at_start = min(max(workers.desired, limits.min), limits.max)
     gateway.configurations.count_on(former.configuration.number, former.configuration.version)
     gateway.fleet.rollout.number = gateway.configurations.current.number
+
+
+async def _revoke(gateway: Gateway, revocations: list[RevokedToken | ClientReset]) -> None:
+    """Those that its own file does not have already."""
+    registry = gateway.credentials.registry
+    for one in revocations:
+        if not registry.is_news(one):
+            continue
+        try:
+            registry.add(one)
+        except OSError as error:
+            registry.keep(one)
+            words = f"a revocation of the former gateway holds, but cannot be written down: {error}"
+            gateway.log("ERROR", "revocation_not_recorded", words)
+        await gateway.credentials.apply(one)
 
 
 async def _override(gateway: Gateway, overrides: list[ConfigOverride]) -> None:

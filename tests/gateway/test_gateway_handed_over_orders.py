@@ -166,3 +166,25 @@ def test_what_ran_when_the_former_left_has_failed_and_is_known_by_its_name(pair:
     pair.hand_over(told)
     found = pair.sees.get("/admin/operations/plan-7").json()
     assert (found["state"], found["error"]) == ("failed", "a newer process of the gateway took over meanwhile")
+
+
+def test_a_revocation_that_cannot_be_written_down_holds_all_the_same(pair: Pair, tmp_path: Path) -> None:
+    said = {"actor": "ana", "reason": "a leak"}
+    pair.asks.post("/api/clients/console/revoke", json=said).raise_for_status()
+    registry = pair.new.gateway.credentials.registry
+    registry._path = tmp_path  # A directory is no file to write into.
+    pair.hand_over(orders_of(pair.old.gateway))
+    assert registry.client("console") is not None
+    found = pair.sees.get("/admin/logs", params={"grep": "revocation_not_recorded"}).json()["records"]
+    assert "holds, but cannot be written down" in found[0]["message"]
+
+
+def test_revocations_that_have_no_room_are_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A patch: nobody waits until a hundred thousand tokens are revoked.
+    monkeypatch.setattr("gateway.supervisor.standing_orders.MAX_REVOCATIONS", 1)
+    for client in ("console", "batch"):
+        pair.asks.post(f"/api/clients/{client}/revoke", json={"actor": "ana"}).raise_for_status()
+    told = orders_of(pair.old.gateway)
+    assert [one["client"] for one in told["revocations"]] == ["batch"]
+    found = pair.asks.get("/admin/logs", params={"grep": "orders_lost"}).json()["records"]
+    assert "only the last 1 of 2 revocations go over: set auth.revocations.path" in found[0]["message"]
