@@ -222,6 +222,23 @@ class Configurations:
         with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
             await self._exclusively(lambda: self._change(self.current.base, left, why), None)
 
+    def count_on(self, number: int, version: str) -> None:
+        """Count on from the one that held in the former process: a number is of one configuration alone."""
+        first = self.current
+        if first.number <= number and (first.number, first.hash) != (number, version):
+            del self._versions[first.number]
+            self._add(replace(first, number=number + 1))
+
+    async def take_over(self, overrides: list[ConfigOverride]) -> None:
+        """Have what was overridden in the former process hold, in place of all; what no longer fits is left out.
+
+        Raises:
+            ConfigRefusedError, OSError: nothing was changed.
+        """
+        if [one.id for one in overrides] != [one.id for one in self.overrides]:
+            why = Occasion("override", "gateway", "taken over from the former process")
+            await self._exclusively(lambda: self._change(self.current.base, overrides, why), None)
+
     def check(self) -> list[Difference]:
         """What loading the source would change.
 
