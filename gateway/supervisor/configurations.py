@@ -140,6 +140,13 @@ class Configurations:
         """The one that holds."""
         return self._versions[max(self._versions)]
 
+    @property
+    def rolled_back(self) -> Version | None:
+        """The rollback that holds, with or without overrides above it; the source says something else."""
+        loaded = (one for one in self.versions() if not one.occasion.cause.startswith("override"))
+        newest = next(loaded, None)
+        return newest if newest is not None and newest.occasion.cause == "rollback" else None
+
     def versions(self) -> list[Version]:
         """Those that are kept, the newest first."""
         return sorted(self._versions.values(), key=lambda one: -one.number)

@@ -38,10 +38,11 @@ class WorkerCount(BaseModel):
 
 
 class Held(BaseModel):
-    """The configuration that holds: its number, and its hash."""
+    """The configuration that holds: its number and hash, and to which one an operator had gone back, who and why."""
 
     number: int
     version: str
+    rolled_back: str | None
 
 
 class StandingOrders(BaseModel):
@@ -75,7 +76,7 @@ def orders_of(gateway: Gateway) -> dict[str, Any]:
         uid=gateway.uid,
         revision=gateway.revision,
         workers=WorkerCount(desired=gateway.fleet.desired, configured=gateway.settings.workers.count),
-        configuration=Held(number=current.number, version=current.hash),
+        configuration=Held(number=current.number, version=current.hash, rolled_back=_rolled_back(gateway)),
         networks=gateway.blocks.active(),
         clients=gateway.client_blocks.active(),
         circuits=gateway.circuit_overrides.active(),
@@ -87,6 +88,12 @@ def orders_of(gateway: Gateway) -> dict[str, Any]:
         revocations=revocations[-MAX_REVOCATIONS:],
     )
     return held.model_dump(mode="json")
+
+
+def _rolled_back(gateway: Gateway) -> str | None:
+    found = gateway.configurations.rolled_back
+    why = None if found is None else found.occasion
+    return None if why is None else f"configuration {why.rolled_back_to}, by {why.actor} ({why.reason})"
 
 
 async def go_by(gateway: Gateway, told: object) -> None:
@@ -129,6 +136,9 @@ def _begin_as(gateway: Gateway, former: StandingOrders) -> None:
     gateway.revision += former.revision
     if workers.configured == limits.count:
         gateway.workers_at_start = min(max(workers.desired, limits.min), limits.max)
+    if former.configuration.rolled_back is not None:
+        words = f"the former gateway had gone back to {former.configuration.rolled_back}; this one goes by its own file"
+        gateway.log("WARNING", "rollback_over", words)
     gateway.configurations.count_on(former.configuration.number, former.configuration.version)
     gateway.fleet.rollout.number = gateway.configurations.current.number
 

@@ -158,6 +158,21 @@ def test_what_is_not_understood_is_an_error_in_the_log(pair: Pair, told: object,
     assert words in pair.lost()[0]
 
 
+def test_a_rollback_that_ends_because_the_newer_process_goes_by_its_file_is_told(pair: Pair, tmp_path: Path) -> None:
+    pair.old.document["logging"]["slow_request_ms"] = 7
+    pair.old.write()
+    for path, more in (("reload", {}), ("rollback", {"number": 1})):
+        said = {"actor": "ana", "reason": "it is slow", **more}
+        pair.asks.post(f"/admin/config/{path}", json=said).raise_for_status()
+    pair.order("/admin/config/overrides", changes={"logging.level": "DEBUG"})
+    with AdminStand(tmp_path / "new") as starting, starting.client() as sees:
+        starting.gateway.fleet.desired = 0  # As before its workers are started.
+        told = orders_of(pair.old.gateway)
+        asyncio.run_coroutine_threadsafe(go_by(starting.gateway, told), starting.loop).result(60)
+        found = sees.get("/admin/logs", params={"grep": "rollback_over"}).json()["records"]
+    assert "had gone back to configuration 1, by ana (it is slow); this one goes by its own file" in found[0]["message"]
+
+
 def test_what_ran_when_the_former_left_has_failed_and_is_known_by_its_name(pair: Pair) -> None:
     body = {"operation_id": "plan-7", "actor": "ana", "reason": "", "replicas": 2}
     pair.asks.post("/admin/scale", json=body).raise_for_status()
