@@ -110,7 +110,13 @@ def test_orders_of_every_kind_go_over_with_their_ids_and_what_is_given_last_coun
     pair.order("/admin/upstreams/overrides", upstream="backend", weights={"blue": 7})
     pair.order("/admin/maintenance", routes=["default"], message="Back soon.")
     pair.order("/admin/faults", route="default", latency_ms=5)
+    pair.new.gateway.fleet.desired = 0  # As before its workers are started.
     pair.hand_over(orders_of(pair.old.gateway))
+    pair.new.gateway.fleet.desired = 1
+    known = pair.sees.get("/admin/logs", params={"grep": "orders_taken_over"}).json()["records"][0]["message"]
+    assert known == (
+        "of the former gateway's operators: 1 networks, 1 clients, 1 circuits, 1 targets, 1 faults, 1 maintenance"
+    )
     pair.order("/admin/config/overrides", changes={"routes.default.enabled": False})
     pair.hand_over(orders_of(pair.old.gateway))
     for path in _LISTS:
