@@ -16,8 +16,8 @@ import yaml
 
 from bot.demo.people import ON_CALL, PEOPLE
 from tests.faults.client import SECRET, Console
-from tests.faults.forked import Forked
 from tests.faults.record import Record
+from tests.forked import Forked
 from tests.simulators.gateway.server import TOKEN, GatewaySimulator
 from tests.waiting import eventually
 
@@ -91,7 +91,7 @@ class BotProcess:
     def start(self) -> None:
         """Start it, and wait until the console answers."""
         arguments, environment = self._prepared()
-        self._process = process = Forked(arguments, log=self.log, cwd=self._directory, env=environment)
+        self._process = process = Forked("bot.cli", arguments, log=self.log, cwd=self._directory, env=environment)
 
         def up() -> bool:
             assert process.poll() is None, f"the bot ended: {self.said()}"

@@ -8,8 +8,6 @@ import os
 import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -20,6 +18,8 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import yaml
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests"
@@ -67,14 +67,8 @@ class RunningGateway:
         self.config_path.write_text(yaml.safe_dump(document))
         self.log_path = directory / "gateway.log"
         self._lines: queue.Queue[str] = queue.Queue()
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_path)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=ROOT,
-                text=True,
-            )
+        arguments = ["serve", "--config", str(self.config_path)]
+        self.process = Forked("gateway.cli", arguments, log=self.log_path, cwd=ROOT, env=os.environ, read=True)
         self._reader = threading.Thread(target=self._read_stdout, daemon=True)
         self._reader.start()
         self.ready = self._wait_until_ready()
