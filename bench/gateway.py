@@ -24,7 +24,7 @@ from pathlib import Path
 from bench import gateway_load, gateway_peers
 from bench.client import BenchError
 from bench.gateway_peers import Running
-from bench.gateway_policies import Policy, known, on_redis
+from bench.gateway_policies import AWAKE, Policy, known, on_redis
 from bench.processes import beside
 
 KEYS = (
@@ -36,6 +36,8 @@ Start = Callable[[], contextlib.AbstractContextManager[Running]]
 PLAIN, GUARDED, NGINX, ENVOY, ENVOY_GUARDED = (
     "ours", "ours with policies", "nginx", "envoy", "envoy with policies",
 )  # fmt: skip
+#: Told for latency only, and in no figure of the last line: it is a setting that costs a processor.
+POLLING = "ours, busy polling"
 #: The same where each request has an id and a trace of its own: nothing that is known of another head is of any use.
 UNALIKE = {GUARDED: "ours, no heads alike", ENVOY_GUARDED: "envoy, no heads alike"}
 
@@ -165,12 +167,14 @@ def _measured(bench: Bench) -> dict[str, float | None]:
                         bench.throughput(UNALIKE[name], running, own_id_each=1)
                     if number == 0:
                         bench.latency(name, running.port)
+        with gateway_peers.tocsin(bench.directory, POLLING, bench.own_core, behind.port, (*policies, AWAKE)) as running:
+            bench.latency(POLLING, running.port)
         _replicas(bench, servers[GUARDED])
         no_redis = _redis(bench, behind.port, policies)
     if no_redis:
         print(f"redis_vs_local is not measured: {no_redis}")
-    bench.told(["upstream alone", *servers, *UNALIKE.values(), *([] if no_redis else [LOCAL, REDIS])])
-    bench.told_besides(list(servers))
+    bench.told(["upstream alone", *servers, POLLING, *UNALIKE.values(), *([] if no_redis else [LOCAL, REDIS])])
+    bench.told_besides([*servers, POLLING])
     return _result(bench, complete=not missing)
 
 

@@ -1,25 +1,13 @@
-"""The loads of the gateway's benchmark: wrk, and requests at a constant rate.
-
-`python -m bench.gateway_load PORT RATE SECONDS CONNECTIONS` sends at that rate and prints a line of JSON. Latency
-counts from when a request was due: one that is due while all connections are busy waits for one, and its waiting
-counts, so nothing is left out because the server was slow (coordinated omission). What the sender itself was late is
-told as well.
-"""
+"""The loads of the gateway's benchmark: wrk, and requests at a constant rate (`bench/gateway_rate.py`)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections import deque
 from dataclasses import dataclass
-
-import uvloop
 
 from bench.client import HOST, BenchError
 from bench.gateway_token import TOKEN
@@ -43,9 +31,6 @@ PATH = "/api/orders/{order}?fields=id,total,lines&page={page}"
 #: So often a request has an id and a trace of its own, as those of a browser's script and of another service have.
 OWN_ID_EACH = 4
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
-_WAKE_SECONDS = 0.001
-_PATIENCE_SECONDS = 3.0
-_PREPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -88,7 +73,7 @@ def _latency(text: str, percent: str) -> float:
 
 def at_rate(port: int, *, rate: int, seconds: int, connections: int, core: str) -> dict[str, float]:
     """What came of a constant rate, sent by a process of its own. Raises BenchError."""
-    command = ["taskset", "-c", core, sys.executable, "-m", "bench.gateway_load"]
+    command = ["taskset", "-c", core, sys.executable, "-m", "bench.gateway_rate"]
     command += [str(one) for one in (port, rate, seconds, connections)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -124,121 +109,3 @@ def request(number: int = 1) -> bytes:
         lines += [f"X-Request-Id: {own}", f"Traceparent: 00-{own}-{own[16:]}-01"]
     lines += [f"Host: {HOST}", *(f"{name}: {value}" for name, value in HEADERS.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-class Caller(asyncio.Protocol):
-    """One connection; each answer is as long as the first."""
-
-    def __init__(self, rate: Rate) -> None:
-        self._rate = rate
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._size = 0
-        self._have = 0
-        self._due = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
-        self._rate.free.append(self)
-
-    def ask(self, due: float, request: bytes) -> None:
-        self._due, self._have = due, 0
-        assert self._transport is not None
-        self._transport.write(request)
-
-    def data_received(self, data: bytes) -> None:
-        if self._have == 0 and not data.startswith(b"HTTP/1.1 200"):
-            self._rate.failed(f"not a 200: {data[:200]!r}")
-        self._have += len(data)
-        if not self._size:
-            self._measure(data)
-        if self._have == self._size:
-            self._rate.answered(self, self._due)
-        elif self._have > self._size > 0:
-            self._rate.failed("an answer was longer than the first")
-
-    def _measure(self, data: bytes) -> None:
-        self._buffer += data
-        head, found, _ = self._buffer.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        if found and length is None:
-            self._rate.failed("an answer without a length")
-        elif found and length is not None:
-            self._size = len(head) + 4 + int(length[1])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._rate.failed(f"a connection was closed: {exc}")
-
-
-class Rate:
-    """Sends when it is time, and keeps when each answer came."""
-
-    def __init__(self, rate: int, seconds: int) -> None:
-        self._each = 1 / rate
-        self._total = rate * seconds
-        self._requests = [request(number) for number in range(1, _PREPARED + 1)]
-        self._sent = 0
-        self._waiting: deque[float] = deque()
-        self._loop = asyncio.get_running_loop()
-        self._began = 0.0
-        self.free: list[Caller] = []
-        self.late: list[float] = []
-        self.taken: list[float] = []
-        self.over: asyncio.Future[None] = self._loop.create_future()
-
-    def start(self) -> None:
-        self._began = time.perf_counter() + 0.05
-        self._wake()
-
-    def _wake(self) -> None:
-        now = time.perf_counter()
-        due_count = min(self._total, int((now - self._began) / self._each) + 1) if now >= self._began else 0
-        while self._sent < due_count:
-            due = self._began + self._sent * self._each
-            self._sent += 1
-            self.late.append(now - due)
-            if self.free:
-                self.free.pop().ask(due, self._requests[self._sent % _PREPARED])
-            else:
-                self._waiting.append(due)
-        if self._sent < self._total and not self.over.done():
-            self._loop.call_later(_WAKE_SECONDS, self._wake)
-
-    def answered(self, caller: Caller, due: float) -> None:
-        self.taken.append(time.perf_counter() - due)
-        if self._waiting:
-            caller.ask(self._waiting.popleft(), self._requests[len(self.taken) % _PREPARED])
-        else:
-            self.free.append(caller)
-        if len(self.taken) == self._total and not self.over.done():
-            self.over.set_result(None)
-
-    def failed(self, why: str) -> None:
-        if not self.over.done():
-            self.over.set_exception(BenchError(why))
-
-
-async def _measure(port: int, rate: int, seconds: int, connections: int) -> dict[str, float]:
-    sending = Rate(rate, seconds)
-    loop = asyncio.get_running_loop()
-    for _ in range(connections):
-        await loop.create_connection(lambda: Caller(sending), HOST, port)
-    began = time.perf_counter()
-    sending.start()
-    done, _ = await asyncio.wait([sending.over], timeout=seconds + _PATIENCE_SECONDS)
-    if not done:
-        raise BenchError(f"it did not keep up: {len(sending.taken):,} of {rate * seconds:,} were answered in time")
-    sending.over.result()
-    sending.failed("over")
-    cuts, late = statistics.quantiles(sending.taken, n=1000), statistics.quantiles(sending.late, n=100)
-    return {
-        "rps": len(sending.taken) / (time.perf_counter() - began),
-        "p50": cuts[499] * 1000,
-        "p99": cuts[989] * 1000,
-        "late_p99": late[98] * 1000,
-    }
-
-
-if __name__ == "__main__":
-    print(json.dumps(uvloop.run(_measure(*(int(one) for one in sys.argv[1:5])))))

@@ -117,6 +117,10 @@ def on_redis(url: str) -> Policy:
     return Policy("rate limit on Redis", sections={"rate_limiting": {"redis_url": url}})
 
 
+#: Not as it comes: the worker looks for the next event for 100 µs before it sleeps.
+AWAKE = Policy("awake", sections={"server": {"busy_poll_us": 100}})
+
+
 def ours(port: int, upstream: int, policies: tuple[Policy, ...]) -> Document:
     """The gateway's settings: one worker."""
     document: Document = {

@@ -55,6 +55,7 @@ class ServerSettings(Speaking):
     max_target_bytes: Annotated[int, Field(ge=256, le=65_536)] = 8192
     max_body_bytes: Annotated[int, Field(ge=0)] = 1_073_741_824
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
+    busy_poll_us: Annotated[int, Field(ge=0, le=10_000)] = 0
     trusted_proxies: tuple[str, ...] = ()
     zone: str | None = None
     listeners: Annotated[tuple[ListenerSettings, ...], Field(max_length=32)] = ()

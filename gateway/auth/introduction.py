@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
-from itertools import product
 from urllib.parse import quote
 
 from gateway.auth.settings import AuthSettings
 from gateway.proxy.admission import Identity
 from gateway.proxy.message import Headers
-from gateway.proxy.rewriting import HeaderEdits
+from gateway.proxy.rewriting import HeaderEdits, spellings
 
 _PLAIN = "!\"#$&'()*+-./:;<=>?@[\\]^_`{|}~"
 
@@ -22,7 +20,7 @@ class Introduction:
         names = settings.identity_headers
         self._names = (names.subject.encode(), names.client.encode(), names.roles.encode())
         self._secretive = not settings.forward_token
-        self._dropped = {"": _spellings((names.subject, names.client, names.roles))}
+        self._dropped = {"": spellings((names.subject, names.client, names.roles))}
         self._dropped["jwt"] = self._dropped[""] | ({b"authorization"} if self._secretive else set())
         self._dropped["session"] = self._dropped["jwt"]
         key_header = settings.api_key_header.encode()
@@ -52,16 +50,6 @@ class Introduction:
         ]
         line = ((b"cookie", b";".join(kept).strip()),) if kept else ()
         return HeaderEdits(dropped=edits.dropped | {b"cookie"}, added=edits.added + line)
-
-
-def _spellings(names: Iterable[str]) -> frozenset[bytes]:
-    """The names with "_" for any "-", too: many an application takes one for the other."""
-    parts = (name.split("-") for name in names)
-    return frozenset(
-        "".join(part + mark for part, mark in zip(words, [*marks, ""], strict=True)).encode()
-        for words in parts
-        for marks in product("-_", repeat=len(words) - 1)
-    )
 
 
 @lru_cache(maxsize=1000)

@@ -15,6 +15,8 @@ from gateway.proxy.message import Refused
 Fetcher: TypeAlias = object
 _MOST_FRUITLESS = 10_000
 _FRUITLESS_SECS = 10.0
+#: What takes longer than this is fetched once more for itself: it is perhaps the client of that fetch who is slow.
+_LONGEST_FETCH_SECS = 60.0
 _Key: TypeAlias = tuple[bytes, bool]
 
 
@@ -79,23 +81,31 @@ class Collapsing:
     def __init__(self, clock: Callable[[], float], wait_secs: float) -> None:
         self._clock = clock
         self._wait = wait_secs
-        self._fetching: dict[_Key, Fetcher] = {}
+        self._fetching: dict[_Key, tuple[Fetcher, float]] = {}
+        """Who began to fetch it last, and when."""
         self._waiting: dict[_Key, list[Waiting]] = {}
         # By hashes: URLs are long, and one that is taken for another only has somebody not wait.
         self._fruitless: OrderedDict[int, float] = OrderedDict()
 
     def is_fetched(self, asked: Asked) -> bool:
-        """Whether somebody fetches it, and it is worth waiting for that."""
+        """Whether somebody fetches it, and it is worth waiting for that.
+
+        Who has been at it for as long as one may wait has perhaps a client that does not read.
+        """
         key = (asked.key, asked.credentials)
-        return self._wait > 0 and key in self._fetching and self._fruitless.get(hash(key), 0.0) <= self._clock()
+        return self._has_begun(key, self._wait) and self._fruitless.get(hash(key), 0.0) <= self._clock()
 
     def is_under_way(self, asked: Asked) -> bool:
-        """Whether somebody fetches it."""
-        return (asked.key, asked.credentials) in self._fetching
+        """Whether somebody fetches it, and not for too long yet."""
+        return self._has_begun((asked.key, asked.credentials), _LONGEST_FETCH_SECS)
+
+    def _has_begun(self, key: _Key, within: float) -> bool:
+        known = self._fetching.get(key)
+        return known is not None and self._clock() < known[1] + within
 
     def fetching(self, asked: Asked, fetcher: Fetcher) -> None:
-        """`fetcher` has begun to fetch it; unless another one did."""
-        self._fetching.setdefault((asked.key, asked.credentials), fetcher)
+        """`fetcher` has begun to fetch it, and is waited for from now on."""
+        self._fetching[asked.key, asked.credentials] = fetcher, self._clock()
 
     def wait(self, asked: Asked, exchange: Exchange, service: str, since: float, go_on: Callable[[], None]) -> None:
         """Have an exchange that has waited since `since` wait for it."""
@@ -112,7 +122,7 @@ class Collapsing:
             self._fruitless[hash(key)] = self._clock() + _FRUITLESS_SECS
             if len(self._fruitless) > _MOST_FRUITLESS:
                 self._fruitless.popitem(last=False)
-        if self._fetching.get(key) is not fetcher:
+        if key not in self._fetching or self._fetching[key][0] is not fetcher:
             return
         del self._fetching[key]
         for waiting in self._waiting.pop(key, ()):

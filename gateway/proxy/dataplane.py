@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from gateway.proxy.admission import Policy, decide
 from gateway.proxy.breaker import CircuitBreaker, CircuitState
+from gateway.proxy.busy_polling import BusyPolling
 from gateway.proxy.downstream import DownstreamConnection
 from gateway.proxy.endpoints import OwnEndpoints
 from gateway.proxy.exchange import Exchange
@@ -111,6 +112,7 @@ class Dataplane:
         self.client_timeout = server.connection_timeout_secs
         self.header_timeout = server.header_timeout_secs
         self.proxies = TrustedProxies(server.trusted_proxies)
+        self._polling = BusyPolling(server.busy_poll_us / 1e6, self.clock) if server.busy_poll_us else None
         self._policies = policies
         self._cache = cache
         self._cached = cache.serving if cache is not None else {}
@@ -239,6 +241,8 @@ class Dataplane:
     def dispatch(self, exchange: Exchange) -> None:
         """Start a request that was read: own endpoint, route, its rules, fault, upstream."""
         self.in_flight += 1
+        if self._polling is not None:
+            self._polling.stay()
         head = exchange.head
         if head.path in self._own_paths:
             self._endpoints.serve(exchange)
@@ -272,6 +276,8 @@ class Dataplane:
     def concluded(self, exchange: Exchange, now: float) -> None:
         """Count and log an exchange that is over."""
         self.in_flight -= 1
+        if self._polling is not None:
+            self._polling.stay()
         # A tunnel may be there for hours, which says nothing of how fast anybody is.
         seconds = (exchange.upgraded_at or now) - exchange.started_at
         try:
@@ -303,6 +309,8 @@ class Dataplane:
             connection.check_deadlines(now)
         for pool in self._pools.values():
             pool.tick(now)
+        for pool in self._retired:
+            pool.close_idle(now)
         self.circuit_orders.tick(time.time())
         self.target_orders.tick(time.time())
         if self._cache is not None:

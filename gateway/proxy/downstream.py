@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import array
 import asyncio
-import fcntl
-import termios
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +14,7 @@ from gateway.proxy.message import Headers, Refused, RequestHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.reader import RequestReader
 from gateway.proxy.replies import error_reply
+from gateway.proxy.socket_queues import unread, untaken
 
 if TYPE_CHECKING:
     from gateway.listening.doors import Door
@@ -24,6 +22,9 @@ if TYPE_CHECKING:
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
+#: A part of an answer from this size on is sent at once. What is gathered until the loop's next turn is not seen by
+#: the back-pressure, and one turn may read dozens of parts.
+_WORTH_A_WRITE = 16_384
 _LINGER_SECS = 2.0
 #: An idle connection keeps the head of its last request for as long: there may be very many of them.
 _REMEMBERED_SECS = 5.0
@@ -168,7 +169,11 @@ class DownstreamConnection(asyncio.Protocol):
     # What the exchange calls.
 
     def write(self, part: bytes) -> None:
-        """Send `part` to the client, together with what else is written in this turn of the loop."""
+        """Send `part` to the client; small ones together with what else is written in this turn of the loop."""
+        if len(part) >= _WORTH_A_WRITE:
+            self._out.append(part)
+            self._flush()
+            return
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(part)
@@ -284,7 +289,7 @@ class DownstreamConnection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self._flush()
-        self._unsent = self.transport.get_write_buffer_size()
+        self._unsent = untaken(self.transport)
         patience = self.plane.client_timeout
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -302,7 +307,7 @@ class DownstreamConnection(asyncio.Protocol):
         """Act on what took too long."""
         if self._current is not None:
             self._current.check_deadlines(now)
-        elif self._ends_later and not self.transport.get_write_buffer_size():
+        elif self._ends_later and not untaken(self.transport):
             self._ends_later = False
             self._deadline = now + self.plane.client_timeout
             self.transport.close()
@@ -324,7 +329,7 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _stop_lingering(self) -> None:
         """Cut the connection, unless the client is still reading the end of its answer."""
-        unsent = self.transport.get_write_buffer_size()
+        unsent = untaken(self.transport)
         if 0 < unsent < self._unsent:
             self._unsent = unsent
             self._deadline = self.plane.clock() + self.plane.client_timeout
@@ -336,15 +341,7 @@ class DownstreamConnection(asyncio.Protocol):
         # with `Connection: close`. Only a connection that stayed silent is closed from this side.
         quiet = now - self._idle_since >= self.plane.settings.server.drain_idle_secs
         busy = self._closing or self._waiting or self._reader.started
-        if quiet and not busy and not self._has_unread_bytes():
+        if quiet and not busy and not unread(self.transport) and not untaken(self.transport):
             self._closing = True
             self._flush()
             self.transport.close()
-
-    def _has_unread_bytes(self) -> bool:
-        unread = array.array("i", [0])
-        try:
-            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, unread)
-        except (OSError, AttributeError):
-            return False
-        return unread[0] > 0

@@ -18,6 +18,10 @@ _HEAD_BYTES = 9
 _GOAWAY = 7
 _LONGEST_FRAME = 65_536
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+_VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?")
+# Those of a connection of HTTP/1: whoever sends one has not understood HTTP/2 (RFC 9113, 8.2.2).
+_OF_A_CONNECTION = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 _NOT_SENT = frozenset({b"host", b"transfer-encoding", b"connection", b"keep-alive"})
 # The table that compresses fields is shared by all clients of a connection; what is in it could be guessed.
 _NEVER_INDEXED = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"x-api-key"})
@@ -84,23 +88,33 @@ def fields_of(head: bytes, scheme: bytes) -> tuple[Headers, bool]:
 
 
 def answer_of(fields: list[Header]) -> ResponseHead:
-    """The head of an answer, as the gateway knows it of HTTP/1.
+    """The head of an answer, as the gateway knows it of HTTP/1: without a length, its body still has an end to be seen.
 
     Raises:
         Refused: it could be understood in two ways.
     """
-    headers: Headers = []
-    status = 0
-    for name, value in fields:
-        if name == b":status":
-            status = int(value) if _STATUS.fullmatch(value) else 0
-        elif name[:1] != b":":
-            headers.append((bytes(name), bytes(value)))
+    name, value = fields[0] if fields else (b"", b"")
+    status = int(value) if name == b":status" and _STATUS.fullmatch(value) else 0
+    headers = checked(fields[1:])
     special = framing.gather(headers)
-    if status == 101 or status < 100 or special.codings:
+    if status == 101 or status < 100:
         raise Refused(502, "bad_answer", f"status {status} was not asked for")
     length = framing.content_length(special.lengths) if special.lengths else None
-    return ResponseHead(status, _phrase(status), headers, length, False, _NO_OPTIONS)
+    return ResponseHead(status, _phrase(status), headers, length, length is None, _NO_OPTIONS)
+
+
+def checked(fields: Iterable[Header]) -> Headers:
+    """The fields of an answer, or those behind its body. The library would end the whole connection for a wrong one.
+
+    Raises:
+        Refused: one of them is none of HTTP/2.
+    """
+    found: Headers = []
+    for name, value in fields:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or name in _OF_A_CONNECTION:
+            raise Refused(502, "bad_answer", "an answer has a field that is none")
+        found.append((bytes(name), bytes(value)))
+    return found
 
 
 @lru_cache(maxsize=1000)

@@ -121,7 +121,7 @@ class Http2Pool(TargetPool[Http2Stream]):
 
     def _stop_making(self) -> None:
         """Make no connection that nobody waits for: who does was sent here before."""
-        if self.drained and self._pending is not None and not self._connecting:
+        if self.keeps_none and self._pending is not None and not self._connecting:
             self._pending.cancel()
 
     def _new_connection(self) -> Http2Connection:
@@ -137,7 +137,7 @@ class Http2Pool(TargetPool[Http2Stream]):
         """The answer is complete; the connection is kept, unless nobody wants it any more."""
         used = connection.connection
         used.idle_since = self._clock()
-        if not used.streams and (used.leaving or self.drained or not self.profile.keep_alive):
+        if not used.streams and (used.leaving or self.keeps_none or not self.profile.keep_alive):
             used.close()
 
     def close_idle(self, now: float) -> None:
@@ -146,7 +146,7 @@ class Http2Pool(TargetPool[Http2Stream]):
         for one in tuple(self._connections):
             if one.streams:
                 continue
-            if one.leaving or self.drained or one.idle_since < oldest or self._is_gone(one, now):
+            if one.leaving or self.keeps_none or one.idle_since < oldest or self._is_gone(one, now):
                 one.close()
 
     def _is_gone(self, connection: Http2Connection, now: float) -> bool:

@@ -92,8 +92,6 @@ class UpstreamPool:
 
     def choose(self, request: Asking, tried: Collection[Target] = ()) -> Target | None:
         """The target for a request that was refused by those that were `tried`; None where none is left."""
-        if not tried:
-            self.budget.asked += 1
         found = self._balancer.choose(self._key_of(request.head, request), tried)
         return self._last_resort(tried) if found is None and tried else found
 
@@ -129,8 +127,7 @@ class UpstreamPool:
 
     def tick(self, now: float) -> None:
         """Close what has idled for too long, and see whether somebody is well again."""
-        for target in self.targets:
-            target.close_idle(now)
+        self.close_idle(now)
         if now >= self._look_at:
             for target in self.targets:
                 if now >= target.health.try_at:
@@ -201,7 +198,7 @@ class UpstreamPool:
             order = orders.get(target.name)
             weight = None if order is None else order.weight
             target.weight = target.configured_weight if weight is None else weight
-            target.drained = order is not None and order.drain
+            target.drained = target.keeps_none = order is not None and order.drain
             if target.drained:
                 target.close()
         self.refresh()
@@ -234,8 +231,14 @@ class UpstreamPool:
             task.cancel()
             target.health.try_at = self._clock()  # What is known of it goes on in the pool that follows.
         for target in self.targets:
-            target.drained = True
+            # It still takes what was routed here before, and what is sent again of that.
+            target.keeps_none = True
             target.close()
+
+    def close_idle(self, now: float) -> None:
+        """Close what has idled for too long, or is not to be kept at all."""
+        for target in self.targets:
+            target.close_idle(now)
 
 
 def _making(

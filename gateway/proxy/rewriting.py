@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING
 
 from gateway.proxy.message import Header, Headers, RequestHead, ResponseHead
@@ -29,10 +30,24 @@ HOP_BY_HOP = frozenset(
         b"http2-settings",
     }
 )
+_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
+
+
+def spellings(names: Iterable[str]) -> frozenset[bytes]:
+    """The names with "_" for any "-", too: many an application takes one for the other."""
+    parts = (name.split("-") for name in names)
+    return frozenset(
+        "".join(part + mark for part, mark in zip(words, [*marks, ""], strict=True)).encode()
+        for words in parts
+        for marks in product("-_", repeat=len(words) - 1)
+    )
+
+
 # These are written anew, from what the gateway itself knows.
 _REQUEST_OWN = HOP_BY_HOP | {b"host", b"content-length", b"x-request-id", b"via"}
-_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port"})
-_DROPPED_OF_TRUSTED = _REQUEST_OWN | _FORWARDED
+# Whoever is believed writes them properly.
+_MISSPELT = spellings(["x-request-id", "x-real-ip", *(name.decode() for name in _FORWARDED)]) - {b"x-real-ip"}
+_DROPPED_OF_TRUSTED = _REQUEST_OWN | _FORWARDED | _MISSPELT
 _DROPPED = _DROPPED_OF_TRUSTED | {b"forwarded", b"x-real-ip"}
 #: Of answers of upstreams; these are written anew, too.
 RESPONSE_OWN = HOP_BY_HOP | {b"content-length", b"x-request-id"}

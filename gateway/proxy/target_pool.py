@@ -79,7 +79,9 @@ class TargetPool(ABC, Generic[C]):
         self.zone = target.zone
         self.configured_weight = self.weight = target.weight
         self.drained = False
-        """Whether an operator wants it empty: no connection is kept, and nobody chooses it."""
+        """Whether an operator wants it empty, so that nobody chooses it."""
+        self.keeps_none = False
+        """Whether no connection is kept: it is drained, or another configuration holds by now."""
         self.open = 0
         self._host, _, port = target.address.rpartition(":")
         self._port = int(port)
@@ -207,7 +209,7 @@ class Http1Pool(TargetPool[UpstreamConnection]):
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """Keep a connection for the next request, or close it when that is not possible."""
-        if not connection.release() or len(self._idle) >= self._max_idle or self.drained:
+        if not connection.release() or len(self._idle) >= self._max_idle or self.keeps_none:
             connection.abandon()
             return
         connection.idle_since = self._clock()

@@ -31,7 +31,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.stream import H2Stream
 
-from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of
+from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of, checked
 from gateway.proxy.message import Headers, Refused, ResponseHead
 
 if TYPE_CHECKING:
@@ -83,8 +83,14 @@ class Http2Connection(asyncio.Protocol):
         self._on_closed = on_closed
         self._on_made = on_made
         self._wire = _Wire(
-            # Fields were checked when they were read, and are written by the gateway itself.
-            H2Configuration(header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False)
+            # Fields were checked when they were read, and are written by the gateway itself. Those of answers are
+            # checked by `answer_of`.
+            H2Configuration(
+                header_encoding=None,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=False,
+                validate_inbound_headers=False,
+            )
         )
         if not profile.compression:
             self._wire.encoder = LiteralEncoder()
@@ -278,7 +284,7 @@ class Http2Connection(asyncio.Protocol):
         elif isinstance(event, InformationalResponseReceived):
             self._answered(stream, event.headers, stream.interim)
         elif isinstance(event, TrailersReceived):
-            stream.trailers([(bytes(name), bytes(value)) for name, value in event.headers or []])
+            self._trailed(stream, event.headers or [])
         elif isinstance(event, StreamEnded):
             stream.ended()
         elif isinstance(event, StreamReset):
@@ -292,6 +298,14 @@ class Http2Connection(asyncio.Protocol):
             stream.failed("bad_answer")
         else:
             tell(head)
+
+    def _trailed(self, stream: Http2Stream, fields: Any) -> None:
+        try:
+            trailers = checked(fields)
+        except Refused:
+            stream.failed("bad_answer")
+        else:
+            stream.trailers(trailers)
 
     def _read(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0

@@ -42,6 +42,7 @@ class UpstreamLeg(LegState):
                 return
             self._breaker, self._ticket = breaker, ticket
         pool = self._pool
+        pool.budget.asked += 1
         target = pool.only or pool.choose(self._exchange)
         if target is None:
             self._taker.refuse(no_target())

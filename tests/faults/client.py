@@ -36,7 +36,7 @@ class Console:
     def is_up(self) -> bool:
         """Whether it answers, with its database."""
         try:
-            return self._http.get("/healthz", timeout=5).status_code == httpx.codes.OK
+            return self._http.get("/healthz", timeout=30).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

@@ -38,7 +38,7 @@ def test_whatever_ends_the_demo_ends_all_that_it_started(tmp_path: Path, number:
         assert len(started) >= 4
         demo.send_signal(number)
         assert demo.wait(20) == -number
-    eventually(lambda: not any(map(_runs, started)), "all of them end", within=30)
+    eventually(lambda: not any(map(_runs, started)), "all of them end")
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -142,7 +142,7 @@ def test_a_stop_in_the_middle_of_a_mitigation_leaves_it_to_the_next_start(acting
 def _terminate(bot: BotProcess) -> None:
     process = psutil.Process(bot.pid)
     process.send_signal(signal.SIGTERM)
-    eventually(lambda: not bot.is_alive, "the bot ends", within=40)
+    eventually(lambda: not bot.is_alive, "the bot ends")
 
 
 def test_a_read_only_database_is_said_at_the_start(tmp_path: Path, sqlite_url: str, gateway: GatewaySimulator) -> None:

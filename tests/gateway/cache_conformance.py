@@ -72,7 +72,7 @@ def origin() -> Iterator[str]:
     environ = os.environ | {f"npm_package_config_{name}": value for name, value in config.items()}
     server = subprocess.Popen(["node", "server/server.mjs"], cwd=PACKAGE, env=environ, stdout=subprocess.DEVNULL)
     try:
-        wait_for(lambda: _is_open(port), within=20, what="the origin server")
+        wait_for(lambda: _is_open(port), what="the origin server")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()

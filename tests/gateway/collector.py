@@ -88,7 +88,7 @@ class Collector:
 
     def wait(self, number: int) -> list[Taken]:
         """Wait until so many spans have come, and give them in the order of their beginning."""
-        eventually(lambda: len(self.spans) >= number, f"{number} spans, there are {len(self.spans)}", within=20)
+        eventually(lambda: len(self.spans) >= number, f"{number} spans, there are {len(self.spans)}")
         return sorted(self.spans, key=lambda one: (one.start, one.kind != "server"))
 
 

@@ -47,7 +47,7 @@ class Load:
 
     def _run(self, fresh: bool) -> None:
         limits = httpx.Limits(max_keepalive_connections=0 if fresh else 5)
-        with httpx.Client(timeout=20, trust_env=False, limits=limits) as client:
+        with httpx.Client(timeout=60, trust_env=False, limits=limits) as client:
             while not self._stopping.wait(0.005):
                 self._ask(client)
 

@@ -112,7 +112,7 @@ async def one_worker(document: dict[str, Any]) -> AsyncIterator[OneWorker]:
                 yield supervisor
         finally:
             supervisor.tell("drain", timeout=0)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await worker.finished.wait()
                 await worker.stop()
             supervisor.close()

@@ -76,7 +76,7 @@ class RunningGateway:
         self.port = int(port)
         self.url: str = self.ready["listen"]
         self.admin = httpx.Client(
-            base_url=self.ready["admin"], headers={"authorization": f"Bearer {TOKEN}"}, timeout=10, trust_env=False
+            base_url=self.ready["admin"], headers={"authorization": f"Bearer {TOKEN}"}, timeout=60, trust_env=False
         )
         self.worker_pids: set[int] = set()
         self.workers()
@@ -88,7 +88,7 @@ class RunningGateway:
 
     def _wait_until_ready(self) -> dict[str, Any]:
         try:
-            line = self._lines.get(timeout=30)
+            line = self._lines.get(timeout=90)
         except queue.Empty:
             self.process.kill()
             raise AssertionError(f"not ready: {self.log_path.read_text()}") from None
@@ -117,10 +117,10 @@ class RunningGateway:
             operation: dict[str, Any] = self.admin.get(f"/admin/operations/{operation_id}").json()
             return operation if operation["state"] != "running" else None
 
-        return wait_for(over, within=40, what="operation")
+        return wait_for(over, within=90, what="operation")
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False)
 
     def connect(self) -> RawClient:
         return RawClient(self.host, self.port)

@@ -114,7 +114,7 @@ async def staged(
     plane.clock = clock
     server = await asyncio.get_running_loop().create_server(lambda: DownstreamConnection(plane), "127.0.0.1", 0)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             yield Stage(plane, server.sockets[0].getsockname()[1], cache)
     finally:
         server.close()
@@ -123,6 +123,6 @@ async def staged(
 
 async def until(condition: Any, what: str = "condition") -> None:
     """Wait until `condition()` is true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what is waited for is no event of this loop
             await asyncio.sleep(0.005)

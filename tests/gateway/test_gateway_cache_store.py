@@ -340,6 +340,7 @@ def test_fruitless_fetches_are_remembered_for_a_while_and_only_so_many() -> None
     collapsing.fetching(asked("5"), 2)
     assert not collapsing.is_fetched(asked("5"))
     now[0] = 11.0
+    collapsing.fetching(asked("5"), 3)
     assert collapsing.is_fetched(asked("5"))
     assert not collapsing.is_under_way(asked("6"))
 

@@ -138,7 +138,7 @@ async def test_a_worker_that_drains_says_what_its_last_requests_have_changed() -
             writer.send("POST /a HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: upstream.begun)
             await until(lambda: _changed(worker), "the word of its beginning")
-            worker.tell("drain", timeout=20)
+            worker.tell("drain", timeout=60)
             upstream.go_on.set()
             assert (await writer.answer()).body == b"done"
             writer.writer.close()

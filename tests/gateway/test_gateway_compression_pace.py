@@ -37,7 +37,7 @@ async def _reading_again() -> None:
     async with compressing(body, f"content-length: {len(body)}\r\n") as stage, stage.caller() as caller:
         caller.send("GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n")
         behind = 0
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while stage.plane.in_flight or not behind:
                 for connection in stage.plane._connections:
                     exchange = connection._current

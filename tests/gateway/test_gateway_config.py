@@ -221,7 +221,7 @@ def run(*arguments: str) -> Result:
 def test_check_prints_the_effective_configuration_and_no_secret() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "gateway", "check", "--config", str(EXAMPLE)],
-        cwd=ROOT, capture_output=True, text=True, timeout=20, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, "GATEWAY_ADMIN_TOKEN": TOKEN},
     )  # fmt: skip
     assert result.returncode == 0

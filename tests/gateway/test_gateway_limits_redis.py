@@ -50,7 +50,7 @@ async def counting(url: str, **section: Any) -> AsyncIterator[tuple[RedisCounter
         lambda _level, event_type, _message: told.append(event_type),
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield counters, told
     finally:
         await counters.close()
@@ -251,7 +251,7 @@ async def test_it_is_found_again_by_itself(shared_upstream: ControlledUpstream) 
         await asyncio.to_thread(server.start)
         answers: list[Answer] = []
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not answers or answers[-1].status == 503:
                     answers.append(await caller.get("/"))
                     await asyncio.sleep(0.01)

@@ -110,7 +110,7 @@ async def test_a_worker_that_drains_is_not_ready(shared_upstream: ControlledUpst
 def test_the_whole_is_asked_on_the_metrics_port(upstream: ControlledUpstream, tmp_path: Path) -> None:
     document = settings_for(upstream.url, observability={"metrics_port": 0})
     with running(document, tmp_path) as gateway, gateway.connect() as client:
-        probe = httpx.Client(base_url=gateway.ready["metrics"], trust_env=False, timeout=20)
+        probe = httpx.Client(base_url=gateway.ready["metrics"], trust_env=False, timeout=60)
         for path in ("/ready", "/health/ready"):
             found = probe.get(path)
             expected = {"status": "ready", "workers": {"ready": 1, "serving": 1}}

@@ -144,9 +144,7 @@ class Stage:
     async def drafted(self, incident: Incident) -> str:
         """Wait for the postmortem's draft of an incident; its text."""
         return str(
-            await self.world.until(
-                lambda: self.world.app.store.look(lambda tx: tx.postmortems.get(incident.id)), within=20
-            )
+            await self.world.until(lambda: self.world.app.store.look(lambda tx: tx.postmortems.get(incident.id)))
         )
 
     async def resolves(self, person: str, incident: Incident, text: str = "") -> None:

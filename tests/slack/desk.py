@@ -134,7 +134,7 @@ class Desk:
 
     async def rested(self) -> None:
         """Until everything is said and arranged."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await self.database.read(lambda c: outgoing.busy_channels(c, {"card"})):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.01)
 

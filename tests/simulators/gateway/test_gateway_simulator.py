@@ -25,7 +25,7 @@ def simulator(running: GatewaySimulator) -> GatewaySimulator:
 @pytest.fixture
 def admin(simulator: GatewaySimulator) -> Iterator[httpx.Client]:
     headers = {"authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=simulator.url, headers=headers, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=simulator.url, headers=headers, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -82,7 +82,7 @@ class Player:
             print(f"  Slack: {refused}")
         if not self._by_hand:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     await self._slack.quiet(_QUIET_SECONDS)
             self._look()
 
