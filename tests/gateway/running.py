@@ -90,7 +90,7 @@ class RunningGateway:
         try:
             line = self._lines.get(timeout=90)
         except queue.Empty:
-            self.process.kill()
+            self._end()
             raise AssertionError(f"not ready: {self.log_path.read_text()}") from None
         ready: dict[str, Any] = json.loads(line)
         assert ready["event_type"] == "gateway_ready"
@@ -135,15 +135,18 @@ class RunningGateway:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(15)
+            self.process.wait(60)
         finally:
-            self.process.kill()
-            self.process.wait()
-            self._reader.join(5)
-            assert self.process.stdout is not None
-            self.process.stdout.close()
+            self._end()
             for pid in self.worker_pids:
                 kill_worker(pid)
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def is_worker(pid: int) -> bool:
