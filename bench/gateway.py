@@ -196,10 +196,11 @@ def _redis(bench: Bench, behind: int, policies: tuple[Policy, ...]) -> str | Non
 
 def _replicas(bench: Bench, start: Start) -> None:
     """Two of ours on the one core, and one again right before, because ratios are of the same moment."""
-    with start() as first:
-        bench.throughput("one replica", first)
-        with start() as second:
-            bench.throughput("two replicas", first, (second,))
+    for _ in range(bench.options.rounds):
+        with start() as first:
+            bench.throughput("one replica", first)
+            with start() as second:
+                bench.throughput("two replicas", first, (second,))
 
 
 def _result(bench: Bench, *, complete: bool) -> dict[str, float | None]:
@@ -243,7 +244,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="of throughput, for each")
-    parser.add_argument("--redis-rounds", type=int, default=2, help="of limits on Redis beside those in the process")
+    parser.add_argument("--redis-rounds", type=int, default=3, help="of limits on Redis beside those in the process")
     parser.add_argument("--seconds", type=int, default=3, help="of each such round")
     parser.add_argument("--latency", type=int, default=3, help="seconds with one connection, and at the rate")
     parser.add_argument("--connections", type=int, default=64)

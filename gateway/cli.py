@@ -137,7 +137,10 @@ def reload(reason: ReasonOption = "", admin: AdminOption = _ADMIN) -> None:
 def rollback(number: NumberArgument, reason: ReasonOption = "", admin: AdminOption = _ADMIN) -> None:
     """Have the running gateway go back to an earlier configuration; its file stays as it is."""
     body = {"number": number, "actor": getpass.getuser(), "reason": reason}
-    _tell_change(_remote(admin, "post", "/admin/config/rollback", body))
+    done = _remote(admin, "post", "/admin/config/rollback", body)
+    _tell_change(done)
+    if done["result"] == "unchanged" and done["number"] != number:
+        typer.echo(f"    {number} is no different, but for keys that are overridden for a while")
 
 
 @app.command()

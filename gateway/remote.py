@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
@@ -47,6 +48,8 @@ class Remote:
 
 
 def _explained(error: HTTPError) -> str:
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        return "the admin API does not know the token in GATEWAY_ADMIN_TOKEN (admin.token, or one of admin.tokens)"
     try:
         return str(json.load(error)["error"]["message"])
     except (ValueError, KeyError, TypeError):

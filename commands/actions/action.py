@@ -52,7 +52,8 @@ class Preview:
     after each, the last being `after`; `execute` and `observe` are asked for one at a time. `rounds`: it takes many
     requests, and `pursue` asks for them until it is done or somebody stops it. `again` goes on from there;
     `{left}` in it is what the last read-back, or else the last step that was made, says there is `left`.
-    `touches`: what it is about, where that is not the target itself but a node, a Service, an address.
+    `touches`: what it is about, where that is not the target itself but a node, a Service, an address. `dangerous`: it
+    is more than its action declares; never less.
     """
 
     summary: str
@@ -67,6 +68,7 @@ class Preview:
     rounds: bool = False
     again: str = ""
     touches: str = ""
+    dangerous: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ async def planned_on(
     _refuse_stopped(findings, target)
     return Proposal(
         action=action.name,
-        klass=action.klass,
+        klass=ActionClass.DANGEROUS if preview.dangerous else action.klass,
         options=args,
         arguments={name: value for name, value in vars(args).items() if name not in _COMMON},
         target=target.target,

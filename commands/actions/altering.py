@@ -86,6 +86,7 @@ class Alteration(Action[A]):
             rounds=self.rounds,
             again=self.again(draft),
             touches=self.touches(draft),
+            dangerous=draft.dangerous,
         )
 
     def fingerprint(self, target: Workload) -> dict[str, Any]:

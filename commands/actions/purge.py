@@ -39,7 +39,7 @@ class PurgeArgs(Options):
 
 
 class Purge(Ordered[PurgeArgs]):
-    """Cannot be taken back, and need not be: the next request fetches the answer anew."""
+    """Cannot be taken back, and need not be: the next request fetches the answer anew. All of a host is dangerous."""
 
     name = "purge"
     path = ("gw", "purge")

@@ -19,6 +19,7 @@ class Draft(_Value):
     `live` are the fields that it stands on, by their names for people; `settled` its arguments with everything that is
     fixed now (a full image, a revision's own name); `before` what would put it back. `already` says why nothing would
     change, and is empty where something would. `removes` is the share of ready capacity that is gone for a while.
+    `dangerous`: it can do more harm than its kind mostly does, and needs a second person for that.
     """
 
     live: dict[str, Any]
@@ -28,6 +29,7 @@ class Draft(_Value):
     facts: tuple[tuple[str, str], ...] = ()
     diff: str = ""
     removes: float = 0.0
+    dangerous: bool = False
 
 
 class Drafted(Workload):

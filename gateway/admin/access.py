@@ -47,11 +47,12 @@ _WORDS = {
     412: "What `If-Match` names holds no longer (`precondition_failed`).",
     413: "The body is too long (`body_too_large`).",
     422: "It is not understood (`invalid`), or not allowed here (`out_of_limits`, `config_refused`, `restart_needed`).",
+    429: "Too many tokens from this address were wrong; `Retry-After` says when one is looked at (`too_many_guesses`).",
     503: "It cannot be recorded, so it is not done (`not_recorded`), or not all workers have done it (`incomplete`).",
 }
 #: What takes a while has an id by the caller, and is accepted; the rest is made, with an id by the gateway.
 _OWN_ID = {"operation_id": "operation_id"}
-_ALWAYS = (401, 403, 413, 422)
+_ALWAYS = (401, 403, 413, 422, 429)
 
 
 class Needs(HTTPBearer):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.admin.guesses import Guesses
 from gateway.admin.settings import AdminSettings, Role
 from gateway.supervisor.callers import CALLER, Refusals
 
@@ -24,7 +26,8 @@ class Caller(NamedTuple):
 
 
 class BearerToken:
-    """ASGI middleware that lets requests with a known `Authorization: Bearer` pass, and answers 401 to others.
+    """ASGI middleware that lets requests with a known `Authorization: Bearer` pass, and answers 401 to others,
+    or 429 to whoever tries out tokens.
 
     `settings` are those of now: a token that is gone from them is good for nothing.
     """
@@ -33,34 +36,53 @@ class BearerToken:
         self._app = app
         self._settings = settings
         self._refusals = refusals
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        caller = self._caller(scope)
+        digest = _digest_of_token(scope)
+        address = (scope.get("client") or ("",))[0]
+        wait = 0.0 if digest is None else self._guesses.wait(address, digest)
+        caller = None if digest is None or wait else self._caller(digest)
         if caller is None:
-            self._refusals.add("unauthorized", "the admin API was asked without a valid token")
-            body = {"error": {"code": "unauthorized", "message": "a valid bearer token is required"}}
-            headers = {"www-authenticate": 'Bearer realm="tocsin-gateway"'}
-            await JSONResponse(body, 401, headers)(scope, receive, send)
+            if digest is not None and not wait:
+                self._guesses.wrong(address, digest)
+            await self._refused(wait, address)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         CALLER.set(caller.name)
         await self._app(scope, receive, send)
 
-    def _caller(self, scope: Scope) -> Caller | None:
-        values = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(values) != 1 or values[0][:7].lower() != b"bearer ":
-            return None
-        digest = hashlib.sha256(values[0][7:]).hexdigest()
+    def _refused(self, wait: float, address: str) -> JSONResponse:
+        self._refusals.add("unauthorized", "the admin API was asked without a valid token", address)
+        if wait:
+            seconds = math.ceil(wait)
+            message = f"too many tokens from your address were wrong: try again in {seconds} s"
+            body = {"error": {"code": "too_many_guesses", "message": message}}
+            return JSONResponse(body, 429, {"retry-after": str(seconds)})
+        body = {"error": {"code": "unauthorized", "message": "a valid bearer token is required"}}
+        return JSONResponse(body, 401, {"www-authenticate": 'Bearer realm="tocsin-gateway"'})
+
+    def _caller(self, digest: str) -> Caller | None:
         # All are compared, each in the same time, so that nothing tells how near a guess was.
         found = [
             Caller(name, role)
             for name, role, known in self._settings().callers
             if hmac.compare_digest(digest.encode(), known.encode())
         ]
-        return found[0] if found else None
+        if not found:
+            return None
+        self._guesses.right(digest)
+        return found[0]
+
+
+def _digest_of_token(scope: Scope) -> str | None:
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    if len(values) != 1 or values[0][:7].lower() != b"bearer ":
+        return None
+    return hashlib.sha256(values[0][7:]).hexdigest()
 
 
 class BodyLimit:

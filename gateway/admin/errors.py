@@ -22,6 +22,8 @@ _STATUSES: dict[type[OperationError], int] = {
     IncompleteError: 503, ForbiddenError: 403,
 }  # fmt: skip
 _CODES = {404: "not_found", 405: "method_not_allowed", 412: "precondition_failed"}
+#: What curl -d sends is called a form, and an operator in a hurry sees only that it looks right.
+_NO_JSON = "body: it is read as JSON only with the header content-type: application/json, as curl --json sends it"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -29,13 +31,15 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
     """Have all errors of the app told alike; `refusals` counts those for want of a role."""
 
     @app.exception_handler(OperationError)
-    async def refused(_: Request, error: OperationError) -> JSONResponse:
+    async def refused(request: Request, error: OperationError) -> JSONResponse:
         if isinstance(error, ForbiddenError):
-            refusals.add("forbidden", str(error))
+            refusals.add("forbidden", str(error), request.client.host if request.client else "")
         return _error(_STATUSES.get(type(error), 422), error.code, str(error), error.found)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        if any(item["loc"] == ("body",) for item in error.errors()) and not _says_json(request):
+            return _error(422, "invalid", _NO_JSON)
         return _error(422, "invalid", "; ".join(_explained(item) for item in error.errors()))
 
     @app.exception_handler(HTTPException)
@@ -56,6 +60,11 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
     async def broken(_: Request, error: Exception) -> JSONResponse:
         gateway_error = type(error).__name__
         return _error(500, "internal", f"the admin API failed: {gateway_error}")
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type")
+    return kind is None or kind.partition(";")[0].strip().lower().endswith("json")
 
 
 def _allowed(app: FastAPI, request: Request) -> list[str]:

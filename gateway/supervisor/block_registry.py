@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,6 +80,11 @@ class BlockRegistry:
         """Let them through again."""
         self._record(f"{self._kind}_unblocked", actor, reason, block.described(), None)
         self._by_name.pop(block.name, None)
+        self._changed()
+
+    def restore(self, blocks: Iterable[HeldBlock]) -> None:
+        """Have those of the former process hold, in place of all."""
+        self._by_name = {block.name: block for block in blocks}
         self._changed()
 
     def until(self) -> dict[str, float]:

@@ -25,12 +25,12 @@ class Refusals:
         self._silent_until: dict[str, float] = {}
         self._told: Counter[str] = Counter()
 
-    def add(self, why: Literal["unauthorized", "forbidden"], message: str) -> None:
-        """One more."""
+    def add(self, why: Literal["unauthorized", "forbidden"], message: str, address: str) -> None:
+        """One more, from there."""
         self.counts[why] += 1
         now = self._clock()
         if now < self._silent_until.get(why, now):
             return
         since, self._told[why] = self.counts[why] - self._told[why], self.counts[why]
         self._silent_until[why] = now + _QUIET_SECS
-        self._log("WARNING", f"admin_{why}", message, refused=since)
+        self._log("WARNING", f"admin_{why}", message, refused=since, client_ip=address)

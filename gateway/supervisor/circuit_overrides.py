@@ -59,6 +59,12 @@ class CircuitOverrides:
         known = (ALL, *self._upstreams)
         self._by_upstream = {name: one for name, one in self._by_upstream.items() if name in known}
 
+    def restore(self, overrides: Iterable[CircuitOverride]) -> None:
+        """Have those of the former process hold, in place of all; one for an upstream that is gone is over."""
+        self._by_upstream = {one.upstream: one for one in overrides}
+        self.configure(self._upstreams)
+        self._changed()
+
     def order(
         self, *, upstream: str, state: Wanted, expires_in_seconds: float, actor: str, reason: str
     ) -> CircuitOverride:

@@ -140,6 +140,13 @@ class Configurations:
         """The one that holds."""
         return self._versions[max(self._versions)]
 
+    @property
+    def rolled_back(self) -> Version | None:
+        """The rollback that holds, with or without overrides above it; the source says something else."""
+        loaded = (one for one in self.versions() if not one.occasion.cause.startswith("override"))
+        newest = next(loaded, None)
+        return newest if newest is not None and newest.occasion.cause == "rollback" else None
+
     def versions(self) -> list[Version]:
         """Those that are kept, the newest first."""
         return sorted(self._versions.values(), key=lambda one: -one.number)
@@ -221,6 +228,23 @@ class Configurations:
         why = Occasion("override_expired", "gateway", f"{ended} has expired")
         with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
             await self._exclusively(lambda: self._change(self.current.base, left, why), None)
+
+    def count_on(self, number: int, version: str) -> None:
+        """Count on from the one that held in the former process: a number is of one configuration alone."""
+        first = self.current
+        if first.number <= number and (first.number, first.hash) != (number, version):
+            del self._versions[first.number]
+            self._add(replace(first, number=number + 1))
+
+    async def take_over(self, overrides: list[ConfigOverride]) -> None:
+        """Have what was overridden in the former process hold, in place of all; what no longer fits is left out.
+
+        Raises:
+            ConfigRefusedError, OSError: nothing was changed.
+        """
+        if [one.id for one in overrides] != [one.id for one in self.overrides]:
+            why = Occasion("override", "gateway", "taken over from the former process")
+            await self._exclusively(lambda: self._change(self.current.base, overrides, why), None)
 
     def check(self) -> list[Difference]:
         """What loading the source would change.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,6 +87,11 @@ class FaultRegistry:
     def get(self, fault_id: str) -> InjectedFault | None:
         """The active fault with this id."""
         return next((fault for fault in self.active() if fault.id == fault_id), None)
+
+    def restore(self, faults: Iterable[InjectedFault]) -> None:
+        """Have those of the former process apply, in place of all."""
+        self._faults = {fault.id: fault for fault in faults}
+        self._changed()
 
     def remove(self, fault: InjectedFault, actor: str, reason: str) -> None:
         """Remove one."""

@@ -59,6 +59,7 @@ class Gateway:
         self.uid = str(uuid.uuid4())
         self.settings = settings
         self.started_at = time.time()
+        self.workers_at_start = settings.workers.count
         self.revision = 1
         self.stopping = False
         self.history = history
@@ -168,7 +169,7 @@ class Gateway:
         self.targets.configure(self.settings.upstreams)
         if states := self._sink_states():
             self.fleet.broadcast({"type": "log_sinks", "states": states})
-        await self.fleet.scale_to(self.settings.workers.count, lambda: None)
+        await self.fleet.scale_to(self.workers_at_start, lambda: None)
 
     async def stop(self) -> None:
         """Drain and end all workers, and have the log delivered."""
@@ -247,7 +248,8 @@ class Gateway:
             ConflictError: nothing was changed.
         """
         names = None if workers is None else frozenset(workers)
-        arguments = {"actor": actor, "reason": reason, "expected": expected, "workers": names}
+        wanted = None if names is None else sorted(names)
+        arguments = {"actor": actor, "reason": reason, "expected": expected, "workers": wanted}
         if known := self.operations.repeated(operation_id, "restart", arguments):
             return known, False
         before = {"replicas": self.fleet.desired}

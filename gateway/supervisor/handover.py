@@ -6,7 +6,7 @@ or reset. When the workers of the newcomer serve, too, it says so, and only then
 fails before has changed nothing.
 
 The messages, lines of JSON over the socket as on a worker's channel: `take`; `socket` with its role and slot, for each
-of them; `given`; `ready`; `left`.
+of them; `orders`, as `standing_orders` has them; `given`; `ready`; `orders`, as they are at the end; `left`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Taken:
     """What was taken over of a former gateway; nothing, where there is none."""
 
     def __init__(self) -> None:
+        self.orders: object = None
+        """What operators have ordered of the former, as it told it last; None where it is too old to tell."""
         self._given: list[Given] = []
         self._channel: ControlChannel | None = None
         self._whole = asyncio.Event()
@@ -116,6 +118,8 @@ class Taken:
     def _heard(self, message: Message, sockets: list[socket.socket]) -> None:
         if message["type"] == "socket":
             self._given.append((message["role"], message["slot"], sockets[0]))
+        elif message["type"] == "orders":
+            self.orders = message["orders"]
         elif message["type"] == "given":
             self._whole.set()
         elif message["type"] == "left":
@@ -129,9 +133,17 @@ class Taken:
 class Giving:
     """Waits at the path for whoever is to take this one's place; `leave` is called once, when that one serves."""
 
-    def __init__(self, path: str, given: Callable[[], list[Given]], leave: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        given: Callable[[], list[Given]],
+        orders: Callable[[], Message],
+        leave: Callable[[], Awaitable[None]],
+    ) -> None:
         self._path = Path(path)
         self._given = given
+        self._orders = orders
         self._leave = leave
         self._asking: set[ControlChannel] = set()
         self._leaving: asyncio.Task[None] | None = None
@@ -164,6 +176,7 @@ class Giving:
         if message["type"] == "take":
             for role, slot, sock in self._given():
                 channel.send({"type": "socket", "role": role, "slot": slot}, [sock])
+            channel.send({"type": "orders", "orders": self._orders()})
             channel.send({"type": "given"})
         elif message["type"] == "ready" and self._leaving is None:
             self._leaving = asyncio.get_running_loop().create_task(self._left(channel))
@@ -171,6 +184,8 @@ class Giving:
     async def _left(self, channel: ControlChannel) -> None:
         self.close()
         await self._leave()
+        # Operators may have ordered something since it was asked for.
+        channel.send({"type": "orders", "orders": self._orders()})
         channel.send({"type": "left"})
 
     def _gone(self, channel: ControlChannel) -> None:

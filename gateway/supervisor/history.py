@@ -34,7 +34,7 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._read_back(path)
             # Opened once now, so that a path that cannot be written is found at the start.
-            with path.open("ab"):
+            with open(path, "ab", opener=_for_its_owner):
                 self._torn = _ends_within_a_line(path)
 
     def append(self, key: str, change: Change) -> None:
@@ -48,7 +48,7 @@ class History:
         # What a crash or a full disk cut off gets its line end, or it would take this line along.
         start = b"\n" if self._torn else b""
         self._torn = True
-        with path.open("ab") as file:
+        with open(path, "ab", opener=_for_its_owner) as file:
             file.write(start + line)
             file.flush()
             os.fsync(file.fileno())
@@ -84,6 +84,11 @@ class History:
             return
         if whole:
             self._keep(str(key), change)
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    """It says whom operators keep out and why; one that is there already stays as its owner wants it."""
+    return os.open(path, flags, 0o600)
 
 
 def _ends_within_a_line(path: Path) -> bool:

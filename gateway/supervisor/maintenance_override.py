@@ -84,6 +84,11 @@ class MaintenanceOverrides:
         self._changed()
         return made
 
+    def restore(self, held: MaintenanceOverride | None) -> None:
+        """Have the order of the former process hold, or none."""
+        self._held = held
+        self._changed()
+
     def undo(self, actor: str, reason: str) -> None:
         """Go back to what the settings say."""
         before = self.held

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gateway.supervisor.callers import CALLER
 from gateway.supervisor.history import History
 from gateway.telemetry.records import iso
 
-_KEPT = 1000
+MAX_OPERATIONS = 1000
+_CUT_OFF = "a newer process of the gateway took over meanwhile"
 
 Run = Callable[["Operation"], Awaitable[None]]
 
@@ -99,6 +100,16 @@ class Operations:
         """The operation with this id, if it was asked for in this run."""
         return self._by_id.get(operation_id)
 
+    def all(self) -> list[Operation]:
+        """Those that are known, the oldest first."""
+        return list(self._by_id.values())
+
+    def restore(self, operations: Iterable[Operation]) -> None:
+        """Know those of the former process; what ran there has ended with it."""
+        for one in operations:
+            cut_off: dict[str, Any] = {"state": "failed", "error": _CUT_OFF, "finished_at": time.time()}
+            self._by_id[one.operation_id] = replace(one, **cut_off) if one.state == "running" else one
+
     def repeated(self, operation_id: str, kind: str, arguments: dict[str, Any]) -> Operation | None:
         """The operation, when the same one was asked for before.
 
@@ -156,5 +167,5 @@ class Operations:
             operation.error = operation.error or f"the history could not be written: {error}"
 
     def _forget_oldest(self) -> None:
-        while len(self._by_id) > _KEPT:
+        while len(self._by_id) > MAX_OPERATIONS:
             del self._by_id[next(iter(self._by_id))]

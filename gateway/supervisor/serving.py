@@ -28,6 +28,7 @@ from gateway.supervisor.listeners import Listeners, PortUnavailableError, listen
 from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
+from gateway.supervisor.standing_orders import go_by, orders_of
 from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
@@ -116,6 +117,9 @@ class _Served:
         # Probes are answered from the start: that nobody is served yet is an answer, too.
         answering = None if pages is None else asyncio.create_task(pages.serve())
         try:
+            if self._taken.former:
+                # Before anybody is served: whom operators keep out gets in at no moment.
+                await go_by(gateway, self._taken.orders)
             # Operators are listened to when there is something to operate; until then their connections wait.
             if await _started(gateway, self._stopping):
                 await self._take_over()
@@ -127,9 +131,10 @@ class _Served:
                 await answering
 
     async def _take_over(self) -> None:
-        """Have the former gateway leave, and go by what was revoked there until then."""
+        """Have the former gateway leave, and go by what was ordered and revoked there until then."""
         if self._taken.former:
             await self._taken.ready()
+            await go_by(self._gateway, self._taken.orders)
             await self._gateway.credentials.read_again()
             self._gateway.log("INFO", "gateway_taken_over", "the former gateway has left its place to this one")
 
@@ -181,7 +186,7 @@ class _Served:
             self._stopping.set()
 
         try:
-            return Giving(path, given, leave)
+            return Giving(path, given=given, orders=lambda: orders_of(self._gateway), leave=leave)
         except OSError as error:
             self._gateway.log("ERROR", "handover_path", f"{path!r}: no newer process can take over: {error}")
             return None

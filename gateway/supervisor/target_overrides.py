@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -116,6 +116,11 @@ class TargetOverrides:
         """Go back to what held before it."""
         self._record("target_order_undone", actor, reason, override.described(), None)
         self._orders = [one for one in self._orders if one is not override]
+        self._changed()
+
+    def restore(self, overrides: Iterable[TargetOverride]) -> None:
+        """Have those of the former process hold, in place of all; the newest first."""
+        self._orders = list(overrides)
         self._changed()
 
     def standing(self, upstream: str) -> list[TargetOverride]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 SERVICE = "tocsin-gateway"
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
 
 
@@ -31,7 +32,7 @@ def record(at: float, level: str, component: str, event_type: str, message: str,
 
 def as_json(entry: dict[str, Any]) -> str:
     """One line of JSON, in which text stands as it is read: it is searched."""
-    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+    return _JSON.encode(entry)
 
 
 def as_text(entry: dict[str, Any]) -> str:

@@ -25,6 +25,8 @@ _SUSPICIOUS = re.compile(
     r"(?i)bearer|basic|token|api[-_]?key|(?:access|private)[-_]?key|passw|pwd|passphrase|secret|credential|sess|eyj"
     r"|://[^/]*@|(?:\b|%[0-9a-f][0-9a-f])sid\b"
 )
+#: One of these is in whatever it finds, and looking for them takes a tenth of the time.
+_WORDS = ("token", "key", "sess", "secret", "pass", "pwd", "bearer", "basic", "credential", "eyj", "://", "sid")
 _BASIC = re.compile(rf"(?i){_START}(basic)(?:[ =:+]|{_ENCODED})+[\w.~+/=%-]+")
 _BASIC_SENT = re.compile(r"\b([Bb]asic) (?=\S*[A-Z0-9=])[\w.~+/=%-]{6,}")
 _BEARER = re.compile(rf"(?i){_START}(bearer)((?:[ =:+]|{_ENCODED})+)([\w.~+/=%-]+)")
@@ -61,7 +63,7 @@ def clean(raw: bytes, *, emails: bool = True) -> str:
     text = raw[:_MAX_TEXT].decode("utf-8", "backslashreplace")
     if not text.isprintable():
         text = _CONTROL.sub(_escaped, text)
-    if _SUSPICIOUS.search(text):
+    if _is_suspicious(text):
         text = _without_credentials(text)
     return without_emails(text) if emails else text
 
@@ -93,10 +95,19 @@ def without_secrets(text: str) -> str:
 
     Unlike in text from a client, a secret is not suspected behind every `token`: that is what such words are about.
     """
-    if not _SUSPICIOUS.search(text):
+    if not _is_suspicious(text):
         return text
     text = _USER_IN_URL.sub(r"\1***@", _BEARER.sub(_partly, _BASIC_SENT.sub(r"\1 ***", text)))
     return _JWT.sub(_shortened, _ASSIGNED.sub(r"\1***", text))
+
+
+def _is_suspicious(text: str) -> bool:
+    # Beyond ASCII, letters have more than two cases.
+    if text.isascii():
+        small = text.lower()
+        if not any([word in small for word in _WORDS]):  # noqa: C419 - a generator takes twice as long
+            return False
+    return _SUSPICIOUS.search(text) is not None
 
 
 def _without_credentials(text: str) -> str:

@@ -21,8 +21,9 @@ the commands that you may run, and `/help gw scale` shows one in full.
 
 The kind says how much harm a command can do. A *diagnostic* reads and runs at once. A *record* writes to the incident
 and runs at once. A *mitigation* changes the gateway: it shows a plan first and runs once somebody confirms it. A
-*dangerous* one could take the service down; this version has none. Who may run what changes something is for [the
-policy](policy.md) to say: `/policy explain /gw scale 10` tells whether you may, and why.
+*dangerous* one could take the service down, or decides who is let in: whoever asks types the name of its target, and
+somebody else approves it. Some are dangerous with some arguments only; the plan says so. Who may run what changes
+something is for [the policy](policy.md) to say: `/policy explain /gw scale 10` tells whether you may, and why.
 """
 
 

@@ -121,7 +121,7 @@ async def giving(path: Path, *given: Given) -> AsyncIterator[tuple[Giving, async
     async def leave() -> None:
         left.set()
 
-    one = Giving(str(path), lambda: list(given), leave)
+    one = Giving(str(path), given=lambda: list(given), orders=lambda: {"of": "test"}, leave=leave)
     try:
         yield one, left
     finally:

@@ -13,6 +13,12 @@ from commands.ports import OutcomeUnknown, Rejected
 _READ_TRIES = 2
 #: A change that the gateway could not write into its history, and therefore has not made.
 _NOTHING_DONE = "not_recorded"
+_ROLE = "Give the token of gateway.admin_token that role, under admin.tokens of the gateway's settings."
+#: What whoever operates the bot has to do where it is turned away.
+_REMEDIES = {
+    401: ". gateway.admin_token must be admin.token of the gateway, or one of its admin.tokens",
+    403: ". The token of gateway.admin_token needs that role, under admin.tokens of the gateway's settings",
+}
 Query = Mapping[str, object]
 
 
@@ -53,12 +59,14 @@ class AdminWire:
         return _document(answer) if answer.is_success else None
 
     def _refused(self, answer: httpx.Response) -> Unavailable:
-        """It is there, and does not answer this: for want of the token, or because of the question."""
-        if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        """It is there, and does not answer this: for want of a token or a role, or because of the question."""
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
             return Unavailable(
-                f"The admin API of {self.name} does not accept the token (status {answer.status_code}).",
-                hint="gateway.admin_token must be the token of the gateway's admin API.",
+                f"The admin API of {self.name} does not accept the token (status 401).",
+                hint="gateway.admin_token must be admin.token of the gateway, or one of its admin.tokens.",
             )
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            return Unavailable(f"The admin API of {self.name} refuses this token: {_error(answer)}.", hint=_ROLE)
         if answer.is_client_error:
             return Unavailable(f"The admin API of {self.name} does not answer that: {_error(answer)}")
         return self._gone(f"status {answer.status_code}")
@@ -89,7 +97,7 @@ class AdminWire:
         if method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.is_client_error or _code(answer) == _NOTHING_DONE:
-            raise Rejected(_error(answer))
+            raise Rejected(_error(answer) + _REMEDIES.get(answer.status_code, ""))
         if not answer.is_success:
             raise OutcomeUnknown(_error(answer))
         return _document(answer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.adapters.gateway.orders.order import Document, Note, Order, Said, Scene
 from commands.errors import Conflict
 from commands.ports import Draft, Operation, OutcomeUnknown
@@ -9,6 +11,8 @@ from commands.presentation.words import counted
 
 _KIND = "cache_purged"
 _REMEMBERED = 100
+#: Upstreams that live by the cache may fall over without it, be it only one of them.
+_WHOLE_HOST = re.compile(r"(?:https?://(?P<host>[^/]+))?/")
 _AGAIN = "Ask again to be sure: it does no harm twice"
 
 
@@ -30,6 +34,7 @@ class Purge(Order):
         stats = await scene.get("/cache/stats")
         ratio = stats["hit_ratio"]
         saved = "nobody has asked it yet" if ratio is None else f"{ratio:.0f}% of what is asked for comes from it"
+        wide = _WHOLE_HOST.fullmatch(said["value"]) if said["by"] == "prefix" else None
         return Draft(
             live={"routes": ", ".join(routes)},
             settled={"by": said["by"], "value": said["value"], "soft": bool(said["soft"])},
@@ -37,7 +42,9 @@ class Purge(Order):
             facts=(
                 ("In the cache", f"{counted(stats['size'], 'entry', 'entries')}, {stats['memory_usage']} MB; {saved}"),
                 ("Of routes", ", ".join(routes)),
+                *((("Careful", f"that is everything of {wide['host'] or 'all hosts'}"),) if wide else ()),
             ),
+            dangerous=wide is not None,
         )
 
     async def send(self, scene: Scene, draft: Draft, note: Note) -> None:

@@ -35,6 +35,7 @@ class Rollback(Order):
                 allowed=numbers,
             )
         changes = await _changes(scene, current["number"], number)
+        careful = _careful(changes)
         return Draft(
             live={"configuration": current["number"]},
             settled={"number": number},
@@ -44,9 +45,10 @@ class Rollback(Order):
                 ("Now", _told(current, scene)),
                 ("Then", _told(wanted, scene)),
                 ("The file", "stays as it is, and is loaded when it changes, and at the next start: put it right, too"),
-                *_careful(changes),
+                *careful,
             ),
             diff=first_lines([line for one in changes for line in lines_of(one)]),
+            dangerous=bool(careful),
         )
 
     async def objection(self, scene: Scene, said: Said, draft: Draft) -> Refusal | None:  # noqa: ARG002
@@ -108,7 +110,7 @@ async def _changes(scene: Scene, before: int, after: int) -> list[Document]:
 
 
 def _careful(changes: list[Document]) -> tuple[tuple[str, str], ...]:
-    """An earlier one may let in again who was shut out since."""
+    """An earlier one may let in again who was shut out since, so that somebody else looks at it, too."""
     keys = [one["key"] for one in changes if _ADMITS.search(one["key"])]
     return (("Careful", f"it changes who is let in: {cut(', '.join(keys), 300)}"),) if keys else ()
 
