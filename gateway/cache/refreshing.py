@@ -46,6 +46,10 @@ class _Nobody:
         """It asks for no other protocol."""
         return False
 
+    def untaken(self) -> int:
+        """Nothing waits for it."""
+        return 0
+
     def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """Nothing follows."""
 

@@ -25,6 +25,9 @@ _LOW_WATER = 65_536
 #: A part of an answer from this size on is sent at once. What is gathered until the loop's next turn is not seen by
 #: the back-pressure, and one turn may read dozens of parts.
 _WORTH_A_WRITE = 16_384
+#: So many requests and parts of answers wait here; what else has arrived is not read: a request takes fifty times as
+#: much memory as its bytes do, and an answer a hundred times.
+_MOST_WAITING = 32
 _LINGER_SECS = 2.0
 #: An idle connection keeps the head of its last request for as long: there may be very many of them.
 _REMEMBERED_SECS = 5.0
@@ -47,7 +50,7 @@ class DownstreamConnection(asyncio.Protocol):
             self._dispatch = partial(plane.redirect, port=door.https_port)
         self.peer = Peer(b"", trusted=False)
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
-        self._reader = RequestReader(self, plane.limits)
+        self._reader = RequestReader(self, plane.limits, self._has_enough)
         self._current: Exchange | None = None
         self._last_read: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
@@ -147,6 +150,9 @@ class DownstreamConnection(asyncio.Protocol):
 
     # What the reader calls.
 
+    def _has_enough(self) -> bool:
+        return len(self._waiting) >= _MOST_WAITING or len(self._out) >= _MOST_WAITING
+
     def request_started(self, head: RequestHead) -> None:
         exchange = Exchange(self.plane, self, head)
         self._last_read = exchange
@@ -211,6 +217,10 @@ class DownstreamConnection(asyncio.Protocol):
         self.resume_body()
         return True
 
+    def untaken(self) -> int:
+        """How many bytes of its answer the client has yet to take, as far as they are seen."""
+        return untaken(self.transport)
+
     def exchange_over(self, *, keep_alive: bool, now: float) -> None:
         """The current exchange has written its whole answer."""
         self._current = None
@@ -238,15 +248,33 @@ class DownstreamConnection(asyncio.Protocol):
         if self._pumping:
             return
         self._pumping = True
+        self._run_waiting()
+        while self._reader.has_left and not self._waiting and not self._closing and self._refused is None:
+            self._flush()
+            if self._full and self._current is None:
+                break
+            self._read_on()
+            self._run_waiting()
+        self._pumping = False
+        if self._current is None and not self._waiting and self._refused is not None and not self._closing:
+            self._answer_refusal(self._refused)
+        self._adjust_reading()
+
+    def _run_waiting(self) -> None:
         # A client that does not read its answers gets no further ones: they would pile up here.
         while self._current is None and self._waiting and not self._closing and not self._full:
             self._current = self._waiting.popleft()
             self._deadline = _NEVER
             self._dispatch(self._current)
-        self._pumping = False
-        if self._current is None and not self._waiting and self._refused is not None and not self._closing:
-            self._answer_refusal(self._refused)
-        self._adjust_reading()
+
+    def _read_on(self) -> None:
+        """Read what has arrived behind enough requests."""
+        try:
+            self._reader.go_on()
+        except Refused as refused:
+            self._refuse(refused)
+        if self._current is None and self._reader.started:
+            self._deadline = self.plane.clock() + self.plane.header_timeout
 
     def _refuse(self, refused: Refused) -> None:
         self._refused = refused
@@ -269,7 +297,7 @@ class DownstreamConnection(asyncio.Protocol):
         self._answer_refusal(Refused(503, "too_many_connections", "the gateway has no room for this connection"))
 
     def _adjust_reading(self) -> None:
-        wanted = self._closing or not (self._waiting or self._body_paused)
+        wanted = self._closing or not (self._waiting or self._body_paused or self._reader.has_left)
         if wanted == self._reading or self.transport.is_closing():
             return
         self._reading = wanted

@@ -57,6 +57,7 @@ class Exchange(ExchangeState):
     def client_full(self) -> None:
         """The client does not read; stop reading its answer."""
         self.client_is_full = True
+        self._untaken = None
         self.touch_client()
         self.pause_answer()
 
@@ -252,10 +253,20 @@ class Exchange(ExchangeState):
         elif self.admission is not None:
             self.admission.check_deadline(now)
         elif self.client_is_full or self._client_owes_body():
-            if now > self._client_deadline:
+            if self.client_is_full and self._untaken is None:
+                self._untaken = self.client.untaken()
+            elif now > self._client_deadline and not (self.client_is_full and self._client_takes()):
                 self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
         elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
+
+    def _client_takes(self) -> bool:
+        """Whether it has taken some of its answer since it was last seen: it is slow then, and not silent."""
+        before, self._untaken = self._untaken or 0, self.client.untaken()
+        if self._untaken >= before:
+            return False
+        self.touch_client()
+        return True
 
     def _check_tunnel(self, now: float) -> None:
         heard = self._client_deadline - self.plane.client_timeout

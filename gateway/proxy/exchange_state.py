@@ -35,7 +35,7 @@ class ExchangeState:
     __slots__ = (
         "__weakref__",
         "_answer_done", "_client_deadline", "_client_ip", "_close", "_framing", "_isolated", "_last_chunk",
-        "_leg", "_total_deadline", "_unsent", "admission", "answer_headers", "at_end", "client",
+        "_leg", "_total_deadline", "_unsent", "_untaken", "admission", "answer_headers", "at_end", "client",
         "client_is_full", "compressing", "correlation", "detail", "dropped_answer_headers", "encoder",
         "error_type", "head", "identity", "label", "make_leg", "over", "plane", "received_bytes",
         "request_done", "request_headers", "route", "sent_bytes", "span_id", "started_at", "status",
@@ -44,6 +44,8 @@ class ExchangeState:
 
     trailers: Headers
     """What came behind its body, as it came; not even set where nothing did."""
+    _untaken: int | None
+    """What the client had yet to take of its answer when that was seen last; set where it has ever been full."""
 
     def __init__(self, plane: Dataplane, client: ClientSide, head: RequestHead, *, whole: bool = False) -> None:
         """With `whole`, all of the request is there already: it has no body."""

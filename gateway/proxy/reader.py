@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,9 @@ _NOT_PROXIED = frozenset({b"CONNECT", b"TRACE"})
 _CHUNK_OVERHEAD_ALLOWED = 65_536
 #: What is longer is not kept for the next request: with all that was made of it, it takes four times as much.
 _LONGEST_BLOCK = 8192
+#: The parser cannot be stopped, so it gets no more than so many bytes at a time of what may hold many requests.
+_SLICE = 4096
+_SLICE_OF_CHUNKS = 16_384
 
 
 class RequestSink(Protocol):
@@ -46,8 +50,11 @@ class RequestReader:
     that, because where the next request starts is not known; the caller answers and closes.
     """
 
-    def __init__(self, sink: RequestSink, limits: Limits) -> None:
+    def __init__(self, sink: RequestSink, limits: Limits, has_enough: Callable[[], bool] = lambda: False) -> None:
+        """With `has_enough`, requests are read only while it is False, and the rest when `go_on` is called."""
         self._sink = sink
+        self._has_enough = has_enough
+        self._left = b""
         self._limits = self._next_limits = limits
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
@@ -58,6 +65,7 @@ class RequestReader:
         self._body_bytes = 0
         self._wire_bytes = 0
         self._chunked = False
+        self._length = 0
         self._block: Block | None = None
         """The header lines of an earlier request: the next one may have the same."""
         self.in_head = True
@@ -99,12 +107,44 @@ class RequestReader:
         """Keep nothing of earlier requests."""
         self._block = None
 
+    @property
+    def has_left(self) -> bool:
+        """Whether something is left that `go_on` would read."""
+        return bool(self._left)
+
     def feed(self, chunk: bytes) -> None:
         """Read `chunk`; the sink is called for what it completes."""
-        if self.in_head and not self.started:
-            chunk = self._without_plain(chunk)
-        if self.ended or not chunk:
-            self.has_dropped = self.has_dropped or bool(chunk)
+        self._left = self._left + chunk if self._left else chunk
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Read what is left, as long as the sink has not enough."""
+        chunk, self._left = self._left, b""
+        while chunk:
+            if self.in_head and not self.started:
+                chunk = self._without_plain(chunk)
+            if self.ended:
+                self.has_dropped = self.has_dropped or bool(chunk)
+                return
+            if self._has_enough():
+                self._left = chunk
+                return
+            size = self._at_once(len(chunk))
+            self._parse(chunk[:size])
+            chunk = chunk[size:]
+
+    def _at_once(self, size: int) -> int:
+        """How many of so many bytes the parser gets now: dozens of requests may be behind the end of this one."""
+        if size <= _SLICE:
+            return size
+        if self.in_head:
+            return _SLICE
+        if self._chunked:
+            return min(size, _SLICE_OF_CHUNKS)
+        return min(size, max(_SLICE, self._length - self._body_bytes))
+
+    def _parse(self, chunk: bytes) -> None:
+        if not chunk:
             return
         self._count_raw(len(chunk))
         try:
@@ -122,7 +162,7 @@ class RequestReader:
     def _without_plain(self, chunk: bytes) -> bytes:
         """Read the requests of the plainest kind that `chunk` begins with; what is left is for the parser."""
         start, limits = 0, self._limits
-        while not self.ended and start < len(chunk):
+        while not self.ended and start < len(chunk) and not self._has_enough():
             found = plain_request(chunk, start, most_head=limits.head, most_target=limits.target)
             if found is None:
                 break
@@ -174,6 +214,7 @@ class RequestReader:
         head = self._head()
         self.in_head = False
         self._chunked = head.chunked
+        self._length = head.content_length or 0
         self._trailers = []
         self._body_bytes = self._wire_bytes = 0
         self._sink.request_started(head)

@@ -74,7 +74,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._switching: ResponseHead | None = None
         self._keep = True
         self._spoiled = False
-        self._paused = False
+        self._paused = self._blocked = False
+        """Whether the answer is not to be read, and whether the upstream does not read what it is sent."""
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.idle_since = 0.0
         self.closed = False
@@ -106,7 +107,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._sink = None
         if self._paused:
             self.resume_reading()
-        return not self._spoiled and not self.closed and not self.transport.is_closing()
+        # It has answered before it has read all of the request. Nothing would hold up the body of the next one.
+        return not self._blocked and not self._spoiled and not self.closed and not self.transport.is_closing()
 
     def abandon(self) -> None:
         """Cut the connection; the exchange hears nothing of it any more."""
@@ -181,10 +183,12 @@ class UpstreamConnection(asyncio.Protocol):
             sink.upstream_failed(self._kind_of_loss())
 
     def pause_writing(self) -> None:
+        self._blocked = True
         if self._sink is not None:
             self._sink.upstream_full()
 
     def resume_writing(self) -> None:
+        self._blocked = False
         if self._sink is not None:
             self._sink.upstream_ready()
 

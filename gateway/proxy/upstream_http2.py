@@ -96,6 +96,8 @@ class Http2Connection(asyncio.Protocol):
             self._wire.encoder = LiteralEncoder()
         self._frames = FrameSplitter()
         self._flushing = False
+        self._gathered = 0
+        """Bytes of bodies that are yet to be written."""
         self._read_of_connection = 0
         self._leaving = False
         self.streams: dict[int, Http2Stream] = {}
@@ -208,7 +210,12 @@ class Http2Connection(asyncio.Protocol):
         """Send a part of a body, for which there is room."""
         with contextlib.suppress(ProtocolError):  # It was reset, which is about to be told.
             self._wire.send_data(number, bytes(part), end_stream=ends)
-        self.flush_soon()
+        self._gathered += len(part)
+        if self._gathered > _LOW_WATER:
+            # What is gathered until the loop's next turn is not seen by the back-pressure.
+            self.flush()
+        else:
+            self.flush_soon()
 
     def end_with(self, number: int, trailers: Headers) -> None:
         """End a body with fields behind it."""
@@ -253,6 +260,7 @@ class Http2Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Write what there is now."""
         self._flushing = False
+        self._gathered = 0
         if (out := self._wire.data_to_send()) and not self.closed:
             self.transport.write(out)
 
