@@ -16,6 +16,8 @@ from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 _MAX_HEAD_BYTES = 262_144
+#: For so long a tunnel's upstream may read what its client has sent before it left.
+_LAST_WORDS_SECS = 10.0
 BODILESS = frozenset({204, 304})
 
 
@@ -113,7 +115,11 @@ class UpstreamConnection(asyncio.Protocol):
     def abandon(self) -> None:
         """Cut the connection; the exchange hears nothing of it any more."""
         self._sink = None
-        if self.transport is not None:
+        if self._tunnels and not self.transport.is_closing():
+            # What was sent of the other protocol before its end is no less meant than the rest.
+            self.transport.close()
+            asyncio.get_running_loop().call_later(_LAST_WORDS_SECS, self.transport.abort)
+        elif self.transport is not None:
             self.transport.abort()
 
     def send_body(self, chunk: bytes, *, chunked: bool) -> None:
