@@ -10,6 +10,7 @@ import httptools
 
 from gateway.proxy import framing
 from gateway.proxy.chunking import LAST_CHUNK, encoded, last_chunk
+from gateway.proxy.counted import Counted
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
@@ -45,15 +46,11 @@ class AnswerSink(Protocol):
     def upstream_ready(self) -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A kept-alive connection to one upstream address.
-
-    `on_made` is called when it is there, `on_closed` once, when it is gone, so that the pool counts and forgets it.
-    """
+class UpstreamConnection(Counted):
+    """A kept-alive connection to one upstream address."""
 
     def __init__(self, on_closed: Callable[[UpstreamConnection], None], on_made: Callable[[], None]) -> None:
-        self._on_closed = on_closed
-        self._on_made = on_made
+        super().__init__(on_closed, on_made)
         self._parser = httptools.HttpResponseParser(self)
         self._sink: AnswerSink | None = None
         self._headers: Headers = []
@@ -80,9 +77,6 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether the answer is not to be read, and whether the upstream does not read what it is sent."""
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.idle_since = 0.0
-        self.closed = False
-        self.made = False
-        """Whether there ever was a connection; a failed TLS handshake makes none."""
         self.answer_began = False
         """Whether any byte of the current answer has arrived."""
         self.unprocessed = False
@@ -152,8 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made = True
-        self._on_made()
+        self.count_in()
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
 
@@ -177,8 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        self._on_closed(self)
+        self.count_out()
         sink, self._sink = self._sink, None
         if sink is None:
             return
