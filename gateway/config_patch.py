@@ -78,7 +78,10 @@ def _set(document: Any, key: str, value: Any, whole: str) -> list[str]:
         if key.startswith(f"{name}."):
             within = _set(document[names[name]], key[len(name) + 1 :], value, whole)
             return [name, *within] if isinstance(document, dict) else within
-    raise ConfigError(f"{whole}: there is no such key; known here: {', '.join(sorted(names)) or 'none'}")
+    if not names:
+        above = whole.removesuffix(key).removesuffix(".")
+        raise ConfigError(f"{whole}: there is no such key; change {above} as a whole")
+    raise ConfigError(f"{whole}: there is no such key; known here: {', '.join(sorted(names))}")
 
 
 def _inner(value: Any) -> Iterator[str]:

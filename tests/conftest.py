@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.fixtures import FuncFixtureInfo
+from _pytest.nodeid import NodeId
 
 from tests import compiled, postgres
 from tests.migrated import make_tables
@@ -16,16 +18,33 @@ from tests.world import World, settings_for, world
 compiled.share()
 gc.set_threshold(50_000, 20, 20)  # the memory of a worker grows with the tests, and looking through it often costs much
 
-#: What the tests of a module share and what takes long to make: they run in one worker, so that it is made once.
-_SHARED = {"shared", "process", "browser", "acting", "sqlite_acting", "running_pair"}
+#: What makes a bot or a gateway for all tests of a module, without being of the module itself.
+_SHARED = {"acting", "sqlite_acting"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups are begun with, the largest first."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Tests that share something run in one worker, so that it is made once. The largest groups begin."""
     for item in items:
-        if _SHARED & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("xdist_group"):
+        if _shares(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    yield
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            _name_by_group(item)
+
+
+def _shares(item: pytest.Item) -> bool:
+    info: FuncFixtureInfo = getattr(item, "_fixtureinfo")  # noqa: B009 - there is no public way to ask for scopes
+    made = {name for name, found in info.name2fixturedefs.items() if any(one.scope == "module" for one in found)}
+    return bool(made or _SHARED & set(info.names_closure))
+
+
+def _name_by_group(item: pytest.Item) -> None:
+    """xdist knows the group of a test by its name. It sets what pytest 9.2 no longer looks at, and groups nothing."""
+    group = item.get_closest_marker("xdist_group")
+    if group and "@" not in item.nodeid.rpartition("]")[2].rpartition("::")[2]:
+        setattr(item, "_id", NodeId.parse(f"{item.nodeid}@{group.args[0]}"))  # noqa: B010
 
 
 @pytest.fixture(scope="session")

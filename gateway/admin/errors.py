@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -44,12 +45,16 @@ def explain_errors(app: FastAPI, refusals: Refusals) -> None:
 
     @app.exception_handler(HTTPException)
     async def not_served(request: Request, error: HTTPException) -> JSONResponse:
-        code = _CODES.get(error.status_code, "invalid")
+        code, words = _CODES.get(error.status_code, "invalid"), str(error.detail)
+        if words == HTTPStatus(404).phrase:
+            words = f"there is no {request.url.path}: GET /admin/openapi.json has all that there is"
         # A body that cannot even be parsed is as invalid as one with wrong fields.
         status = 422 if error.status_code == 400 else error.status_code
-        answer = _error(status, code, str(error.detail))
-        if status == 405:
-            answer.headers["allow"] = ", ".join(_allowed(app, request))
+        if status != 405:
+            return _error(status, code, words)
+        allowed = ", ".join(_allowed(app, request))
+        answer = _error(status, code, f"{request.method} is not for this; allowed: {allowed}")
+        answer.headers["allow"] = allowed
         return answer
 
     @app.exception_handler(OSError)

@@ -13,6 +13,8 @@ from gateway.supervisor.operations import OutOfLimitsError
 from gateway.telemetry.records import iso
 
 MAX_BLOCKS = 1000
+#: A slip such as 10.0.0.0/0 must not shut everybody out; maintenance is for that.
+_WIDEST = {4: 8, 6: 16}
 
 #: Records a change before it is made: kind, actor, reason, before, after. Raises OSError when it cannot.
 Record = Callable[[str, str, str, Any, Any], None]
@@ -52,7 +54,7 @@ class BlockRegistry:
         """Let nobody of the network, or nothing of the client, through until it expires.
 
         Raises:
-            OutOfLimitsError: it is no network, or there are too many blocks.
+            OutOfLimitsError: it is no network, or too wide, or there are too many blocks.
             OSError: it could not be recorded, and is not done.
         """
         name = _network(name) if self._kind == "network" else name
@@ -99,6 +101,10 @@ class BlockRegistry:
 
 def _network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        found = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise OutOfLimitsError(f"network {text!r} is no address, and no network such as 192.0.2.0/24") from None
+    if found.prefixlen < _WIDEST[found.version]:
+        widest = f"at most a /{_WIDEST[found.version]} is blocked; maintenance is for everybody"
+        raise OutOfLimitsError(f"network {found} is a large part of all addresses: {widest}")
+    return str(found)

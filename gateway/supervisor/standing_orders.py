@@ -30,6 +30,9 @@ MAX_REVOCATIONS = 100_000
 """More would not fit into a message; a file (`auth.revocations.path`) has room for all."""
 
 
+_LISTS = ("networks", "clients", "circuits", "targets", "faults", "overrides", "revocations")
+
+
 class WorkerCount(BaseModel):
     """How many workers there are, and how many the settings asked for."""
 
@@ -139,6 +142,9 @@ def _begin_as(gateway: Gateway, former: StandingOrders) -> None:
     if former.configuration.rolled_back is not None:
         words = f"the former gateway had gone back to {former.configuration.rolled_back}; this one goes by its own file"
         gateway.log("WARNING", "rollback_over", words)
+    held = {name: len(getattr(former, name)) for name in _LISTS} | {"maintenance": int(former.maintenance is not None)}
+    told = ", ".join(f"{count} {name}" for name, count in held.items() if count)
+    gateway.log("INFO", "orders_taken_over", f"of the former gateway's operators: {told or 'nothing'}", **held)
     gateway.configurations.count_on(former.configuration.number, former.configuration.version)
     gateway.fleet.rollout.number = gateway.configurations.current.number
 

@@ -7,18 +7,31 @@ bins that grow by 5% each, so a quantile read from them is within 2.5% of the tr
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
 
 BOUNDS = (0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _GROWTH = math.log(1.05)
 _SMALLEST = 1e-5
 _LAST_BIN = 400
+#: Where each bin but the first one begins.
+_BEGINS = tuple(_SMALLEST * math.exp(number * _GROWTH) for number in range(1, _LAST_BIN + 1))
 
 
 def fine_bin(seconds: float) -> int:
     """The number of the fine bin that `seconds` falls in."""
-    if seconds <= _SMALLEST:
-        return 0
-    return min(_LAST_BIN, int(math.log(seconds / _SMALLEST) / _GROWTH))
+    return bisect_right(_BEGINS, seconds)
+
+
+def fine_bins(ordered: Sequence[float], bins: Counter[int]) -> None:
+    """Add how many of these seconds, in ascending order, fall in each fine bin."""
+    begin, total = 0, len(ordered)
+    while begin < total:
+        number = fine_bin(ordered[begin])
+        end = total if number == _LAST_BIN else bisect_left(ordered, _BEGINS[number], begin)
+        bins[number] += end - begin
+        begin = end
 
 
 def bin_middle(number: int) -> float:

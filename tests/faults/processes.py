@@ -16,8 +16,8 @@ import yaml
 
 from bot.demo.people import ON_CALL, PEOPLE
 from tests.faults.client import SECRET, Console
-from tests.faults.forked import Forked
 from tests.faults.record import Record
+from tests.forked import Forked
 from tests.simulators.gateway.server import TOKEN, GatewaySimulator
 from tests.waiting import eventually
 
@@ -69,7 +69,7 @@ class BotProcess:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def launch_program(self) -> subprocess.Popen[bytes]:
         """Start the program as people do, without waiting."""
         arguments, environment = self._prepared()
         with self.log.open("ab") as log:
@@ -88,10 +88,15 @@ class BotProcess:
         environment["PYTHONPATH"] = str(Path(__file__).parents[2])
         return ["serve", "--config", str(self._config)], environment
 
+    def launch(self) -> Forked:
+        """Start it without waiting."""
+        arguments, environment = self._prepared()
+        self._process = process = Forked("bot.cli", arguments, log=self.log, cwd=self._directory, env=environment)
+        return process
+
     def start(self) -> None:
         """Start it, and wait until the console answers."""
-        arguments, environment = self._prepared()
-        self._process = process = Forked(arguments, log=self.log, cwd=self._directory, env=environment)
+        process = self.launch()
 
         def up() -> bool:
             assert process.poll() is None, f"the bot ended: {self.said()}"

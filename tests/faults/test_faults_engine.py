@@ -70,6 +70,11 @@ def put_in(database: Database, durable: DbosDurable, name: str, key: str) -> Non
     durable.committed()
 
 
+def is_recorded(url: str) -> bool:
+    """The end of all work that was begun; a thread that cannot record it tries for ever, beside all later tests."""
+    return not rows(url, _of(url, "workflow_uuid", "status = 'PENDING'"))
+
+
 def test_what_somebody_waits_for_does_not_wait_for_the_next_look(database_url: str) -> None:
     seen: list[str] = []
     works: dict[str, Workflow] = {"some_work": lambda steps, payload: seen.append(payload["plan"])}
@@ -77,6 +82,7 @@ def test_what_somebody_waits_for_does_not_wait_for_the_next_look(database_url: s
         for key in ("first", "second"):
             put_in(database, durable, "some_work", key)
             eventually(lambda key=key: key in seen, "it is taken")
+        eventually(lambda: is_recorded(database_url), "it is recorded")
     assert seen == ["first", "second"]
 
 
@@ -92,6 +98,7 @@ def test_work_that_cannot_be_begun_is_put_back_and_holds_up_no_other(
         eventually(lambda: seen == ["known"], "the other is done")
         state = _of(database_url, "status", "workflow_uuid = 'unknown'")
         eventually(lambda: rows(database_url, state)[0][0] == "ENQUEUED", "it is put back")
+        eventually(lambda: is_recorded(database_url), "the other is recorded")
 
 
 def test_work_that_an_older_program_left_is_done_by_a_newer_one(database_url: str) -> None:
@@ -101,6 +108,7 @@ def test_work_that_an_older_program_left_is_done_by_a_newer_one(database_url: st
         enqueue(database, durable, "some_work", "left", timedelta(seconds=4))
     with life(database_url, "new", some_work=lambda steps, payload: seen.append(f"new {payload['plan']}")):
         eventually(lambda: seen, "the work is done")
+        eventually(lambda: is_recorded(database_url), "it is recorded")
     assert seen == ["new left"]
     assert {row[0] for row in rows(database_url, _of(database_url, "application_version"))} == {APPLICATION_VERSION}
 

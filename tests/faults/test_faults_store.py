@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import signal
-import subprocess
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -182,8 +181,7 @@ def test_postgres_that_cuts_every_connection_is_found_again(
 def test_no_database_at_the_start_is_one_clear_line(tmp_path: Path, gateway: GatewaySimulator) -> None:
     bot = BotProcess(tmp_path, "postgresql://tocsin:secret-word@127.0.0.1:1/tocsin", gateway.url)
     try:
-        process: subprocess.Popen[bytes] = bot.launch()
-        assert process.wait(60) == 1
+        assert bot.launch_program().wait(60) == 1
     finally:
         bot.stop()
     assert "The database cannot be reached" in bot.said()

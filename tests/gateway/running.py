@@ -8,8 +8,6 @@ import os
 import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -20,6 +18,8 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import yaml
+
+from tests.forked import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests"
@@ -67,14 +67,8 @@ class RunningGateway:
         self.config_path.write_text(yaml.safe_dump(document))
         self.log_path = directory / "gateway.log"
         self._lines: queue.Queue[str] = queue.Queue()
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_path)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=ROOT,
-                text=True,
-            )
+        arguments = ["serve", "--config", str(self.config_path)]
+        self.process = Forked("gateway.cli", arguments, log=self.log_path, cwd=ROOT, env=os.environ, read=True)
         self._reader = threading.Thread(target=self._read_stdout, daemon=True)
         self._reader.start()
         self.ready = self._wait_until_ready()
@@ -96,7 +90,7 @@ class RunningGateway:
         try:
             line = self._lines.get(timeout=90)
         except queue.Empty:
-            self.process.kill()
+            self._end()
             raise AssertionError(f"not ready: {self.log_path.read_text()}") from None
         ready: dict[str, Any] = json.loads(line)
         assert ready["event_type"] == "gateway_ready"
@@ -141,15 +135,18 @@ class RunningGateway:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(15)
+            self.process.wait(60)
         finally:
-            self.process.kill()
-            self.process.wait()
-            self._reader.join(5)
-            assert self.process.stdout is not None
-            self.process.stdout.close()
+            self._end()
             for pid in self.worker_pids:
                 kill_worker(pid)
+
+    def _end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 def is_worker(pid: int) -> bool:
