@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
+from gateway.proxy.framing import HOST
 from gateway.proxy.message import Refused
 
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)([^#]*)")
@@ -25,8 +26,10 @@ def origin_form(target: bytes) -> tuple[bytes, bytes | None]:
     match = _ABSOLUTE.fullmatch(target)
     if match is None:
         raise Refused(400, "bad_target", "the request target must be a path or an absolute http URL")
-    rest = match.group(2)
-    return (rest if rest[:1] == b"/" else b"/" + rest), match.group(1)
+    named, rest = match.groups()
+    if not HOST.fullmatch(named):
+        raise Refused(400, "bad_target", "the request target names a malformed host")
+    return (rest if rest[:1] == b"/" else b"/" + rest), named
 
 
 def normalised(target: bytes) -> bytes:

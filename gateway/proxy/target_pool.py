@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from gateway.proxy.counted import Counted
 from gateway.proxy.message import Headers
 from gateway.proxy.upstream import AnswerSink, UpstreamConnection
 from gateway.upstreams.health import TargetHealth
@@ -63,7 +64,7 @@ class Carrier(Protocol):
 
 
 C = TypeVar("C", bound=Carrier)
-P = TypeVar("P", bound=asyncio.BaseProtocol)
+P = TypeVar("P", bound=Counted)
 
 
 class TargetPool(ABC, Generic[C]):
@@ -146,9 +147,15 @@ class TargetPool(ABC, Generic[C]):
         return taken
 
     async def _opened(self, factory: Callable[[], P]) -> tuple[asyncio.BaseTransport, P]:
+        made: list[P] = []
+
+        def new() -> P:
+            made.append(factory())
+            return made[-1]
+
         try:
             return await asyncio.get_running_loop().create_connection(
-                factory,
+                new,
                 self._host.strip("[]"),
                 self._port,
                 ssl=self.service.tls,
@@ -157,6 +164,10 @@ class TargetPool(ABC, Generic[C]):
         except UnicodeError:
             # So the resolver says that a name has a part that is empty or too long.
             raise OSError(errno.EINVAL, f"{self._host} is no name of a host") from None
+        except BaseException:
+            for one in made:
+                one.count_out()
+            raise
 
     def _count(self) -> None:
         # Counted by the connection itself: who waits for it may have left by the time that it is there.

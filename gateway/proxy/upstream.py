@@ -10,12 +10,15 @@ import httptools
 
 from gateway.proxy import framing
 from gateway.proxy.chunking import LAST_CHUNK, encoded, last_chunk
+from gateway.proxy.counted import Counted
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 _MAX_HEAD_BYTES = 262_144
+#: For so long a tunnel's upstream may read what its client has sent before it left.
+_LAST_WORDS_SECS = 10.0
 BODILESS = frozenset({204, 304})
 
 
@@ -43,15 +46,11 @@ class AnswerSink(Protocol):
     def upstream_ready(self) -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
-    """A kept-alive connection to one upstream address.
-
-    `on_made` is called when it is there, `on_closed` once, when it is gone, so that the pool counts and forgets it.
-    """
+class UpstreamConnection(Counted):
+    """A kept-alive connection to one upstream address."""
 
     def __init__(self, on_closed: Callable[[UpstreamConnection], None], on_made: Callable[[], None]) -> None:
-        self._on_closed = on_closed
-        self._on_made = on_made
+        super().__init__(on_closed, on_made)
         self._parser = httptools.HttpResponseParser(self)
         self._sink: AnswerSink | None = None
         self._headers: Headers = []
@@ -78,9 +77,6 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether the answer is not to be read, and whether the upstream does not read what it is sent."""
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.idle_since = 0.0
-        self.closed = False
-        self.made = False
-        """Whether there ever was a connection; a failed TLS handshake makes none."""
         self.answer_began = False
         """Whether any byte of the current answer has arrived."""
         self.unprocessed = False
@@ -113,7 +109,11 @@ class UpstreamConnection(asyncio.Protocol):
     def abandon(self) -> None:
         """Cut the connection; the exchange hears nothing of it any more."""
         self._sink = None
-        if self.transport is not None:
+        if self._tunnels and not self.transport.is_closing():
+            # What was sent of the other protocol before its end is no less meant than the rest.
+            self.transport.close()
+            asyncio.get_running_loop().call_later(_LAST_WORDS_SECS, self.transport.abort)
+        elif self.transport is not None:
             self.transport.abort()
 
     def send_body(self, chunk: bytes, *, chunked: bool) -> None:
@@ -146,8 +146,7 @@ class UpstreamConnection(asyncio.Protocol):
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made = True
-        self._on_made()
+        self.count_in()
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
 
@@ -171,8 +170,7 @@ class UpstreamConnection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        self._on_closed(self)
+        self.count_out()
         sink, self._sink = self._sink, None
         if sink is None:
             return

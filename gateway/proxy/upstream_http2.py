@@ -31,6 +31,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from h2.stream import H2Stream
 
+from gateway.proxy.counted import Counted
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of, checked
 from gateway.proxy.message import Headers, Refused, ResponseHead
 
@@ -67,7 +68,7 @@ class _FreeStream(H2Stream):
         """See above."""
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(Counted):
     """One connection. `ready` is over when the upstream has said how it speaks, or fails with an OSError."""
 
     def __init__(
@@ -78,10 +79,9 @@ class Http2Connection(asyncio.Protocol):
         on_made: Callable[[], None],
         on_room: Callable[[], None],
     ) -> None:
+        super().__init__(on_closed, on_made)
         self._profile = profile
         self._on_room = on_room
-        self._on_closed = on_closed
-        self._on_made = on_made
         self._wire = _Wire(
             # Fields were checked when they were read, and are written by the gateway itself. Those of answers are
             # checked by `answer_of`.
@@ -111,8 +111,6 @@ class Http2Connection(asyncio.Protocol):
         """When the pool saw that first."""
         self.blocked = False
         """Whether the upstream does not read, so that nothing more is written."""
-        self.closed = False
-        self.made = False
         self.idle_since = 0.0
 
     @property
@@ -136,8 +134,7 @@ class Http2Connection(asyncio.Protocol):
     # What the loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made = True
-        self._on_made()
+        self.count_in()
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=_HIGH_WATER, low=_LOW_WATER)
         if (sock := transport.get_extra_info("socket")) is not None:
@@ -172,10 +169,9 @@ class Http2Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
-        self.closed = True
+        self.count_out()
         if not self.ready.done():
             self._give_up("the upstream closed the connection at once")
-        self._on_closed(self)
         for stream in tuple(self.streams.values()):
             stream.lost()
 
