@@ -127,7 +127,9 @@ class Rate:
 
     def _rest(self) -> None:
         """Until the next is due; answers are looked for then."""
-        time.sleep(max(0.0, min(self._began + self._sent * self._each - _clock(), self._each)))
+        until_due = self._began + self._sent * self._each - _clock()
+        # Behind the last one, too: who never rests keeps the upstream, on the same core, from answering.
+        time.sleep(self._each if self._sent == self._total else max(0.0, min(until_due, self._each)))
 
 
 def main() -> None:
