@@ -1,7 +1,8 @@
-"""What is compiled is compiled once for a process, and not once for each of the thousand bots of its tests.
+"""What is compiled or loaded is so once for a process, and not once for each of the thousand bots of its tests.
 
-The libraries keep what they have compiled by engine, by environment and by application. That saves a bot nearly all of
-it, and tests nothing: statements were a quarter of their time, templates and routes two thirds of the console's.
+The libraries keep what they have compiled by engine, by environment, by application and by client. That saves a bot
+nearly all of it, and tests nothing: statements were a quarter of their time, templates and routes two thirds of the
+console's, and each client reads all certificates of the world.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 import fastapi.routing
+import httpx._transports.default
+import httpx2._transports.default
 from fastapi.dependencies.models import Dependant
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
@@ -28,6 +33,7 @@ def share() -> None:
     _share_statements()
     _share_templates()
     _share_routes()
+    _share_certificates()
 
 
 def _share_statements() -> None:
@@ -90,3 +96,19 @@ def _share_routes() -> None:
         return dataclasses.replace(alike, dependencies=list(alike.dependencies))  # a router puts its own in front
 
     setattr(fastapi.routing, "get_dependant", find)  # noqa: B010 - as above
+
+
+def _share_certificates() -> None:
+    """Who is trusted when nothing else is said; nobody changes that afterwards."""
+    for module in (httpx._transports.default, httpx2._transports.default):
+        setattr(module, "create_ssl_context", _trusting(module.create_ssl_context))  # noqa: B010 - as above
+
+
+def _trusting(create: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    usual = functools.cache(create)
+
+    def find(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        is_usual = verify is True and cert is None and not os.environ.keys() & {"SSL_CERT_FILE", "SSL_CERT_DIR"}
+        return usual() if is_usual else create(verify=verify, cert=cert, trust_env=trust_env)
+
+    return find

@@ -4,7 +4,7 @@ It does the sums of `gateway.limits.algorithms` in microseconds of Redis' own cl
 time. KEYS are the keys of all limits in turn. The only argument is text, which is quicker to send than many: for each
 request the number of its limits, and for each of these its algorithm, limit and window. The answer has for each limit
 1 or 0 (whether it lets the request pass), how many more would pass, and the milliseconds to wait. A request counts
-only where all its limits let it pass.
+only where all its limits let it pass. Who asks often is in one call often: each key is read and written once.
 """
 
 from __future__ import annotations
@@ -76,23 +76,30 @@ end
 local algorithms = {token_bucket = token_bucket, fixed_window = fixed_window, sliding_window = sliding_window}
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local states, changed = {}, {}
 local answer, key, word = {}, 1, string.gmatch(ARGV[1], '%S+')
 
 for limits in word do
   local passes, kept = true, {}
   for _ = 1, tonumber(limits) do
     local algorithm, limit, window = algorithms[word()], tonumber(word()), tonumber(word()) * 1000000
-    local state, left, wait, keep = algorithm(redis.call('GET', KEYS[key]) or nil, now, limit, window)
+    local name = KEYS[key]
+    local known = states[name] or redis.call('GET', name) or nil
+    local state, left, wait, keep = algorithm(known, now, limit, window)
     if not state then passes = false end
-    kept[#kept + 1] = {KEYS[key], state, math.ceil(keep / 1000)}
+    kept[#kept + 1] = {name, state, math.ceil(keep / 1000)}
     answer[#answer + 1] = state and 1 or 0
     answer[#answer + 1] = left
     answer[#answer + 1] = math.ceil(wait / 1000)
     key = key + 1
   end
   if passes then
-    for _, one in ipairs(kept) do redis.call('SET', one[1], one[2], 'PX', math.max(1, one[3])) end
+    for _, one in ipairs(kept) do
+      states[one[1]] = one[2]
+      changed[one[1]] = one
+    end
   end
 end
+for name, one in pairs(changed) do redis.call('SET', name, one[2], 'PX', math.max(1, one[3])) end
 return answer
 """
