@@ -24,11 +24,15 @@ _SHARED = {"acting", "sqlite_acting"}
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Tests that share something run in one worker, so that it is made once. The largest groups begin."""
+    """Tests that share something run in one worker, so that it is made once. The largest groups begin, then long tests.
+
+    One that takes long and comes last has one worker at work, and all others at rest.
+    """
     for item in items:
         if _shares(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if getattr(config.option, "loadgroup", False):
         for item in items:
             _name_by_group(item)

@@ -157,6 +157,7 @@ async def workers_at(admin: httpx.AsyncClient) -> int:
     return sum(one["state"] == "ready" and psutil.pid_exists(one["pid"]) for one in workers)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_an_alert_becomes_an_incident_that_people_only_confirm(tmp_path: Path) -> None:
     port = free_port()

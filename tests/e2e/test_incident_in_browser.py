@@ -32,6 +32,7 @@ def become(page: Page, person: str) -> None:
     page.wait_for_load_state()
 
 
+@pytest.mark.long
 def test_an_incident_from_declaration_to_postmortem(browser: Browser, demo: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(SLOW)

@@ -104,6 +104,7 @@ class Killer:
             self._running.result(90)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60 + 60 * KILLS)
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_an_incident_survives_kills_at_random_moments(

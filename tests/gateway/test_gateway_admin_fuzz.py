@@ -18,6 +18,7 @@ def described(stand: AdminStand) -> list[dict[str, Any]]:
     return [operation for methods in paths.values() for operation in methods.values()]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     with AdminStand(tmp_path) as stand:

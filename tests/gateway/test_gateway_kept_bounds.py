@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from gateway.policies.compression import Compression
 from gateway.policies.settings import CompressionSettings
 from gateway.proxy.message import RequestHead
@@ -32,6 +34,7 @@ def growing_by_less_than(size: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
+@pytest.mark.long
 def test_long_words_about_codings_are_not_kept() -> None:
     route = Settings.model_validate(settings_for("http://127.0.0.1:1")).routes[0]
     (rule,) = Compression(CompressionSettings(enabled=True)).policy(route)

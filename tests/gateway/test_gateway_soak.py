@@ -14,6 +14,7 @@ from tests.gateway.soak.run import soak
 
 
 # It waits for long, where the machine has much else to do.
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_short_soak_finds_no_fault(tmp_path: Path) -> None:
     said: list[str] = []

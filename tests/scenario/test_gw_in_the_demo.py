@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot.adapters.gateway import GatewayAdmin
 from bot.demo.processes import stack
 from tests.fakes import FakeClock
@@ -13,6 +15,7 @@ from tests.scenario.steering import done, timeless
 from tests.world import settings_for, world
 
 
+@pytest.mark.long
 async def test_the_demo_has_something_for_each_order(tmp_path: Path, sqlite_url: str) -> None:
     with stack(tmp_path, workers=1, per_second=20) as started:
         adapter: Any = GatewayAdmin(name="gateway", admin_url=started.admin_url, token=started.admin_token)

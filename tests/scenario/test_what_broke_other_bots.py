@@ -93,6 +93,7 @@ class Breaks:
         raise KeyError("summary")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trouble", [Hangs(), Breaks()], ids=["hangs", "breaks"])
 async def test_no_dependency_keeps_an_incident_from_being_declared_handed_over_and_resolved(
     stage: Stage, trouble: Hangs | Breaks, monkeypatch: pytest.MonkeyPatch

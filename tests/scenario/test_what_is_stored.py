@@ -15,6 +15,7 @@ from tests.world import audited, settings_for, world
 COMMANDS = sorted(discover().commands.values(), key=lambda command: command.name)
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 async def test_every_command_and_a_viewer_on_postgres(postgres_url: str) -> None:
     async with world(settings_for(postgres_url), clock=Still()) as running:
@@ -39,6 +40,7 @@ SECRETS = {
 }
 
 
+@pytest.mark.long
 async def test_a_secret_that_is_typed_is_neither_shown_nor_stored(sqlite_url: str, tmp_path: Path) -> None:
     secret = " , ".join(SECRETS.values())
     async with world(settings_for(sqlite_url), clock=Still()) as running:
