@@ -8,7 +8,9 @@ from gateway.proxy.message import Refused
 def circuit_open(retry_after: int) -> Refused:
     """The upstream's circuit breaker lets nothing through, for so many seconds."""
     again = ((b"retry-after", str(retry_after).encode()),)
-    return Refused(503, "circuit_open", "the circuit breaker of the upstream is open: nothing is sent to it for a while", again)
+    return Refused(
+        503, "circuit_open", "the circuit breaker of the upstream is open: nothing is sent to it for a while", again
+    )
 
 
 def no_target() -> Refused:
