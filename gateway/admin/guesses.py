@@ -6,11 +6,12 @@ is locked out by a neighbour; and the same wrong one again is a mistake of a pro
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from gateway.addresses import of_holder
 
 #: So many at once, and then one each second.
 AT_ONCE = 20
@@ -18,7 +19,6 @@ _EACH_SECS = 1.0
 _MOST_ADDRESSES = 2000
 _REMEMBERED = 8
 _MOST_RIGHT = 2000
-_IPV6_NETWORK = 64
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Guesses:
 
     def wait(self, address: str, digest: str) -> float:
         """Seconds until a token from there is looked at; 0 is now."""
-        tried = self._by_address.get(_network(address))
+        tried = self._by_address.get(of_holder(address))
         if tried is None or digest in self._right or digest in tried.wrong:
             return 0.0
         return max(0.0, tried.used_until - self._clock() - (AT_ONCE - 1) * _EACH_SECS)
@@ -52,22 +52,11 @@ class Guesses:
 
     def wrong(self, address: str, digest: str) -> None:
         """It was none."""
-        network = _network(address)
-        tried = self._by_address.setdefault(network, _Tried())
-        self._by_address.move_to_end(network)
+        holder = of_holder(address)
+        tried = self._by_address.setdefault(holder, _Tried())
+        self._by_address.move_to_end(holder)
         if digest not in tried.wrong:
             tried.wrong.append(digest)
             tried.used_until = max(tried.used_until, self._clock()) + _EACH_SECS
         while len(self._by_address) > _MOST_ADDRESSES:
             self._by_address.popitem(last=False)
-
-
-def _network(address: str) -> str:
-    """Of IPv6 somebody has a whole network."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if known.version == 6 and known.ipv4_mapped is None:
-        return str(ipaddress.ip_network((known.packed, _IPV6_NETWORK), strict=False).network_address)
-    return address

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
+
+from gateway.addresses import of_holder
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -56,12 +57,7 @@ def key_of(key_type: str, *, scope: str, route: str, ipv6_prefix: int) -> Key:
 
 @lru_cache(maxsize=4096)
 def _network(ip: bytes, prefix: int) -> bytes:
-    """Whoever has one IPv6 address has a whole network of them."""
-    try:
-        network = ipaddress.ip_network((ip.decode().partition("%")[0], prefix), strict=False)
-    except ValueError:
-        return ip
-    return str(network).encode()
+    return of_holder(ip.decode(), prefix).encode()
 
 
 @lru_cache(maxsize=4096)

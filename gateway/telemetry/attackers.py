@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from gateway.telemetry.talkers import shown_address
+from gateway.addresses import of_holder
 from gateway.telemetry.timespans import Timespans
 
 OTHERS = ""
@@ -22,7 +22,7 @@ class AttackerCounts:
 
     def add(self, address: bytes, category: str) -> None:
         """Count one request; beyond a number of senders, the rest is one."""
-        key = (shown_address(address.decode("ascii", "replace")), category)
+        key = (of_holder(address.decode("ascii", "replace")), category)
         if key not in self._counts and len(self._counts) >= _TOLD_APART_PER_REPORT:
             key = (OTHERS, category)
         self._counts[key] += 1

@@ -7,10 +7,10 @@ fewest requests become `others`, so that the ones at the top are right and the t
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any, AnyStr, Literal
 
+from gateway.addresses import of_holder
 from gateway.telemetry.timespans import Timespans
 
 By = Literal["address", "client"]
@@ -21,7 +21,6 @@ Counts = list[int]
 OTHERS = ""
 _ORDERS: dict[Order, int] = {"requests": 0, "refused": 1, "failed": 2, "bytes": 3}
 _TOLD_APART_PER_REPORT = 2000
-_IPV6_PREFIX = 64
 _MOST_PER_SPAN = 1000
 _KEPT_PER_SPAN = 500
 
@@ -56,7 +55,7 @@ class TalkerCounts:
         """[who, *counts] by kind since the last call; `cleaned` masks what no log may show."""
         addresses: dict[str, Counts] = {}
         for address, counts in self._addresses.items():
-            _add(addresses, shown_address(address.decode("ascii", "replace")), counts)
+            _add(addresses, of_holder(address.decode("ascii", "replace")), counts)
         clients: dict[str, Counts] = {}
         for client, counts in self._clients.items():
             _add(clients, cleaned(client.encode()), counts)
@@ -96,19 +95,6 @@ class Talkers:
             "talkers": [{by: who, **_named(counts)} for who, counts in ranked[:limit]],
             "others": _named(others),
         }
-
-
-def shown_address(address: str) -> str:
-    """An address as it is, of IPv6 the network: who has one address there has all of them."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, _IPV6_PREFIX), strict=False))
 
 
 def _begun(known: dict[AnyStr, Counts], who: AnyStr, others: AnyStr) -> Counts:

@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.addresses import of_holder
 from gateway.telemetry.slowest import SlowestRequests, SlowRequests
-from gateway.telemetry.talkers import TalkerCounts, Talkers, shown_address
+from gateway.telemetry.talkers import TalkerCounts, Talkers
 from tests.gateway.running import RunningGateway, running, settings_for
 from tests.gateway.signing import API_KEY, api_key_entry
 from tests.gateway.upstream import ControlledUpstream
@@ -145,4 +146,4 @@ def test_of_each_route_only_the_slowest_are_kept() -> None:
     ],
 )
 def test_an_address_of_ipv6_is_shown_as_its_network(address: str, shown: str) -> None:
-    assert shown_address(address) == shown
+    assert of_holder(address) == shown

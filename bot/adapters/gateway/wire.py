@@ -13,11 +13,10 @@ from commands.ports import OutcomeUnknown, Rejected
 _READ_TRIES = 2
 #: A change that the gateway could not write into its history, and therefore has not made.
 _NOTHING_DONE = "not_recorded"
-_ROLE = "Give the token of gateway.admin_token that role, under admin.tokens of the gateway's settings."
 #: What whoever operates the bot has to do where it is turned away.
 _REMEDIES = {
-    401: ". gateway.admin_token must be admin.token of the gateway, or one of its admin.tokens",
-    403: ". The token of gateway.admin_token needs that role, under admin.tokens of the gateway's settings",
+    401: "gateway.admin_token must be admin.token of the gateway, or one of its admin.tokens",
+    403: "The token of gateway.admin_token needs that role, under admin.tokens of the gateway's settings",
 }
 Query = Mapping[str, object]
 
@@ -63,10 +62,12 @@ class AdminWire:
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             return Unavailable(
                 f"The admin API of {self.name} does not accept the token (status 401).",
-                hint="gateway.admin_token must be admin.token of the gateway, or one of its admin.tokens.",
+                hint=f"{_REMEDIES[401]}.",
             )
         if answer.status_code == httpx.codes.FORBIDDEN:
-            return Unavailable(f"The admin API of {self.name} refuses this token: {_error(answer)}.", hint=_ROLE)
+            return Unavailable(
+                f"The admin API of {self.name} refuses this token: {_error(answer)}.", hint=f"{_REMEDIES[403]}."
+            )
         if answer.is_client_error:
             return Unavailable(f"The admin API of {self.name} does not answer that: {_error(answer)}")
         return self._gone(f"status {answer.status_code}")
@@ -97,7 +98,8 @@ class AdminWire:
         if method == "DELETE" and answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.is_client_error or _code(answer) == _NOTHING_DONE:
-            raise Rejected(_error(answer) + _REMEDIES.get(answer.status_code, ""))
+            remedy = _REMEDIES.get(answer.status_code)
+            raise Rejected(f"{_error(answer)}. {remedy}" if remedy else _error(answer))
         if not answer.is_success:
             raise OutcomeUnknown(_error(answer))
         return _document(answer)
