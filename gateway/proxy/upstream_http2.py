@@ -77,8 +77,9 @@ class Http2Connection(Counted):
         *,
         on_closed: Callable[[Http2Connection], None],
         on_made: Callable[[], None],
-        on_room: Callable[[], None],
+        on_room: Callable[[int], None],
     ) -> None:
+        """`on_room` is told of how many requests may be sent more than before."""
         super().__init__(on_closed, on_made)
         self._profile = profile
         self._on_room = on_room
@@ -116,8 +117,12 @@ class Http2Connection(Counted):
     @property
     def has_room(self) -> bool:
         """Whether one more request may be sent."""
-        most = min(_MOST_STREAMS, self._wire.remote_settings.max_concurrent_streams)
-        return self.usable and len(self.streams) < most
+        return self.usable and self._free > 0
+
+    @property
+    def _free(self) -> int:
+        """How many more streams there may be; below zero where the upstream allows fewer than before."""
+        return min(_MOST_STREAMS, self._wire.remote_settings.max_concurrent_streams) - len(self.streams)
 
     @property
     def usable(self) -> bool:
@@ -154,7 +159,7 @@ class Http2Connection(Counted):
         self.heard += 1
         if self.doubted:
             self.doubted = False
-            self._on_room()
+            self._on_room(self._free)
         try:
             for whole, last_answered in self._frames.split(data):
                 for event in self._wire.receive_data(whole):
@@ -230,7 +235,7 @@ class Http2Connection(Counted):
         """A stream is over; with `reset`, the upstream is told not to go on with it."""
         if self.streams.pop(number, None) is None:
             return
-        self._on_room()
+        self._on_room(1)
         if reset and not self.closed:
             with contextlib.suppress(ProtocolError):  # It has ended in this very moment.
                 self._wire.reset_stream(number, ErrorCodes.CANCEL)
@@ -271,6 +276,8 @@ class Http2Connection(Counted):
     def _heard(self, event: Event) -> None:
         if isinstance(event, RemoteSettingsChanged):
             self._agreed()
+            if SettingCodes.MAX_CONCURRENT_STREAMS in event.changed_settings:
+                self._on_room(self._free)
         elif isinstance(event, WindowUpdated):
             self._send_more(event.stream_id)
         elif isinstance(event, DataReceived):
@@ -339,7 +346,7 @@ class Http2Connection(Counted):
             if number > last_answered:
                 stream.reset(unprocessed=True)
         if self.streams:
-            self._on_room()  # Who waits for some may have another connection made.
+            self._on_room(_MOST_STREAMS)  # Who waits for some may have another connection made.
         else:
             self.transport.close()
 
