@@ -34,6 +34,7 @@ from h2.stream import H2Stream
 from gateway.proxy.counted import Counted
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of, checked
 from gateway.proxy.message import Headers, Refused, ResponseHead
+from gateway.proxy.socket_queues import untaken
 
 if TYPE_CHECKING:
     from gateway.proxy.http2_stream import Http2Stream
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 STREAM_WINDOW = 262_144
 _CONNECTION_WINDOW = 16 * 1024 * 1024
 _MOST_STREAMS = 100
+_WIDEST = 2**31  # No window is as wide.
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 # Numbers of streams end somewhere; long before that another connection is made.
@@ -206,6 +208,12 @@ class Http2Connection(Counted):
             return min(self._wire.local_flow_control_window(number), self._wire.max_outbound_frame_size)
         except ProtocolError:
             return 0  # It was reset, which is about to be told.
+
+    def untaken(self, number: int) -> int:
+        """A number that falls as the upstream opens a stream's window, and takes what waits for all of them."""
+        waiting = untaken(self.transport) if self.blocked else 0
+        stream = self._wire.streams.get(number)
+        return waiting + (_WIDEST - stream.outbound_flow_control_window if stream is not None else 0)
 
     def send(self, number: int, part: bytes | memoryview, *, ends: bool) -> None:
         """Send a part of a body, for which there is room."""
