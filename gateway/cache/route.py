@@ -176,6 +176,7 @@ class CachedRoute:
 
         def change(one: Entry) -> None:
             one.headers, one.terms, one.received, one.date, one.purged = headers, terms, now, date, None
+            one.may_be_renewed()
             one.describe()
 
         allowed = policy.storable(entry.status, fields, directives_of(None), credentials=False)

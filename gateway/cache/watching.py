@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gateway.cache.route import CachedRoute
 
 #: Errors in place of which a stale answer may be given (RFC 5861, 4).
-_ERRORS = frozenset({500, 502, 503, 504})
+ERRORS = frozenset({500, 502, 503, 504})
 #: What takes the place of a stored answer, even where it may not be stored itself.
-_IN_ITS_PLACE = frozenset({*range(200, 304), *range(305, 400), 404, 410})
+IN_ITS_PLACE = frozenset({*range(200, 304), *range(305, 400), 404, 410})
 
 
 class Passing:
@@ -152,13 +152,15 @@ class Filling(Passing):
             self._route.freshen(stale, head, asked_at=self._began)
             stale.purged = purged
             return
-        if stale is not None and head.status in _ERRORS and self._give_stale(stale):
-            return
+        if head.status in ERRORS:
+            self._failed(by_error=True)
+            if stale is not None and self._give_stale(stale):
+                return
         self._count()
         self._entry = self._begun(head)
         # A 304 is for the client that has asked; it says nothing of what others would be answered.
         self._fruitful = self._entry is not None or head.status == 304
-        if stale is not None and self._entry is None and head.status in _IN_ITS_PLACE:
+        if stale is not None and self._entry is None and head.status in IN_ITS_PLACE:
             self._cache.store.forget(stale, "changed")
         self._route.tell(self._exchange, self._forwarded, status=head.status, stored=self._entry is not None)
         if self._entry is None:
@@ -192,7 +194,14 @@ class Filling(Passing):
         self._finish(fruitful=self._fruitful)
         self._exchange.answer_ended()
 
+    def _failed(self, *, by_error: bool) -> None:
+        """What is stored could not be renewed. Where it was purged meanwhile, the next request may try at once."""
+        if self._stale is not None and not self._recording.void:
+            self._cache.count("refresh_failed")
+            self._stale.was_not_renewed(self._cache.clock(), by_error=by_error)
+
     def refuse(self, refused: Refused) -> None:
+        self._failed(by_error=True)
         if self._exchange.status:  # An answer has begun: it can only be broken off.
             self._exchange.refuse(refused)
         elif self._stale is None or not self._give_stale(self._stale):
