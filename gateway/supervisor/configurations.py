@@ -236,14 +236,14 @@ class Configurations:
             del self._versions[first.number]
             self._add(replace(first, number=number + 1))
 
-    async def take_over(self, overrides: list[ConfigOverride]) -> None:
-        """Have what was overridden in the former process hold, in place of all; what no longer fits is left out.
+    async def take_over(self, overrides: list[ConfigOverride], reason: str) -> None:
+        """Have what was overridden elsewhere hold, in place of all; what no longer fits is left out.
 
         Raises:
             ConfigRefusedError, OSError: nothing was changed.
         """
         if [one.id for one in overrides] != [one.id for one in self.overrides]:
-            why = Occasion("override", "gateway", "taken over from the former process")
+            why = Occasion("override", "gateway", reason)
             await self._exclusively(lambda: self._change(self.current.base, overrides, why), None)
 
     def check(self) -> list[Difference]:

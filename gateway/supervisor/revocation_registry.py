@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.auth.claims import ETERNITY
+from gateway.supervisor.whole_files import replace_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class RevocationRegistry:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 self._read_back(path)
-            self._rewrite(path)
+            replace_whole(path, map(_line, self.all()))
 
     @property
     def full(self) -> bool:
@@ -162,15 +163,6 @@ class RevocationRegistry:
         for one in map(revocation_of, path.read_bytes().splitlines()):
             if isinstance(one, ClientReset) or (one is not None and one.expires_at > self._now()):
                 self.keep(one)
-
-    def _rewrite(self, path: Path) -> None:
-        fresh = path.with_name(path.name + ".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(_line(one) for one in self.all())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
 
     def all(self) -> Iterator[Revocation]:
         """Each of them that is not over."""

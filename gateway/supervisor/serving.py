@@ -25,6 +25,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.handover import Given, Giving, HandoverError, Role, Taken
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
+from gateway.supervisor.orders_file import OrdersFile
 from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
@@ -33,6 +34,8 @@ from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
 _EXPIRY_SECS = 0.5
+_CLAIM_SECS = 0.05
+_CLAIM_TRIES = 20
 
 
 class StartError(Exception):
@@ -54,10 +57,14 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     except (PortUnavailableError, CertificateError, HandoverError) as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
-    history, revocations = _history(settings), _revocations(settings)
+    history, orders = _history(settings), await _orders(settings, taken)
+    revocations, problem = _revocations(settings, orders, taken)
     gateway = Gateway(
-        settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
-    )
+        settings, source=source, listeners=listeners, history=history, orders=orders, revocations=revocations,
+        writer=writer,
+    )  # fmt: skip
+    if problem is not None:
+        gateway.log("ERROR", "orders_not_kept", f"revocations end with this process: {problem}")
     pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
     served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages)
     try:
@@ -92,12 +99,37 @@ def _history(settings: Settings) -> History:
         raise StartError(f"admin.history_path {settings.admin.history_path!r} cannot be written: {error}") from None
 
 
-def _revocations(settings: Settings) -> RevocationRegistry:
-    path = settings.auth.revocations.path
-    try:
-        return RevocationRegistry(Path(path) if path else None, settings.auth.revocations.max_kept, time.time)
-    except OSError as error:
-        raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
+async def _orders(settings: Settings, taken: Taken) -> OrdersFile | None:
+    """The file of the standing orders; it is this gateway's now, unless a former one has it until it leaves."""
+    if settings.admin.history_path is None:
+        return None
+    file = OrdersFile(Path(settings.admin.history_path))
+    for _ in range(_CLAIM_TRIES):
+        if taken.former or file.claim():
+            break
+        # What was killed a moment ago may have left a process half made, which has its files for so long.
+        await asyncio.sleep(_CLAIM_SECS)
+    return file
+
+
+def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) -> tuple[RevocationRegistry, str | None]:
+    """Those that hold, and why they are not kept beside the history, where they should be.
+
+    Raises:
+        StartError: they cannot be kept where the settings say.
+    """
+    path, most = settings.auth.revocations.path, settings.auth.revocations.max_kept
+    if path is not None:
+        try:
+            return RevocationRegistry(Path(path), most, time.time), None
+        except OSError as error:
+            raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
+    if orders is not None and (orders.mine or taken.former):
+        try:
+            return RevocationRegistry(orders.revocations, most, time.time), None
+        except OSError as error:
+            return RevocationRegistry(None, most, time.time), f"{orders.revocations} cannot be used: {error}"
+    return RevocationRegistry(None, most, time.time), None
 
 
 class _Served:
@@ -120,6 +152,9 @@ class _Served:
             if self._taken.former:
                 # Before anybody is served: whom operators keep out gets in at no moment.
                 await go_by(gateway, self._taken.orders)
+                gateway.kept_orders.wait_for_former()
+            else:
+                await gateway.kept_orders.begin()
             # Operators are listened to when there is something to operate; until then their connections wait.
             if await _started(gateway, self._stopping):
                 await self._take_over()
@@ -143,6 +178,7 @@ class _Served:
         serving = asyncio.create_task(operators.serve())
         background = Background(gateway.fleet.failed)
         background.spawn(gateway.fleet.watch_silence())
+        background.spawn(gateway.kept_orders.follow())
         gateway.sample_resources()
         background.repeat(SAMPLE_SECS, gateway.sample_resources)
         _notice_changes(gateway, background)
@@ -155,6 +191,7 @@ class _Served:
         await gateway.stop()
         operators.stop()
         await serving
+        await gateway.kept_orders.release()
 
     def _urls(self) -> dict[str, str]:
         settings = self._gateway.settings
@@ -183,6 +220,7 @@ class _Served:
                 if server is not None:
                     server.stop()
             await serving
+            await self._gateway.kept_orders.release()
             self._stopping.set()
 
         try:
@@ -231,7 +269,7 @@ async def _started(gateway: Gateway, stopping: asyncio.Event) -> bool:
     try:
         starting.result()
     except FleetError as error:
-        raise StartError(str(error)) from None
+        raise StartError(f"{error}{gateway.kept_orders.hint}") from None
     return True
 
 
