@@ -34,6 +34,7 @@ from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
 _EXPIRY_SECS = 0.5
+_LONGEST_EXPIRY_SECS = 30.0
 _CLAIM_SECS = 0.05
 _CLAIM_TRIES = 20
 
@@ -121,12 +122,12 @@ def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) ->
     path, most = settings.auth.revocations.path, settings.auth.revocations.max_kept
     if path is not None:
         try:
-            return RevocationRegistry(Path(path), most, time.time), None
+            return RevocationRegistry(Path(path), most, time.time, shared=taken.former), None
         except OSError as error:
             raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
     if orders is not None and (orders.mine or taken.former):
         try:
-            return RevocationRegistry(orders.revocations, most, time.time), None
+            return RevocationRegistry(orders.revocations, most, time.time, shared=taken.former), None
         except OSError as error:
             return RevocationRegistry(None, most, time.time), f"{orders.revocations} cannot be used: {error}"
     return RevocationRegistry(None, most, time.time), None
@@ -245,9 +246,11 @@ def _notice_changes(gateway: Gateway, background: Background) -> None:
 
 
 async def _expiring(configurations: Configurations) -> None:
+    pause = _EXPIRY_SECS
     while True:
-        await asyncio.sleep(_EXPIRY_SECS)
-        await configurations.expire()
+        await asyncio.sleep(pause)
+        # What is refused is told each time: twice a second, it would push everything else out of the log.
+        pause = _EXPIRY_SECS if await configurations.expire() else min(2 * pause, _LONGEST_EXPIRY_SECS)
 
 
 def _stop_on_signals() -> asyncio.Event:
