@@ -26,7 +26,7 @@ from gateway import config_file
 from gateway.config_diff import Difference, differences
 from gateway.config_file import Written
 from gateway.config_patch import patched
-from gateway.config_source import ConfigSource
+from gateway.config_source import ConfigSource, Seen
 from gateway.settings import Settings
 from gateway.supervisor.callers import CALLER
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
@@ -107,6 +107,8 @@ class Configurations:
         self._kept = kept
         self._versions = {one.number: one for one in kept.read_back()}
         self._begin(settings)
+        if self.current.base.written is None:
+            self.digest = ""  # It was another one already, which is to be loaded, too.
         self._loading = False
         self._over = asyncio.Event()
         self._asked_again: tuple[Cause, str] | None = None
@@ -374,7 +376,9 @@ class FileWatch:
         self._source = source
         self._digest = digest
         self._changed = changed
-        self._known = self._last = source.seen()
+        self._known: Seen | None = None
+        """None: it is not known whether this is what was read at the start, a while ago."""
+        self._last = source.seen()
 
     def look(self) -> None:
         """To be called every second or so. A file that is being written is left alone until it is."""
