@@ -54,7 +54,14 @@ class Sessions:
         """
         if len(token) > self._longest:
             raise NotBelieved("oversized")
-        name = session_id(token)
+        return await self.known(session_id(token))
+
+    async def known(self, name: str) -> Credential:
+        """The credential that the token with this id is.
+
+        Raises:
+            NotBelieved: it is none, or Redis does not say.
+        """
         try:
             claims = json.loads(await self._found(name))
             found = self._reader.credential(claims, name=name, scheme="session")

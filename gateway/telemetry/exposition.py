@@ -172,9 +172,9 @@ def _authentication(ledger: Ledger) -> Iterator[Metric]:
     )
     yield _counter(
         "tunnels_ended_total",
-        "Tunnels that were ended because the token or key that allowed them was revoked, or has expired.",
+        "Tunnels that were ended because what allowed them was revoked, has expired, or is no session any more.",
         ["reason"],
-        [((reason,), ledger.tunnels_ended[reason]) for reason in ("revoked", "expired")],
+        [((reason,), ledger.tunnels_ended[reason]) for reason in ("revoked", "expired", "unknown_session")],
     )
     yield _histogram(
         "auth_duration_seconds",
