@@ -48,6 +48,7 @@ class ServerSettings(Speaking):
     connection_timeout_secs: Seconds = 60.0
     header_timeout_secs: Seconds = 10.0
     tunnel_idle_timeout_secs: Seconds = 300.0
+    serve_half_closed: bool = False
     drain_timeout_secs: Seconds = 30.0
     drain_idle_secs: Annotated[float, Field(ge=0, le=600)] = 1.0
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
