@@ -120,6 +120,25 @@ def test_what_has_expired_while_it_was_down_is_over_and_in_the_history(restarted
     assert (change["kind"], change["actor"]) == ("orders_carried_over", "gateway")
 
 
+def test_more_workers_than_configured_are_not_tried_for_ever(restarted: Restarted) -> None:
+    """They may be what the machine has no room for: then whoever started them is killed each time."""
+    orders = restarted.orders()
+    orders.workers.desired = 3
+    restarted.file.write(orders)
+    gateway, workers = restarted.stand.gateway, []
+    for _ in range(4):
+        gateway.fleet.desired = 0  # As before its workers are started.
+        restarted.on_loop(KeptOrders(gateway, restarted.file).begin)
+        workers.append(gateway.workers_at_start)
+    assert workers == [3, 3, 3, 1]
+    assert "3 starts with 3 workers in a row did not last a minute" in restarted.said("orders_lost")[0]
+    gateway.fleet.desired = 3
+    restarted.on_loop(restarted.kept.release)
+    again = OrdersFile(restarted.history)
+    assert again.read() is not None
+    assert again.starts == 0, "it has ended well"
+
+
 def test_a_half_written_file_beside_it_is_of_no_matter(restarted: Restarted) -> None:
     restarted.block("203.0.113.0/24")
     restarted.file.path.with_name("history.jsonl.orders.new").write_bytes(b'{"form":')
