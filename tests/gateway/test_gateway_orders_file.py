@@ -120,6 +120,21 @@ def test_what_has_expired_while_it_was_down_is_over_and_in_the_history(restarted
     assert (change["kind"], change["actor"]) == ("orders_carried_over", "gateway")
 
 
+def test_they_hold_also_where_the_history_cannot_be_written(restarted: Restarted, tmp_path: Path) -> None:
+    restarted.block("203.0.113.0/24")
+    gateway = restarted.stand.gateway
+    with restarted.stand.client() as operator:
+        said = {**_WHO, "changes": {"logging.level": "DEBUG"}}
+        made = operator.post("/admin/config/overrides", json=said).raise_for_status().json()
+        restarted.file.write(restarted.orders())
+        operator.delete(f"/admin/config/overrides/{made['id']}").raise_for_status()
+    gateway.history._path = tmp_path  # A directory is no file to write into.
+    restarted.on_loop(restarted.kept.begin)
+    assert len(gateway.blocks.active()) == 1
+    assert [one.id for one in gateway.configurations.overrides] == [made["id"]]
+    assert len(restarted.said("not_recorded")) == 1
+
+
 def test_more_workers_than_configured_are_not_tried_for_ever(restarted: Restarted) -> None:
     """They may be what the machine has no room for: then whoever started them is killed each time."""
     orders = restarted.orders()
