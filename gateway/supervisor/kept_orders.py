@@ -10,9 +10,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.supervisor.order_form import NotUnderstoodError, StandingOrders
+from gateway.supervisor.order_form import NotUnderstoodError, StandingOrders, understood
 from gateway.supervisor.orders_file import OrdersFile
-from gateway.supervisor.standing_orders import BEFORE, have_hold, held_by
+from gateway.supervisor.standing_orders import BEFORE, FORMER, have_hold, held_by
 
 if TYPE_CHECKING:
     from gateway.supervisor.gateway import Gateway
@@ -64,6 +64,19 @@ class KeptOrders:
             bearable = self._bearable(orders, self._file)
             await asyncio.to_thread(self._count_start, orders, self._file)
             await self._carry_over(bearable)
+
+    async def catch_up(self, told: object) -> None:
+        """Go by what the former gateway has written down since it `told` its orders: it ended without a word."""
+        if self._file is None:
+            return
+        try:
+            orders, before = await asyncio.to_thread(self._file.read), understood(told)
+        except (OSError, NotUnderstoodError) as error:
+            words = f"what the former gateway was ordered at last is not known: {self._file.path}: {error}"
+            self._gateway.log("ERROR", "orders_lost", words)
+            return
+        if orders is not None and orders.uid == before.uid and orders.revision >= before.revision:
+            await have_hold(self._gateway, orders, FORMER)
 
     def _read(self, file: OrdersFile) -> StandingOrders | None:
         try:

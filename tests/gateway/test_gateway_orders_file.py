@@ -198,6 +198,32 @@ def test_orders_at_once_are_in_the_file_when_each_is_answered(restarted: Restart
     restarted.on_loop(lambda: asyncio.gather(*(one(number) for number in range(30))))
 
 
+def test_a_newer_process_catches_up_with_what_is_newer_than_what_it_was_told(restarted: Restarted) -> None:
+    told = restarted.orders()
+    restarted.block("203.0.113.0/24")
+    newer = restarted.orders()
+    for revision, held in ((told.revision - 1, []), (newer.revision, newer.networks)):
+        restarted.stand.gateway.blocks.restore([])
+        restarted.file.write(newer.model_copy(update={"revision": revision}))
+        restarted.on_loop(lambda: restarted.kept.catch_up(told.model_dump(mode="json")))
+        assert restarted.stand.gateway.blocks.active() == held
+    restarted.file.path.write_bytes(b"")
+    restarted.on_loop(lambda: restarted.kept.catch_up(told.model_dump(mode="json")))
+    assert restarted.stand.gateway.blocks.active() == newer.networks
+    assert "what the former gateway was ordered at last is not known" in restarted.said("orders_lost")[0]
+
+
+def test_where_no_file_can_be_the_gateway_runs_and_says_so(restarted: Restarted, tmp_path: Path) -> None:
+    elsewhere = OrdersFile(tmp_path / "elsewhere.jsonl")
+    (tmp_path / "elsewhere.jsonl.orders.lock").mkdir()
+    assert not elsewhere.claim()
+    kept = KeptOrders(restarted.stand.gateway, elsewhere)
+    restarted.on_loop(kept.begin)
+    restarted.on_loop(kept.settle)
+    (told,) = restarted.said("orders_not_kept")
+    assert "elsewhere.jsonl.orders cannot be written: [Errno 21] Is a directory" in told
+
+
 def test_nothing_is_written_once_it_is_the_next_ones(restarted: Restarted) -> None:
     restarted.block("203.0.113.0/24")
     restarted.on_loop(restarted.kept.release)
