@@ -225,7 +225,7 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
         if not_modified(wanted.fields, entry.fields, entry.date):
             kept = [b"%b: %b\r\n" % one for one in entry.headers if one[0] in IN_A_304]
             return 304, [b"HTTP/1.1 304 Not Modified\r\n", *kept], b""
-        whole = exchange.head.method != b"GET" or b"content-range" in entry.fields
+        whole = exchange.head.method != b"GET" or b"content-range" in entry.fields or _mixes(exchange, wanted, entry)
         part = None if whole else wanted_range(wanted.fields, entry.fields, size)
         if part is not None:
             first, end = part
@@ -236,6 +236,17 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
     if entry.status != 204:
         lines.append(b"content-length: %d\r\n" % size)
     return entry.status, lines, b"" if exchange.head.method == b"HEAD" else entry.body
+
+
+def _mixes(exchange: Exchange, wanted: Asked, entry: Entry) -> bool:
+    """Whether a client that wants the rest of what it has may have that in a coding.
+
+    The tag of a coded answer is another one, but its date is that of the plain one.
+    """
+    condition, compressing = wanted.fields.get(b"if-range"), exchange.compressing
+    if condition is None or compressing is None or condition.startswith(b'"'):
+        return False
+    return b"content-encoding" not in entry.fields and compressing.would_code(entry.fields.get(b"content-type", b""))
 
 
 def _without(lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:
