@@ -88,9 +88,9 @@ class CachedRoute:
             cache.count("bypass")
             exchange.refuse(Refused(504, "not_cached", "the request wants a stored answer only, and there is none"))
         elif exchange.head.method == b"HEAD":
-            self._pass_on(exchange, pool, entry)
+            self._pass_on(exchange, pool, wanted, entry)
         elif wanted.partial and (entry is None or not entry.validators):
-            self._pass_on(exchange, pool, None)
+            self._pass_on(exchange, pool, wanted, None)
         elif cache.collapsing.is_fetched(wanted) and now < since + cache.settings.collapse_wait_secs:
             self._wait(exchange, pool, wanted, since)
         else:
@@ -110,11 +110,12 @@ class CachedRoute:
 
         self.cache.collapsing.wait(wanted, exchange, pool.id, since, go_on)
 
-    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, entry: Entry | None) -> None:
+    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, entry: Entry | None) -> None:
         """Not to be stored: an answer to HEAD, or a part."""
-        self.cache.count("miss")
-        self.tell(exchange, b"miss" if entry is None else b"stale")
-        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, entry))
+        if entry is None:
+            self.cache.count("miss")
+            self.tell(exchange, b"miss")
+        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, wanted, entry))
 
     def fetch(
         self,
