@@ -58,6 +58,7 @@ class ServerSettings(Speaking):
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     busy_poll_us: Annotated[int, Field(ge=0, le=10_000)] = 0
     trusted_proxies: tuple[str, ...] = ()
+    forwarded_header: bool = False
     zone: str | None = None
     listeners: Annotated[tuple[ListenerSettings, ...], Field(max_length=32)] = ()
     handover_path: str | None = None

@@ -26,7 +26,7 @@ from gateway import config_file
 from gateway.config_diff import Difference, differences
 from gateway.config_file import Written
 from gateway.config_patch import patched
-from gateway.config_source import ConfigSource
+from gateway.config_source import ConfigSource, Seen
 from gateway.settings import Settings
 from gateway.supervisor.callers import CALLER
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
@@ -107,6 +107,8 @@ class Configurations:
         self._kept = kept
         self._versions = {one.number: one for one in kept.read_back()}
         self._begin(settings)
+        if self.current.base.written is None:
+            self.digest = ""  # It was another one already, which is to be loaded, too.
         self._loading = False
         self._over = asyncio.Event()
         self._asked_again: tuple[Cause, str] | None = None
@@ -202,32 +204,40 @@ class Configurations:
         Raises:
             ConfigRefusedError, ConflictError: nothing was changed.
         """
+        return await self._exclusively(lambda: self._with(made), expected)
+
+    async def _with(self, made: ConfigOverride) -> dict[str, Any]:
         if len(self.overrides) >= MAX_OVERRIDES:
             raise OutOfLimitsError(f"there are {MAX_OVERRIDES} overrides already; undo some first")
         try:
             patched(self.current.settings, made.changes)
         except config_file.ConfigError as error:
             raise ConfigRefusedError(str(error)) from None
-        wanted, why = [*self.overrides, made], Occasion("override", made.actor, made.reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
+        why = Occasion("override", made.actor, made.reason)
+        return await self._change(self.current.base, [*self.overrides, made], why)
 
     async def undo(
         self, override: ConfigOverride, actor: str, reason: str, expected: int | None = None
     ) -> dict[str, Any]:
         """Go back to what holds without one override."""
-        wanted = [one for one in self.overrides if one.id != override.id]
         why = Occasion("override_undone", actor, reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
+        return await self._exclusively(lambda: self._without([override], why), expected)
 
-    async def expire(self) -> None:
-        """End the overrides whose time is over; to be called every second or so."""
-        left = [one for one in self.overrides if one.expires_at > time.time()]
-        if len(left) == len(self.overrides) or self._loading:
-            return
-        ended = ", ".join(one.id for one in self.overrides if one not in left)
-        why = Occasion("override_expired", "gateway", f"{ended} has expired")
-        with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
-            await self._exclusively(lambda: self._change(self.current.base, left, why), None)
+    async def _without(self, ended: list[ConfigOverride], why: Occasion) -> dict[str, Any]:
+        gone = {one.id for one in ended}
+        return await self._change(self.current.base, [one for one in self.overrides if one.id not in gone], why)
+
+    async def expire(self) -> bool:
+        """End the overrides whose time is over; to be called every second or so. False: they hold still."""
+        ended = [one for one in self.overrides if one.expires_at <= time.time()]
+        if not ended or self._loading:
+            return True
+        why = Occasion("override_expired", "gateway", f"{', '.join(one.id for one in ended)} has expired")
+        try:
+            await self._exclusively(lambda: self._without(ended, why), None)
+        except (OperationError, OSError):
+            return False  # It was told, and is to be tried again.
+        return True
 
     def count_on(self, number: int, version: str) -> None:
         """Count on from the one that held in the former process: a number is of one configuration alone."""
@@ -333,14 +343,22 @@ class Configurations:
             before, after = self.current, made.described()
             described = {"number": before.number, "version": before.hash}
             shown = {one.key: [one.before, one.after] for one in changes}
-            self._record(
-                "config_changed", made.occasion.actor, made.occasion.reason, described, {**after, "changes": shown}
-            )
+            self._recorded(made, described, {**after, "changes": shown})
         except (OperationError, OSError):
             self._applying.discard()
             raise
         self._add(made)
         await self._applying.commit(made.settings, made.number)
+
+    def _recorded(self, made: Version, before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Raises OSError, but for the end of an override: that it ends, and when, was recorded when it was made."""
+        why = made.occasion
+        try:
+            self._record("config_changed", why.actor, why.reason, before, after)
+        except OSError as error:
+            if why.cause != "override_expired":
+                raise
+            self._told("unrecorded", f"{why.reason}, which cannot be recorded: {error}")
 
     def _refuse(self, cause: Cause, actor: str, message: str) -> None:
         self.counts["refused"] += 1
@@ -358,7 +376,9 @@ class FileWatch:
         self._source = source
         self._digest = digest
         self._changed = changed
-        self._known = self._last = source.seen()
+        self._known: Seen | None = None
+        """None: it is not known whether this is what was read at the start, a while ago."""
+        self._last = source.seen()
 
     def look(self) -> None:
         """To be called every second or so. A file that is being written is left alone until it is."""

@@ -150,7 +150,7 @@ class Gateway:
 
     def _tell_of_configuration(self, result: str, words: str) -> None:
         refused = self.configurations.last_error
-        level = "INFO" if refused is None else "ERROR"
+        level = "INFO" if result in {"loaded", "unchanged"} else "ERROR"
         self.log(level, f"config_{result}", words, version=self.configurations.current.hash)
         self.fleet.broadcast({"type": "config_refused", "at": None if refused is None else refused["at"]})
 

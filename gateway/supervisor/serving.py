@@ -34,6 +34,7 @@ from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
 _EXPIRY_SECS = 0.5
+_LONGEST_EXPIRY_SECS = 30.0
 _CLAIM_SECS = 0.05
 _CLAIM_TRIES = 20
 
@@ -48,6 +49,7 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     Raises:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
+    signals = _Signals()
     try:
         taken = await Taken.at(settings.server.handover_path)
         listeners = _listeners(settings, taken)
@@ -66,7 +68,7 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     if problem is not None:
         gateway.log("ERROR", "orders_not_kept", f"revocations end with this process: {problem}")
     pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
-    served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages)
+    served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages, signals)
     try:
         await served.run()
     finally:
@@ -121,12 +123,12 @@ def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) ->
     path, most = settings.auth.revocations.path, settings.auth.revocations.max_kept
     if path is not None:
         try:
-            return RevocationRegistry(Path(path), most, time.time), None
+            return RevocationRegistry(Path(path), most, time.time, shared=taken.former), None
         except OSError as error:
             raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
     if orders is not None and (orders.mine or taken.former):
         try:
-            return RevocationRegistry(orders.revocations, most, time.time), None
+            return RevocationRegistry(orders.revocations, most, time.time, shared=taken.former), None
         except OSError as error:
             return RevocationRegistry(None, most, time.time), f"{orders.revocations} cannot be used: {error}"
     return RevocationRegistry(None, most, time.time), None
@@ -135,12 +137,15 @@ def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) ->
 class _Served:
     """A gateway with what listens for its operators and for who reads its metrics."""
 
-    def __init__(self, gateway: Gateway, taken: Taken, operators: AdminServer, pages: AdminServer | None) -> None:
+    def __init__(
+        self, gateway: Gateway, taken: Taken, operators: AdminServer, pages: AdminServer | None, signals: _Signals
+    ) -> None:
         self._gateway = gateway
         self._taken = taken
         self._operators = operators
         self._pages = pages
-        self._stopping = _stop_on_signals()
+        self._signals = signals
+        self._stopping = signals.stopping
 
     async def run(self) -> None:
         """Until somebody asks to stop, or another gateway has taken its place."""
@@ -181,7 +186,7 @@ class _Served:
         background.spawn(gateway.kept_orders.follow())
         gateway.sample_resources()
         background.repeat(SAMPLE_SECS, gateway.sample_resources)
-        _notice_changes(gateway, background)
+        _notice_changes(gateway, background, self._signals)
         giving = self._giving(serving)
         _announce(gateway, self._urls())
         await self._stopping.wait()
@@ -230,7 +235,23 @@ class _Served:
             return None
 
 
-def _notice_changes(gateway: Gateway, background: Background) -> None:
+class _Signals:
+    """What the gateway was told by signals: one that comes while it starts is not its end."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.hung_up = False
+        """Whether the configuration is to be loaded as soon as it can be."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        self.hung_up = True
+
+
+def _notice_changes(gateway: Gateway, background: Background, signals: _Signals) -> None:
     """Load the configuration on SIGHUP, and when its source has changed."""
     configurations, settings = gateway.configurations, gateway.settings.reload
 
@@ -239,22 +260,19 @@ def _notice_changes(gateway: Gateway, background: Background) -> None:
 
     background.spawn(_expiring(configurations))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, notice, "signal")
+    if signals.hung_up:
+        notice("signal")
     if settings.watch:
         watch = FileWatch(configurations.source, lambda: configurations.digest, lambda: notice("file"))
         background.repeat(settings.check_secs, watch.look)
 
 
 async def _expiring(configurations: Configurations) -> None:
+    pause = _EXPIRY_SECS
     while True:
-        await asyncio.sleep(_EXPIRY_SECS)
-        await configurations.expire()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return stopping
+        await asyncio.sleep(pause)
+        # What is refused is told each time: twice a second, it would push everything else out of the log.
+        pause = _EXPIRY_SECS if await configurations.expire() else min(2 * pause, _LONGEST_EXPIRY_SECS)
 
 
 async def _started(gateway: Gateway, stopping: asyncio.Event) -> bool:

@@ -1,10 +1,18 @@
-"""Files that are replaced as a whole: whoever reads one finds what was there before, or all of what is there now."""
+"""Files for their owner alone, and such as are replaced as a whole.
+
+Of those, whoever reads one finds what was there before, or all of what is there now.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def for_its_owner(path: str, flags: int) -> int:
+    """The opener of a file that says whom operators keep out; one that is there already stays as its owner wants it."""
+    return os.open(path, flags, 0o600)
 
 
 def replace_whole(path: Path, parts: Iterable[bytes]) -> None:
