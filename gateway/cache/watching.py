@@ -95,17 +95,24 @@ class Unsafe(Passing):
 
 
 class HeadUpdate(Passing):
-    """The answer to a HEAD: it says whether what is stored is still so (RFC 9111, 4.3.5)."""
+    """The answer to a HEAD: it says whether what is stored is still so (RFC 9111, 4.3.5).
 
-    def __init__(self, route: CachedRoute, exchange: Exchange, entry: Entry) -> None:
+    In place of an error it is what is stored, as for a GET.
+    """
+
+    def __init__(self, route: CachedRoute, exchange: Exchange, asked: Asked, entry: Entry) -> None:
         super().__init__(exchange)
         self._route = route
         self._cache = route.cache
+        self._asked = asked
         self._entry = entry
         self._began = route.cache.clock()
 
     def answer_started(self, head: ResponseHead) -> None:
         entry = self._entry
+        if head.status in ERRORS and self._give_stale():
+            return
+        self._tell()
         if head.status == 200:
             size = len(entry.body)
             if same_content(entry.headers, head.headers, size):
@@ -116,6 +123,29 @@ class HeadUpdate(Passing):
             else:
                 self._cache.store.forget(entry, "changed")
         super().answer_started(head)
+
+    def refuse(self, refused: Refused) -> None:
+        if not self._exchange.status:
+            if self._give_stale():
+                return
+            self._tell()
+        super().refuse(refused)
+
+    def _tell(self) -> None:
+        self._cache.count("miss")
+        self._route.tell(self._exchange, b"stale")
+
+    def _give_stale(self) -> bool:
+        entry, now = self._entry, self._cache.clock()
+        is_purged = entry.purged is not None and entry.purged >= self._began
+        if is_purged or entry not in self._cache.store.variants(entry.key):
+            return False
+        self._cache.count("refresh_failed")
+        entry.was_not_renewed(now, by_error=True)
+        if not entry.usable_on_error(now):
+            return False
+        self._route.give(self._exchange, self._asked, entry, "stale")
+        return True
 
 
 class Filling(Passing):
