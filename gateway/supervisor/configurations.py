@@ -223,9 +223,10 @@ class Configurations:
         why = Occasion("override_undone", actor, reason)
         return await self._exclusively(lambda: self._without([override], why), expected)
 
-    async def _without(self, ended: list[ConfigOverride], why: Occasion) -> dict[str, Any]:
+    async def _without(self, ended: list[ConfigOverride], why: Occasion, *, known: bool = False) -> dict[str, Any]:
         gone = {one.id for one in ended}
-        return await self._change(self.current.base, [one for one in self.overrides if one.id not in gone], why)
+        left = [one for one in self.overrides if one.id not in gone]
+        return await self._change(self.current.base, left, why, known=known)
 
     async def expire(self) -> bool:
         """End the overrides whose time is over; to be called every second or so. False: they hold still."""
@@ -234,7 +235,7 @@ class Configurations:
             return True
         why = Occasion("override_expired", "gateway", f"{', '.join(one.id for one in ended)} has expired")
         try:
-            await self._exclusively(lambda: self._without(ended, why), None)
+            await self._exclusively(lambda: self._without(ended, why, known=True), None)
         except (OperationError, OSError):
             return False  # It was told, and is to be tried again.
         return True
@@ -250,11 +251,11 @@ class Configurations:
         """Have what was overridden elsewhere hold, in place of all; what no longer fits is left out.
 
         Raises:
-            ConfigRefusedError, OSError: nothing was changed.
+            ConfigRefusedError: nothing was changed.
         """
         if [one.id for one in overrides] != [one.id for one in self.overrides]:
             why = Occasion("override", "gateway", reason)
-            await self._exclusively(lambda: self._change(self.current.base, overrides, why), None)
+            await self._exclusively(lambda: self._change(self.current.base, overrides, why, known=True), None)
 
     def check(self) -> list[Difference]:
         """What loading the source would change.
@@ -304,7 +305,10 @@ class Configurations:
             raise ConfigRefusedError(str(error)) from None
         return await self._change(Base(settings, written), self.overrides, Occasion(cause, actor, reason))
 
-    async def _change(self, base: Base, overrides: list[ConfigOverride], why: Occasion) -> dict[str, Any]:
+    async def _change(
+        self, base: Base, overrides: list[ConfigOverride], why: Occasion, *, known: bool = False
+    ) -> dict[str, Any]:
+        """`known`: it was recorded when it was ordered, so it is made also while nothing can be recorded."""
         before = self.current
         settings, fitting = applied(base.settings, overrides)
         try:
@@ -312,7 +316,7 @@ class Configurations:
             is_another = (base.settings, settings) != (before.base.settings, before.settings)
             if is_another:
                 made = fresh_version(before.number + 1, base, settings, tuple(one.changes for one in fitting), why)
-                await self._apply(made, changes)
+                await self._apply(made, changes, known=known)
         except (OperationError, OSError) as error:
             self._refuse(why.cause, why.actor, str(error))
             raise
@@ -335,7 +339,7 @@ class Configurations:
             raise RestartNeededError(f"cannot be changed while the gateway runs, so restart it: {words}")
         return changes
 
-    async def _apply(self, made: Version, changes: list[Difference]) -> None:
+    async def _apply(self, made: Version, changes: list[Difference], *, known: bool) -> None:
         problems = await self._applying.prepare(made.settings, made.number)
         try:
             if problems:
@@ -343,20 +347,19 @@ class Configurations:
             before, after = self.current, made.described()
             described = {"number": before.number, "version": before.hash}
             shown = {one.key: [one.before, one.after] for one in changes}
-            self._recorded(made, described, {**after, "changes": shown})
+            self._recorded(made.occasion, described, {**after, "changes": shown}, known=known)
         except (OperationError, OSError):
             self._applying.discard()
             raise
         self._add(made)
         await self._applying.commit(made.settings, made.number)
 
-    def _recorded(self, made: Version, before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Raises OSError, but for the end of an override: that it ends, and when, was recorded when it was made."""
-        why = made.occasion
+    def _recorded(self, why: Occasion, before: dict[str, Any], after: dict[str, Any], *, known: bool) -> None:
+        """Raises OSError."""
         try:
             self._record("config_changed", why.actor, why.reason, before, after)
         except OSError as error:
-            if why.cause != "override_expired":
+            if not known:
                 raise
             self._told("unrecorded", f"{why.reason}, which cannot be recorded: {error}")
 

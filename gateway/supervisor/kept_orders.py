@@ -10,14 +10,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from gateway.supervisor.order_form import NotUnderstoodError, StandingOrders
+from gateway.supervisor.order_form import NotUnderstoodError, StandingOrders, understood
 from gateway.supervisor.orders_file import OrdersFile
-from gateway.supervisor.standing_orders import BEFORE, have_hold, held_by
+from gateway.supervisor.standing_orders import BEFORE, FORMER, have_hold, held_by
 
 if TYPE_CHECKING:
     from gateway.supervisor.gateway import Gateway
 
 _LOOK_SECS = 1.0
+_STEADY_SECS = 60.0
+_UNSTEADY_STARTS = 3
 _LISTS = ("networks", "clients", "circuits", "targets", "overrides")
 _RESTARTED = "the gateway was started anew"
 
@@ -59,7 +61,22 @@ class KeptOrders:
         orders = await asyncio.to_thread(self._read, self._file)
         if orders is not None:
             self.hint = f"; where it is for what was ordered before the restart, move {self._file.path} away"
-            await self._carry_over(orders)
+            bearable = self._bearable(orders, self._file)
+            await asyncio.to_thread(self._count_start, orders, self._file)
+            await self._carry_over(bearable)
+
+    async def catch_up(self, told: object) -> None:
+        """Go by what the former gateway has written down since it `told` its orders: it ended without a word."""
+        if self._file is None:
+            return
+        try:
+            orders, before = await asyncio.to_thread(self._file.read), understood(told)
+        except (OSError, NotUnderstoodError) as error:
+            words = f"what the former gateway was ordered at last is not known: {self._file.path}: {error}"
+            self._gateway.log("ERROR", "orders_lost", words)
+            return
+        if orders is not None and orders.uid == before.uid and orders.revision >= before.revision:
+            await have_hold(self._gateway, orders, FORMER)
 
     def _read(self, file: OrdersFile) -> StandingOrders | None:
         try:
@@ -73,6 +90,23 @@ class KeptOrders:
         words = f"{file.path} cannot be used, and no order of before the restart holds: {why}; {place}"
         self._gateway.log("ERROR", "orders_lost", words)
         return None
+
+    def _count_start(self, orders: StandingOrders, file: OrdersFile) -> None:
+        file.starts += 1
+        try:
+            file.write(orders)
+        except OSError as error:
+            self._tell(str(error))
+
+    def _bearable(self, orders: StandingOrders, file: OrdersFile) -> StandingOrders:
+        """With the workers of the settings, where it is killed again and again: there may be no room for so many."""
+        if file.starts < _UNSTEADY_STARTS or orders.workers.desired <= self._gateway.settings.workers.count:
+            return orders
+        times, workers = file.starts, orders.workers.desired
+        words = f"{times} starts with {workers} workers in a row did not last a minute: there are as many as configured"
+        self._gateway.log("ERROR", "orders_lost", words)
+        fewer = orders.workers.model_copy(update={"desired": self._gateway.settings.workers.count})
+        return orders.model_copy(update={"workers": fewer})
 
     async def _carry_over(self, orders: StandingOrders) -> None:
         gateway, faults = self._gateway, [one.id for one in orders.faults if one.expires_at > time.time()]
@@ -93,7 +127,10 @@ class KeptOrders:
 
     async def follow(self) -> None:
         """Write down what changes without a request, such as an operation that ends; what failed is tried again."""
+        since = time.monotonic()
         while True:
+            if time.monotonic() - since > _STEADY_SECS:
+                self._lasted()
             await self.settle()
             await asyncio.sleep(_LOOK_SECS)
 
@@ -111,10 +148,16 @@ class KeptOrders:
 
     async def release(self) -> None:
         """Write nothing from now on: the file is the next process's."""
+        self._lasted()
         await self.settle()
         self._released = True
         if self._file is not None:
             self._file.release()
+
+    def _lasted(self) -> None:
+        """It has run for a while, or ends well: what was ordered is to be borne."""
+        if self._file is not None and self._file.mine:
+            self._file.starts = 0
 
     def _is_ours(self) -> bool:
         if self._file is None or self._released:
@@ -128,7 +171,8 @@ class KeptOrders:
         gateway = self._gateway
         overrides = tuple(one.id for one in gateway.configurations.overrides)
         running = gateway.operations.running
-        return gateway.revision, overrides, gateway.fleet.desired, running and running.operation_id
+        starts = None if self._file is None else self._file.starts
+        return gateway.revision, overrides, gateway.fleet.desired, running and running.operation_id, starts
 
     async def _write(self) -> bool:
         """Whether it is written."""

@@ -27,6 +27,8 @@ class OrdersFile:
         self.path = history.with_name(f"{history.name}.orders")
         self.revocations = history.with_name(f"{history.name}.revocations")
         """Where revocations are kept beside it, for who has no other place for them."""
+        self.starts = 0
+        """How often in a row the gateway was started and did not last; as it was read, and is written."""
         self.problem: str | None = None
         """Why it is not this process's own."""
         self._lock: int | None = None
@@ -67,12 +69,14 @@ class OrdersFile:
             return None
         if not stat.S_ISREG(found.st_mode) or found.st_size > _MAX_BYTES:
             raise NotUnderstoodError("it is no file of this gateway")
-        return _orders_in(self.path.read_bytes())
+        orders, self.starts = _read_in(self.path.read_bytes())
+        return orders
 
     def write(self, orders: StandingOrders) -> None:
         """Raises OSError; then the former ones are there still."""
         text = orders.model_dump_json().encode()
-        head = json.dumps({"form": _FORM, "sha256": hashlib.sha256(text).hexdigest()}).encode()
+        said = {"form": _FORM, "sha256": hashlib.sha256(text).hexdigest(), "starts": self.starts}
+        head = json.dumps(said).encode()
         replace_whole(self.path, (head, b"\n", text, b"\n"))
 
     def put_aside(self) -> Path:
@@ -91,7 +95,8 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _orders_in(content: bytes) -> StandingOrders:
+def _read_in(content: bytes) -> tuple[StandingOrders, int]:
+    """The orders, and the number of starts."""
     head, _, text = content.removesuffix(b"\n").partition(b"\n")
     try:
         said = json.loads(head)
@@ -99,6 +104,6 @@ def _orders_in(content: bytes) -> StandingOrders:
             raise NotUnderstoodError("it is no file of this gateway")
         if said.get("sha256") != hashlib.sha256(text).hexdigest():
             raise NotUnderstoodError("it is damaged, or was changed by hand")
-        return understood(json.loads(text))
-    except (ValueError, RecursionError):
+        return understood(json.loads(text)), int(said["starts"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise NotUnderstoodError("it is no file of this gateway") from None

@@ -175,6 +175,8 @@ class _Served:
         if self._taken.former:
             await self._taken.ready()
             await go_by(self._gateway, self._taken.orders)
+            if not self._taken.parted:
+                await self._gateway.kept_orders.catch_up(self._taken.orders)
             await self._gateway.credentials.read_again()
             self._gateway.log("INFO", "gateway_taken_over", "the former gateway has left its place to this one")
 

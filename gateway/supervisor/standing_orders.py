@@ -163,7 +163,7 @@ async def _override(gateway: Gateway, overrides: list[ConfigOverride], origin: O
     configurations, why = gateway.configurations, "they do not fit into this configuration"
     try:
         await configurations.take_over(overrides, origin.taken_over)
-    except (OperationError, OSError) as error:
+    except OperationError as error:
         why = str(error)
     held = {one.id for one in configurations.overrides}
     lost = [one.id for one in overrides if one.id not in held]

@@ -61,6 +61,16 @@ async def test_an_override_expires_by_itself_and_the_newest_goes_first(stand: St
     assert stand.all.current.number == 4
 
 
+async def test_what_was_overridden_elsewhere_holds_also_on_a_full_disk(stand: Stand) -> None:
+    stand.disk_is_full = True
+    made = drafted({"server.request_timeout_secs": 5}, 600, "ana", "")
+    await stand.all.take_over([made], "carried over from before the restart")
+    assert (stand.all.overrides, stand.workers.holding) == ([made], (2, 5))
+    assert ("unrecorded", "carried over from before the restart, which cannot be recorded: no space left") in stand.told
+    with pytest.raises(OSError, match="no space left"):
+        await stand.all.undo(made, "gateway", "who is called so is no other")
+
+
 async def test_an_override_of_what_is_gone_is_over(stand: Stand) -> None:
     await stand.all.override(drafted({"routes.limited.enabled": False}, 600, "ana", ""))
     document = yaml.safe_load(stand.path.read_text())

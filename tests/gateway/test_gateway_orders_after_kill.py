@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.supervisor.orders_file import OrdersFile
 from tests.gateway.running import RunningGateway, kill_worker, running, settings_for, wait_for
 from tests.gateway.signing import API_KEY, SECRET, api_key_entry, token
 from tests.gateway.upstream import ControlledUpstream
@@ -151,9 +152,10 @@ def test_each_kind_holds_after_a_kill_and_goes_over_to_a_newer_process(
             _everything_is_undone(third, ordered)
             third.process.send_signal(signal.SIGTERM)
             third.process.wait(30)
-    with running(document, tmp_path / "4") as fourth:
-        assert {path: str(fourth.admin.get(path).json()).count("ana") for path in _LISTS} == dict.fromkeys(_LISTS, 0)
-        assert answers(fourth, ordered)["revoked token"] == 401, "a revocation is for good"
+    left = OrdersFile(tmp_path / "var" / "history.jsonl").read()
+    assert left is not None
+    held = (left.networks, left.clients, left.circuits, left.targets, left.faults, left.overrides, left.maintenance)
+    assert held == ([], [], [], [], [], [], None), "what was undone is so after a restart"
 
 
 def _nothing_secret_is_there(place: Path, ordered: Ordered) -> None:
@@ -192,6 +194,35 @@ def _everything_is_undone(gateway: RunningGateway, ordered: Ordered) -> None:
         for one in found:
             place = path if path.endswith("maintenance") else f"{path}/{one['id']}"
             assert gateway.admin.delete(place).is_success, path
+
+
+class Orphaned(RunningGateway):
+    """A newer process, whose former is ordered something and killed while it starts."""
+
+    def __init__(self, document: dict[str, Any], directory: Path, former: RunningGateway) -> None:
+        self._former = former
+        super().__init__(document, directory)
+
+    def _wait_until_ready(self) -> dict[str, Any]:
+        wait_for(lambda: self.log_path.exists() and "config_loaded" in self.log_path.read_text(), what="its start")
+        self.ordered = order(self._former, "/admin/blocks", network="203.0.113.0/24")
+        undone = self._former.admin.get("/admin/blocks").json()["blocks"][0]["id"]
+        self._former.admin.delete(f"/admin/blocks/{undone}").raise_for_status()
+        killed(self._former)
+        return super()._wait_until_ready()
+
+
+def test_what_a_former_process_was_ordered_before_it_was_killed_amid_a_handover_holds_in_the_newer_one(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    with running(document, tmp_path / "old") as old:
+        order(old, "/admin/blocks", network="198.51.100.0/24")
+        newer = Orphaned(document, tmp_path / "new", old)
+        try:
+            assert newer.admin.get("/admin/blocks").json()["blocks"] == [newer.ordered]
+            wait_for(lambda: newer.status()["orders_kept"], what="the file is the newer one's")
+        finally:
+            newer.stop()
 
 
 class Ordering:

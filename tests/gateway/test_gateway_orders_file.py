@@ -120,6 +120,40 @@ def test_what_has_expired_while_it_was_down_is_over_and_in_the_history(restarted
     assert (change["kind"], change["actor"]) == ("orders_carried_over", "gateway")
 
 
+def test_they_hold_also_where_the_history_cannot_be_written(restarted: Restarted, tmp_path: Path) -> None:
+    restarted.block("203.0.113.0/24")
+    gateway = restarted.stand.gateway
+    with restarted.stand.client() as operator:
+        said = {**_WHO, "changes": {"logging.level": "DEBUG"}}
+        made = operator.post("/admin/config/overrides", json=said).raise_for_status().json()
+        restarted.file.write(restarted.orders())
+        operator.delete(f"/admin/config/overrides/{made['id']}").raise_for_status()
+    gateway.history._path = tmp_path  # A directory is no file to write into.
+    restarted.on_loop(restarted.kept.begin)
+    assert len(gateway.blocks.active()) == 1
+    assert [one.id for one in gateway.configurations.overrides] == [made["id"]]
+    assert len(restarted.said("not_recorded")) == 1
+
+
+def test_more_workers_than_configured_are_not_tried_for_ever(restarted: Restarted) -> None:
+    """They may be what the machine has no room for: then whoever started them is killed each time."""
+    orders = restarted.orders()
+    orders.workers.desired = 3
+    restarted.file.write(orders)
+    gateway, workers = restarted.stand.gateway, []
+    for _ in range(4):
+        gateway.fleet.desired = 0  # As before its workers are started.
+        restarted.on_loop(KeptOrders(gateway, restarted.file).begin)
+        workers.append(gateway.workers_at_start)
+    assert workers == [3, 3, 3, 1]
+    assert "3 starts with 3 workers in a row did not last a minute" in restarted.said("orders_lost")[0]
+    gateway.fleet.desired = 3
+    restarted.on_loop(restarted.kept.release)
+    again = OrdersFile(restarted.history)
+    assert again.read() is not None
+    assert again.starts == 0, "it has ended well"
+
+
 def test_a_half_written_file_beside_it_is_of_no_matter(restarted: Restarted) -> None:
     restarted.block("203.0.113.0/24")
     restarted.file.path.with_name("history.jsonl.orders.new").write_bytes(b'{"form":')
@@ -162,6 +196,32 @@ def test_orders_at_once_are_in_the_file_when_each_is_answered(restarted: Restart
         assert name in [block.name for block in found.networks]
 
     restarted.on_loop(lambda: asyncio.gather(*(one(number) for number in range(30))))
+
+
+def test_a_newer_process_catches_up_with_what_is_newer_than_what_it_was_told(restarted: Restarted) -> None:
+    told = restarted.orders()
+    restarted.block("203.0.113.0/24")
+    newer = restarted.orders()
+    for revision, held in ((told.revision - 1, []), (newer.revision, newer.networks)):
+        restarted.stand.gateway.blocks.restore([])
+        restarted.file.write(newer.model_copy(update={"revision": revision}))
+        restarted.on_loop(lambda: restarted.kept.catch_up(told.model_dump(mode="json")))
+        assert restarted.stand.gateway.blocks.active() == held
+    restarted.file.path.write_bytes(b"")
+    restarted.on_loop(lambda: restarted.kept.catch_up(told.model_dump(mode="json")))
+    assert restarted.stand.gateway.blocks.active() == newer.networks
+    assert "what the former gateway was ordered at last is not known" in restarted.said("orders_lost")[0]
+
+
+def test_where_no_file_can_be_the_gateway_runs_and_says_so(restarted: Restarted, tmp_path: Path) -> None:
+    elsewhere = OrdersFile(tmp_path / "elsewhere.jsonl")
+    (tmp_path / "elsewhere.jsonl.orders.lock").mkdir()
+    assert not elsewhere.claim()
+    kept = KeptOrders(restarted.stand.gateway, elsewhere)
+    restarted.on_loop(kept.begin)
+    restarted.on_loop(kept.settle)
+    (told,) = restarted.said("orders_not_kept")
+    assert "elsewhere.jsonl.orders cannot be written: [Errno 21] Is a directory" in told
 
 
 def test_nothing_is_written_once_it_is_the_next_ones(restarted: Restarted) -> None:
