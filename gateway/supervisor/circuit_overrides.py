@@ -83,7 +83,8 @@ class CircuitOverrides:
         made = CircuitOverride(
             f"circuit-{secrets.token_hex(4)}", upstream, state, actor, reason, now, now + expires_in_seconds
         )
-        before = self._active().get(upstream)
+        active = self._active()
+        before = active.get(upstream, active.get(ALL))
         self._record("circuit_ordered", actor, reason, before and before.described(), made.described())
         self._by_upstream[upstream] = made
         self._changed()
