@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gateway.auth.credentials import NotBelieved
 from gateway.auth.tunnels import Tunnels
 
 if TYPE_CHECKING:
@@ -49,18 +48,10 @@ class SessionChecks:
             names = tunnels.sessions()
             ends: dict[str, float | None] = {}
             for begin in range(0, len(names), _AT_ONCE):
-                await asyncio.gather(*(self._find(name, ends) for name in names[begin : begin + _AT_ONCE]))
+                ends |= await self._sessions.ends_of(names[begin : begin + _AT_ONCE])
             for name in [name for name, end in ends.items() if end is None]:
                 self._cache.drop(name)
             # One that is about to end may be gone for that: whether it takes its tunnel along is a setting.
             tunnels.renew(ends, over_until=self._now() + self._leeway)
         finally:
             self._looking = None
-
-    async def _find(self, name: str, ends: dict[str, float | None]) -> None:
-        """When a session ends, or that there is none any more. Where nobody can say, nothing is found."""
-        try:
-            ends[name] = (await self._sessions.known(name)).expires_at
-        except NotBelieved as error:
-            if error.reason != "store_unavailable":
-                ends[name] = None
