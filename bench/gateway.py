@@ -23,6 +23,7 @@ from pathlib import Path
 
 from bench import gateway_load, gateway_peers
 from bench.client import BenchError
+from bench.gateway_latency import Latencies
 from bench.gateway_peers import Running
 from bench.gateway_policies import AWAKE, Policy, known, on_redis
 from bench.processes import beside
@@ -38,6 +39,7 @@ PLAIN, GUARDED, NGINX, ENVOY, ENVOY_GUARDED = (
 )  # fmt: skip
 #: Told for latency only, and in no figure of the last line: it is a setting that costs a processor.
 POLLING = "ours, busy polling"
+ALONE = Latencies.ALONE
 #: The same where each request has an id and a trace of its own: nothing that is known of another head is of any use.
 UNALIKE = {GUARDED: "ours, no heads alike", ENVOY_GUARDED: "envoy, no heads alike"}
 
@@ -59,8 +61,7 @@ class Bench:
         self.per_second: dict[str, list[float]] = defaultdict(list)
         self.rps: dict[str, list[float]] = defaultdict(list)
         self.rss: dict[str, float] = {}
-        self.one: dict[str, gateway_load.Served] = {}
-        self.at_rate: dict[str, dict[str, float]] = {}
+        self.latencies = Latencies(options, self.other_cores)
 
     def servers(self, behind: int, policies: tuple[Policy, ...]) -> dict[str, Start]:
         """What is measured, in this order."""
@@ -110,32 +111,16 @@ class Bench:
                 )
             )
 
-    def latency(self, name: str, port: int) -> None:
-        """With one connection, and at the constant rate."""
-        self.one[name] = gateway_load.wrk(port, connections=1, seconds=self.options.latency, core=self.other_cores)
-        try:
-            self.at_rate[name] = gateway_load.at_rate(
-                port, rate=self.options.rate, seconds=self.options.latency, connections=64, core=self.other_cores
-            )
-        except BenchError as error:
-            print(f"{name}: {error}")
-
     def told(self, names: list[str]) -> None:
         """A line for each."""
-        print(f"{'':22}{'req/CPU-s':>10}{'req/s':>9}{'RSS MB':>8}{'1 conn p50':>12}{'p99 ms':>8}", end="")
-        print(f"{f'at {self.options.rate}/s p50':>17}{'p99 ms':>8}")
+        print(f"{'':22}{'req/CPU-s':>10}{'req/s':>9}{'RSS MB':>8}{Latencies.title(self.options.rate)}")
         for name in names:
             cost, rate = _median(self.per_second, name), _median(self.rps, name)
-            rates = f"{cost:>10,.0f}{rate:>9,.0f}{self.rss.get(name, 0):>8.0f}"
-            one, steady = self.one.get(name), self.at_rate.get(name)
-            alone = f"{one.p50:>12.3f}{one.p99:>8.3f}" if one else f"{'-':>12}{'-':>8}"
-            rated = f"{steady['p50']:>17.2f}{steady['p99']:>8.2f}" if steady else f"{'-':>17}{'-':>8}"
-            print(f"{name:22}{rates}{alone}{rated}")
+            print(f"{name:22}{cost:>10,.0f}{rate:>9,.0f}{self.rss.get(name, 0):>8.0f}{self.latencies.told(name)}")
 
     def told_besides(self, names: list[str]) -> None:
         """What the machine's part in the targets is, and the ratio where nothing of a head repeats."""
-        direct = self.one["upstream alone"].p50
-        added = ", ".join(f"{name} {self.one[name].p50 - direct:.3f}" for name in names if name in self.one)
+        added = ", ".join(f"{name} {self.latencies.added(name):.3f}" for name in names)
         print(f"added to the p50 with one connection, in ms: {added}")
         unalike = self.ratio(UNALIKE[GUARDED], UNALIKE[ENVOY_GUARDED])
         print(f"with policies, where no two heads are alike: {unalike} times Envoy")
@@ -157,25 +142,29 @@ def _measured(bench: Bench) -> dict[str, float | None]:
     if missing:
         print(f"not in the gateway yet, so on neither side: {', '.join(missing)}")
     with gateway_peers.upstream(bench.directory, bench.programs["nginx"], bench.other_cores) as behind:
-        bench.latency("upstream alone", behind.port)
         servers = bench.servers(behind.port, policies)
-        for number in range(bench.options.rounds):
-            for name, start in servers.items():
-                with start() as running:
-                    bench.throughput(name, running)
-                    if name in UNALIKE:
-                        bench.throughput(UNALIKE[name], running, own_id_each=1)
-                    if number == 0:
-                        bench.latency(name, running.port)
-        with gateway_peers.tocsin(bench.directory, POLLING, bench.own_core, behind.port, (*policies, AWAKE)) as running:
-            bench.latency(POLLING, running.port)
+        for _ in range(bench.options.rounds):
+            _round(bench, servers, behind, (*policies, AWAKE))
         _replicas(bench, servers[GUARDED])
         no_redis = _redis(bench, behind.port, policies)
     if no_redis:
         print(f"redis_vs_local is not measured: {no_redis}")
-    bench.told(["upstream alone", *servers, POLLING, *UNALIKE.values(), *([] if no_redis else [LOCAL, REDIS])])
+    bench.told([ALONE, *servers, POLLING, *UNALIKE.values(), *([] if no_redis else [LOCAL, REDIS])])
     bench.told_besides([*servers, POLLING])
     return _result(bench, complete=not missing)
+
+
+def _round(bench: Bench, servers: dict[str, Start], behind: Running, awake: tuple[Policy, ...]) -> None:
+    """Each of them once, and the upstream itself in the same minute."""
+    bench.latencies.measure(ALONE, behind)
+    for name, start in servers.items():
+        with start() as running:
+            bench.throughput(name, running)
+            if name in UNALIKE:
+                bench.throughput(UNALIKE[name], running, own_id_each=1)
+            bench.latencies.measure(name, running, behind)
+    with gateway_peers.tocsin(bench.directory, POLLING, bench.own_core, behind.port, awake) as running:
+        bench.latencies.measure(POLLING, running, behind)
 
 
 def _redis(bench: Bench, behind: int, policies: tuple[Policy, ...]) -> str | None:
@@ -184,37 +173,41 @@ def _redis(bench: Bench, behind: int, policies: tuple[Policy, ...]) -> str | Non
         return "rate limits are not kept on Redis yet"
     place, core = bench.directory, bench.own_core
     try:
-        with gateway_peers.valkey() as url:
-            for _ in range(bench.options.redis_rounds):
-                for name, more in ((LOCAL, ()), (REDIS, (on_redis(url),))):
-                    with gateway_peers.tocsin(place, name, core, behind, (*policies, *more)) as running:
-                        bench.throughput(name, running)
+        with (
+            gateway_peers.valkey() as url,
+            gateway_peers.tocsin(place, LOCAL, core, behind, policies) as local,
+            gateway_peers.tocsin(place, REDIS, core, behind, (*policies, on_redis(url))) as redis,
+        ):
+            _in_turn(bench, {LOCAL: (local,), REDIS: (redis,)})
     except BenchError as error:
         return str(error)
     return None
 
 
 def _replicas(bench: Bench, start: Start) -> None:
-    """Two of ours on the one core, and one again right before, because ratios are of the same moment."""
-    for _ in range(bench.options.rounds):
-        with start() as first:
-            bench.throughput("one replica", first)
-            with start() as second:
-                bench.throughput("two replicas", first, (second,))
+    """Two of ours on the one core, and one of them alone."""
+    with start() as first, start() as second:
+        _in_turn(bench, {"one replica": (first,), "two replicas": (first, second)})
+
+
+def _in_turn(bench: Bench, pair: dict[str, tuple[Running, ...]]) -> None:
+    """Both run all the time, and the load changes sides often: a machine's pace changes within a minute."""
+    for number in range(bench.options.turns):
+        for name in sorted(pair, reverse=number % 2 == 1):
+            first, *others = pair[name]
+            bench.throughput(name, first, tuple(others))
 
 
 def _result(bench: Bench, *, complete: bool) -> dict[str, float | None]:
     if not complete:
         print("policies_vs_envoy is of the policies named above only")
-    added = bench.one[GUARDED].p50 - bench.one["upstream alone"].p50
-    steady = bench.at_rate.get(GUARDED)
-    if steady:
-        print(f"the sender at {bench.options.rate}/s was late by {steady['late_p99']:.2f} ms (p99); that is included")
+    latencies = bench.latencies
+    latencies.told_besides(GUARDED)
     values = (
         bench.ratio(GUARDED, ENVOY_GUARDED),
         bench.ratio(PLAIN, NGINX),
-        round(added, 3),
-        round(steady["p99"], 2) if steady else None,
+        round(latencies.added(GUARDED), 3),
+        latencies.p99(GUARDED),
         bench.ratio(REDIS, LOCAL),
         bench.ratio("two replicas", "one replica"),
         round(_median(bench.rps, GUARDED)),
@@ -243,9 +236,11 @@ def _run(options: argparse.Namespace) -> dict[str, float | None]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="of throughput, for each")
-    parser.add_argument("--redis-rounds", type=int, default=3, help="of limits on Redis beside those in the process")
-    parser.add_argument("--seconds", type=int, default=3, help="of each such round")
+    parser.add_argument("--rounds", type=int, default=3, help="of throughput and latency, for each")
+    parser.add_argument(
+        "--turns", type=int, default=5, help="of Redis beside the process, and of two replicas beside one"
+    )
+    parser.add_argument("--seconds", type=int, default=3, help="of throughput, each time")
     parser.add_argument("--latency", type=int, default=3, help="seconds with one connection, and at the rate")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--rate", type=int, default=10_000, help="requests a second, for the latency at a rate")

@@ -52,14 +52,15 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """Processor time of all processes since they began."""
-        times = [one.cpu_times() for one in self._all()]
+        times = [one.cpu_times() for one in self.processes()]
         return sum(one.user + one.system for one in times)
 
     def rss_mb(self) -> float:
         """Resident memory of all processes."""
-        return sum(one.memory_info().rss for one in self._all()) / 2**20
+        return sum(one.memory_info().rss for one in self.processes()) / 2**20
 
-    def _all(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """The one that was started, and all that it has started."""
         return [self._root, *self._root.children(recursive=True)]
 
 

@@ -48,6 +48,7 @@ class ServerSettings(Speaking):
     connection_timeout_secs: Seconds = 60.0
     header_timeout_secs: Seconds = 10.0
     tunnel_idle_timeout_secs: Seconds = 300.0
+    serve_half_closed: bool = False
     drain_timeout_secs: Seconds = 30.0
     drain_idle_secs: Annotated[float, Field(ge=0, le=600)] = 1.0
     max_connections: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
@@ -57,6 +58,7 @@ class ServerSettings(Speaking):
     backlog: Annotated[int, Field(ge=1, le=65_535)] = 1024
     busy_poll_us: Annotated[int, Field(ge=0, le=10_000)] = 0
     trusted_proxies: tuple[str, ...] = ()
+    forwarded_header: bool = False
     zone: str | None = None
     listeners: Annotated[tuple[ListenerSettings, ...], Field(max_length=32)] = ()
     handover_path: str | None = None

@@ -18,6 +18,7 @@ from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
 from gateway.admin.errors import explain_errors
 from gateway.admin.faults import fault_routes
+from gateway.admin.keeping import KeptFirst
 from gateway.admin.maintenance import maintenance_routes
 from gateway.admin.state import fleet_routes, state_routes
 from gateway.admin.telemetry import telemetry_routes
@@ -33,7 +34,8 @@ _OF_THE_GATEWAY = (
 def admin_app(gateway: Gateway) -> ASGIApp:
     """The whole API, behind the tokens of the settings."""
     longer = {RESTORE: 2 * gateway.cache_control.max_snapshot_bytes}
-    return BearerToken(BodyLimit(described_app(gateway), longer), lambda: gateway.settings.admin, gateway.refusals)
+    app = KeptFirst(described_app(gateway), gateway.kept_orders.settle)
+    return BearerToken(BodyLimit(app, longer), lambda: gateway.settings.admin, gateway.refusals)
 
 
 def described_app(gateway: Gateway) -> FastAPI:

@@ -70,6 +70,7 @@ class Status(Answer):
     replicas: Replicas
     limits: Limits
     revision: int
+    orders_kept: bool
     operation: OperationAnswer | None
     log_sinks: dict[str, Sink]
 

@@ -22,6 +22,7 @@ from gateway.telemetry.tally import Tally
 if TYPE_CHECKING:
     from gateway.auth.jwks import Fetch, KeySource, Told
     from gateway.auth.keys import Keys
+    from gateway.auth.session_checks import SessionChecks
     from gateway.auth.sessions import Sessions
     from gateway.auth.tokens import TokenVerifier
     from gateway.proxy.exchange import Exchange
@@ -58,12 +59,16 @@ class Authentication:
         self._keys: Keys | None = None
         self._verifier: TokenVerifier | None = None
         self.sessions: Sessions | None = None
+        self._checks: SessionChecks | None = None
         if settings.has_keys:
             self._read_keys(tell, clock, fetch)
         if settings.sessions.redis_url is not None:
+            from gateway.auth.session_checks import SessionChecks
             from gateway.auth.sessions import Sessions
 
             self.sessions = Sessions(settings, now=now, clock=clock, tell=tell)
+            every, leeway = settings.sessions.tunnel_check_secs, settings.leeway_secs
+            self._checks = SessionChecks(self.sessions, self.cache, every, leeway=leeway, clock=clock, now=now)
 
     def _read_keys(self, tell: Told, clock: Callable[[], float], fetch: Fetch | None) -> None:
         # Only workers that verify tokens load what is needed for it.
@@ -114,6 +119,8 @@ class Authentication:
 
     def end_tunnels(self) -> None:
         """End those that a token or key allowed that counts no longer; to be called several times a second."""
+        if self._checks is not None:
+            self._checks.tick(self.tunnels)
         ends = self.settings.tunnels_end_at_expiry
         if ends or self._judged != self._revised:
             self._judged = self._revised
@@ -223,5 +230,7 @@ class Authentication:
 
     async def close(self) -> None:
         """Close what looking up sessions has opened."""
+        if self._checks is not None:
+            self._checks.close()
         if self.sessions is not None:
             await self.sessions.close()

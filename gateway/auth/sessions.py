@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
@@ -55,8 +55,34 @@ class Sessions:
         if len(token) > self._longest:
             raise NotBelieved("oversized")
         name = session_id(token)
+        # A client that leaves takes nothing away from others that ask for the same.
+        return self._credential(name, await asyncio.shield(self._answer_for(name)))
+
+    async def ends_of(self, names: Sequence[str]) -> dict[str, float | None]:
+        """When the sessions with these ids end, None for those that are none any more; all is asked in one call.
+
+        Of what cannot be said now, there is nothing.
+        """
+        ends: dict[str, float | None] = {}
         try:
-            claims = json.loads(await self._found(name))
+            answers = {name: self._answer_for(name) for name in names}
+        except NotBelieved:
+            return ends
+        for name, answer in answers.items():
+            try:
+                ends[name] = self._credential(name, await asyncio.shield(answer)).expires_at
+            except NotBelieved as error:
+                if error.reason != "store_unavailable":
+                    ends[name] = None
+        return ends
+
+    def _credential(self, name: str, text: bytes | None) -> Credential:
+        if text is None:
+            raise NotBelieved("store_unavailable")
+        if not text:
+            raise NotBelieved("unknown_session")
+        try:
+            claims = json.loads(text)
             found = self._reader.credential(claims, name=name, scheme="session")
             begins_at = moment(claims.get("nbf", 0))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
@@ -81,7 +107,8 @@ class Sessions:
             self._asking.cancel()
         await self._redis.aclose()
 
-    async def _found(self, name: str) -> bytes:
+    def _answer_for(self, name: str) -> asyncio.Future[bytes | None]:
+        """What Redis will have said of a session, with all others that are asked for in this turn of the loop."""
         answer = self._asked.get(name)
         if answer is None:
             if self._clock() < self._again_at:
@@ -89,13 +116,7 @@ class Sessions:
             answer = self._asked[name] = asyncio.get_running_loop().create_future()
             if self._asking is None:
                 self._asking = asyncio.get_running_loop().create_task(self._ask())
-        # A client that leaves takes nothing away from others that ask for the same.
-        text = await asyncio.shield(answer)
-        if text is None:
-            raise NotBelieved("store_unavailable")
-        if not text:
-            raise NotBelieved("unknown_session")
-        return text
+        return answer
 
     async def _ask(self) -> None:
         try:

@@ -38,6 +38,7 @@ class SessionSettings(Section):
     timeout_secs: Annotated[float, Field(gt=0, le=10)] = 0.1
     retry_secs: Annotated[float, Field(ge=0.01, le=3600)] = 1.0
     key_prefix: Annotated[str, Field(max_length=64)] = "tocsin:session:"
+    tunnel_check_secs: Annotated[float, Field(ge=0, le=3600)] = 30.0
 
 
 class RevocationSettings(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -34,10 +34,27 @@ class Tunnels:
             elif reason := judge(credential):
                 _end(exchange, reason)
 
+    def sessions(self) -> list[str]:
+        """The ids of the sessions that tunnels were opened with, each once."""
+        held = [one for exchange, one in self._held.items() if one.identity.scheme == "session" and not exchange.over]
+        return list(dict.fromkeys(one.id for one in held))
+
+    def renew(self, ends: Mapping[str, float | None], *, over_until: float) -> None:
+        """Sessions, by their ids, end at these times of the epoch now; None: there is no such one any more.
+
+        One that was to end before `over_until` has ended by itself, and was not taken back.
+        """
+        for credential in self._held.values():
+            end = ends.get(credential.id)
+            if end is not None:
+                credential.expires_at = end
+        gone = {name for name, end in ends.items() if end is None}
+        self.end(lambda one: "unknown_session" if one.id in gone and one.expires_at > over_until else None)
+
 
 def _end(exchange: Exchange, reason: str) -> None:
     if exchange.upgraded_at:
-        exchange.plane.journal.tunnel_ended(exchange, reason)
+        exchange.plane.journal.tunnel_ended(exchange, reason, REASONS[reason])
         exchange.plane.tally.tunnel_ended(reason)
         exchange.end_tunnel(REASONS[reason])
     elif not exchange.status:

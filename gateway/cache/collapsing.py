@@ -37,6 +37,10 @@ class Waiting:
         self.connected = False
         self._go_on: Callable[[], None] | None = go_on
 
+    def is_late(self, now: float) -> bool:
+        """Whether it has waited for as long as it may."""
+        return now > self.deadline
+
     def go_on(self) -> None:
         """What it waited for is there, or will not come."""
         resumed, self._go_on = self._go_on, None

@@ -21,6 +21,9 @@ _LONGEST_TAG = 256
 _OVERHEAD = 1000
 _FIELD_OVERHEAD = 160
 _TAG_OVERHEAD = 400
+#: s, after a failed try to get a newer answer, until the next one: twice as long each time.
+_FIRST_REST = 1.0
+_LONGEST_REST = 30.0
 #: The connection's, or written anew for each client.
 NOT_KEPT = HOP_BY_HOP | {b"age", b"content-length", b"x-request-id", b"proxy-authentication-info"}
 
@@ -43,6 +46,12 @@ class Entry:
     """When it was received, in seconds since the epoch."""
     purged: float | None = None
     """Since when it is stale because an operator said so."""
+    failed: int = 0
+    """How often a newer one was asked for in vain, since that last came to something."""
+    rests_until: float = 0.0
+    """No newer one is asked for until then because this one is stale."""
+    erred: bool = False
+    """Whether that has failed by an error in place of which a stale answer may be given."""
     hits: int = 0
     fields: Fields = field(default_factory=dict)
     tags: tuple[bytes, ...] = ()
@@ -76,7 +85,19 @@ class Entry:
 
     def usable(self, asked: Directives, now: float) -> Use:
         """What may be done with it for a request with these directives."""
-        return usable(self.terms, self.age(now), self.staleness(now), asked)
+        rests = now < self.rests_until
+        return usable(self.terms, self.age(now), self.staleness(now), asked, rests=rests, erred=rests and self.erred)
+
+    def was_not_renewed(self, now: float, *, by_error: bool) -> None:
+        """A newer one was asked for in vain: the upstream has a rest, and a longer one each time."""
+        self.erred = by_error
+        if now >= self.rests_until:
+            self.rests_until = now + min(_LONGEST_REST, _FIRST_REST * 2**self.failed)
+            self.failed = min(self.failed + 1, 10)
+
+    def may_be_renewed(self) -> None:
+        """What has failed before is forgotten."""
+        self.failed, self.rests_until, self.erred = 0, 0.0, False
 
     def usable_on_error(self, now: float) -> bool:
         """Whether it may be given in place of an error."""

@@ -147,10 +147,13 @@ class Use(Enum):
     REVALIDATE = "revalidate"
 
 
-def usable(terms: Terms, age: float, staleness: float, asked: Directives) -> Use:
+def usable(
+    terms: Terms, age: float, staleness: float, asked: Directives, *, rests: bool = False, erred: bool = False
+) -> Use:
     """What may be done with an answer that is so old, for a request with these directives.
 
-    `staleness`: for how long it has been stale; negative while it is fresh.
+    `staleness`: for how long it has been stale; negative while it is fresh. `rests`: the upstream was asked for a newer
+    one in vain a moment ago; `erred`: by an error.
     """
     if terms.no_cache or b"no-cache" in asked:
         return Use.REVALIDATE
@@ -163,7 +166,9 @@ def usable(terms: Terms, age: float, staleness: float, asked: Directives) -> Use
         return Use.REVALIDATE
     if b"max-stale" in asked and staleness <= _most_stale(asked):
         return Use.STALE
-    return Use.STALE_WHILE_REVALIDATE if staleness < terms.stale_while_revalidate else Use.REVALIDATE
+    if staleness < terms.stale_while_revalidate:
+        return Use.STALE if rests else Use.STALE_WHILE_REVALIDATE
+    return Use.STALE if erred and usable_on_error(terms, staleness) else Use.REVALIDATE
 
 
 def _most_stale(asked: Directives) -> float:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from gateway.cache.entries import Entry
 from gateway.cache.policy import Use
 from gateway.cache.selection import Asked
-from gateway.cache.watching import Filling
+from gateway.cache.watching import ERRORS, IN_ITS_PLACE, Filling
 from gateway.proxy.admission import Rule
 from gateway.proxy.exchange import Exchange
-from gateway.proxy.message import RequestHead
+from gateway.proxy.message import RequestHead, ResponseHead
 from gateway.proxy.peers import Peer
 from gateway.proxy.pool import UpstreamPool
 from gateway.proxy.routing import Route
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from gateway.proxy.dataplane import Dataplane
 
 _MOST = 100
+#: They say nothing of what is stored, and that there is no point in asking again at once.
+_REFUSING = frozenset({*range(400, 600)} - ERRORS - IN_ITS_PLACE)
 
 
 class _Nobody:
@@ -83,6 +85,11 @@ class _Fetch(Exchange):
 
 class _Quietly(Filling):
     """Keeps the answer, and gives it to nobody."""
+
+    def answer_started(self, head: ResponseHead) -> None:
+        if head.status in _REFUSING:
+            self._failed(by_error=False)
+        super().answer_started(head)
 
     def _count(self) -> None:
         """No client has asked."""

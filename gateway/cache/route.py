@@ -88,9 +88,9 @@ class CachedRoute:
             cache.count("bypass")
             exchange.refuse(Refused(504, "not_cached", "the request wants a stored answer only, and there is none"))
         elif exchange.head.method == b"HEAD":
-            self._pass_on(exchange, pool, entry)
+            self._pass_on(exchange, pool, wanted, entry)
         elif wanted.partial and (entry is None or not entry.validators):
-            self._pass_on(exchange, pool, None)
+            self._pass_on(exchange, pool, wanted, None)
         elif cache.collapsing.is_fetched(wanted) and now < since + cache.settings.collapse_wait_secs:
             self._wait(exchange, pool, wanted, since)
         else:
@@ -110,11 +110,12 @@ class CachedRoute:
 
         self.cache.collapsing.wait(wanted, exchange, pool.id, since, go_on)
 
-    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, entry: Entry | None) -> None:
+    def _pass_on(self, exchange: Exchange, pool: UpstreamPool, wanted: Asked, entry: Entry | None) -> None:
         """Not to be stored: an answer to HEAD, or a part."""
-        self.cache.count("miss")
-        self.tell(exchange, b"miss" if entry is None else b"stale")
-        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, entry))
+        if entry is None:
+            self.cache.count("miss")
+            self.tell(exchange, b"miss")
+        exchange.forward(pool, None if entry is None else HeadUpdate(self, exchange, wanted, entry))
 
     def fetch(
         self,
@@ -176,6 +177,7 @@ class CachedRoute:
 
         def change(one: Entry) -> None:
             one.headers, one.terms, one.received, one.date, one.purged = headers, terms, now, date, None
+            one.may_be_renewed()
             one.describe()
 
         allowed = policy.storable(entry.status, fields, directives_of(None), credentials=False)
@@ -224,7 +226,7 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
         if not_modified(wanted.fields, entry.fields, entry.date):
             kept = [b"%b: %b\r\n" % one for one in entry.headers if one[0] in IN_A_304]
             return 304, [b"HTTP/1.1 304 Not Modified\r\n", *kept], b""
-        whole = exchange.head.method != b"GET" or b"content-range" in entry.fields
+        whole = exchange.head.method != b"GET" or b"content-range" in entry.fields or _mixes(exchange, wanted, entry)
         part = None if whole else wanted_range(wanted.fields, entry.fields, size)
         if part is not None:
             first, end = part
@@ -235,6 +237,17 @@ def _rendered(exchange: Exchange, wanted: Asked, entry: Entry) -> tuple[int, lis
     if entry.status != 204:
         lines.append(b"content-length: %d\r\n" % size)
     return entry.status, lines, b"" if exchange.head.method == b"HEAD" else entry.body
+
+
+def _mixes(exchange: Exchange, wanted: Asked, entry: Entry) -> bool:
+    """Whether a client that wants the rest of what it has may have that in a coding.
+
+    The tag of a coded answer is another one, but its date is that of the plain one.
+    """
+    condition, compressing = wanted.fields.get(b"if-range"), exchange.compressing
+    if condition is None or compressing is None or condition.startswith(b'"'):
+        return False
+    return b"content-encoding" not in entry.fields and compressing.would_code(entry.fields.get(b"content-type", b""))
 
 
 def _without(lines: list[bytes], dropped: frozenset[bytes]) -> list[bytes]:

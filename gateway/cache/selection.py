@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.cache.directives import NONE, Directives, Fields, directives_of, listed
 from gateway.cache.entries import Entry, Selection
-from gateway.proxy.rewriting import HOP_BY_HOP, last_forwarding
+from gateway.proxy.rewriting import HOP_BY_HOP, told_of
 
 if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
@@ -71,7 +71,9 @@ def asked(exchange: Exchange, *, obey: bool, ignore_cookies: bool) -> Asked:
         fields=fields,
         directives=directives,
         credentials=credentials or (b"cookie" in names and not ignore_cookies),
-        passed=exchange.head.has_body or not _PASSED.isdisjoint(names),
+        # Where `Forwarded` is written by the gateway, what it says of the URL is in the key.
+        passed=exchange.head.has_body
+        or not _PASSED.isdisjoint(names - {b"forwarded"} if exchange.client.peer.forwarding is not None else names),
     )
 
 
@@ -81,10 +83,8 @@ _NO_CACHE = Directives({b"no-cache": None})
 def key_of(exchange: Exchange) -> bytes:
     """The URL as its upstream is told it."""
     head, peer = exchange.head, exchange.client.peer
-    host, scheme = head.authority, peer.scheme
-    if peer.trusted:
-        told = last_forwarding(head)
-        host, scheme = told.get(b"x-forwarded-host", host), told.get(b"x-forwarded-proto", scheme)
+    told = told_of(head, peer)
+    host, scheme = told.get(b"x-forwarded-host", head.authority), told.get(b"x-forwarded-proto", peer.scheme)
     return url(scheme, host, head.target)
 
 

@@ -207,6 +207,7 @@ class Store:
     def _purge(self, entry: Entry, soft_at: float | None) -> bool:
         if entry not in self._by_key.get(entry.key, ()):
             return False
+        entry.may_be_renewed()
         if soft_at is None:
             self._remove(entry)
         elif entry.purged is None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gateway.cache.route import CachedRoute
 
 #: Errors in place of which a stale answer may be given (RFC 5861, 4).
-_ERRORS = frozenset({500, 502, 503, 504})
+ERRORS = frozenset({500, 502, 503, 504})
 #: What takes the place of a stored answer, even where it may not be stored itself.
-_IN_ITS_PLACE = frozenset({*range(200, 304), *range(305, 400), 404, 410})
+IN_ITS_PLACE = frozenset({*range(200, 304), *range(305, 400), 404, 410})
 
 
 class Passing:
@@ -95,17 +95,24 @@ class Unsafe(Passing):
 
 
 class HeadUpdate(Passing):
-    """The answer to a HEAD: it says whether what is stored is still so (RFC 9111, 4.3.5)."""
+    """The answer to a HEAD: it says whether what is stored is still so (RFC 9111, 4.3.5).
 
-    def __init__(self, route: CachedRoute, exchange: Exchange, entry: Entry) -> None:
+    In place of an error it is what is stored, as for a GET.
+    """
+
+    def __init__(self, route: CachedRoute, exchange: Exchange, asked: Asked, entry: Entry) -> None:
         super().__init__(exchange)
         self._route = route
         self._cache = route.cache
+        self._asked = asked
         self._entry = entry
         self._began = route.cache.clock()
 
     def answer_started(self, head: ResponseHead) -> None:
         entry = self._entry
+        if head.status in ERRORS and self._give_stale():
+            return
+        self._tell()
         if head.status == 200:
             size = len(entry.body)
             if same_content(entry.headers, head.headers, size):
@@ -116,6 +123,29 @@ class HeadUpdate(Passing):
             else:
                 self._cache.store.forget(entry, "changed")
         super().answer_started(head)
+
+    def refuse(self, refused: Refused) -> None:
+        if not self._exchange.status:
+            if self._give_stale():
+                return
+            self._tell()
+        super().refuse(refused)
+
+    def _tell(self) -> None:
+        self._cache.count("miss")
+        self._route.tell(self._exchange, b"stale")
+
+    def _give_stale(self) -> bool:
+        entry, now = self._entry, self._cache.clock()
+        is_purged = entry.purged is not None and entry.purged >= self._began
+        if is_purged or entry not in self._cache.store.variants(entry.key):
+            return False
+        self._cache.count("refresh_failed")
+        entry.was_not_renewed(now, by_error=True)
+        if not entry.usable_on_error(now):
+            return False
+        self._route.give(self._exchange, self._asked, entry, "stale")
+        return True
 
 
 class Filling(Passing):
@@ -152,13 +182,15 @@ class Filling(Passing):
             self._route.freshen(stale, head, asked_at=self._began)
             stale.purged = purged
             return
-        if stale is not None and head.status in _ERRORS and self._give_stale(stale):
-            return
+        if head.status in ERRORS:
+            self._failed(by_error=True)
+            if stale is not None and self._give_stale(stale):
+                return
         self._count()
         self._entry = self._begun(head)
         # A 304 is for the client that has asked; it says nothing of what others would be answered.
         self._fruitful = self._entry is not None or head.status == 304
-        if stale is not None and self._entry is None and head.status in _IN_ITS_PLACE:
+        if stale is not None and self._entry is None and head.status in IN_ITS_PLACE:
             self._cache.store.forget(stale, "changed")
         self._route.tell(self._exchange, self._forwarded, status=head.status, stored=self._entry is not None)
         if self._entry is None:
@@ -192,7 +224,14 @@ class Filling(Passing):
         self._finish(fruitful=self._fruitful)
         self._exchange.answer_ended()
 
+    def _failed(self, *, by_error: bool) -> None:
+        """What is stored could not be renewed. Where it was purged meanwhile, the next request may try at once."""
+        if self._stale is not None and not self._recording.void:
+            self._cache.count("refresh_failed")
+            self._stale.was_not_renewed(self._cache.clock(), by_error=by_error)
+
     def refuse(self, refused: Refused) -> None:
+        self._failed(by_error=True)
         if self._exchange.status:  # An answer has begun: it can only be broken off.
             self._exchange.refuse(refused)
         elif self._stale is None or not self._give_stale(self._stale):

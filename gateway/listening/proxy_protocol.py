@@ -6,6 +6,7 @@ ours to take (they may begin a TLS handshake). The specification is HAProxy's `p
 
 from __future__ import annotations
 
+import re
 import struct
 
 from proxyprotocol import ProxyProtocolIncompleteError
@@ -21,8 +22,18 @@ _FIXED = 16
 _LONGEST_LINE = 107
 #: Two addresses of Unix sockets, and room for what balancers add (names, certificates, an endpoint's id).
 LONGEST = 4096
-#: The byte of version 2 that says TCP, and no datagrams.
+#: What the library would read more freely: ports are plain numbers, and an address has no scope (`%eth0`) here.
+_LINE = re.compile(rb"PROXY (?:UNKNOWN(?: .*)?|TCP[46] [0-9a-fA-F.:]+ [0-9a-fA-F.:]+ [0-9]+ [0-9]+)\r\n", re.DOTALL)
+#: The half of a byte of version 2 that says TCP, and no datagrams.
 _STREAM = 1
+#: The byte that says that a balancer speaks for itself.
+_LOCAL = 0x20
+#: Bytes that the addresses of a family take; behind them are extensions: a type, a length of two bytes, a value.
+_ADDRESSES = {0x10: 12, 0x20: 36, 0x30: 216}
+_EXTENSION = struct.Struct("!BH")
+_CHECKSUM = 3
+#: CRC-32C, a byte at a time (RFC 3720, B.4).
+_POLYNOMIAL = 0x82F63B78
 
 
 class BadHeaderError(Exception):
@@ -58,6 +69,11 @@ def client_of(header: bytes) -> str | None:
     Raises:
         BadHeaderError: it cannot be understood.
     """
+    if header.startswith(_WORD):
+        if not _LINE.fullmatch(header):
+            raise BadHeaderError("its line is not as the specification has it")
+    else:
+        header = _bare(header)
     try:
         found = _FIRST.unpack_line(header) if header.startswith(_WORD) else _SECOND.unpack(header)
     except (ProxyProtocolIncompleteError, ValueError, LookupError, struct.error) as error:
@@ -69,3 +85,46 @@ def client_of(header: bytes) -> str | None:
     client = found.source[0]
     # A balancer that listens for both kinds tells of clients with IPv4 as IPv6; they are known by their own addresses.
     return str(getattr(client, "ipv4_mapped", None) or client)
+
+
+def _bare(header: bytes) -> bytes:
+    """A header of version 2 without what is behind its addresses: what a balancer says for itself has none at all.
+
+    Raises:
+        BadHeaderError: its checksum is wrong.
+    """
+    if header[12] == _LOCAL:
+        return header[:14] + b"\0\0"
+    size = _ADDRESSES.get(header[13] & 0xF0, 0)
+    at = _FIXED + size
+    while at + _EXTENSION.size <= len(header):
+        kind, length = _EXTENSION.unpack_from(header, at)
+        at += _EXTENSION.size
+        if kind == _CHECKSUM:
+            _check(header, at, length)
+        at += length
+    return header[:14] + size.to_bytes(2, "big") + header[_FIXED : _FIXED + size]
+
+
+def _check(header: bytes, at: int, length: int) -> None:
+    """See whether the checksum that is there is that of the header with zeros in its place."""
+    told = header[at : at + length]
+    if length != 4 or told != _crc32c(header[:at] + bytes(len(told)) + header[at + length :]).to_bytes(4, "big"):
+        raise BadHeaderError("its checksum is wrong")
+
+
+def _crc32c(text: bytes) -> int:
+    found = 0xFFFFFFFF
+    for byte in text:
+        found = _TABLE[(found ^ byte) & 0xFF] ^ (found >> 8)
+    return found ^ 0xFFFFFFFF
+
+
+def _table() -> list[int]:
+    table = list(range(256))
+    for _ in range(8):
+        table = [one >> 1 ^ (_POLYNOMIAL if one & 1 else 0) for one in table]
+    return table
+
+
+_TABLE = _table()

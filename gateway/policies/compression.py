@@ -124,6 +124,11 @@ class Terms:
             for one in self._types
         )  # fmt: skip
 
+    def may_code_whole(self, headers: Headers) -> bool:
+        """Whether that which a part is of may be compressed for those who take it."""
+        known = dict(headers)
+        return b"content-encoding" not in known and self.has_type(known.get(b"content-type", b"")[:_LONGEST_TYPE])
+
     def suits(self, head: ResponseHead, *, insists: bool) -> bool:
         """Whether such an answer is compressed for those who take it."""
         length = head.content_length
@@ -156,6 +161,8 @@ class Choice:
         """The head for the client, of an upstream's answer; the exchange gets an encoder where it needs one."""
         if head.status == 304:
             return replace(head, headers=_of_a_304(head.headers, exchange.head))
+        if head.status == 206:
+            return replace(head, headers=_varied(head.headers)) if self.terms.may_code_whole(head.headers) else head
         if not self.terms.suits(head, insists=self.insists):
             return head
         coder = self._coder()
@@ -165,6 +172,10 @@ class Choice:
             exchange.encoder = Encoder(exchange, coder, self.terms.room, eager=_is_events(head.headers))
         headers = [*_varied(_coded(head.headers)), (b"content-encoding", coder.name)]
         return replace(head, headers=headers, content_length=None, chunked=True)
+
+    def would_code(self, content_type: bytes) -> bool:
+        """Whether its client may have such an answer in a coding: half of one goes with no other half of the plain."""
+        return self.coding is not None and self.terms.has_type(content_type[:_LONGEST_TYPE])
 
     def kept(self, exchange: Exchange, status: int, lines: bytes) -> tuple[bytes, Framing]:
         """(the lines of a kept answer's head for the client, but for its end; the framing of a coded body, or NONE)."""

@@ -111,7 +111,8 @@ class Dataplane:
         self.request_timeout = server.request_timeout_secs
         self.client_timeout = server.connection_timeout_secs
         self.header_timeout = server.header_timeout_secs
-        self.proxies = TrustedProxies(server.trusted_proxies)
+        self.serves_half_closed = server.serve_half_closed
+        self.proxies = TrustedProxies(server.trusted_proxies, by_forwarded=server.forwarded_header)
         self._polling = BusyPolling(server.busy_poll_us / 1e6, self.clock) if server.busy_poll_us else None
         self._policies = policies
         self._cache = cache

@@ -64,6 +64,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._closing = self._ends_later = False
         self._tunnelling = False
         """Whether the client speaks another protocol with the upstream now."""
+        self._half_closed = False
+        """Whether the client has closed its side, and waits for answers all the same."""
         self._deadline = _NEVER
         self._idle_since = 0.0
         self._unsent = 0
@@ -134,8 +136,13 @@ class DownstreamConnection(asyncio.Protocol):
         self._pump()
 
     def eof_received(self) -> bool:
-        # A client that closes its side waits for nothing; this is how an aborted request looks.
-        return False
+        # This is how a client looks that has left, too: only settings can say that it may wait for its answers.
+        awaits = self._current is not None or self._waiting or self._reader.has_left
+        ends = self._tunnelling or self._closing or self._last_read is not None or not self.transport.can_write_eof()
+        if not self.plane.serves_half_closed or not awaits or ends:
+            return False
+        self._half_closed, self._reading = True, False
+        return True
 
     def pause_writing(self) -> None:
         self._full = True
@@ -258,6 +265,8 @@ class DownstreamConnection(asyncio.Protocol):
         self._pumping = False
         if self._current is None and not self._waiting and self._refused is not None and not self._closing:
             self._answer_refusal(self._refused)
+        if self._half_closed and self._current is None and not (self._waiting or self._reader.has_left):
+            self._close_gently()
         self._adjust_reading()
 
     def _run_waiting(self) -> None:
@@ -298,7 +307,7 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _adjust_reading(self) -> None:
         wanted = self._closing or not (self._waiting or self._body_paused or self._reader.has_left)
-        if wanted == self._reading or self.transport.is_closing():
+        if wanted == self._reading or self._half_closed or self.transport.is_closing():
             return
         self._reading = wanted
         if wanted:
@@ -319,7 +328,10 @@ class DownstreamConnection(asyncio.Protocol):
         self._flush()
         self._unsent = untaken(self.transport)
         patience = self.plane.client_timeout
-        if self.transport.can_write_eof():
+        if self._half_closed:
+            # Nothing can come any more that would reset the answer.
+            self.transport.close()
+        elif self.transport.can_write_eof():
             self.transport.write_eof()
             patience = patience if self._unsent else _LINGER_SECS
         elif self._unsent:

@@ -257,7 +257,7 @@ class Exchange(ExchangeState):
                 self._untaken = self.client.untaken()
             elif now > self._client_deadline and not (self.client_is_full and self._client_takes()):
                 self.refuse(Refused(408, "client_timeout", "the request or its answer stalled on the client's side"))
-        elif (leg is not None and now > leg.deadline) or (now > self._total_deadline and not self.status):
+        elif (leg is not None and leg.is_late(now)) or (now > self._total_deadline and not self.status):
             self._upstream_too_slow(leg)
 
     def _client_takes(self) -> bool:

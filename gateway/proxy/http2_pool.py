@@ -90,15 +90,16 @@ class Http2Pool(TargetPool[Http2Stream]):
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self._wake()  # It was this one's turn, who does not want it any more.
+                self._wake(1)  # It was this one's turn, who does not want it any more.
             raise
 
-    def _wake(self) -> None:
-        while self._waiting:
+    def _wake(self, most: int) -> None:
+        """There is room for so many more."""
+        while self._waiting and most > 0:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
+                most -= 1
 
     def _arrived(self, pending: asyncio.Task[None]) -> None:
         self._pending = None
@@ -116,8 +117,7 @@ class Http2Pool(TargetPool[Http2Stream]):
         self._unclaimed += 1
         connection.idle_since = self._clock()
         self._connections.append(connection)
-        for _ in range(len(self._waiting)):
-            self._wake()
+        self._wake(len(self._waiting))
 
     def _stop_making(self) -> None:
         """Make no connection that nobody waits for: who does was sent here before."""
@@ -167,4 +167,5 @@ class Http2Pool(TargetPool[Http2Stream]):
         self.open -= connection.made
         if connection in self._connections:
             self._connections.remove(connection)
-        self._wake()
+        # Together they wait for the next one, and hear of it together where it cannot be made.
+        self._wake(len(self._waiting))

@@ -104,6 +104,10 @@ class Http2Stream:
             self._paused = False
             self._open_window()
 
+    def untaken(self) -> int:
+        """A number that falls when the upstream takes some of the request, and only then; 0 where there is nothing."""
+        return 0 if self._sink is None else self.connection.untaken(self._number) + self._unsent_bytes
+
     def timed_out(self) -> None:
         """The answer did not come in time. Perhaps nothing at all has come since the request was sent."""
         if self.connection.heard == self._heard:

@@ -19,7 +19,7 @@ _AT_ONCE = 4096
 class KeptLeg:
     """In the place of an upstream's leg. `service` is the upstream whose answer it was."""
 
-    __slots__ = ("_exchange", "_left", "_scheduled", "deadline", "full", "service")
+    __slots__ = ("_exchange", "_left", "_scheduled", "full", "service")
 
     def __init__(self, exchange: Exchange, body: bytes | memoryview, service: str | None) -> None:
         self._exchange: Exchange | None = exchange
@@ -27,7 +27,6 @@ class KeptLeg:
         self._scheduled = False
         self.service = service
         self.full = False
-        self.deadline = float("inf")
 
     @property
     def connecting(self) -> bool:
@@ -37,6 +36,10 @@ class KeptLeg:
     @property
     def connected(self) -> bool:
         """Nobody waits for the request's body: it has none."""
+        return False
+
+    def is_late(self, now: float) -> bool:  # noqa: ARG002 - it has no deadline
+        """Nobody waits for it."""
         return False
 
     def resume_answer(self) -> None:

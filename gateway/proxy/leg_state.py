@@ -14,12 +14,17 @@ if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 
+#: How exactly it is seen when an upstream has last read some of a request: to this part of its time.
+_LOOKS = 8
+
+
 class LegState:
     """What is known of it."""
 
     __slots__ = (
-        "_breaker", "_connection", "_exchange", "_kept", "_kept_bytes", "_passed_on", "_pool", "_retried", "_reused",
-        "_since", "_taker", "_target", "_task", "_ticket", "_tried", "_unsent", "_watcher", "deadline", "full",
+        "_breaker", "_connection", "_exchange", "_kept", "_kept_bytes", "_looked_at", "_passed_on", "_pool", "_retried",
+        "_reused", "_since", "_taker", "_target", "_task", "_ticket", "_tried", "_unsent", "_untaken", "_watcher",
+        "deadline", "full",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +50,9 @@ class LegState:
         self._passed_on = False
         """Whether the client was sent anything of an answer."""
         self._since = 0.0
+        self._untaken: int | None = 0
+        """Bytes of the request that the upstream had yet to read when that was seen last; None where some were sent."""
+        self._looked_at = 0.0
         self.full = False
         """Whether the upstream does not read: send no more until `upstream_ready`."""
         self.deadline = float("inf")
@@ -82,6 +90,19 @@ class LegState:
     def touch(self) -> None:
         """Something happened, so the upstream's time starts anew."""
         self.deadline = self._exchange.plane.clock() + self._pool.timeout
+
+    def is_late(self, now: float) -> bool:
+        """Whether the upstream was silent for too long. One that reads a body slowly is not silent."""
+        if self._untaken != 0 and now - max(self.heard_at, self._looked_at) > self._pool.timeout / _LOOKS:
+            self._look(now)
+        return now > self.deadline
+
+    def _look(self, now: float) -> None:
+        """See whether it has read some of the request."""
+        before, self._looked_at = self._untaken, now
+        self._untaken = 0 if self._connection is None else self._connection.untaken()
+        if before is not None and self._untaken < before:
+            self.touch()
 
     def _tell(self, *, success: bool | None) -> None:
         """Tell the circuit breaker what came of it; None where nothing can be said. Only the first word counts."""

@@ -54,7 +54,6 @@ class Leg(Protocol):
     """Where an answer comes from: an upstream, what was kept of an earlier answer, or somebody else's request."""
 
     full: bool
-    deadline: float
 
     @property
     def service(self) -> str | None: ...
@@ -64,6 +63,8 @@ class Leg(Protocol):
 
     @property
     def connected(self) -> bool: ...
+
+    def is_late(self, now: float) -> bool: ...
 
     def request_body(self, chunk: bytes) -> None: ...
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
+from gateway.proxy.forwarded import Forwarding
 from gateway.proxy.message import RequestHead
 
 Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -24,21 +25,28 @@ class Peer:
     address: bytes
     trusted: bool
     scheme: bytes = b"http"
+    forwarding: Forwarding | None = None
+    """How `Forwarded` is read and written; None where it is `X-Forwarded-*` that proxies write."""
 
 
 class TrustedProxies:
-    """The networks whose forwarding headers are believed, and what is known of addresses by them."""
+    """The networks whose forwarding headers are believed, and what is known of addresses by them.
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    `by_forwarded`: they write `Forwarded`, and upstreams are told so, too.
+    """
+
+    def __init__(self, networks: Iterable[str], *, by_forwarded: bool = False) -> None:
         self._networks = tuple(ipaddress.ip_network(network, strict=False) for network in networks)
         # The same clients and proxies come again and again, and reading an address is slow.
         self._hop = lru_cache(maxsize=_KNOWN_HOPS)(self._looked_up)
+        self._forwarding = Forwarding(self._hop) if by_forwarded else None
 
     def peer(self, address: str, scheme: bytes = b"http") -> Peer:
         """The peer at `address`; believed only when it lies in one of the networks."""
         # A listener for both kinds of addresses shows those of IPv4 as IPv6.
         plain = address.removeprefix("::ffff:") if "." in address else address
-        return Peer(plain.encode(), bool(self._networks) and self._is_trusted(ip_of(plain)), scheme)
+        trusted = bool(self._networks) and self._is_trusted(ip_of(plain))
+        return Peer(plain.encode(), trusted, scheme, self._forwarding)
 
     def client(self, peer: Peer, head: RequestHead) -> bytes:
         """The client's address: from right to left, the first in `X-Forwarded-For` that is no trusted proxy's.
@@ -48,6 +56,8 @@ class TrustedProxies:
         """
         if not peer.trusted:
             return peer.address
+        if peer.forwarding is not None:
+            return peer.forwarding.client(peer.address, head)
         found = peer.address
         values = [value for name, value in head.headers if name == b"x-forwarded-for"]
         for entry in reversed(b",".join(values).split(b",")[-_MAX_HOPS:]):

@@ -129,7 +129,7 @@ def _keep_for_the_next(base: Block, head: RequestHead, peer: Peer, edits: Header
 def _request_lines(head: RequestHead, peer: Peer, edits: HeaderEdits | None, upgrade: bytes) -> bytes:
     """What is between the value of `host` and that of `x-request-id`."""
     lines = [b"\r\n"]
-    dropped = _dropped(peer.trusted, _NO_NAMES if edits is None else edits.dropped)
+    dropped = _dropped(peer.trusted and peer.forwarding is None, _NO_NAMES if edits is None else edits.dropped)
     if not head.connection_options <= dropped:
         dropped |= head.connection_options
     vias: list[bytes] = []
@@ -168,7 +168,7 @@ def _add_framing(lines: list[bytes], head: RequestHead) -> None:
 
 
 def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
-    known = last_forwarding(head) if peer.trusted else {}
+    known = told_of(head, peer)
     client = peer.address
     if before := known.get(b"x-forwarded-for"):
         client = before + b", " + client
@@ -177,9 +177,17 @@ def _add_forwarding(lines: list[bytes], head: RequestHead, peer: Peer) -> None:
     lines += (b"x-forwarded-for: ", client, b"\r\nx-forwarded-proto: ", proto, b"\r\n")
     if host:
         lines += (b"x-forwarded-host: ", host, b"\r\n")
+    if peer.forwarding is not None:
+        value = peer.forwarding.written(head, peer.address, peer.scheme, trusted=peer.trusted)
+        lines += (b"forwarded: ", value, b"\r\n")
 
 
-def last_forwarding(head: RequestHead) -> dict[bytes, bytes]:
+def told_of(head: RequestHead, peer: Peer) -> dict[bytes, bytes]:
+    """What trusted proxies tell of the client's request, by the names of `x-forwarded-*`."""
+    if not peer.trusted:
+        return {}
+    if peer.forwarding is not None:
+        return peer.forwarding.known(head)
     known: dict[bytes, bytes] = {}
     for name, value in head.headers:
         if name == b"x-forwarded-for" and name in known:

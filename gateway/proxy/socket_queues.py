@@ -20,7 +20,7 @@ def unread(transport: asyncio.Transport) -> int:
     """Bytes that arrived and that the transport did not read yet; 0 where the connection is gone."""
     try:
         return _ioctl(transport, termios.FIONREAD)
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ValueError):
         return 0
 
 
@@ -33,7 +33,7 @@ def untaken(transport: asyncio.Transport) -> int:
     held = transport.get_write_buffer_size()
     try:
         sent = _sent(transport)
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ValueError):
         return held
     return held + sent if held or sent > _ROOM_LEFT else 0
 

@@ -13,6 +13,7 @@ from gateway.proxy.chunking import LAST_CHUNK, encoded, last_chunk
 from gateway.proxy.counted import Counted
 from gateway.proxy.message import Headers, Refused, ResponseHead
 from gateway.proxy.plain_heads import REASON_BYTES, PlainAnswer, plain_answer
+from gateway.proxy.socket_queues import untaken
 
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
@@ -139,6 +140,10 @@ class UpstreamConnection(Counted):
         if self._paused and not self.closed:
             self._paused = False
             self.transport.resume_reading()
+
+    def untaken(self) -> int:
+        """How many bytes the upstream has yet to take of what it was sent, as far as they are seen."""
+        return untaken(self.transport)
 
     def timed_out(self) -> None:
         """The answer did not come in time: the connection is about to be cut with it."""

@@ -34,6 +34,7 @@ from h2.stream import H2Stream
 from gateway.proxy.counted import Counted
 from gateway.proxy.http2_frames import FrameSplitter, LiteralEncoder, answer_of, checked
 from gateway.proxy.message import Headers, Refused, ResponseHead
+from gateway.proxy.socket_queues import untaken
 
 if TYPE_CHECKING:
     from gateway.proxy.http2_stream import Http2Stream
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 STREAM_WINDOW = 262_144
 _CONNECTION_WINDOW = 16 * 1024 * 1024
 _MOST_STREAMS = 100
+_WIDEST = 2**31  # No window is as wide.
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 # Numbers of streams end somewhere; long before that another connection is made.
@@ -77,8 +79,9 @@ class Http2Connection(Counted):
         *,
         on_closed: Callable[[Http2Connection], None],
         on_made: Callable[[], None],
-        on_room: Callable[[], None],
+        on_room: Callable[[int], None],
     ) -> None:
+        """`on_room` is told of how many requests may be sent more than before."""
         super().__init__(on_closed, on_made)
         self._profile = profile
         self._on_room = on_room
@@ -116,8 +119,12 @@ class Http2Connection(Counted):
     @property
     def has_room(self) -> bool:
         """Whether one more request may be sent."""
-        most = min(_MOST_STREAMS, self._wire.remote_settings.max_concurrent_streams)
-        return self.usable and len(self.streams) < most
+        return self.usable and self._free > 0
+
+    @property
+    def _free(self) -> int:
+        """How many more streams there may be; below zero where the upstream allows fewer than before."""
+        return min(_MOST_STREAMS, self._wire.remote_settings.max_concurrent_streams) - len(self.streams)
 
     @property
     def usable(self) -> bool:
@@ -154,7 +161,7 @@ class Http2Connection(Counted):
         self.heard += 1
         if self.doubted:
             self.doubted = False
-            self._on_room()
+            self._on_room(self._free)
         try:
             for whole, last_answered in self._frames.split(data):
                 for event in self._wire.receive_data(whole):
@@ -202,6 +209,12 @@ class Http2Connection(Counted):
         except ProtocolError:
             return 0  # It was reset, which is about to be told.
 
+    def untaken(self, number: int) -> int:
+        """A number that falls as the upstream opens a stream's window, and takes what waits for all of them."""
+        waiting = untaken(self.transport) if self.blocked else 0
+        stream = self._wire.streams.get(number)
+        return waiting + (_WIDEST - stream.outbound_flow_control_window if stream is not None else 0)
+
     def send(self, number: int, part: bytes | memoryview, *, ends: bool) -> None:
         """Send a part of a body, for which there is room."""
         with contextlib.suppress(ProtocolError):  # It was reset, which is about to be told.
@@ -230,7 +243,7 @@ class Http2Connection(Counted):
         """A stream is over; with `reset`, the upstream is told not to go on with it."""
         if self.streams.pop(number, None) is None:
             return
-        self._on_room()
+        self._on_room(1)
         if reset and not self.closed:
             with contextlib.suppress(ProtocolError):  # It has ended in this very moment.
                 self._wire.reset_stream(number, ErrorCodes.CANCEL)
@@ -271,6 +284,8 @@ class Http2Connection(Counted):
     def _heard(self, event: Event) -> None:
         if isinstance(event, RemoteSettingsChanged):
             self._agreed()
+            if SettingCodes.MAX_CONCURRENT_STREAMS in event.changed_settings:
+                self._on_room(self._free)
         elif isinstance(event, WindowUpdated):
             self._send_more(event.stream_id)
         elif isinstance(event, DataReceived):
@@ -339,7 +354,7 @@ class Http2Connection(Counted):
             if number > last_answered:
                 stream.reset(unprocessed=True)
         if self.streams:
-            self._on_room()  # Who waits for some may have another connection made.
+            self._on_room(_MOST_STREAMS)  # Who waits for some may have another connection made.
         else:
             self.transport.close()
 

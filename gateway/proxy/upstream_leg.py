@@ -137,6 +137,7 @@ class UpstreamLeg(LegState):
 
     def _send(self, connection: Carrier, chunk: bytes) -> None:
         self.touch()
+        self._untaken = None
         if self._kept is not None:
             self._keep(self._kept, chunk)
         connection.send_body(chunk, chunked=self._exchange.head.chunked)
@@ -210,13 +211,15 @@ class UpstreamLeg(LegState):
         plane, status, target = self._exchange.plane, head.status, self._target
         assert target is not None
         plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
-        if status >= 500 and status not in _CLIENTS_OWN:
+        failed = status >= 500 and status not in _CLIENTS_OWN
+        if failed:
             self._pool.failed(target)
-            if status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
-                return
-            self._tell(success=False)
         elif target.health.failures:
             target.health.failures = 0
+        if status >= 500 and status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
+            return
+        if failed:
+            self._tell(success=False)
         self._passed_on = True
         self._taker.answer_started(head)
 
@@ -229,6 +232,7 @@ class UpstreamLeg(LegState):
         plane, target = self._exchange.plane, self._target
         assert target is not None
         plane.tally.upstream_answered(target.place, 101, plane.clock() - self._since)
+        target.health.failures = 0
         self._tell(success=True)
         self._passed_on = True
         self._exchange.upgraded(head)
@@ -247,6 +251,9 @@ class UpstreamLeg(LegState):
         self._taker.answer_ended()
 
     def upstream_failed(self, failure: str) -> None:
+        if self._is_used_tunnel():
+            self.answer_ended()
+            return
         connection, self._connection = self._connection, None
         target = self._target
         if connection is not None and target is not None and self._may_go_there_again(connection):
@@ -256,6 +263,16 @@ class UpstreamLeg(LegState):
             return
         message = "the upstream closed the connection before its answer was complete"
         self._failed(502, failure, message, is_safe=self._is_repeatable())
+
+    def _is_used_tunnel(self) -> bool:
+        """Whether the upstream did what it was asked for: it agreed to another protocol, and did not break at once.
+
+        How a tunnel ends after that says nothing of the target: one side closes, and what the other one still sends
+        is answered by a reset.
+        """
+        exchange = self._exchange
+        began = exchange.upgraded_at
+        return began > 0 and (exchange.sent_bytes > 0 or exchange.plane.clock() - began > self._pool.timeout)
 
     def _may_go_there_again(self, connection: Carrier) -> bool:
         """Whether it may be sent to the same target on another connection, once.

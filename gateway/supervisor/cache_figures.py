@@ -93,6 +93,7 @@ class CacheFigures:
         return CacheMoment(
             requests=results,
             evictions=self._totals["eviction"],
+            failed_refreshes=self._totals["refresh_failed"],
             invalidations=_invalidations(self._totals),
             entries=sum(one["entries"] for one in found),
             bytes=sum(one["bytes"] for one in found),

@@ -7,7 +7,6 @@ made into settings only when somebody asks for it. It is written beside its plac
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from gateway.config_patch import patched
 from gateway.config_source import ConfigSource
 from gateway.settings import Settings
 from gateway.supervisor.operations import OperationError
+from gateway.supervisor.whole_files import replace_whole
 from gateway.telemetry.records import iso
 
 #: How many are kept.
@@ -123,7 +123,7 @@ class KeptVersions:
             return
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(self._directory / f"{one.number:06}.json", _text(one, one.written))
+            replace_whole(self._directory / f"{one.number:06}.json", [_text(one, one.written)])
             for path in self._files()[:-KEPT]:
                 path.unlink(missing_ok=True)
         except OSError as error:
@@ -178,14 +178,3 @@ def _text_in(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is needed, not {type(value).__name__}")
     return value
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Have the whole of it there, or what was there before."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

@@ -26,7 +26,7 @@ from gateway import config_file
 from gateway.config_diff import Difference, differences
 from gateway.config_file import Written
 from gateway.config_patch import patched
-from gateway.config_source import ConfigSource
+from gateway.config_source import ConfigSource, Seen
 from gateway.settings import Settings
 from gateway.supervisor.callers import CALLER
 from gateway.supervisor.config_overrides import MAX_OVERRIDES, ConfigOverride, applied
@@ -107,6 +107,8 @@ class Configurations:
         self._kept = kept
         self._versions = {one.number: one for one in kept.read_back()}
         self._begin(settings)
+        if self.current.base.written is None:
+            self.digest = ""  # It was another one already, which is to be loaded, too.
         self._loading = False
         self._over = asyncio.Event()
         self._asked_again: tuple[Cause, str] | None = None
@@ -202,32 +204,41 @@ class Configurations:
         Raises:
             ConfigRefusedError, ConflictError: nothing was changed.
         """
+        return await self._exclusively(lambda: self._with(made), expected)
+
+    async def _with(self, made: ConfigOverride) -> dict[str, Any]:
         if len(self.overrides) >= MAX_OVERRIDES:
             raise OutOfLimitsError(f"there are {MAX_OVERRIDES} overrides already; undo some first")
         try:
             patched(self.current.settings, made.changes)
         except config_file.ConfigError as error:
             raise ConfigRefusedError(str(error)) from None
-        wanted, why = [*self.overrides, made], Occasion("override", made.actor, made.reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
+        why = Occasion("override", made.actor, made.reason)
+        return await self._change(self.current.base, [*self.overrides, made], why)
 
     async def undo(
         self, override: ConfigOverride, actor: str, reason: str, expected: int | None = None
     ) -> dict[str, Any]:
         """Go back to what holds without one override."""
-        wanted = [one for one in self.overrides if one.id != override.id]
         why = Occasion("override_undone", actor, reason)
-        return await self._exclusively(lambda: self._change(self.current.base, wanted, why), expected)
+        return await self._exclusively(lambda: self._without([override], why), expected)
 
-    async def expire(self) -> None:
-        """End the overrides whose time is over; to be called every second or so."""
-        left = [one for one in self.overrides if one.expires_at > time.time()]
-        if len(left) == len(self.overrides) or self._loading:
-            return
-        ended = ", ".join(one.id for one in self.overrides if one not in left)
-        why = Occasion("override_expired", "gateway", f"{ended} has expired")
-        with contextlib.suppress(OperationError, OSError):  # It was told, and is tried again.
-            await self._exclusively(lambda: self._change(self.current.base, left, why), None)
+    async def _without(self, ended: list[ConfigOverride], why: Occasion, *, known: bool = False) -> dict[str, Any]:
+        gone = {one.id for one in ended}
+        left = [one for one in self.overrides if one.id not in gone]
+        return await self._change(self.current.base, left, why, known=known)
+
+    async def expire(self) -> bool:
+        """End the overrides whose time is over; to be called every second or so. False: they hold still."""
+        ended = [one for one in self.overrides if one.expires_at <= time.time()]
+        if not ended or self._loading:
+            return True
+        why = Occasion("override_expired", "gateway", f"{', '.join(one.id for one in ended)} has expired")
+        try:
+            await self._exclusively(lambda: self._without(ended, why, known=True), None)
+        except (OperationError, OSError):
+            return False  # It was told, and is to be tried again.
+        return True
 
     def count_on(self, number: int, version: str) -> None:
         """Count on from the one that held in the former process: a number is of one configuration alone."""
@@ -236,15 +247,15 @@ class Configurations:
             del self._versions[first.number]
             self._add(replace(first, number=number + 1))
 
-    async def take_over(self, overrides: list[ConfigOverride]) -> None:
-        """Have what was overridden in the former process hold, in place of all; what no longer fits is left out.
+    async def take_over(self, overrides: list[ConfigOverride], reason: str) -> None:
+        """Have what was overridden elsewhere hold, in place of all; what no longer fits is left out.
 
         Raises:
-            ConfigRefusedError, OSError: nothing was changed.
+            ConfigRefusedError: nothing was changed.
         """
         if [one.id for one in overrides] != [one.id for one in self.overrides]:
-            why = Occasion("override", "gateway", "taken over from the former process")
-            await self._exclusively(lambda: self._change(self.current.base, overrides, why), None)
+            why = Occasion("override", "gateway", reason)
+            await self._exclusively(lambda: self._change(self.current.base, overrides, why, known=True), None)
 
     def check(self) -> list[Difference]:
         """What loading the source would change.
@@ -294,7 +305,10 @@ class Configurations:
             raise ConfigRefusedError(str(error)) from None
         return await self._change(Base(settings, written), self.overrides, Occasion(cause, actor, reason))
 
-    async def _change(self, base: Base, overrides: list[ConfigOverride], why: Occasion) -> dict[str, Any]:
+    async def _change(
+        self, base: Base, overrides: list[ConfigOverride], why: Occasion, *, known: bool = False
+    ) -> dict[str, Any]:
+        """`known`: it was recorded when it was ordered, so it is made also while nothing can be recorded."""
         before = self.current
         settings, fitting = applied(base.settings, overrides)
         try:
@@ -302,16 +316,18 @@ class Configurations:
             is_another = (base.settings, settings) != (before.base.settings, before.settings)
             if is_another:
                 made = fresh_version(before.number + 1, base, settings, tuple(one.changes for one in fitting), why)
-                await self._apply(made, changes)
+                await self._apply(made, changes, known=known)
         except (OperationError, OSError) as error:
             self._refuse(why.cause, why.actor, str(error))
             raise
+        lost = [one.id for one in overrides if one not in fitting]
         self.overrides = fitting
         self.last_error = None
         result = "loaded" if is_another else "unchanged"
         self.counts[result] += 1
         held = f"Configuration {self.current.number} ({self.current.hash})"
-        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {why.actor}")
+        over = f"; over, because what they change is gone: {', '.join(lost)}" if lost else ""
+        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {why.actor}{over}")
         return {
             "result": result, **self.current.described(), "before": {"number": before.number, "version": before.hash},
             "changes": [one.described() for one in changes],
@@ -325,7 +341,7 @@ class Configurations:
             raise RestartNeededError(f"cannot be changed while the gateway runs, so restart it: {words}")
         return changes
 
-    async def _apply(self, made: Version, changes: list[Difference]) -> None:
+    async def _apply(self, made: Version, changes: list[Difference], *, known: bool) -> None:
         problems = await self._applying.prepare(made.settings, made.number)
         try:
             if problems:
@@ -333,14 +349,21 @@ class Configurations:
             before, after = self.current, made.described()
             described = {"number": before.number, "version": before.hash}
             shown = {one.key: [one.before, one.after] for one in changes}
-            self._record(
-                "config_changed", made.occasion.actor, made.occasion.reason, described, {**after, "changes": shown}
-            )
+            self._recorded(made.occasion, described, {**after, "changes": shown}, known=known)
         except (OperationError, OSError):
             self._applying.discard()
             raise
         self._add(made)
         await self._applying.commit(made.settings, made.number)
+
+    def _recorded(self, why: Occasion, before: dict[str, Any], after: dict[str, Any], *, known: bool) -> None:
+        """Raises OSError."""
+        try:
+            self._record("config_changed", why.actor, why.reason, before, after)
+        except OSError as error:
+            if not known:
+                raise
+            self._told("unrecorded", f"{why.reason}, which cannot be recorded: {error}")
 
     def _refuse(self, cause: Cause, actor: str, message: str) -> None:
         self.counts["refused"] += 1
@@ -358,7 +381,9 @@ class FileWatch:
         self._source = source
         self._digest = digest
         self._changed = changed
-        self._known = self._last = source.seen()
+        self._known: Seen | None = None
+        """None: it is not known whether this is what was read at the start, a while ago."""
+        self._last = source.seen()
 
     def look(self) -> None:
         """To be called every second or so. A file that is being written is left alone until it is."""

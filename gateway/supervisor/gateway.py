@@ -24,9 +24,11 @@ from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.fault_registry import FaultRegistry
 from gateway.supervisor.fleet import Fleet
 from gateway.supervisor.history import History
+from gateway.supervisor.kept_orders import KeptOrders
 from gateway.supervisor.log_shipping import LogShipping
 from gateway.supervisor.maintenance_override import MaintenanceOverrides
 from gateway.supervisor.operations import ConflictError, Operation, Operations, OutOfLimitsError
+from gateway.supervisor.orders_file import OrdersFile
 from gateway.supervisor.pages import Pages
 from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.revocation_registry import RevocationRegistry
@@ -53,6 +55,7 @@ class Gateway:
         source: ConfigSource,
         listeners: PublicListeners,
         history: History,
+        orders: OrdersFile | None,
         revocations: RevocationRegistry,
         writer: LogWriter,
     ) -> None:
@@ -67,19 +70,19 @@ class Gateway:
         self.ledger = Ledger(settings.logging.recent_records)
         self.refusals = Refusals(self.log)
         self.faults = FaultRegistry(
-            lambda: [route.id for route in self.settings.routes], record=self._record_change,
+            lambda: [route.id for route in self.settings.routes], record=self.record_change,
             changed=self._broadcast_faults,
         )  # fmt: skip
         upstreams = [upstream.id for upstream in settings.upstreams]
-        self.circuit_overrides = CircuitOverrides(upstreams, record=self._record_change, changed=self._tell_circuits)
+        self.circuit_overrides = CircuitOverrides(upstreams, record=self.record_change, changed=self._tell_circuits)
         self.maintenance = MaintenanceOverrides(
-            lambda: [route.id for route in self.settings.routes], record=self._record_change,
+            lambda: [route.id for route in self.settings.routes], record=self.record_change,
             changed=self._tell_maintenance,
         )  # fmt: skip
-        self.blocks = BlockRegistry("network", record=self._record_change, changed=self._tell_blocks)
-        self.client_blocks = BlockRegistry("client", record=self._record_change, changed=self._tell_client_blocks)
+        self.blocks = BlockRegistry("network", record=self.record_change, changed=self._tell_blocks)
+        self.client_blocks = BlockRegistry("client", record=self.record_change, changed=self._tell_client_blocks)
         self.targets = UpstreamTargets(
-            record=self._record_change, broadcast=self._tell_workers, log=self.log,
+            record=self.record_change, broadcast=self._tell_workers, log=self.log,
             reports=lambda: [worker.last_report for worker in self.fleet.workers if worker.last_report],
         )  # fmt: skip
         self.listeners = listeners
@@ -96,12 +99,13 @@ class Gateway:
         self.fleet.rollout.number = self.configurations.current.number
         self._shared = self._sharing(revocations)
         self.credentials = Credentials(
-            settings.auth, revocations, record=self._record_change, ask=self.fleet.ask, shared=self._shared
+            settings.auth, revocations, record=self.record_change, ask=self.fleet.ask, shared=self._shared
         )
         self.cache_control = CacheControl(
-            settings, record=self._record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready,
+            settings, record=self.record_change, ask=self.fleet.ask, workers=lambda: self.fleet.ready,
             holds=self.cache_figures.holds,
         )  # fmt: skip
+        self.kept_orders = KeptOrders(self, orders)
         self._background = Background(self.fleet.failed)
         self._stopped = False
 
@@ -112,7 +116,7 @@ class Gateway:
             source, self.settings,
             Applying(prepare=rollout.prepare, discard=rollout.discard, commit=self._configure),
             kept=KeptVersions(self.settings.admin.versions_path, source, partial(self.log, "WARNING", "config_kept")),
-            record=self._record_change, told=self._tell_of_configuration,
+            record=self.record_change, told=self._tell_of_configuration,
         )  # fmt: skip
 
     def _sharing(self, revocations: RevocationRegistry) -> SharedRevocations | None:
@@ -134,7 +138,8 @@ class Gateway:
         self.settings = settings
         self.revision += 1
         self.ledger.recent.keep_at_most(settings.logging.recent_records)
-        self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
+        for one in self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams):
+            self.log("WARNING", "orders_lost", f"{one.id} is over: upstream {one.upstream!r} is gone", order=one.id)
         self.credentials.configure(settings.auth)
         self.cache_control.configure(settings)
         self.cache_figures.configure(settings)
@@ -146,7 +151,7 @@ class Gateway:
 
     def _tell_of_configuration(self, result: str, words: str) -> None:
         refused = self.configurations.last_error
-        level = "INFO" if refused is None else "ERROR"
+        level = "INFO" if result in {"loaded", "unchanged"} else "ERROR"
         self.log(level, f"config_{result}", words, version=self.configurations.current.hash)
         self.fleet.broadcast({"type": "config_refused", "at": None if refused is None else refused["at"]})
 
@@ -304,7 +309,7 @@ class Gateway:
     def _tell_client_blocks(self) -> None:
         self._tell_workers({"type": "client_blocks", "until": self.client_blocks.until()})
 
-    def _record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
+    def record_change(self, kind: str, actor: str, reason: str, before: Any, after: Any) -> None:
         """Record a change before it is made: one that cannot be recorded is not made."""
         change = {
             "at": iso(time.time()), "kind": kind, "operation_id": None, "actor": actor, "caller": CALLER.get(),
@@ -332,6 +337,7 @@ class Gateway:
             "replicas": {"desired": self.fleet.desired, "ready": self.fleet.ready},
             "limits": {"min": limits.min, "max": limits.max},
             "revision": self.revision,
+            "orders_kept": self.kept_orders.kept,
             "operation": running.described() if running else None,
             "log_sinks": {name: count.described() for name, count in self.logs.counts().items()},
         }

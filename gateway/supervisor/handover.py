@@ -42,6 +42,8 @@ class Taken:
     def __init__(self) -> None:
         self.orders: object = None
         """What operators have ordered of the former, as it told it last; None where it is too old to tell."""
+        self.parted = False
+        """Whether that was at its end; one that was killed meanwhile may have been ordered more."""
         self._given: list[Given] = []
         self._channel: ControlChannel | None = None
         self._whole = asyncio.Event()
@@ -123,6 +125,7 @@ class Taken:
         elif message["type"] == "given":
             self._whole.set()
         elif message["type"] == "left":
+            self.parted = True
             self._left.set()
 
     def _lost(self) -> None:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gateway.supervisor.whole_files import for_its_owner
+
 _KEPT = 1000
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 #: What each change has.
@@ -34,7 +36,7 @@ class History:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._read_back(path)
             # Opened once now, so that a path that cannot be written is found at the start.
-            with open(path, "ab", opener=_for_its_owner):
+            with open(path, "ab", opener=for_its_owner):
                 self._torn = _ends_within_a_line(path)
 
     def append(self, key: str, change: Change) -> None:
@@ -48,7 +50,7 @@ class History:
         # What a crash or a full disk cut off gets its line end, or it would take this line along.
         start = b"\n" if self._torn else b""
         self._torn = True
-        with open(path, "ab", opener=_for_its_owner) as file:
+        with open(path, "ab", opener=for_its_owner) as file:
             file.write(start + line)
             file.flush()
             os.fsync(file.fileno())
@@ -84,11 +86,6 @@ class History:
             return
         if whole:
             self._keep(str(key), change)
-
-
-def _for_its_owner(path: str, flags: int) -> int:
-    """It says whom operators keep out and why; one that is there already stays as its owner wants it."""
-    return os.open(path, flags, 0o600)
 
 
 def _ends_within_a_line(path: Path) -> bool:

@@ -19,7 +19,6 @@ from gateway.supervisor.history import History
 from gateway.telemetry.records import iso
 
 MAX_OPERATIONS = 1000
-_CUT_OFF = "a newer process of the gateway took over meanwhile"
 
 Run = Callable[["Operation"], Awaitable[None]]
 
@@ -104,11 +103,11 @@ class Operations:
         """Those that are known, the oldest first."""
         return list(self._by_id.values())
 
-    def restore(self, operations: Iterable[Operation]) -> None:
-        """Know those of the former process; what ran there has ended with it."""
+    def restore(self, operations: Iterable[Operation], cut_off: str) -> None:
+        """Know those of the former process; what ran there has ended with it, and `cut_off` says why."""
         for one in operations:
-            cut_off: dict[str, Any] = {"state": "failed", "error": _CUT_OFF, "finished_at": time.time()}
-            self._by_id[one.operation_id] = replace(one, **cut_off) if one.state == "running" else one
+            ended: dict[str, Any] = {"state": "failed", "error": cut_off, "finished_at": time.time()}
+            self._by_id[one.operation_id] = replace(one, **ended) if one.state == "running" else one
 
     def repeated(self, operation_id: str, kind: str, arguments: dict[str, Any]) -> Operation | None:
         """The operation, when the same one was asked for before.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gateway.auth.claims import ETERNITY
+from gateway.supervisor.whole_files import for_its_owner, replace_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +70,28 @@ def _moment(value: Any) -> float:
 
 
 class RevocationRegistry:
-    """All revocations.
+    """All revocations. `shared`: another process writes into the file still, which is not written anew then.
 
     Raises:
         OSError: the file cannot be read or written; what cannot be recorded is not done.
     """
 
-    def __init__(self, path: Path | None, most: int, now: Callable[[], float]) -> None:
+    def __init__(self, path: Path | None, most: int, now: Callable[[], float], *, shared: bool = False) -> None:
         self._path = path
         self._most = most
         self._now = now
         self._tokens: dict[str, RevokedToken] = {}
         self._clients: dict[str, ClientReset] = {}
-        self._torn = False
+        self._torn = shared
+        """Whether what is written next begins with a line end, because nobody knows how the file ends."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
                 self._read_back(path)
-            self._rewrite(path)
+            if shared:
+                open(path, "ab", opener=for_its_owner).close()
+            else:
+                replace_whole(path, map(_line, self.all()))
 
     @property
     def full(self) -> bool:
@@ -100,7 +105,7 @@ class RevocationRegistry:
         if self._path is not None:
             # What a full disk cut off gets its line end, or it would take this line along.
             start, self._torn = b"\n" if self._torn else b"", True
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=for_its_owner) as file:
                 file.write(start + _line(one))
                 file.flush()
                 os.fsync(file.fileno())
@@ -162,15 +167,6 @@ class RevocationRegistry:
         for one in map(revocation_of, path.read_bytes().splitlines()):
             if isinstance(one, ClientReset) or (one is not None and one.expires_at > self._now()):
                 self.keep(one)
-
-    def _rewrite(self, path: Path) -> None:
-        fresh = path.with_name(path.name + ".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(_line(one) for one in self.all())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
 
     def all(self) -> Iterator[Revocation]:
         """Each of them that is not over."""

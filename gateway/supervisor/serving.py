@@ -25,6 +25,7 @@ from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.handover import Given, Giving, HandoverError, Role, Taken
 from gateway.supervisor.history import History
 from gateway.supervisor.listeners import Listeners, PortUnavailableError, listening_socket, url_of
+from gateway.supervisor.orders_file import OrdersFile
 from gateway.supervisor.public_listeners import PublicListeners
 from gateway.supervisor.resources import SAMPLE_SECS
 from gateway.supervisor.revocation_registry import RevocationRegistry
@@ -33,6 +34,9 @@ from gateway.telemetry.log_writer import DESCRIPTORS, LogWriter
 from gateway.telemetry.records import SERVICE, iso
 
 _EXPIRY_SECS = 0.5
+_LONGEST_EXPIRY_SECS = 30.0
+_CLAIM_SECS = 0.05
+_CLAIM_TRIES = 20
 
 
 class StartError(Exception):
@@ -45,6 +49,7 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     Raises:
         StartError: a port is taken, the history cannot be written, or no worker becomes ready.
     """
+    signals = _Signals()
     try:
         taken = await Taken.at(settings.server.handover_path)
         listeners = _listeners(settings, taken)
@@ -54,12 +59,16 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
     except (PortUnavailableError, CertificateError, HandoverError) as error:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
-    history, revocations = _history(settings), _revocations(settings)
+    history, orders = _history(settings), await _orders(settings, taken)
+    revocations, problem = _revocations(settings, orders, taken)
     gateway = Gateway(
-        settings, source=source, listeners=listeners, history=history, revocations=revocations, writer=writer
-    )
+        settings, source=source, listeners=listeners, history=history, orders=orders, revocations=revocations,
+        writer=writer,
+    )  # fmt: skip
+    if problem is not None:
+        gateway.log("ERROR", "orders_not_kept", f"revocations end with this process: {problem}")
     pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
-    served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages)
+    served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages, signals)
     try:
         await served.run()
     finally:
@@ -92,23 +101,51 @@ def _history(settings: Settings) -> History:
         raise StartError(f"admin.history_path {settings.admin.history_path!r} cannot be written: {error}") from None
 
 
-def _revocations(settings: Settings) -> RevocationRegistry:
-    path = settings.auth.revocations.path
-    try:
-        return RevocationRegistry(Path(path) if path else None, settings.auth.revocations.max_kept, time.time)
-    except OSError as error:
-        raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
+async def _orders(settings: Settings, taken: Taken) -> OrdersFile | None:
+    """The file of the standing orders; it is this gateway's now, unless a former one has it until it leaves."""
+    if settings.admin.history_path is None:
+        return None
+    file = OrdersFile(Path(settings.admin.history_path))
+    for _ in range(_CLAIM_TRIES):
+        if taken.former or file.claim():
+            break
+        # What was killed a moment ago may have left a process half made, which has its files for so long.
+        await asyncio.sleep(_CLAIM_SECS)
+    return file
+
+
+def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) -> tuple[RevocationRegistry, str | None]:
+    """Those that hold, and why they are not kept beside the history, where they should be.
+
+    Raises:
+        StartError: they cannot be kept where the settings say.
+    """
+    path, most = settings.auth.revocations.path, settings.auth.revocations.max_kept
+    if path is not None:
+        try:
+            return RevocationRegistry(Path(path), most, time.time, shared=taken.former), None
+        except OSError as error:
+            raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
+    if orders is not None and (orders.mine or taken.former):
+        try:
+            return RevocationRegistry(orders.revocations, most, time.time, shared=taken.former), None
+        except OSError as error:
+            return RevocationRegistry(None, most, time.time), f"{orders.revocations} cannot be used: {error}"
+    return RevocationRegistry(None, most, time.time), None
 
 
 class _Served:
     """A gateway with what listens for its operators and for who reads its metrics."""
 
-    def __init__(self, gateway: Gateway, taken: Taken, operators: AdminServer, pages: AdminServer | None) -> None:
+    def __init__(
+        self, gateway: Gateway, taken: Taken, operators: AdminServer, pages: AdminServer | None, signals: _Signals
+    ) -> None:
         self._gateway = gateway
         self._taken = taken
         self._operators = operators
         self._pages = pages
-        self._stopping = _stop_on_signals()
+        self._signals = signals
+        self._stopping = signals.stopping
 
     async def run(self) -> None:
         """Until somebody asks to stop, or another gateway has taken its place."""
@@ -120,6 +157,9 @@ class _Served:
             if self._taken.former:
                 # Before anybody is served: whom operators keep out gets in at no moment.
                 await go_by(gateway, self._taken.orders)
+                gateway.kept_orders.wait_for_former()
+            else:
+                await gateway.kept_orders.begin()
             # Operators are listened to when there is something to operate; until then their connections wait.
             if await _started(gateway, self._stopping):
                 await self._take_over()
@@ -135,6 +175,8 @@ class _Served:
         if self._taken.former:
             await self._taken.ready()
             await go_by(self._gateway, self._taken.orders)
+            if not self._taken.parted:
+                await self._gateway.kept_orders.catch_up(self._taken.orders)
             await self._gateway.credentials.read_again()
             self._gateway.log("INFO", "gateway_taken_over", "the former gateway has left its place to this one")
 
@@ -143,9 +185,10 @@ class _Served:
         serving = asyncio.create_task(operators.serve())
         background = Background(gateway.fleet.failed)
         background.spawn(gateway.fleet.watch_silence())
+        background.spawn(gateway.kept_orders.follow())
         gateway.sample_resources()
         background.repeat(SAMPLE_SECS, gateway.sample_resources)
-        _notice_changes(gateway, background)
+        _notice_changes(gateway, background, self._signals)
         giving = self._giving(serving)
         _announce(gateway, self._urls())
         await self._stopping.wait()
@@ -155,6 +198,7 @@ class _Served:
         await gateway.stop()
         operators.stop()
         await serving
+        await gateway.kept_orders.release()
 
     def _urls(self) -> dict[str, str]:
         settings = self._gateway.settings
@@ -183,6 +227,7 @@ class _Served:
                 if server is not None:
                     server.stop()
             await serving
+            await self._gateway.kept_orders.release()
             self._stopping.set()
 
         try:
@@ -192,7 +237,23 @@ class _Served:
             return None
 
 
-def _notice_changes(gateway: Gateway, background: Background) -> None:
+class _Signals:
+    """What the gateway was told by signals: one that comes while it starts is not its end."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.hung_up = False
+        """Whether the configuration is to be loaded as soon as it can be."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self) -> None:
+        self.hung_up = True
+
+
+def _notice_changes(gateway: Gateway, background: Background, signals: _Signals) -> None:
     """Load the configuration on SIGHUP, and when its source has changed."""
     configurations, settings = gateway.configurations, gateway.settings.reload
 
@@ -201,22 +262,19 @@ def _notice_changes(gateway: Gateway, background: Background) -> None:
 
     background.spawn(_expiring(configurations))
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, notice, "signal")
+    if signals.hung_up:
+        notice("signal")
     if settings.watch:
         watch = FileWatch(configurations.source, lambda: configurations.digest, lambda: notice("file"))
         background.repeat(settings.check_secs, watch.look)
 
 
 async def _expiring(configurations: Configurations) -> None:
+    pause = _EXPIRY_SECS
     while True:
-        await asyncio.sleep(_EXPIRY_SECS)
-        await configurations.expire()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    return stopping
+        await asyncio.sleep(pause)
+        # What is refused is told each time: twice a second, it would push everything else out of the log.
+        pause = _EXPIRY_SECS if await configurations.expire() else min(2 * pause, _LONGEST_EXPIRY_SECS)
 
 
 async def _started(gateway: Gateway, stopping: asyncio.Event) -> bool:
@@ -231,7 +289,7 @@ async def _started(gateway: Gateway, stopping: asyncio.Event) -> bool:
     try:
         starting.result()
     except FleetError as error:
-        raise StartError(str(error)) from None
+        raise StartError(f"{error}{gateway.kept_orders.hint}") from None
     return True
 
 

@@ -40,6 +40,7 @@ class CacheMoment:
 
     requests: dict[str, int] = field(default_factory=dict)
     evictions: int = 0
+    failed_refreshes: int = 0
     invalidations: dict[str, int] = field(default_factory=dict)
     entries: int = 0
     bytes: int = 0
@@ -171,9 +172,9 @@ def _authentication(ledger: Ledger) -> Iterator[Metric]:
     )
     yield _counter(
         "tunnels_ended_total",
-        "Tunnels that were ended because the token or key that allowed them was revoked, or has expired.",
+        "Tunnels that were ended because what allowed them was revoked, has expired, or is no session any more.",
         ["reason"],
-        [((reason,), ledger.tunnels_ended[reason]) for reason in ("revoked", "expired")],
+        [((reason,), ledger.tunnels_ended[reason]) for reason in ("revoked", "expired", "unknown_session")],
     )
     yield _histogram(
         "auth_duration_seconds",
@@ -219,6 +220,8 @@ def _cache(cache: CacheMoment) -> Iterator[Metric]:
         [((cause,), count) for cause, count in cache.invalidations.items()],
     )
     yield _counter("cache_evictions_total", "Entries that made room for others.", [], [((), cache.evictions)])
+    words = "Times that something newer than a stored answer was asked for in vain."
+    yield _counter("cache_failed_refreshes_total", words, [], [((), cache.failed_refreshes)])
     yield _gauge("cache_entries", "Answers that are stored, in all workers.", cache.entries)
     yield _gauge("cache_size_bytes", "Memory of what is stored, in all workers.", cache.bytes)
 

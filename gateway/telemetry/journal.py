@@ -99,10 +99,10 @@ class Journal:
             client_ip=exchange.client_ip.decode(), request_size=head.content_length or 0, route=exchange.label,
         )  # fmt: skip
 
-    def tunnel_ended(self, exchange: Exchange, reason: str) -> None:
+    def tunnel_ended(self, exchange: Exchange, reason: str, words: str) -> None:
         """Log that what a client and an upstream had between them ends, because of what the client has shown."""
         self.event(
-            "WARNING", "auth", "tunnel_ended", f"a tunnel ends: its credentials are {reason}",
+            "WARNING", "auth", "tunnel_ended", f"a tunnel ends: {words}",
             correlation_id=exchange.correlation.decode(), client_ip=exchange.client_ip.decode(), reason=reason,
             route=exchange.label, api_name=exchange.label, **self._who(exchange),
         )  # fmt: skip

@@ -134,8 +134,8 @@ class AdminStand:
         settings = source.load()
         self.gateway = Gateway(
             settings, source=source, listeners=PublicListeners(Listeners("127.0.0.1", 0, 16), settings.server),
-            history=History(None), revocations=RevocationRegistry(None, settings.auth.revocations.max_kept, time.time),
-            writer=LogWriter(None),
+            history=History(None), orders=None, writer=LogWriter(None),
+            revocations=RevocationRegistry(None, settings.auth.revocations.max_kept, time.time),
         )  # fmt: skip
         with socket.create_server(("127.0.0.1", 0)) as sock:
             self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"

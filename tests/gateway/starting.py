@@ -30,7 +30,7 @@ async def said_at_the_start(source: ConfigSource) -> list[dict[str, Any]]:
     """The records of its log."""
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     gateway = Gateway(
-        settings, source=source, history=History(None), writer=LogWriter(None),
+        settings, source=source, history=History(None), orders=None, writer=LogWriter(None),
         listeners=PublicListeners(NoPorts("127.0.0.1", 0, 16), settings.server),
         revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip

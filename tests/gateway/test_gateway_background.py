@@ -230,8 +230,8 @@ async def test_a_fault_that_is_refused_is_not_told_as_added(listeners: NoMorePor
     path = tmp_path / "there" / "history.jsonl"
     settings = Settings.model_validate(settings_for("http://127.0.0.1:1"))
     gateway = Gateway(
-        settings, source=ConfigSource(tmp_path), listeners=listeners, history=History(path), writer=LogWriter(None),
-        revocations=RevocationRegistry(None, 10, time.time),
+        settings, source=ConfigSource(tmp_path), listeners=listeners, history=History(path), orders=None,
+        writer=LogWriter(None), revocations=RevocationRegistry(None, 10, time.time),
     )  # fmt: skip
     path.unlink()
     path.mkdir()

@@ -53,6 +53,7 @@ async def test_in_the_background_a_304_is_enough_and_a_failure_harms_nobody() ->
         assert (await here.get()).body == b"one"
         await until(lambda: len(here.origin.asked) > 1 and here.stage.cache.refreshing.under_way == 0)
         here.origin.asked.clear()
+        here.clock.now += 1
         here.origin.answer = lambda _: reply("", 304, cache_control="max-age=10")
         assert (await here.get()).headers["x-cache"] == "STALE"
         await until(lambda: len(here.origin.asked) == 1 and here.stage.cache.refreshing.under_way == 0)

@@ -59,7 +59,7 @@ def test_each_is_there() -> None:
     assert [name for name in EVERY if not _is_in(shown.get(name, name), _product())] == []
 
 
-def test_metrics_have_these_names_and_labels() -> None:
+def test_metrics_have_these_names() -> None:
     page = exposition(Ledger(100), Moment(2.0, 1.0, "v", 1, 1))
     families = set(re.findall(r"^# TYPE (\S+) ", page, re.MULTILINE))
     assert {name.removesuffix("_bucket") for name in names.METRICS} <= families

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,26 @@ async def test_an_override_expires_by_itself_and_the_newest_goes_first(stand: St
     await stand.all.override(drafted({"server.request_timeout_secs": 5}, 600, "ana", ""))
     await stand.all.override(drafted({"server.request_timeout_secs": 6}, -1, "ana", ""))
     assert stand.workers.holding == (3, 6)
+    stand.workers.problems = ["no file of that name"]
+    assert not await stand.all.expire()
+    assert stand.workers.holding == (3, 6), "a worker cannot go by it, so it is tried again"
+    stand.workers.problems = []
     stand.disk_is_full = True
-    await stand.all.expire()
-    assert stand.workers.holding == (3, 6), "it cannot be recorded, so it is tried again"
-    stand.disk_is_full = False
-    await stand.all.expire()
+    assert await stand.all.expire()
+    assert "has expired, which cannot be recorded: no space left" in stand.told[-2][1]
     assert (stand.workers.holding, stand.all.current.occasion.cause) == ((4, 5), "override_expired")
     await stand.all.expire()
     assert stand.all.current.number == 4
+
+
+async def test_what_was_overridden_elsewhere_holds_also_on_a_full_disk(stand: Stand) -> None:
+    stand.disk_is_full = True
+    made = drafted({"server.request_timeout_secs": 5}, 600, "ana", "")
+    await stand.all.take_over([made], "carried over from before the restart")
+    assert (stand.all.overrides, stand.workers.holding) == ([made], (2, 5))
+    assert ("unrecorded", "carried over from before the restart, which cannot be recorded: no space left") in stand.told
+    with pytest.raises(OSError, match="no space left"):
+        await stand.all.undo(made, "gateway", "who is called so is no other")
 
 
 async def test_an_override_of_what_is_gone_is_over(stand: Stand) -> None:
@@ -112,3 +125,31 @@ def test_ids_with_dots_and_entries_of_lists_are_told_apart(tmp_path: Path) -> No
     written["admin"]["token"] = "another-token"
     found = differences(before, Settings.model_validate(written))
     assert [told(one) for one in found] == ["admin.token: another secret"]
+
+
+async def test_overrides_that_are_made_and_undone_at_once_lose_none(stand: Stand) -> None:
+    """While one is prepared by the workers the others wait, and go on from what holds then."""
+
+    async def takes_a_moment() -> None:
+        await asyncio.sleep(0)
+
+    stand.workers.before_prepared = takes_a_moment
+    keys = ("request_timeout_secs", "header_timeout_secs", "connection_timeout_secs", "drain_timeout_secs")
+    made = [drafted({f"server.{key}": 7}, 600, "ana", "") for key in keys]
+    await asyncio.gather(*(stand.all.override(one) for one in made), stand.all.reload("ben", ""))
+    assert stand.all.overrides == made
+    settings = stand.all.current.settings.server
+    assert [getattr(settings, key) for key in keys] == [7, 7, 7, 7]
+    another = drafted({"server.max_connections": 9}, 600, "ana", "")
+    await asyncio.gather(
+        stand.all.undo(made[0], "ana", ""), stand.all.override(another), stand.all.undo(made[2], "ana", "")
+    )
+    assert stand.all.overrides == [made[1], made[3], another]
+
+
+async def test_there_are_so_many_overrides_and_no_more_also_at_once(stand: Stand) -> None:
+    many = [drafted({"server.max_connections": number}, 600, "ana", "") for number in range(1, MAX_OVERRIDES)]
+    stand.all.overrides = many
+    two = [drafted({"server.max_connections": number}, 600, "ana", "") for number in (7000, 8000)]
+    ended = await asyncio.gather(*(stand.all.override(one) for one in two), return_exceptions=True)
+    assert [type(one) for one in ended] == [dict, OutOfLimitsError]

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from gateway.config_source import ConfigSource
-from gateway.supervisor.configurations import FileWatch
+from gateway.supervisor.config_versions import KeptVersions
+from gateway.supervisor.configurations import Applying, Configurations, FileWatch
+from tests.gateway.configuring import Stand
+from tests.gateway.reloading import write
+from tests.gateway.running import RunningGateway, settings_for, wait_for
+from tests.gateway.upstream import ControlledUpstream
 
 
 class Watched:
@@ -75,3 +84,49 @@ def test_a_flat_key_is_seen(tmp_path: Path) -> None:
     (tmp_path / "max_connections").write_text("50")
     (tmp_path / "notes.txt").write_text("of no concern")
     assert watched.looked(3) == 1
+
+
+def test_what_changes_between_the_start_and_the_first_look_is_seen(tmp_path: Path) -> None:
+    """Workers may take their time to start; nobody looks at the file meanwhile."""
+    path = tmp_path / "gateway.yaml"
+    path.write_text("a: 1")
+    source = ConfigSource(path)
+    digest, changes = source.digest(), []
+    path.write_text("a: 2")
+    watch = FileWatch(source, lambda: digest, lambda: changes.append(1))
+    watch.look()
+    assert changes == [1]
+
+
+def test_what_changes_before_it_is_known_by_its_digest_is_another_one(stand: Stand) -> None:
+    settings = stand.source.load()
+    stand.write(20)
+    applying = Applying(prepare=stand.workers.prepare, discard=stand.workers.discard, commit=stand.workers.commit)
+    configurations = Configurations(
+        stand.source, settings, applying, kept=KeptVersions(None, stand.source, lambda _: None),
+        record=lambda *_: None, told=lambda *_: None,
+    )  # fmt: skip
+    assert configurations.digest != stand.source.digest()
+    assert stand.all.digest != stand.source.digest()
+
+
+class HungUp(RunningGateway):
+    """It gets another configuration, and SIGHUP, while it starts."""
+
+    def _wait_until_ready(self) -> dict[str, Any]:
+        wait_for(lambda: self.log_path.exists() and "config_loaded" in self.log_path.read_text(), what="its start")
+        document = yaml.safe_load(self.config_path.read_text())
+        write(self, {**document, "logging": {"slow_request_ms": 7}})
+        self.process.send_signal(signal.SIGHUP)
+        return super()._wait_until_ready()
+
+
+def test_a_signal_while_it_starts_is_no_end_and_has_the_file_loaded(
+    upstream: ControlledUpstream, tmp_path: Path
+) -> None:
+    gateway = HungUp(settings_for(upstream.url, reload={"watch": False}), tmp_path)
+    try:
+        wait_for(lambda: gateway.status()["config"]["number"] == 2, what="the other configuration")
+        assert gateway.admin.get("/admin/config").json()["cause"] == "signal"
+    finally:
+        gateway.stop()

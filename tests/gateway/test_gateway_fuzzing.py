@@ -13,7 +13,7 @@ from tests.gateway.fuzzing.targets import TARGETS, Judge
 from tests.gateway.fuzzing.unguided import inputs
 
 #: So many changed inputs of each, beside all of the first ones.
-_CHANGED = {"requests": 400, "answers": 250, "http2_frames": 120, "words": 1500}
+_CHANGED = {"requests": 400, "answers": 250, "http2_frames": 120, "proxy_headers": 800, "words": 1500}
 
 
 @pytest.mark.parametrize("target", TARGETS)

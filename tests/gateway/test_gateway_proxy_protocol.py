@@ -5,37 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-import socket
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.listening.certificates import Certificates
-from gateway.listening.doors import Door
-from gateway.listening.proxied import ProxiedServer
 from gateway.listening.proxy_protocol import LONGEST, BadHeaderError, client_of, measured
+from tests.gateway.balancers import SIGNATURE, V4, V6, balanced, refusals, second, seen
 from tests.gateway.certificates import Authority
 from tests.gateway.over_tls import Heard, settings_of
-from tests.gateway.running import settings_for
-from tests.gateway.stage import Caller, Stage, calling, staged, until
+from tests.gateway.stage import until
 from tests.gateway.upstream import ControlledUpstream
 
-SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-V4 = bytes([192, 0, 2, 7, 192, 0, 2, 1]) + (4711).to_bytes(2, "big") + (443).to_bytes(2, "big")
-V6 = ipaddress.ip_address("2001:db8::7").packed + ipaddress.ip_address("2001:db8::1").packed + b"\x12\x34\x01\xbb"
 MAPPED = bytes(10) + b"\xff\xff" + V4[:4] + bytes(10) + b"\xff\xff" + V4[4:8] + V4[8:]
 LINE = b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n"
 ASK = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
-
-
-def second(command: int, family: int, body: bytes) -> bytes:
-    """A header of version 2 (2.2 of the specification)."""
-    return SIGNATURE + bytes([0x20 | command, family]) + len(body).to_bytes(2, "big") + body
 
 
 #: Headers of the specification, and whom they name.
@@ -99,47 +87,6 @@ def test_whatever_comes_is_read_or_refused(seen: bytes) -> None:
 
 
 # A listener.
-
-
-class Balanced(NamedTuple):
-    """A stage whose listener expects headers of trusted proxies."""
-
-    stage: Stage
-    port: int
-    door: Door
-
-    @contextlib.asynccontextmanager
-    async def caller(self, header: bytes = b"") -> AsyncIterator[Caller]:
-        async with calling(self.port) as caller:
-            caller.send(header)
-            yield caller
-
-
-@contextlib.asynccontextmanager
-async def balanced(
-    upstream: ControlledUpstream, trusted: str = "127.0.0.0/8", tls: ssl.SSLContext | None = None, **server: Any
-) -> AsyncIterator[Balanced]:
-    document = settings_for(upstream.url, server={"trusted_proxies": [trusted], **server})
-    async with staged(document) as stage:
-        sock, door = socket.create_server(("127.0.0.1", 0)), Door()
-        speaking = {} if tls is None else {"ssl": tls}
-        served = ProxiedServer(stage.plane, door, sock, speaking)
-        try:
-            yield Balanced(stage, sock.getsockname()[1], door)
-        finally:
-            served.close()
-
-
-def refusals(stage: Stage) -> tuple[int, list[str]]:
-    """(how many were counted, what was logged of them)."""
-    logged = [one["message"] for one in stage.records() if one["event_type"] == "proxy_header_refused"]
-    return stage.plane.tally.take()["proxy_headers_refused"].get("main", 0), logged
-
-
-async def seen(caller: Caller, **headers: str) -> str:
-    """The client's address as the upstream is told it."""
-    found = dict((await caller.get("/x", **headers)).json()["headers"])
-    return str(found["x-forwarded-for"])
 
 
 @pytest.mark.parametrize("header", [LINE, second(1, 0x11, V4 + b"\x04\x00\x02no")])

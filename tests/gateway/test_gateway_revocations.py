@@ -163,6 +163,20 @@ def test_the_file_outlives_the_process_and_whatever_cut_it_off(tmp_path: Path) -
     assert again.for_workers()["clients"] == {"batch": 2.0}
 
 
+def test_what_is_revoked_while_a_newer_process_starts_is_in_the_file_that_both_have(tmp_path: Path) -> None:
+    path, end = tmp_path / "revocations.jsonl", time.time() + 100
+    former = RevocationRegistry(path, 10, time.time)
+    former.add(RevokedToken("one", "console", 0.0, end))
+    with path.open("ab") as being_written:
+        newer = RevocationRegistry(path, 10, time.time, shared=True)
+        being_written.write(b'{"id": "cut o')
+    newer.add(RevokedToken("two", "console", 0.0, end))
+    former.add(RevokedToken("three", "console", 0.0, end))
+    assert {one.id for one in newer.news() if isinstance(one, RevokedToken)} == {"three"}
+    later = RevocationRegistry(path, 10, time.time)
+    assert all(later.token(name) for name in ("one", "two", "three"))
+
+
 def test_what_cannot_be_recorded_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "revocations.jsonl"
     registry = RevocationRegistry(path, 10, time.time)

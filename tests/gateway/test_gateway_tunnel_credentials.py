@@ -212,4 +212,5 @@ def test_the_metric_is_there_from_the_start() -> None:
     page = exposition(ledger, Moment(0.0, 0.0, "v", 1, 1))
     assert 'tunnels_ended_total{reason="revoked"} 0.0' in page
     assert 'tunnels_ended_total{reason="expired"} 0.0' in page
+    assert 'tunnels_ended_total{reason="unknown_session"} 0.0' in page
     assert Settings.model_validate(settings_for("http://a")).auth.tunnels_end_at_expiry is False

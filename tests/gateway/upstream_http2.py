@@ -70,7 +70,8 @@ class Http2Upstream(Threaded):
         await asyncio.sleep(0)
 
     def do(self, what: str) -> None:
-        """Have every connection `goaway` (gracefully), `cut` itself, or `vanish`: say and hear nothing any more."""
+        """Have every connection `goaway` (gracefully), `cut` itself, `vanish` (say and hear nothing any more),
+        `come_back` from that, `allow` as many streams as `max_streams` is by now, or `sip` ten bytes of each body."""
 
         async def each() -> None:
             for one in tuple(self.connections):
@@ -257,6 +258,19 @@ class _Connection(asyncio.Protocol):
 
     def vanish(self) -> None:
         self.transport.pause_reading()
+
+    def come_back(self) -> None:
+        self.transport.resume_reading()
+
+    def sip(self) -> None:
+        for stream in self._asked:
+            self._wire.increment_flow_control_window(10, stream)
+        self._wire.increment_flow_control_window(10)
+        self._flush()
+
+    def allow(self) -> None:
+        self._wire.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: self.upstream.max_streams})
+        self._flush()
 
     def cut(self) -> None:
         self.transport.abort()

@@ -18,7 +18,7 @@ from typing import Any
 from tests.architecture.reading import ROOT
 from tests.gateway.fuzzing.targets import TARGETS
 
-_SHARES = {"requests": 0.45, "answers": 0.25, "http2_frames": 0.2, "words": 0.1}
+_SHARES = {"requests": 0.4, "answers": 0.25, "http2_frames": 0.2, "proxy_headers": 0.05, "words": 0.1}
 _RUNS = re.compile(r"stat::number_of_executed_units: (\d+)")
 _MEMORY = re.compile(r"stat::peak_rss_mb:\s+(\d+)")
 _COVERAGE = re.compile(r"cov: (\d+)")

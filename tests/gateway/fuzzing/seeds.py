@@ -10,6 +10,7 @@ import yaml
 from hpack import Encoder
 
 from tests.architecture.reading import ROOT
+from tests.gateway.fuzzing.proxy_headers import extension, with_checksum
 from tests.gateway.refused_requests import REFUSED
 
 _DESYNC = ROOT.parent / "shared" / "contracts" / "http-desync"
@@ -112,7 +113,30 @@ def _frames() -> Iterator[bytes]:
     yield b"\xff\0\0\3\0\1\0\0\0\1abc"
 
 
+def _proxied() -> Iterator[bytes]:
+    """Headers of both versions, a request behind them."""
+    signature, ask = b"\r\n\r\n\x00\r\nQUIT\n", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    v4, v6 = b"\xc0\0\2\7\xc0\0\2\1\x12\x67\1\xbb", bytes(10) + b"\xff\xff" + bytes(range(20)) + b"\1\2\3\4"
+    paths = b"/run/a".ljust(108, b"\0") * 2
+
+    def second(command: int, family: int, body: bytes) -> bytes:
+        return signature + bytes([0x20 | command, family]) + len(body).to_bytes(2, "big") + body
+
+    for line in ("TCP4 192.0.2.7 192.0.2.1 4711 443", "TCP6 2001:db8::7 ::1 1 65535", "UNKNOWN", "UNKNOWN a b",
+                 "TCP6 fe80::1%a ::1 1 2", "TCP4 1.2.3.4 1.2.3.4 +1 2_0"):  # fmt: skip
+        yield b"PROXY " + line.encode() + b"\r\n" + ask
+    for family, body in ((0x11, v4), (0x12, v4), (0x21, v6), (0x31, paths), (0x00, b""), (0x41, v4)):
+        for command in (0, 1, 2):
+            yield second(command, family, body) + ask
+    for family, body in ((0x11, v4), (0x21, v6)):
+        noise = extension(4, bytes(3))
+        yield with_checksum(second(1, family, body)) + ask
+        yield with_checksum(second(1, family, body), noise, extension(1, b"h2") + noise) + ask
+        yield second(1, family, body + extension(3, b"abcd")) + ask
+
+
 _OF = {
+    "proxy_headers": _proxied,
     "requests": _requests,
     "answers": lambda: (text.encode("latin-1") for text in _ANSWERS),
     "http2_frames": _frames,

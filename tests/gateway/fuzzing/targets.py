@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.gateway.fuzzing.answers import answers, http2_frames
 from tests.gateway.fuzzing.judging import demand
+from tests.gateway.fuzzing.proxy_headers import proxy_headers
 from tests.gateway.fuzzing.requests import requests
 from tests.gateway.fuzzing.words import words
 
@@ -17,6 +18,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "requests": requests,
     "answers": answers,
     "http2_frames": http2_frames,
+    "proxy_headers": proxy_headers,
     "words": words,
 }
 #: Seconds of processor time that no input of the longest length may take.
