@@ -211,13 +211,15 @@ class UpstreamLeg(LegState):
         plane, status, target = self._exchange.plane, head.status, self._target
         assert target is not None
         plane.tally.upstream_answered(target.place, status, plane.clock() - self._since)
-        if status >= 500 and status not in _CLIENTS_OWN:
+        failed = status >= 500 and status not in _CLIENTS_OWN
+        if failed:
             self._pool.failed(target)
-            if status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
-                return
-            self._tell(success=False)
         elif target.health.failures:
             target.health.failures = 0
+        if status >= 500 and status in self._pool.retry.statuses and self._is_repeatable() and self._goes_elsewhere():
+            return
+        if failed:
+            self._tell(success=False)
         self._passed_on = True
         self._taker.answer_started(head)
 

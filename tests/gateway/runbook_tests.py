@@ -185,7 +185,7 @@ VERDICTS: dict[str, dict[str, Verdict]] = {
     "sampling": {
         "errors always": Runs(_SAMPLED, "/status-500"),
         "good ones by a share": Runs(_SAMPLED, "sampling_rate"),
-        "health checks hardly": Runs(_SAMPLED, "/health"),
+        "health checks hardly": Runs(_test("keys_of_their_own", "health_sampling_rate"), "/health"),
         "authentication failures always": Runs(_WORDS, "sampling_rate"),
     },
     "alert rule": {name: Runs(_RULES) for name in _ALERTS},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from tests.gateway.one_worker import one_worker
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, ec_key, jwk, token
 from tests.gateway.sinking import NOON, line
-from tests.gateway.stage import Answer, staged
+from tests.gateway.stage import Answer, staged, until
+from tests.gateway.targets import asked, document_for, targets
 from tests.gateway.upstream import ControlledUpstream
 from tests.gateway.valkey import valkey
 
@@ -174,3 +176,39 @@ async def test_jwks_refresh_secs_jwks_retry_secs_and_jwks_timeout_secs() -> None
     assert not source.worth_asking
     now[0] = 22
     assert source.worth_asking
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_pool_max_idle_per_host(shared_upstream: ControlledUpstream, most: int) -> None:
+    document = settings_for(
+        shared_upstream.url, upstream={"pool_max_idle_per_host": most, "pool_idle_timeout_secs": 600}
+    )
+    shared_upstream.release.clear()
+    waiting = shared_upstream.seen["waiting"]
+    async with staged(document) as stage, stage.caller() as one, stage.caller() as two, stage.caller() as three:
+        for caller in (one, two, three):
+            caller.send("GET /deaf HTTP/1.1\r\nHost: h\r\n\r\n")
+        await until(lambda: shared_upstream.seen["waiting"] == waiting + 3)
+        shared_upstream.release.set()
+        assert [(await caller.answer()).status for caller in (one, two, three)] == [200] * 3
+        [(active, idle, *_)] = stage.plane.target_states()["backend"].values()
+        assert (active, idle) == (0, most)
+
+
+@pytest.mark.parametrize(("timeout", "idle"), [(4, 0), (10, 1)])
+async def test_pool_idle_timeout_secs(shared_upstream: ControlledUpstream, timeout: float, idle: int) -> None:
+    later = [0.0]
+    document = settings_for(shared_upstream.url, upstream={"pool_idle_timeout_secs": timeout})
+    async with staged(document, clock=lambda: time.monotonic() + later[0]) as stage, stage.caller() as caller:
+        assert (await caller.get("/x")).status == 200
+        later[0] = 5
+        stage.plane.tick()
+        assert [found[1] for found in stage.plane.target_states()["backend"].values()] == [idle]
+
+
+@pytest.mark.parametrize(("listed", "expected"), [([502], [200, 501]), ([501], [200, 200])])
+async def test_statuses_of_retry(listed: list[int], expected: list[int]) -> None:
+    with targets(2) as upstreams:
+        upstreams[0].always = "status-501"
+        async with staged(document_for(*upstreams, retry={"statuses": listed})) as stage:
+            assert sorted(await asked(stage, 2)) == expected
