@@ -183,6 +183,8 @@ class _Connection(asyncio.Protocol):
             self._respond(stream, number, b"" if number == "204" else b"ok", length=number != "204")
         elif kind == "big":
             self._respond(stream, "200", b"x" * int(number))
+        elif kind == "heads":
+            self._wire.send_headers(stream, [(":status", "200"), *[("x-a", "v" * 1000)] * int(number)], end_stream=True)
         elif kind == "torn":
             self._respond(stream, "200", b"x" * 10, end=False)
             self._wire.reset_stream(stream, error_code=0x2)
