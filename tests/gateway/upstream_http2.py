@@ -183,8 +183,6 @@ class _Connection(asyncio.Protocol):
             self._respond(stream, number, b"" if number == "204" else b"ok", length=number != "204")
         elif kind == "big":
             self._respond(stream, "200", b"x" * int(number))
-        elif kind == "heads":
-            self._wire.send_headers(stream, [(":status", "200"), *[("x-a", "v" * 1000)] * int(number)], end_stream=True)
         elif kind == "torn":
             self._respond(stream, "200", b"x" * 10, end=False)
             self._wire.reset_stream(stream, error_code=0x2)
@@ -216,6 +214,9 @@ class _Connection(asyncio.Protocol):
             fields.append(("content-length", "6" if what == "lengths" else "x"))
             self._wire.send_headers(stream, [(":status", "200"), *fields[what == "length" :]])
             self._wire.send_data(stream, b"abcde", end_stream=True)
+        elif what.startswith("heads-"):  # of so many kilobytes
+            many = [("x-a", "v" * 1000)] * int(what.removeprefix("heads-"))
+            self._wire.send_headers(stream, [(":status", "200"), *many], end_stream=True)
         elif what == "unmodified":
             self._wire.send_headers(stream, [(":status", "304"), *fields], end_stream=True)
         elif what.endswith("full"):  # A body where there can be none.
