@@ -83,9 +83,9 @@ class Entry:
         stale = self.age(now) - self.terms.lifetime
         return stale if self.purged is None else max(stale, now - self.purged)
 
-    def usable(self, asked: Directives, now: float) -> Use:
-        """What may be done with it for a request with these directives."""
-        rests = now < self.rests_until
+    def usable(self, asked: Directives, now: float, *, rests: bool = False) -> Use:
+        """What may be done with it for a request with these directives; `rests`: nobody is to ask for a newer one."""
+        rests = rests or now < self.rests_until
         return usable(self.terms, self.age(now), self.staleness(now), asked, rests=rests, erred=rests and self.erred)
 
     def was_not_renewed(self, now: float, *, by_error: bool) -> None:

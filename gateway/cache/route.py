@@ -80,6 +80,9 @@ class CachedRoute:
             return
         entry = self.find(exchange, wanted)
         use = Use.REVALIDATE if entry is None else entry.usable(wanted.directives, now)
+        if entry is not None and entry.failed and use is Use.REVALIDATE and cache.collapsing.is_under_way(wanted):
+            # That it fails is known, and somebody finds out just now whether it still does.
+            use = entry.usable(wanted.directives, now, rests=True)
         if entry is not None and use is not Use.REVALIDATE:
             self.give(exchange, wanted, entry, "hit" if use is Use.FRESH else "stale", collapsed=waited)
             if use is Use.STALE_WHILE_REVALIDATE:

@@ -188,6 +188,8 @@ class Filling(Passing):
                 return
         self._count()
         self._entry = self._begun(head)
+        if stale is not None and self._entry is not None:
+            stale.may_be_renewed()
         # A 304 is for the client that has asked; it says nothing of what others would be answered.
         self._fruitful = self._entry is not None or head.status == 304
         if stale is not None and self._entry is None and head.status in IN_ITS_PLACE:

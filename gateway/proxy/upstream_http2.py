@@ -44,6 +44,8 @@ STREAM_WINDOW = 262_144
 _CONNECTION_WINDOW = 16 * 1024 * 1024
 _MOST_STREAMS = 100
 _WIDEST = 2**31  # No window is as wide.
+#: Bytes of an answer's head, as with HTTP/1. A longer one is the end of its connection, and of all that is on it.
+_LONGEST_HEAD = 262_144
 _HIGH_WATER = 262_144
 _LOW_WATER = 65_536
 # Numbers of streams end somewhere; long before that another connection is made.
@@ -151,8 +153,13 @@ class Http2Connection(Counted):
         if tls is not None and tls.selected_alpn_protocol() != "h2":
             self._give_up("the upstream does not speak HTTP/2")
             return
-        codes = {SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW}
+        codes = {
+            SettingCodes.ENABLE_PUSH: 0,
+            SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            SettingCodes.MAX_HEADER_LIST_SIZE: _LONGEST_HEAD,
+        }
         self._wire.local_settings = Settings(client=True, initial_values=codes)
+        self._wire.decoder.max_header_list_size = _LONGEST_HEAD
         self._wire.initiate_connection()
         self._wire.increment_flow_control_window(_CONNECTION_WINDOW - 65_535)
         self.flush()

@@ -53,11 +53,13 @@ class CircuitOverrides:
         self._changed = changed
         self._by_upstream: dict[str, CircuitOverride] = {}
 
-    def configure(self, upstreams: Iterable[str]) -> None:
-        """Know these upstreams from now on; an order for another one is over."""
+    def configure(self, upstreams: Iterable[str]) -> list[CircuitOverride]:
+        """Know these upstreams from now on; an order for another one is over. Those that are."""
         self._upstreams = tuple(upstreams)
         known = (ALL, *self._upstreams)
+        over = [one for one in self.active() if one.upstream not in known]
         self._by_upstream = {name: one for name, one in self._by_upstream.items() if name in known}
+        return over
 
     def restore(self, overrides: Iterable[CircuitOverride]) -> None:
         """Have those of the former process hold, in place of all; one for an upstream that is gone is over."""

@@ -320,12 +320,14 @@ class Configurations:
         except (OperationError, OSError) as error:
             self._refuse(why.cause, why.actor, str(error))
             raise
+        lost = [one.id for one in overrides if one not in fitting]
         self.overrides = fitting
         self.last_error = None
         result = "loaded" if is_another else "unchanged"
         self.counts[result] += 1
         held = f"Configuration {self.current.number} ({self.current.hash})"
-        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {why.actor}")
+        over = f"; over, because what they change is gone: {', '.join(lost)}" if lost else ""
+        self._told(result, f"{held} holds, {len(changes)} changes, asked for by {why.actor}{over}")
         return {
             "result": result, **self.current.described(), "before": {"number": before.number, "version": before.hash},
             "changes": [one.described() for one in changes],

@@ -138,7 +138,8 @@ class Gateway:
         self.settings = settings
         self.revision += 1
         self.ledger.recent.keep_at_most(settings.logging.recent_records)
-        self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams)
+        for one in self.circuit_overrides.configure(upstream.id for upstream in settings.upstreams):
+            self.log("WARNING", "orders_lost", f"{one.id} is over: upstream {one.upstream!r} is gone", order=one.id)
         self.credentials.configure(settings.auth)
         self.cache_control.configure(settings)
         self.cache_figures.configure(settings)

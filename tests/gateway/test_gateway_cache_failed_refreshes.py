@@ -78,6 +78,23 @@ async def test_who_comes_while_one_asks_in_vain_gets_the_stale_answer_with_it() 
         assert len(here.origin.asked) == 1
 
 
+async def test_while_one_tries_again_the_others_need_not_wait_for_that() -> None:
+    async with scene() as here:
+        await begun(here, ON_ERROR, reply("down", 503))
+        await stale(here)
+        here.clock.now += 1
+        release = hold(here.origin, reply("two", cache_control=ON_ERROR))
+        async with here.stage.caller() as one:
+            one.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await until(lambda: len(here.origin.asked) == 2)
+            for _ in range(3):
+                await stale(here)
+            release.set()
+            assert (await one.answer()).body == b"two"
+        assert len(here.origin.asked) == 2
+        assert (await here.get()).body == b"two"
+
+
 async def test_an_answer_that_is_good_ends_the_rest_and_the_next_one_is_short_again() -> None:
     async with scene() as here:
         await begun(here, WHILE, b"")

@@ -214,6 +214,9 @@ class _Connection(asyncio.Protocol):
             fields.append(("content-length", "6" if what == "lengths" else "x"))
             self._wire.send_headers(stream, [(":status", "200"), *fields[what == "length" :]])
             self._wire.send_data(stream, b"abcde", end_stream=True)
+        elif what.startswith("heads-"):  # of so many kilobytes
+            many = [("x-a", "v" * 1000)] * int(what.removeprefix("heads-"))
+            self._wire.send_headers(stream, [(":status", "200"), *many], end_stream=True)
         elif what == "unmodified":
             self._wire.send_headers(stream, [(":status", "304"), *fields], end_stream=True)
         elif what.endswith("full"):  # A body where there can be none.
