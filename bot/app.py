@@ -288,7 +288,7 @@ def _console(
         version=version("tocsin"),
     )
     if settings.status_page.enabled:
-        console.include_router(_public_page(settings, known, store).routes())
+        console.router.routes.extend(_public_page(settings, known, store).routes().routes)
     return console
 
 

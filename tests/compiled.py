@@ -1,24 +1,20 @@
 """What is compiled or loaded is so once for a process, and not once for each of the thousand bots of its tests.
 
-The libraries keep what they have compiled by engine, by environment, by application and by client. That saves a bot
-nearly all of it, and tests nothing: statements were a quarter of their time, templates and routes two thirds of the
-console's, and each client reads all certificates of the world.
+The libraries keep what they have compiled by engine, by environment and by client. That saves a bot nearly all of it,
+and tests nothing: statements were a quarter of their time, templates a large part of the console's, and each client
+reads all certificates of the world.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import inspect
 import os
 import ssl
 from collections.abc import Callable
 from typing import Any
 
-import fastapi.routing
 import httpx._transports.default
 import httpx2._transports.default
-from fastapi.dependencies.models import Dependant
 from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -32,7 +28,6 @@ def share() -> None:
     """From now on, in this process. All is patched, since the libraries make their own, too."""
     _share_statements()
     _share_templates()
-    _share_routes()
     _share_certificates()
 
 
@@ -82,20 +77,6 @@ class _Templates(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-def _share_routes() -> None:
-    """What an endpoint is to be called with is the same in each application, if it is a function of a module."""
-    found = fastapi.routing.get_dependant
-    known = functools.cache(found)
-
-    def find(*, path: str, call: Callable[..., Any], **options: Any) -> Dependant:
-        if not inspect.isfunction(call) or "<locals>" in call.__qualname__:
-            return found(path=path, call=call, **options)
-        alike = known(path=path, call=call, **options)
-        return dataclasses.replace(alike, dependencies=list(alike.dependencies))  # a router puts its own in front
-
-    setattr(fastapi.routing, "get_dependant", find)  # noqa: B010 - as above
 
 
 def _share_certificates() -> None:

@@ -38,6 +38,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             _name_by_group(item)
 
 
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end; no collection has to look through it."""
+    gc.collect()
+    gc.freeze()
+
+
 def _shares(item: pytest.Item) -> bool:
     info: FuncFixtureInfo = getattr(item, "_fixtureinfo")  # noqa: B009 - there is no public way to ask for scopes
     made = {name for name, found in info.name2fixturedefs.items() if any(one.scope == "module" for one in found)}

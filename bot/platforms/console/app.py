@@ -60,7 +60,8 @@ def _application(console: Console, assets: str) -> FastAPI:
     app.state.console = console
     app.mount(assets, KeptFiles(directory=STATIC))
     for router in (pages.routes, papers_pages.routes, reports_pages.routes, login.routes, api.routes, stream.routes):
-        app.include_router(router)
+        # As they are: included, they would all be built once more, while the first request waits and everybody else.
+        app.router.routes.extend(router.routes)
     app.add_api_route("/healthz", health, methods=["GET"])
     faults.install(app)
     # The last one added is the first to see a request.
