@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
 from gateway import __version__
@@ -16,6 +15,7 @@ from gateway.admin.caches import RESTORE, cache_routes
 from gateway.admin.circuits import circuit_routes
 from gateway.admin.configuration import configuration_routes
 from gateway.admin.credentials import credential_routes
+from gateway.admin.endpoints import endpoints
 from gateway.admin.errors import explain_errors
 from gateway.admin.faults import fault_routes
 from gateway.admin.keeping import KeptFirst
@@ -42,26 +42,24 @@ def described_app(gateway: Gateway) -> FastAPI:
     """The endpoints, each with the role that it needs, and their description."""
     app = FastAPI(
         title="Tocsin gateway admin API", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False, generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
     )  # fmt: skip
-    for routes in _OF_THE_GATEWAY:
-        app.include_router(routes(gateway), prefix="/admin")
-    app.include_router(credential_routes(gateway.credentials))
-    app.include_router(cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect))
-    app.include_router(circuit_routes(gateway.circuit_overrides), prefix="/admin")
-    app.include_router(top_routes(gateway.ledger, gateway.fleet.collect), prefix="/admin")
-    app.include_router(upstream_routes(gateway.targets, gateway.fleet.collect), prefix="/admin")
-    app.include_router(_description(app))
+    for router in (
+        *(routes(gateway) for routes in _OF_THE_GATEWAY),
+        credential_routes(gateway.credentials),
+        cache_routes(gateway.cache_control, gateway.cache_figures, gateway.fleet.collect),
+        circuit_routes(gateway.circuit_overrides),
+        top_routes(gateway.ledger, gateway.fleet.collect),
+        upstream_routes(gateway.targets, gateway.fleet.collect),
+        _description(app),
+    ):
+        app.router.routes.extend(router.routes)
     explain_errors(app, gateway.refusals)
     return app
 
 
-def _operation_id(route: APIRoute) -> str:
-    return f"{str(route.tags[0]).replace(' ', '_')}.{route.name}"
-
-
 def _description(app: FastAPI) -> APIRouter:
-    router = APIRouter(tags=["gateway"])
+    router = endpoints(tag="gateway")
 
     @router.get("/admin/openapi.json", **needs("viewer"))
     async def openapi() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Order
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
 from gateway.admin.requests import ActorQuery, BlockRequest, ClientBlockRequest, ReasonQuery
 from gateway.supervisor.block_registry import BlockRegistry
@@ -45,7 +46,7 @@ class ClientBlocks(Answer):
 
 def block_routes(gateway: Gateway) -> APIRouter:
     """What is below /admin/blocks."""
-    router = APIRouter(prefix="/blocks", tags=["blocks"])
+    router = endpoints("/admin/blocks", tag="blocks")
     _of_networks(router, gateway.blocks)
     _of_clients(router, gateway.client_blocks)
     return router

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment
+from gateway.admin.endpoints import endpoints
 from gateway.admin.requests import Actor, ActorQuery, Body, Reason, ReasonQuery
 from gateway.supervisor.cache_control import CacheControl
 from gateway.supervisor.cache_figures import CacheFigures
@@ -130,7 +131,7 @@ _TAKEN = {"application/json": {"schema": Snapshot.model_json_schema()}}
 
 def cache_routes(control: CacheControl, figures: CacheFigures, collect: Callable[[], Awaitable[None]]) -> APIRouter:
     """What is below /cache. `collect` has the workers report what they have counted."""
-    router = APIRouter(prefix="/cache", tags=["cache"])
+    router = endpoints("/cache", tag="cache")
 
     @router.get("/stats", **needs("viewer", answer=CacheStats))
     async def stats() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Order
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
 from gateway.admin.requests import ActorQuery, CircuitForce, CircuitOrder, ReasonQuery
 from gateway.supervisor.circuit_overrides import CircuitOverrides
@@ -32,7 +33,7 @@ class Circuits(Answer):
 
 def circuit_routes(overrides: CircuitOverrides) -> APIRouter:
     """What is below /admin/circuit-breaker."""
-    router = APIRouter(prefix="/circuit-breaker", tags=["circuit breakers"])
+    router = endpoints("/admin/circuit-breaker", tag="circuit breakers")
 
     def told() -> dict[str, Any]:
         return {"overrides": [one.described() for one in overrides.active()]}

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from gateway.admin import answers
 from gateway.admin.access import ForbiddenError, OwnRole, needs
 from gateway.admin.answers import Answer, Moment, Refusal
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require
 from gateway.admin.requests import ActorQuery, OverrideRequest, ReasonQuery, ReloadRequest, RollbackRequest
 from gateway.admin.settings import ROLES, Role
@@ -121,7 +122,7 @@ class OverrideMade(Override):
 
 def configuration_routes(gateway: Gateway) -> APIRouter:
     """What is below /admin/config."""
-    router = APIRouter(prefix="/config", tags=["configuration"])
+    router = endpoints("/admin/config", tag="configuration")
     _reading(router, gateway)
     _changing(router, gateway)
     _overrides(router, gateway)

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment
+from gateway.admin.endpoints import endpoints
 from gateway.admin.requests import Actor, Body, Reason
 from gateway.supervisor.credentials import Credentials
 from gateway.supervisor.history import UNNAMED
@@ -90,7 +91,7 @@ class NewSecret(RevokedClient):
 
 def credential_routes(credentials: Credentials) -> APIRouter:
     """The endpoints; whatever they answer is not to be cached."""
-    router = APIRouter(prefix="/api", tags=["credentials"])
+    router = endpoints("/api", tag="credentials")
 
     @router.get("/token/{token_id:path}", **needs("viewer", 404, answer=Token))
     async def inspect(token_id: str, response: Response) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Order
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
 from gateway.admin.requests import ActorQuery, FaultRequest, ReasonQuery
 from gateway.supervisor.gateway import Gateway
@@ -34,7 +35,7 @@ class Faults(Answer):
 
 def fault_routes(gateway: Gateway) -> APIRouter:
     """What is below /admin/faults."""
-    router = APIRouter(prefix="/faults", tags=["faults"])
+    router = endpoints("/admin/faults", tag="faults")
     faults = gateway.faults
 
     def told() -> dict[str, Any]:

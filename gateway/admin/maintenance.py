@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Order
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
 from gateway.admin.requests import ActorQuery, MaintenanceRequest, ReasonQuery
 from gateway.supervisor.gateway import Gateway
@@ -34,7 +35,7 @@ class Maintenance(Answer):
 
 def maintenance_routes(gateway: Gateway) -> APIRouter:
     """What is at /admin/maintenance."""
-    router = APIRouter(prefix="/maintenance", tags=["maintenance"])
+    router = endpoints("/admin/maintenance", tag="maintenance")
     overrides = gateway.maintenance
 
     def told() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment, OperationAnswer, Refusal
+from gateway.admin.endpoints import endpoints
 from gateway.admin.requests import RestartRequest, ScaleRequest
 from gateway.supervisor.gateway import Gateway
 from gateway.supervisor.operations import Operation
@@ -118,7 +119,7 @@ class HistoryAnswer(Answer):
 
 def state_routes(gateway: Gateway) -> APIRouter:
     """What is to be seen of the gateway as a whole."""
-    router = APIRouter(tags=["gateway"])
+    router = endpoints("/admin", tag="gateway")
 
     @router.get("/status", **needs("viewer", answer=Status))
     async def status() -> dict[str, Any]:
@@ -148,7 +149,7 @@ def state_routes(gateway: Gateway) -> APIRouter:
 
 def fleet_routes(gateway: Gateway) -> APIRouter:
     """What is done to worker processes."""
-    router = APIRouter(tags=["gateway"])
+    router = endpoints("/admin", tag="gateway")
     known: dict[int | str, dict[str, Any]] = {
         200: {"model": OperationAnswer, "description": "It was asked for before, with the same `operation_id`."}
     }

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment
+from gateway.admin.endpoints import endpoints
 from gateway.supervisor.gateway import Gateway
 
 Since = Annotated[float, Query(gt=0, le=86_400, allow_inf_nan=False)]
@@ -78,7 +79,7 @@ class Summary(Answer):
 
 def telemetry_routes(gateway: Gateway) -> APIRouter:
     """What is read of the log and of the counters. Records are redacted, so whoever may look may read them."""
-    router = APIRouter(tags=["telemetry"])
+    router = endpoints("/admin", tag="telemetry")
 
     @router.get("/logs", **needs("viewer", answer=Logs))
     async def logs(

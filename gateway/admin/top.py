@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment
+from gateway.admin.endpoints import endpoints
 from gateway.telemetry.ledger import Ledger
 from gateway.telemetry.talkers import By, Order
 
@@ -65,7 +66,7 @@ class Attackers(Answer):
 
 def top_routes(ledger: Ledger, collect: Callable[[], Awaitable[None]]) -> APIRouter:
     """GET /admin/top/talkers, /admin/top/slow and /admin/top/attackers."""
-    router = APIRouter(prefix="/top", tags=["telemetry"])
+    router = endpoints("/admin/top", tag="telemetry")
 
     @router.get("/talkers", **needs("viewer", answer=Talkers))
     async def talkers(

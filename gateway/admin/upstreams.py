@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admin.access import needs
 from gateway.admin.answers import Answer, Moment, Order
+from gateway.admin.endpoints import endpoints
 from gateway.admin.etags import IfMatch, IfNoneMatch, conditional, require, state_of
 from gateway.admin.requests import ActorQuery, ReasonQuery, TargetOrderRequest
 from gateway.supervisor.history import UNNAMED
@@ -81,7 +82,7 @@ class Upstreams(Answer):
 
 def upstream_routes(targets: UpstreamTargets, refresh: Callable[[], Awaitable[None]]) -> APIRouter:
     """What is below /admin/upstreams; `refresh` has all workers report first."""
-    router = APIRouter(prefix="/upstreams", tags=["upstreams"])
+    router = endpoints("/admin/upstreams", tag="upstreams")
     overrides = targets.overrides
 
     def told() -> dict[str, Any]:

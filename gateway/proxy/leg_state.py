@@ -27,6 +27,9 @@ class LegState:
         "deadline", "full",
     )  # fmt: skip
 
+    _looked_at: float
+    """When that was; not even set where nothing was sent but a head."""
+
     def __init__(
         self, exchange: Exchange, pool: UpstreamPool, unsent: list[bytes], watcher: AnswerWatcher | None = None
     ) -> None:
@@ -52,7 +55,6 @@ class LegState:
         self._since = 0.0
         self._untaken: int | None = 0
         """Bytes of the request that the upstream had yet to read when that was seen last; None where some were sent."""
-        self._looked_at = 0.0
         self.full = False
         """Whether the upstream does not read: send no more until `upstream_ready`."""
         self.deadline = float("inf")

@@ -137,7 +137,7 @@ class UpstreamLeg(LegState):
 
     def _send(self, connection: Carrier, chunk: bytes) -> None:
         self.touch()
-        self._untaken = None
+        self._untaken, self._looked_at = None, 0.0
         if self._kept is not None:
             self._keep(self._kept, chunk)
         connection.send_body(chunk, chunked=self._exchange.head.chunked)
