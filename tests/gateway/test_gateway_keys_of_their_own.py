@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -71,6 +73,18 @@ async def test_redis_key_prefix(shared_upstream: ControlledUpstream) -> None:
         assert statuses(await answers(document, "/x", {}, {})) == [200, 429]
         async with redis.asyncio.from_url(url) as client:
             assert {key[:5] for key in await client.keys("*")} == {b"ours:"}
+
+
+async def test_key_prefix_of_sessions(shared_upstream: ControlledUpstream) -> None:
+    with valkey() as url:
+        sessions = {"redis_url": url, "timeout_secs": 5, "key_prefix": "theirs:"}
+        document = settings_for(shared_upstream.url, auth={"token_format": "opaque", "sessions": sessions})
+        document["routes"][0]["auth_required"] = True
+        async with redis.asyncio.from_url(url) as client:
+            key = f"theirs:{hashlib.sha256(b'a-random-word').hexdigest()}"
+            await client.set(key, json.dumps({"sub": "ana", "exp": time.time() + 60}))
+        sent = [{"authorization": f"Bearer {word}"} for word in ("a-random-word", "another-word")]
+        assert statuses(await answers(document, "/x", *sent)) == [200, 401]
 
 
 async def test_max_token_bytes(shared_upstream: ControlledUpstream) -> None:
