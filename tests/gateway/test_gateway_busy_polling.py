@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-import time
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests.gateway.one_worker import one_worker
 from tests.gateway.running import settings_for
 from tests.gateway.upstream import ControlledUpstream
 
-MANY = 500
+REQUESTS = 100
 
 
 class Looking(selectors.DefaultSelector):
@@ -30,16 +29,15 @@ class Looking(selectors.DefaultSelector):
         return found
 
 
-def looked_in_vain(document: dict[str, Any], requests: int) -> int:
-    """By one worker, while so many requests were answered; or while as many as it takes to look MANY times."""
+def looked_in_vain(document: dict[str, Any]) -> int:
+    """By one worker, while REQUESTS were answered."""
     looking = Looking()
 
     async def asking() -> int:
         async with one_worker(document) as worker, worker.caller() as caller:
-            began, deadline, answered = looking.in_vain, time.monotonic() + 60, 0
-            while answered < requests and looking.in_vain - began < MANY and time.monotonic() < deadline:
+            began = looking.in_vain
+            for _ in range(REQUESTS):
                 assert (await caller.get("/")).status == 200
-                answered += 1
             return looking.in_vain - began
 
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(looking)) as runner:
@@ -47,9 +45,9 @@ def looked_in_vain(document: dict[str, Any], requests: int) -> int:
 
 
 def test_a_worker_looks_for_the_next_event_only_where_it_is_told_to(shared_upstream: ControlledUpstream) -> None:
-    awake = settings_for(shared_upstream.url, server={"busy_poll_us": 10_000})
-    assert looked_in_vain(awake, requests=10_000) >= MANY
-    assert looked_in_vain(settings_for(shared_upstream.url), requests=5) < MANY
+    awake = looked_in_vain(settings_for(shared_upstream.url, server={"busy_poll_us": 10_000}))
+    asleep = looked_in_vain(settings_for(shared_upstream.url))
+    assert awake > 3 * REQUESTS > asleep
 
 
 async def test_it_sleeps_again_when_nothing_more_comes() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from gateway.auth.settings import AuthSettings
 from gateway.sinks.files import LogFile
 from gateway.sinks.lines import Line
 from gateway.sinks.settings import FileSettings
+from gateway.supervisor.health_checks import CheckedTarget
+from gateway.upstreams.health import OutlierDetection, TargetHealth
+from gateway.upstreams.settings import HealthCheckSettings, OutlierDetectionSettings
 from tests.gateway.one_worker import one_worker
 from tests.gateway.running import settings_for
 from tests.gateway.signing import SECRET, ec_key, jwk, token
@@ -68,6 +73,18 @@ async def test_redis_key_prefix(shared_upstream: ControlledUpstream) -> None:
         assert statuses(await answers(document, "/x", {}, {})) == [200, 429]
         async with redis.asyncio.from_url(url) as client:
             assert {key[:5] for key in await client.keys("*")} == {b"ours:"}
+
+
+async def test_key_prefix_of_sessions(shared_upstream: ControlledUpstream) -> None:
+    with valkey() as url:
+        sessions = {"redis_url": url, "timeout_secs": 5, "key_prefix": "theirs:"}
+        document = settings_for(shared_upstream.url, auth={"token_format": "opaque", "sessions": sessions})
+        document["routes"][0]["auth_required"] = True
+        async with redis.asyncio.from_url(url) as client:
+            key = f"theirs:{hashlib.sha256(b'a-random-word').hexdigest()}"
+            await client.set(key, json.dumps({"sub": "ana", "exp": time.time() + 60}))
+        sent = [{"authorization": f"Bearer {word}"} for word in ("a-random-word", "another-word")]
+        assert statuses(await answers(document, "/x", *sent)) == [200, 401]
 
 
 async def test_max_token_bytes(shared_upstream: ControlledUpstream) -> None:
@@ -212,3 +229,26 @@ async def test_statuses_of_retry(listed: list[int], expected: list[int]) -> None
         upstreams[0].always = "status-501"
         async with staged(document_for(*upstreams, retry={"statuses": listed})) as stage:
             assert sorted(await asked(stage, 2)) == expected
+
+
+async def test_request_timeout_secs(shared_upstream: ControlledUpstream) -> None:
+    document = settings_for(shared_upstream.url, server={"request_timeout_secs": 0.2})
+    [late] = await answers(document, "/silent", {})
+    assert late.status == 504
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(24, 0), (25, 1), (100, 4)])
+def test_max_ejected_percent(percent: int, expected: int) -> None:
+    settings = OutlierDetectionSettings(consecutive_failures=1, max_ejected_percent=percent)
+    every = [TargetHealth(failures=1) for _ in range(4)]
+    detection = OutlierDetection(settings, every)
+    assert sum(detection.ejects(one, now=100.0) for one in every) == expected
+
+
+def test_healthy_threshold_and_unhealthy_threshold() -> None:
+    checked = CheckedTarget(HealthCheckSettings(healthy_threshold=1, unhealthy_threshold=4))
+    found = []
+    for good in (True, False, False, False, False, True, False):
+        checked.judge(good=good)
+        found.append(checked.well)
+    assert found == [True, True, True, True, False, True, True]

@@ -141,11 +141,8 @@ class Soak:
 
     def _growth(self) -> dict[str, tuple[float, float]]:
         """MB at the time of the first look that counts, and at the end, of who was there all the time."""
-        first = self._plan.judged_memory
-        if first is None:
-            return {}
-        whole = len(self._memory["supervisor"])
-        looks = {name: (sizes, int(first)) for name, sizes in self._memory.items() if len(sizes) >= whole - 2}
+        first, whole = self._plan.judged_memory, len(self._memory["supervisor"])
+        looks = {name: (sizes, first) for name, sizes in self._memory.items() if len(sizes) >= whole - 2}
         if whole > _FULL_AFTER:
             looks["supervisor, once it is full"] = (self._memory["supervisor"], _FULL_AFTER)
         return {name: (sizes[min(at, len(sizes) - 1)], max(sizes[-3:])) for name, (sizes, at) in looks.items()}
