@@ -66,12 +66,13 @@ def decide(exchange: Exchange, rules: Iterable[Rule], admitted: Callable[[Exchan
         except Exception as error:
             exchange.refuse(_answer_to(error))
             return
+        if asking is None:
+            continue
         if isinstance(asking, Awaited):
             exchange.admission = Suspension(exchange, asking, remaining, admitted)
-            return
-        if asking is not None:
+        else:
             exchange.admission = Admission(exchange, asking, remaining, admitted)
-            return
+        return
     admitted(exchange)
 
 

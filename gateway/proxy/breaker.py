@@ -21,6 +21,10 @@ class CircuitState(IntEnum):
     OPEN = 2
 
 
+# Each request asks for them twice, and CPython 3.11 calls a function for a member of an enumeration.
+_CLOSED, _OPEN = CircuitState.CLOSED, CircuitState.OPEN
+
+
 class CircuitBreaker:
     """That of one worker. `turned` is told of each change.
 
@@ -51,11 +55,11 @@ class CircuitBreaker:
 
     def enter(self) -> int | None:
         """A ticket for one request, or None where it is not let through."""
-        if self.state is CircuitState.CLOSED:
+        if self.state is _CLOSED:
             return self._round
-        if self.state is CircuitState.OPEN and self._clock() >= self._until:
+        if self.state is _OPEN and self._clock() >= self._until:
             self._turn(CircuitState.HALF_OPEN)
-        if self.state is CircuitState.OPEN or self._is_probed():
+        if self.state is _OPEN or self._is_probed():
             return None
         self._probing = True
         self._until = self._clock() + self._settings.timeout_secs
@@ -72,7 +76,7 @@ class CircuitBreaker:
         """The upstream answered as it should."""
         if ticket != self._round:
             return
-        if self.state is CircuitState.CLOSED:
+        if self.state is _CLOSED:
             self.failures = 0
             return
         self._probing = False

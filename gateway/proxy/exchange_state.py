@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # A body has no meaning for these, so an upstream may leave it unread and take it for the next request.
 _BODY_UNDEFINED = frozenset({b"GET", b"HEAD"})
+_UNFRAMED = Framing.NONE  # CPython 3.11 calls a function for a member of an enumeration, and each request has one.
 
 
 class ExchangeState:
@@ -82,7 +83,7 @@ class ExchangeState:
         self._client_ip: bytes | None = None
         self._leg: Leg | None = None
         self._unsent: list[bytes] = []
-        self._framing = Framing.NONE
+        self._framing = _UNFRAMED
         self._isolated = not whole and head.has_body and head.method in _BODY_UNDEFINED
         self._close = not head.keep_alive or self._isolated
         self._answer_done = False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gateway.proxy.exchange import Exchange
 
 
+_NEVER = float("inf")
 #: How exactly it is seen when an upstream has last read some of a request: to this part of its time.
 _LOOKS = 8
 
@@ -57,7 +58,7 @@ class LegState:
         """Bytes of the request that the upstream had yet to read when that was seen last; None where some were sent."""
         self.full = False
         """Whether the upstream does not read: send no more until `upstream_ready`."""
-        self.deadline = float("inf")
+        self.deadline = _NEVER
 
     @property
     def service(self) -> str:

@@ -200,7 +200,9 @@ class UpstreamLeg(LegState):
         plane.tally.upstream_answered(target.place, status, now - self._since)
         if target.health.failures:
             target.health.failures = 0
-        self._tell(success=True)
+        breaker, self._breaker = self._breaker, None
+        if breaker is not None:
+            breaker.succeeded(self._ticket)
         self._connection = None
         target.give_back(connection)
         exchange.answer_whole(answer, body, now)
