@@ -37,6 +37,7 @@ def server(run: str) -> Iterator[str]:
         handle.cleanup()
         if not (directory / "postmaster.pid").exists():
             shutil.rmtree(directory, ignore_errors=True)
+            Path(f"{directory}.lock").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -57,6 +58,7 @@ def _for_many(handle: Any) -> None:
         connection.execute(f"ALTER SYSTEM SET max_connections = {_CONNECTIONS}")
         connection.execute("ALTER SYSTEM SET fsync = off")  # the machine does not lose its power in a test
     pg_ctl(["-w", "restart"], pgdata=handle.pgdata, user=handle.system_user)
+    handle.ensure_postgres_running()  # The handle stops the process that it knows of, which was the one from before.
 
 
 def _with_tables(address: str) -> None:
