@@ -18,6 +18,8 @@ from gateway.proxy.replies import Reply, error_reply
 from gateway.proxy.upstream_leg import UpstreamLeg
 
 _DISCARDABLE_BODY = 65_536
+# CPython 3.11 calls a function for a member of an enumeration.
+_CHUNKED, _CLOSE = Framing.CHUNKED, Framing.CLOSE
 
 
 class Exchange(ExchangeState):
@@ -126,7 +128,7 @@ class Exchange(ExchangeState):
         self.status = status
         if self.compressing is not None:
             head, self._framing = self.compressing.kept(self, status, head)
-        self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
+        self._close = self._close or self._framing is _CLOSE or self.plane.draining
         close = b"connection: close\r\n" if self._close else b""
         self.client.write(b"%bx-request-id: %b\r\n%b\r\n" % (head, self.correlation, close))
         self._leg = kept = KeptLeg(self, body, service)
@@ -137,7 +139,7 @@ class Exchange(ExchangeState):
         if self.encoder is not None:
             self.encoder.end(self.kept_ended)
             return
-        if self._framing is Framing.CHUNKED:
+        if self._framing is _CHUNKED:
             self.client.write(LAST_CHUNK)
         self._answer_done = True
         if self.request_done:
@@ -166,13 +168,13 @@ class Exchange(ExchangeState):
             head = self.compressing.answered(self, head)
         self.status = head.status
         self._framing = chosen_framing(self.head, head)
-        self._close = self._close or self._framing is Framing.CLOSE or self.plane.draining
+        self._close = self._close or self._framing is _CLOSE or self.plane.draining
         bodiless = head.status == 204
         self.client.write(
             rewriting.client_response(
                 head,
                 correlation=self.correlation,
-                chunked=self._framing is Framing.CHUNKED,
+                chunked=self._framing is _CHUNKED,
                 length=None if bodiless or head.chunked else head.content_length,
                 close=self._close,
                 added=self.answer_headers,
@@ -207,7 +209,7 @@ class Exchange(ExchangeState):
             self.encoder.take(chunk)
             return
         self.sent_bytes += len(chunk)
-        if self._framing is Framing.CHUNKED:
+        if self._framing is _CHUNKED:
             for part in encoded(chunk):
                 self.client.write(part)
         else:
@@ -215,7 +217,7 @@ class Exchange(ExchangeState):
 
     def answer_trailers(self, fields: Headers) -> None:
         """Fields behind its body, for clients that read them."""
-        if self._framing is Framing.CHUNKED and takes_trailers(self.head):
+        if self._framing is _CHUNKED and takes_trailers(self.head):
             kept = [one for one in fields if one[0] not in self.dropped_answer_headers]
             self._last_chunk = last_chunk(kept if self.encoder is None else self.encoder.trailers(kept))
 
@@ -224,7 +226,7 @@ class Exchange(ExchangeState):
         if self.encoder is not None:
             self.encoder.end(self.answer_ended)
             return
-        if self._framing is Framing.CHUNKED:
+        if self._framing is _CHUNKED:
             self.client.write(self._last_chunk)
         self._answer_done = True
         # A request that is still arriving cannot be told from the next one: `_end` closes.
