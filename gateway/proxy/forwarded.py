@@ -2,13 +2,15 @@
 
 Each proxy adds an element behind those that it was sent. So they are read from the right, each because a trusted proxy
 has written it, up to the first that names somebody else: the client. What stands further left is the client's own word,
-and goes no further.
+and goes no further; nor can it spoil what stands right of it, whatever it looks like.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
 from typing import TypeAlias
 
 from gateway.proxy.message import RequestHead
@@ -18,32 +20,42 @@ Element: TypeAlias = dict[bytes, bytes]
 Hop: TypeAlias = "Callable[[bytes], tuple[bytes | None, bool]]"
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PAIR = re.compile(rb"[ \t]*(" + _TOKEN + rb")=(?:(" + _TOKEN + rb')|"((?:[^"\\]|\\.)*)")[ \t]*')
+# A parameter and what stands before it, both from right to left. Each repetition keeps what it has (`++`, `*+`), so no
+# byte is tried twice. Seen from there, a quote is part of the string when an odd number of backslashes follows it.
+_STRING = rb'(?:\\\\)*+(?!\\)(?:[^"\\]\\*+|"\\(?:\\\\)*+(?!\\))*+'
+_PAIR_BACKWARDS = re.compile(rb"(?:(" + _TOKEN + rb'+)|"(' + _STRING + rb')")=(' + _TOKEN + rb"+)([ \t;,]*+)")
 _HOST = re.compile(rb"[A-Za-z0-9._:\[\]-]{1,255}")
 # More hops than this are nobody's proxies, and no address is longer than this, with its port.
 _MAX_HOPS = 32
 _LONGEST_ADDRESS = 64
+# So many requests' fields are remembered, from when the client is asked for to when upstreams are told.
+_KNOWN_FIELDS = 64
 
 
-def elements(value: bytes) -> list[Element]:
-    """The elements of a field, each by its parameters, in lower case; none where it is not as the RFC says."""
-    found: list[Element] = [{}]
-    at = 0
-    while at < len(value):
-        if (pair := _PAIR.match(value, at)) is not None:
-            name, token, quoted = pair.groups()
-            if name.lower() in found[-1]:
-                return []
-            found[-1][name.lower()] = token or re.sub(rb"\\(.)", rb"\1", quoted or b"")
+def elements(lines: Sequence[bytes]) -> Iterator[Element]:
+    """The elements of the field's lines, each by its parameters (names in lower case), the last one first.
+
+    One that is not as the RFC says ends it. They are read backwards, so no quote can reach what stands right of it.
+    """
+    for line in reversed(lines):
+        text = line.rstrip(b" \t;,")[::-1]
+        found: Element = {}
+        at = 0
+        while at < len(text):
+            pair = _PAIR_BACKWARDS.match(text, at)
+            if pair is None:
+                return
+            token, quoted, name, gap = pair.groups()
+            name = name[::-1].lower()
+            if name in found:
+                return
+            found[name] = token[::-1] if token else re.sub(rb"(?s)\\(.)", rb"\1", quoted[::-1])
             at = pair.end()
-        if at < len(value):
-            mark = value[at : at + 1]
-            if mark not in b"; \t,":
-                return []
-            if mark == b",":
-                found.append({})
-            at += 1
-    return [one for one in found if one]
+            if b"," in gap or at == len(text):
+                yield dict(reversed(found.items()))
+                found = {}
+            elif b";" not in gap:
+                return
 
 
 class Forwarding:
@@ -51,16 +63,20 @@ class Forwarding:
 
     def __init__(self, hop: Hop) -> None:
         self._hop = hop
+        # One head is asked for the client, for what is known and for what is written.
+        self._read = lru_cache(maxsize=_KNOWN_FIELDS)(self._believed)
 
-    def believed(self, head: RequestHead) -> list[Element]:
+    def believed(self, head: RequestHead) -> tuple[Element, ...]:
         """Those that trusted proxies have written, the client's first; the request's peer is one of them."""
-        value = b",".join([value for name, value in head.headers if name == b"forwarded"])
+        return self._read(tuple(value for name, value in head.headers if name == b"forwarded"))
+
+    def _believed(self, lines: tuple[bytes, ...]) -> tuple[Element, ...]:
         found: list[Element] = []
-        for element in reversed(elements(value)[-_MAX_HOPS:]):
-            found.insert(0, element)
+        for element in islice(elements(lines), _MAX_HOPS):
+            found.append(element)
             if not self._node(element)[1]:
                 break
-        return found
+        return tuple(reversed(found))
 
     def client(self, peer: bytes, head: RequestHead) -> bytes:
         """The client's address; that of the last proxy that was named by one, where it is not told."""
