@@ -18,15 +18,19 @@ _PRIORITY = 10
 @contextlib.contextmanager
 def undisturbed(processes: list[psutil.Process]) -> Iterator[bool]:
     """Give these, and what this thread starts meanwhile, real-time priority; False where that is not allowed."""
-    threads = [0, *(thread.id for one in processes for thread in one.threads())]
     allowed = _schedule([0], os.SCHED_RR, _PRIORITY)
     if allowed:
-        _schedule(threads, os.SCHED_RR, _PRIORITY)
+        _schedule(_threads(processes), os.SCHED_RR, _PRIORITY)
     try:
         yield allowed
     finally:
         if allowed:
-            _schedule(threads, os.SCHED_OTHER, 0)
+            # Those that have begun meanwhile have it, too.
+            _schedule([0, *_threads(processes)], os.SCHED_OTHER, 0)
+
+
+def _threads(processes: list[psutil.Process]) -> list[int]:
+    return [thread.id for one in processes if one.is_running() for thread in one.threads()]
 
 
 def _schedule(threads: list[int], policy: int, priority: int) -> bool:

@@ -216,9 +216,10 @@ class DownstreamConnection(asyncio.Protocol):
     def tunnel(self) -> bool:
         """Pass on what the client sends as it is, until the exchange is over.
 
-        False where it has sent something before it could know that the upstream agrees: that was dropped.
+        False where it has sent something before it could know that the upstream agrees: that was dropped. And where it
+        has closed its side: nobody would see it leave.
         """
-        if self._reader.has_dropped:
+        if self._reader.has_dropped or self._half_closed:
             return False
         self._tunnelling = True
         self.resume_body()

@@ -153,7 +153,8 @@ class Exchange(ExchangeState):
     def upgraded(self, head: ResponseHead) -> None:
         """The upstream goes over to the other protocol: from now on, bytes are passed on as they are."""
         if not self.client.tunnel():
-            self.refuse(Refused(400, "early_data", "the other protocol began before the answer that allows it"))
+            words = "the other protocol began, or the client's side was closed, before the answer that allows it"
+            self.refuse(Refused(400, "early_data", words))
             return
         self.status = 101
         self.upgraded_at = self.plane.clock()

@@ -37,13 +37,16 @@ class KeptOrders:
         """What the file knows of, as `_mark` has it."""
         self._writing: asyncio.Task[bool] | None = None
         self._problem: str | None = None
+        self.revocations_are_kept = True
+        """Whether those outlive the gateway, which have a file of their own."""
         self.hint = ""
         """What to do when the gateway does not start with the orders of before."""
 
     @property
     def kept(self) -> bool:
         """Whether what is ordered now outlives the gateway."""
-        return self._file is not None and self._file.mine and self._problem is None
+        has_file = self._file is not None and self._file.mine
+        return has_file and self._problem is None and self.revocations_are_kept
 
     def wait_for_former(self) -> None:
         """Have the file when the former gateway has left it; what that was ordered comes from there."""

@@ -1,6 +1,7 @@
 """What operators have revoked: kept for as long as it could matter, in memory and, where there is one, in a file.
 
-The file is JSON lines; of a client the last counts. It is written anew at the start, without what is over.
+The file is JSON lines; of a client the last counts. It is written anew at the start, without what is over, if there is
+room for that.
 """
 
 from __future__ import annotations
@@ -82,16 +83,15 @@ class RevocationRegistry:
         self._now = now
         self._tokens: dict[str, RevokedToken] = {}
         self._clients: dict[str, ClientReset] = {}
-        self._torn = shared
+        self._torn = False
         """Whether what is written next begins with a line end, because nobody knows how the file ends."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists():
-                self._read_back(path)
-            if shared:
+                self.learn(path)
+            if shared or not self._written_anew(path):
+                self._torn = True
                 open(path, "ab", opener=for_its_owner).close()
-            else:
-                replace_whole(path, map(_line, self.all()))
 
     @property
     def full(self) -> bool:
@@ -162,7 +162,16 @@ class RevocationRegistry:
             self.keep(one)
         return found
 
-    def _read_back(self, path: Path) -> None:
+    def _written_anew(self, path: Path) -> bool:
+        """Whether there was room; where there is none, what is over stays in it, and nothing else is lost."""
+        try:
+            replace_whole(path, map(_line, self.all()))
+        except OSError:
+            return False
+        return True
+
+    def learn(self, path: Path) -> None:
+        """Go by what is in that file. Raises OSError."""
         # A line that a crash cut off was never acted on.
         for one in map(revocation_of, path.read_bytes().splitlines()):
             if isinstance(one, ClientReset) or (one is not None and one.expires_at > self._now()):

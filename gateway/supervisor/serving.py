@@ -60,13 +60,14 @@ async def serve(settings: Settings, source: ConfigSource) -> None:
         raise StartError(str(error)) from None
     writer = LogWriter(DESCRIPTORS[settings.logging.output])
     history, orders = _history(settings), await _orders(settings, taken)
-    revocations, problem = _revocations(settings, orders, taken)
+    revocations, problems = _revocations(settings, orders, taken)
     gateway = Gateway(
         settings, source=source, listeners=listeners, history=history, orders=orders, revocations=revocations,
         writer=writer,
     )  # fmt: skip
-    if problem is not None:
-        gateway.log("ERROR", "orders_not_kept", f"revocations end with this process: {problem}")
+    for event, words in problems:
+        gateway.kept_orders.revocations_are_kept = False
+        gateway.log("ERROR", event, words)
     pages = AdminServer(metrics_app(gateway.fleet.page, gateway.readiness), metrics_socket) if metrics_socket else None
     served = _Served(gateway, taken, AdminServer(admin_app(gateway), admin_socket), pages, signals)
     try:
@@ -114,8 +115,10 @@ async def _orders(settings: Settings, taken: Taken) -> OrdersFile | None:
     return file
 
 
-def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) -> tuple[RevocationRegistry, str | None]:
-    """Those that hold, and why they are not kept beside the history, where they should be.
+def _revocations(
+    settings: Settings, orders: OrdersFile | None, taken: Taken
+) -> tuple[RevocationRegistry, list[tuple[str, str]]]:
+    """Those that hold, and what the log has to say where they are not kept beside the history, as they should be.
 
     Raises:
         StartError: they cannot be kept where the settings say.
@@ -123,15 +126,28 @@ def _revocations(settings: Settings, orders: OrdersFile | None, taken: Taken) ->
     path, most = settings.auth.revocations.path, settings.auth.revocations.max_kept
     if path is not None:
         try:
-            return RevocationRegistry(Path(path), most, time.time, shared=taken.former), None
+            return RevocationRegistry(Path(path), most, time.time, shared=taken.former), []
         except OSError as error:
             raise StartError(f"auth.revocations.path {path!r} cannot be written: {error}") from None
     if orders is not None and (orders.mine or taken.former):
         try:
-            return RevocationRegistry(orders.revocations, most, time.time, shared=taken.former), None
+            return RevocationRegistry(orders.revocations, most, time.time, shared=taken.former), []
         except OSError as error:
-            return RevocationRegistry(None, most, time.time), f"{orders.revocations} cannot be used: {error}"
-    return RevocationRegistry(None, most, time.time), None
+            return _unkept(orders.revocations, most, error)
+    return RevocationRegistry(None, most, time.time), []
+
+
+def _unkept(path: Path, most: int, why: OSError) -> tuple[RevocationRegistry, list[tuple[str, str]]]:
+    """Those of the file as far as it can be read, in memory; it cannot be written."""
+    registry = RevocationRegistry(None, most, time.time)
+    problems = [("orders_not_kept", f"revocations end with this process: {path} cannot be used: {why}")]
+    try:
+        registry.learn(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        problems.append(("orders_lost", f"no revocation of before holds: {path} cannot be read: {error}"))
+    return registry, problems
 
 
 class _Served:
@@ -177,8 +193,16 @@ class _Served:
             await go_by(self._gateway, self._taken.orders)
             if not self._taken.parted:
                 await self._gateway.kept_orders.catch_up(self._taken.orders)
-            await self._gateway.credentials.read_again()
+            await self._read_revocations_again()
             self._gateway.log("INFO", "gateway_taken_over", "the former gateway has left its place to this one")
+
+    async def _read_revocations_again(self) -> None:
+        try:
+            await self._gateway.credentials.read_again()
+        except OSError as error:
+            # The former gateway has left: whoever stops now leaves nobody to serve.
+            words = f"what was revoked while this gateway started may not hold: it cannot be read: {error}"
+            self._gateway.log("ERROR", "orders_lost", words)
 
     async def _serve_operators(self) -> None:
         gateway, operators = self._gateway, self._operators

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -110,3 +111,24 @@ async def test_otherwise_it_is_taken_to_have_left(shared_upstream: ControlledUps
         assert await caller.rest() == b""
         await until(lambda: shared_upstream.seen["given_up"] > given_up)
         assert [one["error_type"] for one in stage.records()] == ["client_disconnected"]
+
+
+@on_the_workers_loop
+async def test_who_has_closed_its_side_gets_no_other_protocol(shared_upstream: ControlledUpstream) -> None:
+    async def agree(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    asked = document(shared_upstream)
+    asked["routes"][0] |= {"upgrades": ["websocket"]}
+    async with await asyncio.start_server(agree, "127.0.0.1", 0) as server:
+        asked["upstreams"][0]["base_url"] = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with staged(asked) as stage, stage.caller() as caller:
+            close_its_side(caller, "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+            answer = await caller.answer()
+            assert (answer.status, answer.json()["error"]) == (400, "early_data")
+            assert await caller.rest() == b""
+            await until(lambda: stage.plane.open_connections == 0)
+            assert stage.plane.tunnels == 0
