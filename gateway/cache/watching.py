@@ -172,6 +172,7 @@ class Filling(Passing):
         self._body = bytearray()
         self._validated = False
         self._over = False
+        self._has_failed = False
 
     def answer_started(self, head: ResponseHead) -> None:
         stale = self._stale
@@ -228,7 +229,9 @@ class Filling(Passing):
 
     def _failed(self, *, by_error: bool) -> None:
         """What is stored could not be renewed. Where it was purged meanwhile, the next request may try at once."""
-        if self._stale is not None and not self._recording.void:
+        if self._stale is not None and not self._recording.void and not self._has_failed:
+            # An answer that says so may also be broken off, and is one failure.
+            self._has_failed = True
             self._cache.count("refresh_failed")
             self._stale.was_not_renewed(self._cache.clock(), by_error=by_error)
 

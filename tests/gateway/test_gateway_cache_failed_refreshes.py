@@ -159,6 +159,15 @@ async def test_a_refusal_is_no_error_in_place_of_which_a_stale_answer_may_be_giv
         assert (await here.get()).status == 403
 
 
+async def test_an_error_that_is_passed_on_and_breaks_off_is_one_failure() -> None:
+    async with scene() as here:
+        await begun(here, "max-age=10, must-revalidate", reply("down", 503)[:-1])
+        async with here.stage.caller() as caller:
+            caller.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b"HTTP/1.1 503 " in await caller.rest()
+        assert here.stage.cache._counts["refresh_failed"] == 1
+
+
 def test_the_metric_is_there() -> None:
     moment = Moment(0.0, 0.0, "v", 1, 1, cache=CacheMoment(failed_refreshes=3))
     assert "cache_failed_refreshes_total 3.0" in exposition(Ledger(100), moment)

@@ -84,19 +84,19 @@ async def test_what_is_not_whole_is_over(shared_upstream: ControlledUpstream, te
 
 
 @on_the_workers_loop
-async def test_what_follows_half_of_a_request_is_answered_before_the_end(shared_upstream: ControlledUpstream) -> None:
+@pytest.mark.parametrize(
+    ("behind", "statuses"),
+    [("GET /half HT", [200]), ("GET /second HTTP/1.1\r\n\r\n", [200, 400])],
+    ids=["half of a request", "what is refused"],
+)
+async def test_what_is_not_good_behind_a_request_leaves_its_answer_alone(
+    shared_upstream: ControlledUpstream, behind: str, statuses: list[int]
+) -> None:
     async with staged(document(shared_upstream)) as stage, stage.caller() as caller:
-        close_its_side(caller, REQUEST.format("/whole") + "GET /half HT")
-        assert (await caller.answer()).json()["target"] == "/whole"
-        assert await caller.rest() == b""
-        await until(lambda: stage.plane.open_connections == 0)
-
-
-@on_the_workers_loop
-async def test_a_refusal_behind_it_is_told(shared_upstream: ControlledUpstream) -> None:
-    async with staged(document(shared_upstream)) as stage, stage.caller() as caller:
-        close_its_side(caller, REQUEST.format("/first") + "GET /second HTTP/1.1\r\n\r\n")
-        assert [(await caller.answer()).status for _ in range(2)] == [200, 400]
+        close_its_side(caller, REQUEST.format("/whole") + behind)
+        found = [await caller.answer() for _ in statuses]
+        assert [one.status for one in found] == statuses
+        assert found[0].json()["target"] == "/whole"
         assert await caller.rest() == b""
         await until(lambda: stage.plane.open_connections == 0)
 
