@@ -127,6 +127,8 @@ class Authentication:
             self.tunnels.end(self._void if not ends else lambda one: self._void(one) or self._expired(one))
 
     def _void(self, credential: Credential) -> str | None:
+        if credential.identity.scheme == "session" and self.sessions is None:
+            return "unknown_session"  # The settings that know of sessions are gone, and nobody would look it up again.
         if credential.identity.scheme == "api_key":
             good = self._api_keys.knows(credential.id) and not self._revocations.names(credential.id)
         else:

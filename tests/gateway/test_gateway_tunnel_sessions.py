@@ -167,3 +167,18 @@ async def test_it_can_be_switched_off(store: str) -> None:
         await here.redis.delete(here.key("one"))
         await here.checked(3600)
         assert here.stage.plane.tunnels == 1
+
+
+async def test_settings_without_sessions_end_the_tunnels_of_all(store: str) -> None:
+    async with scene(store) as here:
+        await here.put("ana")
+        caller = await here.opened("ana")
+        bare = settings_for("http://127.0.0.1:9", auth={"jwt_secret": "s" * 64})
+        later = Authentication(
+            Settings.model_validate(bare).auth, tally=Tally(), now=lambda: here.now[0], clock=here.clock
+        )
+        later.inherit(here.authentication)
+        later.revoke({"tokens": {}, "clients": {}, "resets": None})  # As each configuration is told at its beginning.
+        later.end_tunnels()
+        assert await caller.rest() == b""
+        assert here.stage.plane.tally.take()["tunnels_ended"] == {"unknown_session": 1}
